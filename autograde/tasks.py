@@ -1,0 +1,164 @@
+"""What a hidden check is made of.
+
+A file ``solutions/NAME_checks.py`` holds one :class:`Task` for every automatically graded
+task of ``solutions/NAME.py``. A task says which *answer* is taken from the student (the value
+of variables, or what a function returns on hidden inputs) and how that answer becomes marks.
+It runs in the scorer, which never runs student code and which alone knows reference values.
+
+    @task("shapley", Call("shapley_values", inputs=three_player_games))
+    def shapley(calls: list[Called]) -> None:
+        for call in calls:
+            expect_close(call.returned, enumerate_shapley(*call.arguments), "shapley_values")
+
+A scoring function returns ``None`` or ``1.0`` for full marks, a fraction in [0, 1] for a part of
+them, and raises :class:`Wrong` (usually through an ``expect_`` function) to say what was
+expected. Messages reach the student: they name what was wrong in words and where to read, and
+never a hidden input or a reference value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Score = Callable[[Any], float | None]
+"""Takes ``dict[str, Any]`` (a :class:`Value` task) or ``list[Called]`` (a :class:`Call` task)."""
+
+
+class Wrong(Exception):
+    """The answer is not right.
+
+    Parameters
+    ----------
+    message
+        What was expected, in words that a student can act on.
+    fraction
+        The share of the task's points that the answer is still worth, in [0, 1].
+    """
+
+    def __init__(self, message: str, fraction: float = 0.0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fraction = fraction
+
+
+@dataclass(frozen=True)
+class Value:
+    """The answer is what these variables hold right after the answer cell ran.
+
+    The scoring function gets ``dict[str, Any]``: numbers and tensors as ``numpy.ndarray``
+    (zero-dimensional for scalars), text as ``str``, dictionaries and mixed sequences as ``dict``
+    and ``list`` of these. Every name is present: a missing or unreadable variable has failed the
+    task before.
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+
+@dataclass(frozen=True)
+class Call:
+    """The answer is what the student's function returns on hidden inputs.
+
+    Parameters
+    ----------
+    function
+        The function's name.
+    inputs
+        Takes a generator seeded for this submission, returns one tuple of positional arguments
+        a call. Arguments: numpy arrays, torch tensors, numbers, strings, None, lists, tuples and
+        dictionaries of these, and :class:`autograde.wire.Network` (a small network, delivered
+        as ``torch.nn.Sequential`` in eval mode).
+    needs
+        The grade ids of the locked cells that run before (imports, given helpers).
+    by_hand
+        Whether xaikit, captum, shap, lime and alibi are out of reach: the default, because a
+        function that a student writes is there to be written.
+    """
+
+    function: str
+    inputs: Callable[[np.random.Generator], Sequence[tuple[Any, ...]]]
+    needs: tuple[str, ...] = ()
+    by_hand: bool = True
+
+
+@dataclass(frozen=True)
+class Called:
+    """One call of a student's function: the hidden arguments and what came back.
+
+    ``returned`` is read like a :class:`Value`. A call that raised, timed out or returned
+    something unreadable has failed the task before scoring starts.
+    """
+
+    arguments: tuple[Any, ...]
+    returned: Any
+
+
+@dataclass(frozen=True)
+class Task:
+    """One automatically graded task: its id, the answer it takes and how that is scored.
+
+    The id is the grade id of the answer cell; the locked test cell is ``ID-test`` and carries the
+    points. ``read`` says where to read on: a section of the notebook or a paper.
+    """
+
+    id: str
+    answer: Value | Call
+    score: Score
+    read: str = ""
+
+
+def task(id: str, answer: Value | Call, read: str = "") -> Callable[[Score], Task]:
+    """Turn a scoring function into the :class:`Task` of that id (a decorator)."""
+
+    def make(score: Score) -> Task:
+        return Task(id, answer, score, read)
+
+    return make
+
+
+def expect(condition: object, message: str, fraction: float = 0.0) -> None:
+    """Raise :class:`Wrong` with the message unless the condition holds."""
+    if not condition:
+        raise Wrong(message, fraction)
+
+
+def expect_array(value: Any, shape: tuple[int | None, ...], name: str) -> np.ndarray:
+    """Return the value as a finite float array of that shape (``None``: any length), or raise."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "bif":
+        raise Wrong(f"`{name}` should hold numbers (an array or a tensor).")
+    fits = value.ndim == len(shape) and all(
+        want is None or have == want for have, want in zip(value.shape, shape, strict=True)
+    )
+    if not fits:
+        want = "×".join("?" if n is None else str(n) for n in shape) or "a single number"
+        have = "×".join(map(str, value.shape)) or "a single number"
+        raise Wrong(f"`{name}` should have shape {want}; yours has {have}.")
+    array = value.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise Wrong(f"`{name}` holds values that are not finite (nan or infinity).")
+    return array
+
+
+def expect_close(
+    value: Any,
+    reference: Any,
+    name: str,
+    hint: str = "",
+    rtol: float = 1e-4,
+    atol: float = 1e-6,
+    fraction: float = 0.0,
+) -> None:
+    """Raise :class:`Wrong` unless the value equals the reference in shape and within tolerance.
+
+    ``hint`` is what the student reads when the shape is right and the numbers are not.
+    """
+    wanted = np.asarray(reference, dtype=np.float64)
+    array = expect_array(value, wanted.shape, name)
+    if not np.allclose(array, wanted, rtol=rtol, atol=atol):
+        raise Wrong(f"`{name}` has the right shape, but not the right values. {hint}".strip(), fraction)

@@ -1,0 +1,105 @@
+"""Am I on track? The visible checks that a notebook runs on an answer.
+
+They look at form and at properties that any right answer has, never at the answer itself, and
+a failing one prints a single sentence that says what to try. Passing them is necessary for
+marks, not sufficient: grading also calls functions on inputs that nobody has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+
+class CheckFailed(AssertionError):
+    """A visible check failed; its message says what to try.
+
+    Notebooks show the message alone, without a traceback through code the student did not write.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"✗ {self}"]
+
+
+def expect(condition: object, hint: str) -> None:
+    """Raise :class:`CheckFailed` with the hint unless the condition holds."""
+    if not condition:
+        raise CheckFailed(hint)
+
+
+def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> np.ndarray:
+    """Return the value as a finite float array, or fail with what is wrong about its form.
+
+    Parameters
+    ----------
+    value
+        A number, sequence, array or tensor (on any device, with or without gradient).
+    shape
+        What the shape has to be; ``None`` stands for any length.
+    name
+        What the student calls it.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, of that shape.
+    """
+    if value is None or value is Ellipsis:
+        raise CheckFailed(f"`{name}` has no value yet: write your answer in the cell above and run it.")
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CheckFailed(
+            f"`{name}` should hold numbers (an array or a tensor), not {type(value).__name__}."
+        ) from None
+    fits = array.ndim == len(shape) and all(
+        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        want = " × ".join("any" if n is None else str(n) for n in shape) or "a single number"
+        have = " × ".join(map(str, array.shape)) or "a single number"
+        raise CheckFailed(f"`{name}` should have shape {want}; yours has {have}.")
+    if not np.isfinite(array).all():
+        raise CheckFailed(f"`{name}` holds nan or infinity: look for a division by zero.")
+    return array
+
+
+def close(value: Any, expected: Any, name: str, hint: str, tolerance: float = 1e-4) -> None:
+    """Fail with the hint unless value and expected have one shape and nearly the same numbers."""
+    wanted = np.asarray(expected, dtype=np.float64)
+    array = numbers(value, wanted.shape, name)
+    if not np.allclose(array, wanted, rtol=tolerance, atol=tolerance):
+        raise CheckFailed(f"`{name}`: {hint}")
+
+
+def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str) -> None:
+    """Fail unless ``answers`` is a dictionary with exactly these keys and only allowed values."""
+    keys, allowed = list(keys), list(allowed)
+    if not isinstance(answers, Mapping):
+        raise CheckFailed(f"`{name}` should be a dictionary, not {type(answers).__name__}.")
+    if missing := [key for key in keys if key not in answers]:
+        raise CheckFailed(f"`{name}` lacks an entry for: {', '.join(missing)}.")
+    if extra := [str(key) for key in answers if key not in keys]:
+        raise CheckFailed(f"`{name}` has entries that nobody asked for: {', '.join(extra)}.")
+    for key in keys:
+        if answers[key] not in allowed:
+            raise CheckFailed(
+                f"`{name}[{key!r}]` should be one of {', '.join(map(repr, allowed))}; "
+                f"yours is {answers[key]!r}."
+            )
+
+
+def function(value: Any, name: str) -> Callable[..., Any]:
+    """Return the value if it can be called, or fail."""
+    if not callable(value):
+        raise CheckFailed(f"`{name}` should be a function: keep the `def {name}(…)` line of the cell.")
+    return value  # type: ignore[no-any-return]
+
+
+def passed(task: str) -> None:
+    """Say that the visible part of a task holds."""
+    print(f"✓ {task}: the visible checks pass. Hidden ones decide about the marks.")
