@@ -1,0 +1,31 @@
+# Each target says what it does; the work is in Python.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lab release bench
+
+demo: $(READY)  ## release the notebooks, grade the bundled class, report
+	$(PYTHON) -m autograde demo
+
+test: $(READY)  ## style, types, then the tests
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+	$(PYTHON) -m pytest -n 2 --dist loadfile
+
+lab: $(READY)  ## the students' notebooks in JupyterLab
+	OMP_NUM_THREADS= $(VENV)/bin/jupyter lab --notebook-dir notebooks
+
+release: $(READY)  ## solutions/ -> notebooks/
+	$(PYTHON) -m autograde release
+
+bench: $(READY)  ## our speed as a ratio to the libraries'
+	$(PYTHON) -m tests.benchmarks.bench_attribution
+
+$(READY): requirements.lock pyproject.toml
+	@sh .ci/system-packages bubblewrap
+	@echo "Setting up $(VENV): the locked packages, a few minutes the first time"
+	python3.11 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --requirement requirements.lock
+	$(PYTHON) -m pip install --quiet --no-deps --editable .
+	@touch $@ && echo "Set up in $(VENV)"
