@@ -1,0 +1,310 @@
+"""The course's own facts, read from ``course.toml``: names, deadlines, groups, weights, secret."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+FILE = "course.toml"
+SECRET_VARIABLE = "AUTOGRADE_SECRET"
+SECRET_FILE = ".course-secret"
+
+_TABLES = ("assignments", "extensions", "groups")
+
+
+class CourseError(Exception):
+    """``course.toml`` or the secret cannot be used: one sentence, naming the file and the key."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """When a notebook is due, and what it weighs in the final mark."""
+
+    deadline: datetime | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """Everything that ``course.toml`` says. Read it with :meth:`read`.
+
+    Attributes
+    ----------
+    name
+        The course's name, as notebooks and feedback show it.
+    repository, branch
+        ``OWNER/NAME`` on GitHub and its branch: where Colab fetches notebooks and xaikit from.
+    group_size
+        Up to how many students hand in together.
+    students
+        The class list; may be empty. With it, whoever handed in nothing is known to be missing.
+    assignments
+        By the notebook's name, such as ``01_theory``.
+    extensions
+        Later deadlines: student or group, then assignment.
+    groups
+        The members of each group.
+    file
+        The ``course.toml`` that was read.
+    """
+
+    name: str
+    repository: str
+    branch: str = "main"
+    group_size: int = 1
+    students: tuple[str, ...] = ()
+    assignments: Mapping[str, Assignment] = field(default_factory=dict)
+    extensions: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    file: Path = Path(FILE)
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, start: Path | str | None = None) -> Course:
+        """Read the nearest ``course.toml``: in ``start`` (default: here) or a folder above it.
+
+        Parameters
+        ----------
+        start
+            A folder, any file below the course's folder, or the ``course.toml`` itself.
+
+        Raises
+        ------
+        CourseError
+            If there is none, or a key is missing, unknown or of the wrong kind.
+        """
+        file = _find(Path.cwd() if start is None else Path(start))
+        try:
+            data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise CourseError(f"{file} is not valid TOML: {error}.") from None
+        return _Reader(file).course(data)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds ``course.toml``, ``solutions/`` and ``notebooks/``."""
+        return self.file.parent
+
+    def settings(self, table: str) -> Mapping[str, Any]:
+        """Return a further table of ``course.toml``, such as ``quiz``.
+
+        Raises
+        ------
+        CourseError
+            If ``course.toml`` has no such table.
+        """
+        if table not in self.tables:
+            raise CourseError(f"{self.file} has no table [{table}]; please add it.")
+        return self.tables[table]
+
+    def assignment(self, name: str) -> Assignment:
+        """Return the assignment's facts; one that is not listed has no deadline and weight 1."""
+        return self.assignments.get(name, Assignment())
+
+    def group_of(self, student: str) -> str | None:
+        """Return the name of the student's group, or None."""
+        return next((name for name, members in self.groups.items() if student in members), None)
+
+    def members(self, submitter: str) -> tuple[str, ...]:
+        """Return the students that a submitter stands for: a group's members, or the student."""
+        return self.groups.get(submitter, (submitter,))
+
+    def submitters(self) -> tuple[str, ...]:
+        """Return whoever should hand in: every group, then every listed student without one."""
+        return (*self.groups, *(s for s in self.students if self.group_of(s) is None))
+
+    def deadline(self, assignment: str, submitter: str) -> datetime | None:
+        """Return when the assignment is due for this student or group, extensions included.
+
+        A group is late only when its latest member is: the latest of the deadlines counts.
+        """
+        deadline = self.assignment(assignment).deadline
+        if deadline is None:
+            return None
+        group = self.group_of(submitter)
+        concerned = {submitter, *self.members(group or submitter), *([group] if group else [])}
+        extended = (self.extensions.get(who, {}).get(assignment) for who in concerned)
+        return max([deadline, *(e for e in extended if e is not None)])
+
+    def secret(self) -> bytes:
+        """Return the course's secret, from which hidden inputs are derived.
+
+        It is the environment's ``AUTOGRADE_SECRET``, else the content of ``.course-secret`` beside
+        ``course.toml``, which is drawn at random and written (mode 0600) on first use.
+
+        Raises
+        ------
+        CourseError
+            If the secret is too short to be one, or the file is not a plain file.
+        """
+        text = os.environ.get(SECRET_VARIABLE, "").strip()
+        origin = f"The environment variable {SECRET_VARIABLE}"
+        if not text:
+            path = self.folder / SECRET_FILE
+            origin = str(path)
+            if not path.exists():
+                _write_once(path, secrets.token_hex(32) + "\n")
+            if path.is_symlink() or not path.is_file():
+                raise CourseError(f"{path} is not a plain file; please remove it.")
+            text = path.read_text(encoding="utf-8", errors="replace").strip()
+        if len(text) < 16:
+            raise CourseError(f"{origin} holds fewer than 16 characters; a secret needs more.")
+        return text.encode("utf-8")
+
+
+def _find(start: Path) -> Path:
+    """Return the nearest ``course.toml``."""
+    if start.name == FILE and start.is_file():
+        return start
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise CourseError(f"There is no {FILE} in {start} or above; run this in the course's folder.")
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a private file unless another process was first: readers see all of it or nothing."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mkstemp: mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
+
+
+class _Reader:
+    """Turns parsed TOML into a Course, key by key, so that every error names its key."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def fail(self, key: str, wanted: str) -> CourseError:
+        return CourseError(f"{self.file}: {key} should be {wanted}.")
+
+    def course(self, data: dict[str, Any]) -> Course:
+        known = {"name", "repository", "branch", "group_size", "students", *_TABLES}
+        for key, value in data.items():
+            if key not in known and not isinstance(value, dict):
+                raise CourseError(f"{self.file}: {key} is not a key that the course knows.")
+        repository = self.text(data, "repository")
+        if repository.count("/") != 1 or not all(
+            part and all(c.isalnum() or c in "-_." for c in part) for part in repository.split("/")
+        ):
+            raise self.fail("repository", 'OWNER/NAME on GitHub, such as "xaikit/xaikit"')
+        group_size = data.get("group_size", 1)
+        if isinstance(group_size, bool) or not isinstance(group_size, int) or group_size < 1:
+            raise self.fail("group_size", "a whole number from 1 on")
+        assignments = self.assignments(data)
+        return Course(
+            name=self.text(data, "name"),
+            repository=repository,
+            branch=self.text(data, "branch", "main"),
+            group_size=group_size,
+            students=self.people(data.get("students", []), "students"),
+            assignments=assignments,
+            extensions=self.extensions(data, assignments),
+            groups=self.groups(data, group_size),
+            file=self.file,
+            tables={key: value for key, value in data.items() if key not in known},
+        )
+
+    def text(self, data: dict[str, Any], key: str, default: str | None = None) -> str:
+        value = data.get(key, default)
+        if not isinstance(value, str) or not value.strip() or not value.isprintable():
+            raise self.fail(key, "a line of text")
+        return value.strip()
+
+    def table(self, data: dict[str, Any], key: str) -> dict[str, Any]:
+        value = data.get(key, {})
+        if not isinstance(value, dict):
+            raise self.fail(key, "a table")
+        return value
+
+    def moment(self, value: Any, key: str) -> datetime:
+        wanted = 'a time with its offset, such as "2027-04-30T23:59:00+02:00"'
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                raise self.fail(key, wanted) from None
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise self.fail(key, wanted)
+        return value
+
+    def people(self, value: Any, key: str) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(
+            isinstance(name, str) and name.strip() and name.isprintable() for name in value
+        ):
+            raise self.fail(key, "a list of names")
+        names = tuple(name.strip() for name in value)
+        if len(set(names)) < len(names):
+            raise self.fail(key, "a list that names nobody twice")
+        return names
+
+    def assignments(self, data: dict[str, Any]) -> Mapping[str, Assignment]:
+        found = {}
+        for name in self.table(data, "assignments"):
+            entry = self.table(data["assignments"], name)
+            key = f"assignments.{name}"
+            for inner in entry:
+                if inner not in ("deadline", "weight"):
+                    raise CourseError(
+                        f"{self.file}: {key}.{inner} is not a key that an assignment knows "
+                        "(deadline, weight)."
+                    )
+            deadline = entry.get("deadline")
+            weight = entry.get("weight", 1.0)
+            number = isinstance(weight, int | float) and not isinstance(weight, bool)
+            if not number or not 0 <= weight < float("inf"):
+                raise self.fail(f"{key}.weight", "a number from 0 on")
+            found[name] = Assignment(
+                None if deadline is None else self.moment(deadline, f"{key}.deadline"),
+                float(weight),
+            )
+        return found
+
+    def extensions(
+        self, data: dict[str, Any], assignments: Mapping[str, Assignment]
+    ) -> Mapping[str, Mapping[str, datetime]]:
+        found = {}
+        for who in self.table(data, "extensions"):
+            entry = self.table(data["extensions"], who)
+            for name in entry:
+                if name not in assignments:
+                    raise CourseError(
+                        f'{self.file}: extensions."{who}".{name} names no assignment of this file.'
+                    )
+            found[who.strip()] = {
+                name: self.moment(value, f'extensions."{who}".{name}')
+                for name, value in entry.items()
+            }
+        return found
+
+    def groups(self, data: dict[str, Any], group_size: int) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        seen: dict[str, str] = {}
+        for name, value in self.table(data, "groups").items():
+            key = f'groups."{name}"'
+            members = self.people(value, key)
+            if not 1 <= len(members) <= group_size:
+                raise self.fail(key, f"a list of 1 to {group_size} names (group_size)")
+            for member in members:
+                if member in seen:
+                    raise CourseError(
+                        f'{self.file}: {member} is in {key} and in groups."{seen[member]}"; '
+                        "please keep one."
+                    )
+                seen[member] = name
+            found[name.strip()] = members
+        return found
