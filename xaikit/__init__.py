@@ -1,0 +1,18 @@
+"""xaikit: explain deep networks, and find out how far to believe the explanation.
+
+One call for one question: ``load`` the data, ``load_pretrained`` a network, ``explain`` its
+predictions. ``xaikit.plots`` shows the result.
+"""
+
+from xaikit.attribution import Explanation, explain, methods, targets_of_interest
+from xaikit.data import load
+from xaikit.models import load_pretrained
+
+__all__ = [
+    "Explanation",
+    "explain",
+    "load",
+    "load_pretrained",
+    "methods",
+    "targets_of_interest",
+]

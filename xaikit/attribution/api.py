@@ -1,0 +1,148 @@
+"""Which inputs mattered? One call for every method."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xaikit.attribution.arguments import (
+    checked_inputs,
+    checked_targets,
+    count,
+    known_method,
+    known_options,
+    probed,
+)
+from xaikit.attribution.explanation import Explanation
+from xaikit.attribution.passes import borrowed, outputs
+from xaikit.attribution.registry import METHODS, Method, Problem
+
+
+def explain(
+    model: nn.Module,
+    inputs: Tensor,
+    targets: int | Sequence[int] | Tensor,
+    method: str = "integrated_gradients",
+    *,
+    seed: int = 0,
+    chunk: int = 128,
+    **options: Any,
+) -> Explanation:
+    """Attribute the model's outputs for some classes to its inputs.
+
+    All targets of an input share its forward passes, noise and masks. The model is explained in
+    eval mode and handed back as it came: mode, hooks, ``requires_grad`` and ``.grad``.
+
+    Parameters
+    ----------
+    model
+        Maps (N, *shape) to (N, classes); logits, unless probabilities are what you ask about.
+    inputs
+        (N, *shape) of any shape, floating point, on the model's device.
+    targets
+        The class or classes to explain: an int for all inputs, (N,) or (N, T).
+    method
+        A name from :func:`methods`.
+    seed
+        Same seed, same bytes: on one device, with one thread count and one chunk size.
+    chunk
+        How many examples pass the model at once: the memory bound.
+    **options
+        The method's own, with these names: ``steps`` (path methods), ``samples`` (sampling
+        methods), ``baseline`` (one reference: a number or a tensor of an input's shape, default
+        zeros), ``background`` (reference inputs (B, *shape)), ``segments`` (superpixels),
+        ``layer`` (a module). ``methods()`` lists each method's options; its function in
+        ``xaikit.attribution`` documents them.
+
+    Returns
+    -------
+    Explanation
+        ``.attributions`` (N, T, *shape), ``.targets`` (N, T), ``.convergence_delta`` (N, T) or
+        None, ``.method``, ``.seconds``, ``.details``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one sentence: an unknown method or option, targets out of range, shapes that do not
+        fit, a model that the method cannot explain.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Linear(3, 2, bias=False)).double()
+    >>> _ = nn.init.ones_(model[0].weight)
+    >>> explain(model, torch.ones(1, 3).double(), 0, "gradient").attributions
+    tensor([[[1., 1., 1.]]], dtype=torch.float64)
+    """
+    start = time.perf_counter()
+    chosen = known_method(method)
+    known_options(chosen, options)
+    count(chunk, "chunk")
+    inputs = checked_inputs(model, inputs)
+    with borrowed(model):
+        probe = probed(model, inputs)
+        if chosen.based_on != "perturbation" and _are_probabilities(probe):
+            warnings.warn(
+                "the model returns probabilities: their gradients vanish where the network is "
+                "sure, and mix the evidence for all classes; explain its logits (the model "
+                "without the softmax) to see each class's own evidence.",
+                stacklevel=2,
+            )
+        wanted = checked_targets(targets, inputs, probe.shape[1])
+        problem = Problem(model, inputs, wanted, seed, chunk)
+        attributions, delta, details = chosen.attribute(problem, **options)
+    if inputs.is_cuda:
+        torch.cuda.synchronize(inputs.device)
+    seconds = time.perf_counter() - start
+    return Explanation(attributions, wanted, delta, method, seconds, MappingProxyType({**details}))
+
+
+def _are_probabilities(scores: Tensor) -> bool:
+    """Whether rows look like a softmax's: several classes, none negative, summing to one."""
+    sums = scores.sum(dim=1)
+    return bool(
+        scores.shape[1] > 1
+        and (scores >= 0).all()
+        and torch.allclose(sums, torch.ones_like(sums), atol=1e-5)
+    )
+
+
+def methods() -> list[Method]:
+    """List the methods of :func:`explain`: those on gradients, on relevance, on perturbations."""
+    basis = ("gradient", "relevance", "perturbation")
+    return sorted(METHODS.values(), key=lambda each: (basis.index(each.based_on), each.name))
+
+
+def targets_of_interest(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
+    """Return each input's true, most likely, second most likely and least likely class.
+
+    Parameters
+    ----------
+    model
+        Maps (N, *shape) to (N, classes), two classes at least.
+    inputs
+        (N, *shape).
+    labels
+        (N,) true classes.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, 4) int64, on the inputs' device. Of equal outputs the lower class counts as likelier.
+    """
+    inputs = checked_inputs(model, inputs)
+    with borrowed(model), torch.no_grad():
+        classes = probed(model, inputs).shape[1]
+        true = checked_targets(labels, inputs, classes)
+        if true.shape[1] != 1 or classes < 2:
+            raise ValueError(
+                "targets of interest need one label an input, (N,), and at least two classes."
+            )
+        scores = torch.cat([outputs(model, rows) for rows in torch.split(inputs, 128)])
+    ranked = scores.argsort(dim=1, descending=True, stable=True)
+    return torch.cat([true, ranked[:, [0, 1, -1]]], dim=1)

@@ -1,0 +1,118 @@
+"""What a caller may pass: each check fails with one sentence that says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xaikit.attribution.passes import outputs
+from xaikit.attribution.registry import METHODS, Method
+
+
+def known_method(name: str) -> Method:
+    """Return the method of that name."""
+    if name not in METHODS:
+        raise ValueError(f"unknown method {name!r}: choose one of {', '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def known_options(method: Method, options: dict[str, Any]) -> None:
+    """Fail if the method does not take one of these options."""
+    if unknown := [name for name in options if name not in method.options]:
+        raise TypeError(
+            f"{method.name} takes no option {unknown[0]!r}: its options are "
+            f"{', '.join((*method.options, 'seed', 'chunk'))}."
+        )
+
+
+def count(value: int, name: str) -> int:
+    """Return a positive whole number."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} has to be a whole number of at least 1, not {value!r}.")
+    return value
+
+
+def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the inputs (N, *shape) apart from any graph, if the model can take them."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model has to be a torch.nn.Module, not {type(model).__name__}.")
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"inputs have to be a tensor (N, …), not {type(inputs).__name__}.")
+    if not inputs.is_floating_point():
+        raise TypeError(
+            f"inputs have to be floating point, not {inputs.dtype}: use inputs.float()."
+        )
+    if inputs.ndim < 2 or inputs.numel() == 0:
+        raise ValueError(
+            f"inputs have to be a batch (N, …) of at least one example, but their shape is "
+            f"{tuple(inputs.shape)}: a single example x goes in as x[None]."
+        )
+    if not inputs.isfinite().all():
+        raise ValueError("inputs hold nan or infinity: no method can attribute to them.")
+    weight = next((p for p in model.parameters() if p.is_floating_point()), None)
+    if weight is not None and weight.device != inputs.device:
+        raise ValueError(
+            f"the model is on {weight.device} and the inputs are on {inputs.device}: "
+            f"use inputs.to({str(weight.device)!r})."
+        )
+    if weight is not None and weight.dtype != inputs.dtype:
+        raise TypeError(
+            f"the model computes in {weight.dtype} and the inputs are {inputs.dtype}: "
+            f"use inputs.to({weight.dtype})."
+        )
+    return inputs.detach().clone()
+
+
+@torch.no_grad()
+def probed(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the outputs for at most two inputs, or say that the model cannot take them."""
+    try:
+        return outputs(model, inputs[:2])
+    except RuntimeError as error:
+        raise ValueError(
+            f"the model fails on inputs of shape {tuple(inputs.shape)}: "
+            f"{str(error).strip().splitlines()[0]}"
+        ) from error
+
+
+def checked_targets(targets: Any, inputs: Tensor, classes: int) -> Tensor:
+    """Return the targets as (N, T) int64 on the inputs' device."""
+    n = len(inputs)
+    try:
+        wanted = torch.as_tensor(targets, device=inputs.device)
+    except (TypeError, ValueError, RuntimeError):
+        wanted = torch.empty(0)
+    if wanted.is_floating_point() or wanted.is_complex() or wanted.dtype == torch.bool:
+        raise TypeError(
+            f"targets have to be classes: an int, or an integer tensor of shape ({n},) or ({n}, T)."
+        )
+    if wanted.ndim == 0:
+        wanted = wanted.expand(n)
+    if wanted.ndim == 1:
+        wanted = wanted.unsqueeze(1)
+    if wanted.ndim != 2 or len(wanted) != n or wanted.shape[1] == 0:
+        raise ValueError(
+            f"targets have to be an int, ({n},) or ({n}, T) for {n} inputs, "
+            f"but their shape is {tuple(torch.as_tensor(targets).shape)}."
+        )
+    if outside := [int(t) for t in wanted.flatten() if not 0 <= t < classes]:
+        raise ValueError(
+            f"target {outside[0]} is out of range: the model has classes 0 to {classes - 1}."
+        )
+    return wanted.to(torch.int64)
+
+
+def reference(baseline: float | Tensor | None, inputs: Tensor) -> Tensor:
+    """Return the one reference (*shape) that a baseline stands for: zeros, a number, a tensor."""
+    shape = inputs.shape[1:]
+    value = torch.as_tensor(
+        0.0 if baseline is None else baseline, dtype=inputs.dtype, device=inputs.device
+    ).detach()
+    if value.ndim and value.shape != shape:
+        raise ValueError(
+            f"baseline has to be a number or a tensor of shape {tuple(shape)}, the shape of one "
+            f"input; its shape is {tuple(value.shape)}."
+        )
+    return value.expand(shape)

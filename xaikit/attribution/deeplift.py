@@ -1,0 +1,285 @@
+"""DeepLIFT and DeepSHAP: contributions of differences from a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from xaikit.attribution.arguments import reference
+from xaikit.attribution.background import reference_inputs
+from xaikit.attribution.passes import gradients_at, outputs, pairs
+from xaikit.attribution.registry import Attribution, Problem, method
+
+_ELEMENTWISE = {
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "prelu",
+    "rrelu",
+    "elu",
+    "selu",
+    "celu",
+    "gelu",
+    "silu",
+    "mish",
+    "sigmoid",
+    "log_sigmoid",
+    "logsigmoid",
+    "tanh",
+    "softplus",
+    "softsign",
+    "hardtanh",
+    "hardsigmoid",
+    "hardswish",
+    "threshold",
+    "_threshold",
+}
+"""Activations by the names of their torch functions."""
+_POOLING = {
+    f"{kind}max_pool{dimensions}d": dimensions
+    for kind in ("", "adaptive_")
+    for dimensions in (1, 2, 3)
+}
+"""Max poolings by name, with their number of spatial dimensions."""
+
+
+@method(
+    based_on="relevance",
+    complete=True,
+    passes="2 forward, T backward",
+    paper="Shrikumar et al. 2017, Learning important features through propagating activation "
+    "differences, arXiv:1704.02685",
+)
+def deeplift(problem: Problem, *, baseline: float | Tensor | None = None) -> Attribution:
+    """Return each feature's share of the output's difference from its value at a baseline.
+
+    The rescale rule: an activation passes on Δoutput / Δinput instead of its slope; a maximum
+    passes its difference to the places where either maximum was taken (as shap does). It holds
+    wherever the activation stands: as a module, as a function, reused or in-place. A model with
+    any other nonlinearity is refused, because its attributions would not add up.
+
+    Parameters
+    ----------
+    problem
+        What is explained.
+    baseline
+        The reference: a number, or a tensor of an input's shape; default zeros.
+    """
+    return _rescaled(problem, reference(baseline, problem.inputs).unsqueeze(0))
+
+
+@method(
+    based_on="relevance",
+    complete=True,
+    passes="B references: 2 B forward, B × T backward",
+    paper="Lundberg & Lee 2017, A unified approach to interpreting model predictions, "
+    "arXiv:1705.07874",
+)
+def deep_shap(problem: Problem, *, background: Tensor | None = None) -> Attribution:
+    """Return the mean of DeepLIFT over references: approximate Shapley values.
+
+    The convergence delta compares with the output minus its mean over the background.
+
+    Parameters
+    ----------
+    problem
+        What is explained, see :func:`deeplift` for the models it takes.
+    background
+        References (B, *shape); default: 50 training images, equally many a class, of the data
+        set that the model's card names.
+    """
+    return _rescaled(problem, reference_inputs(problem, background))
+
+
+def _rescaled(problem: Problem, references: Tensor) -> Attribution:
+    """Return the mean over references of multipliers × differences from the reference."""
+    inputs, targets = problem.inputs, problem.targets
+    total = inputs.new_zeros((*targets.shape, *inputs.shape[1:]))
+    change = inputs.new_zeros(targets.shape)
+    for part in torch.split(references, problem.chunk):
+        recorder = _Recorder()
+        with torch.no_grad(), recorder:
+            at_reference = outputs(problem.model, part)
+        for images, copies in pairs(problem, len(inputs), len(part)):
+            x, wanted = inputs[images].unsqueeze(1), targets[images]
+            difference = x - part[copies]
+            with _Rescale(recorder.calls, len(x), copies, len(part)):
+                scores, multipliers = gradients_at(problem, x.expand_as(difference), wanted)
+            shares = multipliers * difference.unsqueeze(2)
+            rise = scores - at_reference[copies].T[wanted].movedim(2, 1)
+            _expect_complete(shares.flatten(3), rise, scores)
+            total[images] += shares.sum(dim=1)
+            change[images] += rise.sum(dim=1)
+    attributions = total / len(references)
+    delta = attributions.flatten(2).sum(2) - change / len(references)
+    return Attribution(attributions, delta)
+
+
+def _expect_complete(shares: Tensor, rise: Tensor, scores: Tensor) -> None:
+    """Fail if shares (n, B, T, features) do not sum to the output's rise (n, B, T)."""
+    gap = (shares.sum(3) - rise).abs()
+    # Rounding only: relative to what is added, and to the outputs whose difference is taken.
+    scale = shares.abs().sum(3) + 0.1 * (2 * scores.abs() + rise.abs())
+    if (gap > 1e-4 * scale + torch.finfo(gap.dtype).eps).any():
+        worst = int((gap - 1e-4 * scale).argmax())
+        raise ValueError(
+            f"the attributions would sum to {shares.sum(3).flatten()[worst]:.4g} where the output "
+            f"changes by {rise.flatten()[worst]:.4g}: the model has a nonlinearity that is no "
+            f"known activation or max pooling (a product or a norm of activations, say), which "
+            f"the rescale rule does not cover; use integrated_gradients for it."
+        )
+
+
+_Apply = Callable[[Tensor], Tensor]
+_Pool = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+class _Call(NamedTuple):
+    """A nonlinear operation at the references: what came in and out, and a pooling's places."""
+
+    before: Tensor
+    after: Tensor
+    places: Tensor | None
+
+
+class _Watch(TorchFunctionMode):
+    """Sees every torch function that the model calls, from a module or not.
+
+    Hooks on modules see neither functional activations nor which call of a reused module it is,
+    and they see an in-place activation's input overwritten: there captum and shap are wrong.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        plain = name.removesuffix("_")
+        if plain in ("softmax", "log_softmax"):
+            raise ValueError(
+                "the rescale rule does not cover a softmax: leave it out of the model, and "
+                "explain its logits."
+            )
+        if plain not in _ELEMENTWISE and name not in _POOLING:
+            return func(*args, **kwargs)
+        x, *rest = args if args else (kwargs.pop("input"),)
+        if name in _POOLING:
+            pool = getattr(functional, f"{name}_with_indices")
+            kwargs.pop("return_indices", None)
+            return self.pooling(lambda value: pool(value, *rest, **kwargs), x, _POOLING[name])
+        inplace = kwargs.pop("inplace", False) or name != plain
+        apply = (
+            func
+            if name == plain
+            else getattr(torch.Tensor, plain, None) or getattr(functional, plain)
+        )
+        after = self.activation(lambda value: apply(value, *rest, **kwargs), x)
+        return x.copy_(after) if inplace else after
+
+    def activation(self, apply: _Apply, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def pooling(self, pool: _Pool, x: Tensor, dimensions: int) -> Tensor:
+        raise NotImplementedError
+
+
+class _Recorder(_Watch):
+    """Records the nonlinear calls, in their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[_Call] = []
+
+    def activation(self, apply: _Apply, x: Tensor) -> Tensor:
+        after = apply(x)
+        # Copies: what follows may work in-place on either.
+        self.calls.append(_Call(x.clone(), after.clone(), None))
+        return after
+
+    def pooling(self, pool: _Pool, x: Tensor, dimensions: int) -> Tensor:
+        after, places = pool(x)
+        self.calls.append(_Call(x.clone(), after.clone(), places))
+        return after
+
+
+class _Rescale(_Watch):
+    """Leaves every output as it is, and gives nonlinear calls their multipliers as slopes.
+
+    The rows are images × references, image by image; the k-th nonlinear call meets the k-th
+    recorded one.
+    """
+
+    def __init__(self, calls: list[_Call], images: int, copies: slice, references: int) -> None:
+        super().__init__()
+        self.calls = iter(calls)
+        self.images, self.copies, self.references = images, copies, references
+
+    def expanded(self, recorded: Tensor, like: Tensor) -> Tensor:
+        """Return what was recorded at these rows' references."""
+        # A model may fold other dimensions into the first, behind the examples.
+        each = recorded.reshape(self.references, -1)[self.copies]
+        return each.repeat(self.images, 1).reshape(like.shape)
+
+    def next(self, x: Tensor) -> _Call | None:
+        """Return the matching recorded call, or None for one apart from the inputs."""
+        call = next(self.calls, None)
+        if not x.requires_grad:
+            return None
+        rows = self.images * len(range(*self.copies.indices(self.references)))
+        if call is None or call.before.numel() * rows != x.numel() * self.references:
+            raise ValueError(
+                "the model runs other operations for the inputs than for the reference, so their "
+                "activations cannot be compared; use integrated_gradients for it."
+            )
+        return call
+
+    def activation(self, apply: _Apply, x: Tensor) -> Tensor:
+        if (call := self.next(x)) is None:
+            return apply(x)
+        value = x.detach()
+        with torch.enable_grad():
+            probe = value.clone().requires_grad_()
+            after = apply(probe)
+            (slope,) = torch.autograd.grad(after.sum(), probe)
+        after = after.detach()
+        rise = value - self.expanded(call.before, value)
+        multiplier = _ratio(after - self.expanded(call.after, after), rise, slope)
+        return after + multiplier * (x - value)
+
+    def pooling(self, pool: _Pool, x: Tensor, dimensions: int) -> Tensor:
+        if (call := self.next(x)) is None:
+            return pool(x)[0]
+        value = x.detach()
+        after, places = pool(value)
+        assert call.places is not None  # the same operation was recorded as a pooling
+        before = self.expanded(call.after, after)
+        there = self.expanded(call.places, places)
+
+        def at(tensor: Tensor, index: Tensor) -> Tensor:
+            picked = tensor.flatten(-dimensions).gather(-1, index.flatten(-dimensions))
+            return picked.reshape(after.shape)
+
+        rise = value - self.expanded(call.before, value)
+        # The difference of maxima, cut at the higher one: the first part happened where the
+        # input has its maximum, the second where the reference has.
+        highest = torch.maximum(after, before)
+        one, none = torch.ones_like(after), torch.zeros_like(after)
+        here = _ratio(highest - before, at(rise, places), one)
+        other = _ratio(after - highest, at(rise, there), none)
+        change = x - value
+        return after + here * at(change, places) + other * at(change, there)
+
+
+def _ratio(rise: Tensor, run: Tensor, slope: Tensor) -> Tensor:
+    """Return rise / run, and the slope where the run is nothing but rounding."""
+    still = run.abs() < 10 * torch.finfo(run.dtype).eps
+    return torch.where(still, slope, rise / torch.where(still, 1.0, run))

@@ -1,0 +1,77 @@
+"""Occlusion: what the output loses when a window is hidden."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from xaikit.attribution.arguments import count, reference
+from xaikit.attribution.passes import outputs_at, pairs, target_outputs
+from xaikit.attribution.registry import Attribution, Problem, method
+
+
+@method(
+    based_on="perturbation",
+    model_agnostic=True,
+    passes="1 + windows forward",
+    paper="Zeiler & Fergus 2014, Visualizing and understanding convolutional networks, "
+    "arXiv:1311.2901",
+)
+def occlusion(
+    problem: Problem,
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+    baseline: float | Tensor | None = None,
+) -> Attribution:
+    """Return the mean loss of output over the windows that hide a feature.
+
+    Parameters
+    ----------
+    problem
+        What is explained. In images (N, C, H, W) a window hides all channels; in other inputs
+        windows run along the last dimension.
+    window
+        Its side in features; default: a seventh of an image's shorter side, else 1.
+    stride
+        From one window to the next; default: half the window, at least 1. The last window may
+        reach over the edge.
+    baseline
+        What a hidden feature shows: a number, or a tensor of an input's shape; default zeros.
+    """
+    inputs, targets = problem.inputs, problem.targets
+    image = inputs.ndim == 4
+    space = inputs.shape[2:] if image else inputs.shape[-1:]
+    side = count(window, "window") if window is not None else max(1, min(space) // 7 * image)
+    step = count(stride, "stride") if stride is not None else max(1, side // 2)
+    if side > min(space) or step > side:
+        raise ValueError(
+            f"a window of {side} with stride {step} does not cover inputs of {tuple(space)}: it "
+            f"must not be larger than they are, and the stride not larger than the window."
+        )
+    hidden = reference(baseline, inputs)
+    masks = torch.stack(list(_windows(space, side, step))).to(inputs.device)
+    full = target_outputs(problem)
+    lost = inputs.new_zeros((*targets.shape, *space))
+    for images, places in pairs(problem, len(inputs), len(masks)):
+        # Leading dimensions of one: the mask is broadcast over channels.
+        mask = masks[places].view(-1, *[1] * (inputs.ndim - 1 - len(space)), *space)
+        occluded = torch.where(mask, hidden, inputs[images].unsqueeze(1))
+        drop = full[images].unsqueeze(1) - outputs_at(problem, occluded, targets[images])
+        lost[images] += torch.einsum("npt,p...->nt...", drop, masks[places].to(inputs.dtype))
+    mean = lost / masks.sum(dim=0)
+    shape = (*targets.shape, *[1] * (inputs.ndim - 1 - len(space)), *space)
+    return Attribution(mean.view(shape).expand(*targets.shape, *inputs.shape[1:]).contiguous())
+
+
+def _windows(space: torch.Size, side: int, step: int) -> Iterator[Tensor]:
+    """Yield each window as a boolean mask (*space)."""
+    starts = [range(0, (math.ceil((length - side) / step) + 1) * step, step) for length in space]
+    for corner in product(*starts):
+        mask = torch.zeros(space, dtype=torch.bool)
+        mask[tuple(slice(start, start + side) for start in corner)] = True
+        yield mask
