@@ -1,0 +1,42 @@
+"""Make what the package ships again: ``python -m xaikit train NAME``, ``python -m xaikit sample``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from xaikit.data import write_sample
+from xaikit.training import RECIPES, pretrain, save
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train a network that the package ships, or draw its sample of FashionMNIST, again."""
+    parser = argparse.ArgumentParser(prog="python -m xaikit", description=main.__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    train = commands.add_parser("train", help="train a network: the command of every model card")
+    train.add_argument("name", choices=list(RECIPES))
+    sample = commands.add_parser("sample", help="draw the embedded sample of FashionMNIST")
+    for command in (train, sample):
+        command.add_argument("--data", metavar="FOLDER", help="where the full data set lies")
+        command.add_argument(
+            "--out", metavar="FOLDER", type=Path, default=Path(), help="where the files go"
+        )
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "sample":
+            write_sample(options.out, options.data)
+            return 0
+        network = pretrain(options.name, options.data)
+        save(network, options.out)
+    except (OSError, ValueError, FloatingPointError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    card = network.card
+    print(f"{options.name}: {card['accuracy']:.2%} of {card['test_images']} test images are right.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""What do we explain? Small networks, trained and ready, whose every layer has a relevance rule.
+
+The networks consist of convolutions, ReLUs, pooling and linear layers only, one ``nn.ReLU`` module
+per use and none in place: guided backpropagation, DeepLIFT and layer-wise relevance propagation go
+silently wrong on shared, functional or in-place ReLUs. Batch normalisation helps to train them
+(:mod:`xaikit.training`) and is folded into the convolutions before a checkpoint is written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+from tqdm.auto import tqdm
+
+from xaikit.data import ImageDataset
+
+CHECKPOINTS = Path(__file__).parent / "assets" / "models"
+
+
+class Classifier(nn.Sequential):
+    """A chain of layers that turns images into one logit per class.
+
+    Attributes
+    ----------
+    card : dict
+        The model card: data set, split and seed that it was trained with, its ``accuracy`` in
+        [0, 1] on the test split, the number of ``parameters`` and the ``command`` that trains it
+        again. Empty for a network that is not one of the shipped checkpoints.
+    """
+
+    card: dict[str, Any]
+
+    def __init__(self, *layers: Any) -> None:
+        super().__init__(*layers)
+        self.card = {}
+
+
+def _fashion_mnist() -> Classifier:
+    """Five 3 × 3 convolutions; two poolings leave 7 × 7 maps, which Grad-CAM can show."""
+    return Classifier(
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 48, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(48, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(64, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(64, 96, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(96, 10),
+    )
+
+
+def _mnist() -> Classifier:
+    """Four 3 × 3 convolutions: digits are easier than clothes."""
+    return Classifier(
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(64, 10),
+    )
+
+
+def _lecture() -> Classifier:
+    """The two-convolution network of introductory lectures, pooling before each ReLU."""
+    return Classifier(
+        nn.Conv2d(1, 10, 5),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(10, 20, 5),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(320, 50),
+        nn.ReLU(),
+        nn.Linear(50, 10),
+    )
+
+
+ARCHITECTURES: dict[str, Callable[[], Classifier]] = {
+    "fashion_mnist": _fashion_mnist,
+    "mnist": _mnist,
+    "lecture": _lecture,
+}
+
+
+def build(name: str, seed: int = 0) -> Classifier:
+    """Return a fresh, untrained network: the control of every sanity check.
+
+    Parameters
+    ----------
+    name
+        The architecture: ``"fashion_mnist"``, ``"mnist"`` or ``"lecture"``.
+    seed
+        Decides the weights. The global random state is neither used nor changed.
+
+    Returns
+    -------
+    Classifier
+        On the CPU, in training mode, input (N, 1, 28, 28), output (N, 10). Weights are drawn as in
+        He et al., "Delving deep into rectifiers" (2015), biases are zero.
+
+    Raises
+    ------
+    ValueError
+        If there is no architecture of that name.
+    """
+    if name not in ARCHITECTURES:
+        known = ", ".join(map(repr, ARCHITECTURES))
+        raise ValueError(f"There is no network {name!r}; choose one of {known}.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = ARCHITECTURES[name]()
+        for layer in network:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+    return network
+
+
+def load_pretrained(
+    name: str, device: torch.device | str | None = None, folder: str | Path | None = None
+) -> Classifier:
+    """Return a trained network.
+
+    Parameters
+    ----------
+    name
+        ``"fashion_mnist"``, ``"mnist"``, or ``"lecture"`` (a smaller one, for FashionMNIST too).
+    device
+        Where it computes; the CPU by default.
+    folder
+        Where NAME.safetensors and NAME.json lie, if not among the checkpoints of this package:
+        the folder that ``python -m xaikit train NAME --out FOLDER`` wrote to.
+
+    Returns
+    -------
+    Classifier
+        In evaluation mode; input (N, 1, 28, 28) in [0, 1], output logits (N, 10); its ``card``
+        says where it comes from.
+
+    Raises
+    ------
+    ValueError
+        If there is no network of that name, or its checkpoint is damaged.
+    FileNotFoundError
+        If its checkpoint is missing.
+    """
+    network = build(name)
+    folder = CHECKPOINTS if folder is None else Path(folder)
+    weights, card = folder / f"{name}.safetensors", folder / f"{name}.json"
+    for path in (weights, card):
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"The checkpoint of {name!r} is missing ({path}): reinstall xaikit, or train it with "
+                f"`python -m xaikit train {name} --out {folder}`."
+            )
+    try:
+        network.load_state_dict(load_file(weights))
+        network.card = json.loads(card.read_text(encoding="utf-8"))
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"The checkpoint of {name!r} in {folder} is damaged ({reason}): reinstall xaikit, or train "
+            f"it with `python -m xaikit train {name} --out {folder}`."
+        ) from error
+    return network.eval().to(device)
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 500) -> float:
+    """Return the share of images that the model classifies correctly, in [0, 1].
+
+    The model is evaluated in evaluation mode on its own device, and comes back in its own mode.
+    A progress bar appears when it takes longer than two seconds.
+    """
+    modes = {module: module.training for module in model.modules()}
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    correct = 0
+    model.eval()
+    try:
+        starts: Iterable[int] = range(0, len(dataset), batch_size)
+        for start in tqdm(starts, desc="accuracy", unit="batch", delay=2, leave=False):
+            batch = slice(start, start + batch_size)
+            predicted = model(dataset.images[batch].to(device)).argmax(dim=1).cpu()
+            correct += int((predicted == dataset.labels[batch]).sum())
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    return correct / len(dataset)
