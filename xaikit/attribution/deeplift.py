@@ -49,6 +49,7 @@ _POOLING = {
 
 
 @method(
+    "DeepLIFT",
     based_on="relevance",
     complete=True,
     passes="2 forward, T backward",
@@ -74,6 +75,7 @@ def deeplift(problem: Problem, *, baseline: float | Tensor | None = None) -> Att
 
 
 @method(
+    "DeepSHAP",
     based_on="relevance",
     complete=True,
     passes="B references: 2 B forward, B × T backward",

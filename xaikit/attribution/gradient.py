@@ -9,6 +9,7 @@ from xaikit.attribution.registry import Attribution, Problem, method
 
 
 @method(
+    "Gradient",
     based_on="gradient",
     passes="1 forward, T backward",
     paper="Simonyan et al. 2013, Deep inside convolutional networks, arXiv:1312.6034",
@@ -27,6 +28,7 @@ def gradient(problem: Problem) -> Attribution:
 
 
 @method(
+    "Input × gradient",
     based_on="gradient",
     passes="1 forward, T backward",
     paper="Shrikumar et al. 2016, Not just a black box, arXiv:1605.01713",

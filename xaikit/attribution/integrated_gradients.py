@@ -13,6 +13,7 @@ from xaikit.attribution.registry import Attribution, Problem, method
 
 
 @method(
+    "Integrated Gradients",
     based_on="gradient",
     complete=True,
     passes="steps + 2 forward, steps × T backward",

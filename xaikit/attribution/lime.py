@@ -19,6 +19,7 @@ RIDGE = 1.0
 
 
 @method(
+    "LIME",
     based_on="perturbation",
     model_agnostic=True,
     passes="samples forward",

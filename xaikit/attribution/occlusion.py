@@ -15,6 +15,7 @@ from xaikit.attribution.registry import Attribution, Problem, method
 
 
 @method(
+    "Occlusion",
     based_on="perturbation",
     model_agnostic=True,
     passes="1 + windows forward",

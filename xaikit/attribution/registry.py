@@ -63,6 +63,8 @@ class Method:
     ----------
     name
         As :func:`xaikit.explain` takes it.
+    title
+        As the papers write it.
     scope
         ``"local"``: it explains a prediction; ``"global"``: it explains a model.
     model_agnostic
@@ -81,6 +83,7 @@ class Method:
     """
 
     name: str
+    title: str
     scope: Literal["local", "global"]
     model_agnostic: bool
     based_on: Basis
@@ -96,6 +99,7 @@ METHODS: dict[str, Method] = {}
 
 
 def method(
+    title: str,
     *,
     based_on: Basis,
     passes: str,
@@ -118,6 +122,7 @@ def method(
         )
         METHODS[attribute.__name__] = Method(
             attribute.__name__,
+            title,
             scope,
             model_agnostic,
             based_on,

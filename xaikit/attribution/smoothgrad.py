@@ -10,6 +10,7 @@ from xaikit.attribution.registry import Attribution, Problem, method
 
 
 @method(
+    "SmoothGrad",
     based_on="gradient",
     passes="samples forward, samples × T backward",
     paper="Smilkov et al. 2017, SmoothGrad, arXiv:1706.03825",
