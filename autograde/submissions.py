@@ -1,0 +1,256 @@
+"""Find what was handed in: which file, of whom, when, and who handed in nothing.
+
+Two layouts are read: ``STUDENT/NAME.ipynb`` and nbgrader's ``submitted/STUDENT/NAME/NAME.ipynb``
+with ``timestamp.txt`` beside it. Links are never followed. A student's name is only ever shown:
+wherever it becomes a path, :func:`autograde.clean.safe_name` makes it one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from nbgrader.utils import parse_utc
+
+from autograde.clean import clean_line, safe_name
+from autograde.course import Course
+
+SIZE_LIMIT = 32 << 20
+_ENTRY_LIMIT = 1000
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
+_SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")
+# What browsers, JupyterLab and Colab make of the name of a second copy.
+_COPY = re.compile(r"^(?:Copy of |Kopie von )*(.*?)(?: ?\(\d+\)|-Copy\d*)*$")
+
+
+class SubmissionsError(Exception):
+    """The submissions cannot be found or read: one sentence, with the cure."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One notebook of one student or group.
+
+    Attributes
+    ----------
+    student
+        The submitter as shown to people: a group's name if the course file has the group.
+    assignment
+        The notebook's name, such as ``01_theory``.
+    path
+        The file; None if nothing was handed in.
+    timestamp
+        When it was handed in: ``timestamp.txt``, else the file's time.
+    late
+        Whether that is after the deadline, extensions included.
+    notices
+        What was unusual, a sentence each.
+    """
+
+    student: str
+    assignment: str
+    path: Path | None
+    timestamp: datetime | None = None
+    late: bool = False
+    notices: tuple[str, ...] = ()
+
+    def read(self) -> bytes:
+        """Return the file's bytes.
+
+        Raises
+        ------
+        SubmissionsError
+            If it is not a plain file, cannot be read or is larger than 32 MB.
+        """
+        if self.path is None:
+            raise SubmissionsError("Nothing was handed in.")
+        return _read(self.path, SIZE_LIMIT)
+
+
+@dataclass
+class Found:
+    """All uploads, missing ones included, by assignment and student; and what was passed over."""
+
+    uploads: list[Upload]
+    notices: list[str] = field(default_factory=list)
+
+
+def find(
+    folder: Path, course: Course, assignments: Sequence[str], only: Sequence[str] = ()
+) -> Found:
+    """Find the uploads in a folder.
+
+    Everybody of the class (``students`` and ``groups`` of the course file, and whoever handed in
+    anything) without an upload is listed as missing: for the assignments in ``only``, or for
+    those that at least one handed in.
+
+    Parameters
+    ----------
+    folder
+        Holds a folder for each student or group; or nbgrader's course folder with ``submitted/``.
+    course
+        The class, its groups and deadlines.
+    assignments
+        The names of all notebooks of the course.
+    only
+        The notebooks to look for; all by default.
+
+    Raises
+    ------
+    SubmissionsError
+        If there is nothing to grade.
+    """
+    if folder.is_file():
+        kind = "an archive" if folder.suffix.lower() in _ARCHIVES else "a file"
+        raise SubmissionsError(
+            f"{folder} is {kind}; please unpack it so that each notebook lies at "
+            "STUDENT/NAME.ipynb, and give the folder."
+        )
+    if not folder.is_dir():
+        raise SubmissionsError(f"There is no folder {folder}.")
+    if (folder / "submitted").is_dir() and not (folder / "submitted").is_symlink():
+        folder = folder / "submitted"
+    found = Found([])
+    best: dict[tuple[str, str], Upload] = {}
+    for entry in _entries(folder, found.notices):
+        if not entry.is_dir(follow_symlinks=False):
+            found.notices.append(_passed_over(entry))
+            continue
+        submitter = _submitter(entry.name, course, found.notices)
+        for upload in _of_student(Path(entry.path), submitter, assignments, found.notices):
+            key = (upload.assignment, upload.student)
+            best[key] = _later(best[key], upload) if key in best else upload
+    if not best:
+        raise SubmissionsError(
+            f"{folder} holds no submission: a notebook lies at STUDENT/NAME.ipynb, where NAME is "
+            f"one of {', '.join(assignments)}."
+        )
+    wanted = only or [name for name in assignments if any(key[0] == name for key in best)]
+    everybody = dict.fromkeys((*course.submitters(), *(student for _, student in best)))
+    for name in wanted:
+        for student in sorted(everybody, key=lambda s: (s.casefold(), s)):
+            upload = best.get((name, student), Upload(student, name, None))
+            deadline = course.deadline(name, student)
+            late = None not in (deadline, upload.timestamp) and upload.timestamp > deadline  # type: ignore[operator]
+            found.uploads.append(replace(upload, late=late))
+    return found
+
+
+def _entries(folder: Path, notices: list[str]) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder, in order, without links and hidden files."""
+    with os.scandir(folder) as scan:
+        found = list(islice(scan, _ENTRY_LIMIT + 1))
+    if len(found) > _ENTRY_LIMIT:
+        notices.append(
+            f"{clean_line(str(folder))} holds more than {_ENTRY_LIMIT} files; "
+            "the others were not looked at."
+        )
+    kept = []
+    for entry in sorted(found[:_ENTRY_LIMIT], key=lambda e: e.name):
+        if entry.name.startswith(".") or entry.name in _SYSTEM:
+            continue
+        if entry.is_symlink():
+            notices.append(f"{clean_line(entry.path)} is a link and was not followed.")
+        else:
+            kept.append(entry)
+    return kept
+
+
+def _passed_over(entry: os.DirEntry[str]) -> str:
+    """Say why a file was not looked at."""
+    shown = clean_line(entry.path)
+    if Path(entry.name).suffix.lower() in _ARCHIVES:
+        return f"{shown} is an archive and was passed over; unpack it to STUDENT/NAME.ipynb first."
+    if entry.name.endswith(".ipynb"):
+        return f"{shown} was passed over: a notebook of the course lies at STUDENT/NAME.ipynb."
+    return f"{shown} was passed over: it is no notebook of the course."
+
+
+def _submitter(name: str, course: Course, notices: list[str]) -> str:
+    """Return who a folder belongs to, in the course file's own words where it knows them."""
+    people = {*course.students, *course.groups, *(m for g in course.groups.values() for m in g)}
+    known = {safe_name(person): person for person in people} | {p: p for p in people}
+    student = known.get(name)
+    if student is None:
+        # A name that cannot be shown as it is stays apart from the one it would look like.
+        student = name if clean_line(name) == name else safe_name(name)
+        if course.students:
+            notices.append(f"{student} is not in the class list; graded all the same.")
+    return course.group_of(student) or student
+
+
+def _of_student(
+    folder: Path, student: str, assignments: Sequence[str], notices: list[str]
+) -> list[Upload]:
+    """Return one student's uploads: in the folder itself, and nbgrader's, one folder deeper."""
+    places = [(folder, list(assignments))]
+    files: list[tuple[os.DirEntry[str], list[str]]] = []
+    while places:
+        place, names = places.pop()
+        for entry in _entries(place, notices):
+            if entry.is_file(follow_symlinks=False):
+                files.append((entry, names))
+            elif place == folder and entry.name in assignments:
+                places.append((Path(entry.path), [entry.name]))
+            else:
+                notices.append(_passed_over(entry))
+    best: dict[str, Upload] = {}
+    for entry, names in files:
+        path = Path(entry.path)
+        name = _COPY.sub(r"\1", path.stem).strip() if path.suffix == ".ipynb" else ""
+        if name not in names:
+            if entry.name != "timestamp.txt":
+                notices.append(_passed_over(entry))
+            continue
+        upload = _upload(path, student, name)
+        if path.stem != name:
+            sentence = f"The upload is called {clean_line(entry.name)} and was taken as {name}."
+            upload = replace(upload, notices=(*upload.notices, sentence))
+        best[name] = _later(best[name], upload) if name in best else upload
+    return list(best.values())
+
+
+def _upload(path: Path, student: str, name: str) -> Upload:
+    """Return the upload with its time."""
+    note = path.with_name("timestamp.txt")
+    notices: tuple[str, ...] = ()
+    if note.is_file() and not note.is_symlink():
+        try:
+            text = _read(note, 1000).decode("ascii").strip()
+            return Upload(student, name, path, parse_utc(text).replace(tzinfo=UTC))
+        except Exception:  # dateutil raises whatever it meets
+            notices = ("timestamp.txt is unreadable; the file's own time was taken.",)
+    moment = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+    return Upload(student, name, path, moment, notices=notices)
+
+
+def _later(one: Upload, other: Upload) -> Upload:
+    """Return the later of two uploads of one submitter; it says that there was another."""
+    assert one.timestamp is not None and other.timestamp is not None
+    last = other if other.timestamp >= one.timestamp else one
+    sentence = f"{last.assignment} was handed in more than once; the latest upload counts."
+    return replace(last, notices=tuple(dict.fromkeys((*last.notices, sentence))))
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """Read a plain file, whatever it was swapped for since it was found."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise SubmissionsError(f"The upload cannot be read ({error.strerror}).") from None
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise SubmissionsError("The upload is not a plain file.")
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise SubmissionsError(
+            f"The upload is larger than {limit >> 20} MB; please clear all outputs, save it and "
+            "hand it in again."
+        )
+    return content
