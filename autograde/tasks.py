@@ -23,12 +23,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 Score = Callable[[Any], float | None]
 """Takes ``dict[str, Any]`` (a :class:`Value` task) or ``list[Called]`` (a :class:`Call` task)."""
 
 
-class Wrong(Exception):
+class Wrong(Exception):  # noqa: N818 - a verdict, not an error
     """The answer is not right.
 
     Parameters
@@ -128,7 +129,7 @@ def expect(condition: object, message: str, fraction: float = 0.0) -> None:
         raise Wrong(message, fraction)
 
 
-def expect_array(value: Any, shape: tuple[int | None, ...], name: str) -> np.ndarray:
+def expect_array(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.float64]:
     """Return the value as a finite float array of that shape (``None``: any length), or raise."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "bif":
         raise Wrong(f"`{name}` should hold numbers (an array or a tensor).")
@@ -161,4 +162,6 @@ def expect_close(
     wanted = np.asarray(reference, dtype=np.float64)
     array = expect_array(value, wanted.shape, name)
     if not np.allclose(array, wanted, rtol=rtol, atol=atol):
-        raise Wrong(f"`{name}` has the right shape, but not the right values. {hint}".strip(), fraction)
+        raise Wrong(
+            f"`{name}` has the right shape, but not the right values. {hint}".strip(), fraction
+        )

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
-class CheckFailed(AssertionError):
+class CheckFailed(AssertionError):  # noqa: N818 - students read this name
     """A visible check failed; its message says what to try.
 
     Notebooks show the message alone, without a traceback through code the student did not write.
@@ -29,7 +30,7 @@ def expect(condition: object, hint: str) -> None:
         raise CheckFailed(hint)
 
 
-def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> np.ndarray:
+def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.float64]:
     """Return the value as a finite float array, or fail with what is wrong about its form.
 
     Parameters
@@ -47,7 +48,9 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> np.ndarray:
         float64, of that shape.
     """
     if value is None or value is Ellipsis:
-        raise CheckFailed(f"`{name}` has no value yet: write your answer in the cell above and run it.")
+        raise CheckFailed(
+            f"`{name}` has no value yet: write your answer in the cell above and run it."
+        )
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     try:
@@ -96,7 +99,9 @@ def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str
 def function(value: Any, name: str) -> Callable[..., Any]:
     """Return the value if it can be called, or fail."""
     if not callable(value):
-        raise CheckFailed(f"`{name}` should be a function: keep the `def {name}(…)` line of the cell.")
+        raise CheckFailed(
+            f"`{name}` should be a function: keep the `def {name}(…)` line of the cell."
+        )
     return value  # type: ignore[no-any-return]
 
 

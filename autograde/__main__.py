@@ -1,0 +1,159 @@
+"""The instructor's commands: ``autograde release``, ``autograde grade``, ``autograde demo``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from autograde.course import Course, CourseError
+from autograde.source import SourceError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a problem is one sentence on stderr and exit status 1."""
+    options = _parser().parse_args(arguments)
+    # Imported here, so that --help answers at once.
+    from autograde.grade import GradeError
+    from autograde.gradebook import GradebookError
+    from autograde.sandbox import SandboxError
+    from autograde.score import CheckError
+    from autograde.store import StoreError
+    from autograde.submissions import SubmissionsError
+
+    try:
+        options.run(options)
+    except (
+        CheckError,
+        CourseError,
+        GradebookError,
+        GradeError,
+        SandboxError,
+        SourceError,
+        StoreError,
+        SubmissionsError,
+    ) as error:
+        print(f"autograde: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"autograde: {error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("autograde: stopped; what was graded is kept.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="autograde", description="Release and grade notebooks.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    release = commands.add_parser("release", help="make notebooks/ from solutions/")
+    release.add_argument("names", nargs="*", metavar="NAME", help="such as 01_theory; default: all")
+    release.set_defaults(run=_release)
+
+    grade = commands.add_parser("grade", help="grade a folder of submissions")
+    grade.add_argument("submissions", type=Path, help="holds STUDENT/NAME.ipynb")
+    grade.add_argument("--assignment", action="append", default=[], metavar="NAME")
+    grade.add_argument("--jobs", type=_count, help="submissions at a time; default: one a core")
+    grade.add_argument("--out", type=Path, default=Path("graded"), help="default: graded/")
+    grade.add_argument(
+        "--isolation",
+        choices=["bubblewrap", "none"],
+        default="bubblewrap",
+        help="none runs submissions unprotected: only for those that you trust",
+    )
+    grade.set_defaults(run=_grade)
+
+    demo = commands.add_parser("demo", help="release, then grade a bundled class")
+    demo.add_argument("--jobs", type=_count, help="submissions at a time; default: one a core")
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="default: demo/")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a number of submissions at a time, at least 1")
+    return int(text)
+
+
+def _release(options: argparse.Namespace) -> None:
+    from autograde.release import release
+
+    course = Course.read()
+    print(f"Releasing {course.folder / 'solutions'}")
+    written = release(options.names, course)
+    print(f"{len(written)} notebooks are in {course.folder / 'notebooks'}")
+
+
+def _grade(options: argparse.Namespace) -> None:
+    from autograde.grade import grade
+    from autograde.tables import marks_table
+
+    course = Course.read()
+    results = grade(
+        options.submissions,
+        course,
+        options.out,
+        options.assignment,
+        options.jobs,
+        options.isolation,
+        _say,
+    )
+    print(f"\n{marks_table(results, course)}\n")
+    print(f"Marks, feedback and gradebook: {options.out.resolve()}")
+    print(f"Report: {(options.out / 'report.html').resolve()}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from autograde import demo, sandbox
+    from autograde.grade import grade
+    from autograde.marking import load_assignment
+    from autograde.release import release
+    from autograde.sandbox import SandboxError
+    from autograde.tables import marks_table
+
+    course = Course.read()
+    release([], course, _say)
+    students = demo.load_class(course.folder / "solutions" / "demo_class.toml")
+    names = sorted({name for student in students for name in student.uploads})
+    trusted = {name: load_assignment(name, course.file) for name in names}
+    folder = options.out / "submissions"
+    isolation: sandbox.Isolation = "bubblewrap"
+    try:
+        sandbox.prove((course.folder.resolve(), folder.resolve()))
+    except SandboxError as error:
+        _say(f"{error} Until then honest submissions run without isolation, hostile ones not.")
+        isolation = "none"
+    left_out = demo.write_class(
+        students,
+        folder,
+        {name: assignment.released for name, assignment in trusted.items()},
+        demo.load_all_answers(trusted, course),
+        hostile=isolation == "bubblewrap",
+    )
+    _say(f"Class: {len(students)} students, uploads in {folder.resolve()}")
+    for who in left_out:
+        _say(f"Not run, because it is hostile and there is no sandbox: {who}")
+    for student in students:
+        _say(f"  {student.name}: {student.story}")
+    course = replace(course, students=tuple(student.name for student in students))
+    results = grade(folder, course, options.out, names, options.jobs, isolation, _say)
+    report = (options.out / "report.html").resolve()
+    print(f"\n{marks_table(results, course)}\n")
+    print(f"Report, with everybody's feedback behind a link: {report}")
+    if sys.stdout.isatty() and (os.environ.get("DISPLAY") or sys.platform == "darwin"):
+        webbrowser.open(report.as_uri())
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

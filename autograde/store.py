@@ -1,0 +1,117 @@
+"""What is kept between two runs of ``grade``: one JSON file a submission, whole or not there.
+
+The gradebook, the tables and the pages are made from these records each time, so a crash at any
+moment costs at most the submissions that were running.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from autograde.records import SubmissionResult, TaskResult
+
+
+class StoreError(Exception):
+    """The output folder cannot be used: one sentence that says what to do."""
+
+
+class Store:
+    """The records of one output folder.
+
+    Parameters
+    ----------
+    out
+        The folder that ``grade`` writes; made if it is not there.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be written.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.folder = out / "records"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{out} cannot be written ({error.strerror}): choose another folder with --out."
+            ) from None
+
+    def load(self, student: str, assignment: str, key: str) -> SubmissionResult | None:
+        """Return the record of this submission if it was made with the same key, else None."""
+        raw = self.read(self._path(student, assignment))
+        if raw is None:
+            return None
+        try:
+            tasks = [TaskResult(**task) for task in raw.pop("tasks")]
+            result = SubmissionResult(**raw, tasks=tasks)
+        except (TypeError, KeyError):
+            return None  # of another version: it is graded again
+        same = (result.student, result.assignment, result.key) == (student, assignment, key)
+        return result if same else None
+
+    def save(self, result: SubmissionResult) -> None:
+        """Keep a record: after a crash it is there whole, or not at all."""
+        self.write(self._path(result.student, result.assignment), asdict(result))
+
+    def read(self, path: Path) -> dict[str, Any] | None:
+        """Return the JSON object in a file, or None if there is none."""
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return raw if isinstance(raw, dict) else None
+
+    def write(self, path: Path, value: Any) -> None:
+        """Write JSON by way of a temporary file beside it.
+
+        Raises
+        ------
+        StoreError
+            If the disk is full or the folder read-only.
+        """
+        part = path.with_suffix(".part")
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                json.dump(value, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written ({error.strerror}). Nothing graded so far is lost: "
+                "make room or choose another folder, then run the same command again."
+            ) from None
+
+    def _path(self, student: str, assignment: str) -> Path:
+        # A digest, because two names may differ only in what a file system ignores.
+        digest = hashlib.sha256(f"{assignment}\0{student}".encode()).hexdigest()[:24]
+        return self.folder / f"{digest}.json"
+
+
+@contextmanager
+def only_grader(out: Path) -> Iterator[None]:
+    """Hold the output folder for this process.
+
+    Raises
+    ------
+    StoreError
+        If another ``grade`` holds it.
+    """
+    with (out / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreError(
+                f"Another autograde is grading into {out}: wait for it, or choose another --out."
+            ) from None
+        yield
