@@ -18,12 +18,27 @@ checked its truth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograde.sandbox import Isolation, Limits
+import numpy as np
+
+from autograde import wire
+from autograde.sandbox import Isolation, Limits, Sandbox
+
+_START = 180.0  # seconds that interpreter, kernel and torch may take to come up on a busy machine
+_GRACE = 15.0  # beyond a limit that is kept inside, until it is kept from outside
+_WORDS = {
+    "timeout": "took longer than its time limit of {seconds:.0f} s",
+    "memory": "used more than {memory:.1f} GB of memory",
+    "disk": "wrote more temporary files than allowed",
+    "kernel died": "ended the Python process",
+    "output flood": "put out far too much",
+    "malformed output": "disturbed the grader's own messages",
+}
 
 NotebookOutput = dict[str, Any]
 """One cell output in nbformat 4: stream, display_data, execute_result or error, with text/plain,
@@ -141,7 +156,46 @@ def run_notebook(
     autograde.sandbox.SandboxError
         If the sandbox itself cannot start (never because of what the student wrote).
     """
-    raise NotImplementedError
+    limits = limits or Limits()
+    answers: dict[str, dict[str, Any] | Failed] = {}
+
+    def describe(cell: Cell, fresh: bool) -> dict[str, Any]:
+        names = cell.names if fresh else ()
+        return {"source": cell.source, "seconds": cell.seconds, "names": names}
+
+    def take(cell: Cell, record: dict[str, Any], run: CellRun) -> float | None:
+        kind = _text(record, "kind")
+        if kind == "cell":
+            run.outputs = _outputs(record.get("outputs"))
+            run.stopped = _stopped(record)
+            if _flag(record, "lost"):
+                raise _Lost(run.stopped)
+            return _GRACE + 20 if cell.names else None
+        if kind == "lost":
+            raise _Lost(_stopped(record))
+        if kind != "answer" or not cell.task:
+            raise wire.WireError("a record out of turn")
+        answers[cell.task] = _variables(record, cell.names, _raised(run))
+        return None
+
+    runs, seconds = _drive(
+        "autograde.inside.run_notebook",
+        cells,
+        lambda cell: cell.seconds + _GRACE,
+        describe,
+        take,
+        limits,
+        isolation,
+        hidden,
+    )
+    for cell in cells:
+        # A cell that was interrupted may have assigned its variables before.
+        run = runs[cell.id]
+        if cell.names and (
+            cell.task not in answers or (run.stopped and isinstance(answers[cell.task], Failed))
+        ):
+            answers[cell.task] = _why("The answer's cell", run, cell.seconds, limits)
+    return NotebookRun(list(runs.values()), answers, seconds)
 
 
 def call_functions(
@@ -168,4 +222,251 @@ def call_functions(
     autograde.sandbox.SandboxError
         If the sandbox itself cannot start.
     """
-    raise NotImplementedError
+    limits = limits or Limits()
+    results: dict[str, list[Any]] = {task: [] for task in calls}
+    raised: dict[str, str] = {}
+
+    def describe(cell: Cell, fresh: bool) -> dict[str, Any]:
+        wanted = calls.get(cell.task) if fresh else None
+        return {
+            "source": cell.source,
+            "function": wanted.function if wanted else "",
+            "calls": [
+                np.frombuffer(wire.encode_arguments(arguments), np.uint8)
+                for arguments in (wanted.arguments if wanted else ())
+            ],
+        }
+
+    def take(cell: Cell, record: dict[str, Any], run: CellRun) -> float | None:
+        kind = _text(record, "kind")
+        wanted = calls.get(cell.task)
+        if kind == "begin" and wanted:
+            return wanted.seconds
+        if kind == "cell":
+            raised[cell.id] = _type_name(_text(record, "raised"))
+        elif kind == "call" and wanted:
+            results[cell.task].append(_returned(record, wanted.function, raised.get(cell.id, "")))
+        else:
+            raise wire.WireError("a record out of turn")
+        if wanted is None or len(results[cell.task]) >= len(wanted.arguments):
+            return None
+        return _GRACE  # for reading the arguments of the next call
+
+    runs, seconds = _drive(
+        "autograde.inside.call_functions",
+        cells,
+        lambda cell: cell.seconds,
+        describe,
+        take,
+        limits,
+        isolation,
+        hidden,
+        without,
+    )
+    for cell in cells:
+        wanted = calls.get(cell.task)
+        if wanted and len(results[cell.task]) < len(wanted.arguments):
+            if cell.id in raised:
+                failed = _why(f"`{wanted.function}`", runs[cell.id], wanted.seconds, limits)
+            else:
+                failed = _why("The answer's cell", runs[cell.id], cell.seconds, limits)
+            results[cell.task] += [failed] * (len(wanted.arguments) - len(results[cell.task]))
+    return CallRun(results, list(runs.values()), seconds)
+
+
+# --- one run, as many sandboxes as it takes ------------------------------------------------------
+
+
+class _Lost(Exception):  # noqa: N818  # the program inside ended by itself and said why
+    pass
+
+
+def _drive(
+    module: str,
+    cells: Sequence[Cell],
+    allowance: Callable[[Cell], float],
+    describe: Callable[[Cell, bool], dict[str, Any]],
+    take: Callable[[Cell, dict[str, Any], CellRun], float | None],
+    limits: Limits,
+    isolation: Isolation,
+    hidden: Sequence[Path],
+    without: Sequence[str] = (),
+) -> tuple[dict[str, CellRun], float]:
+    """Run the cells, in a fresh sandbox after each one that ended the sandbox.
+
+    ``describe`` says what the program inside is told of a cell; ``take`` reads one of its records
+    about the current cell and returns the seconds until the next has to come, or None if that was
+    the last. Every round decides at least one cell more, so the rounds end.
+    """
+    runs = {cell.id: CellRun(cell.id) for cell in cells}
+    start = time.monotonic()
+    end = start + limits.seconds
+    decided = 0
+    while decided < len(cells) and time.monotonic() < end:
+        again = [cell for cell in cells[:decided] if not cell.task and not runs[cell.id].stopped]
+        todo = [*again, *cells[decided:]]
+        job = {"cells": [describe(cell, i >= len(again)) for i, cell in enumerate(todo)]}
+        position = -1  # nothing has run yet
+        reason = ""
+        with Sandbox(module, job, limits, isolation, hidden, without) as sandbox:
+            sandbox.deadline = time.monotonic() + _START
+            began = time.monotonic()
+            for record in sandbox.records():
+                now = time.monotonic()
+                seconds: float | None = None
+                if position >= 0:
+                    cell = todo[position]
+                    scratch = CellRun(cell.id)
+                    run = runs[cell.id] if position >= len(again) else scratch
+                    try:
+                        if not isinstance(record, dict):
+                            raise wire.WireError("a record that is no dictionary")
+                        first = not run.ran
+                        run.ran = True
+                        seconds = take(cell, record, run)
+                        if first:
+                            run.seconds = now - began
+                    except (wire.WireError, _Lost) as error:
+                        reason = str(error) if isinstance(error, _Lost) else "malformed output"
+                        break
+                if seconds is None:
+                    position += 1
+                    if position == len(todo):
+                        return runs, time.monotonic() - start
+                    seconds = allowance(todo[position])
+                    began = now
+                sandbox.deadline = min(end, now + seconds)
+        lost = runs[todo[position].id]
+        lost.stopped = reason or sandbox.stopped.replace("died", "kernel died")
+        lost.seconds = lost.seconds or time.monotonic() - began
+        lost.ran = True
+        decided += max(0, position + 1 - len(again))
+    return runs, time.monotonic() - start
+
+
+def _why(subject: str, run: CellRun, seconds: float, limits: Limits) -> Failed:
+    """Say why a cell left no answer."""
+    if not run.ran:
+        return Failed("The notebook ran out of time before this answer's cell was reached.")
+    words = _WORDS[run.stopped].format(seconds=seconds, memory=limits.memory / 2**30)
+    return Failed(f"{subject} {words}.")
+
+
+# --- records, whose every field may be anything --------------------------------------------------
+
+
+def _text(record: dict[str, Any], key: str) -> str:
+    value = record.get(key)
+    if not isinstance(value, str):
+        raise wire.WireError(f"no text {key}")
+    return value
+
+
+def _flag(record: dict[str, Any], key: str) -> bool:
+    value = record.get(key)
+    if not isinstance(value, np.ndarray) or value.shape != ():
+        raise wire.WireError(f"no flag {key}")
+    return bool(value)
+
+
+def _stopped(record: dict[str, Any]) -> str:
+    stopped = _text(record, "stopped")
+    if stopped not in ("", "timeout", "kernel died"):
+        raise wire.WireError("unknown reason")
+    return stopped
+
+
+def _type_name(name: str) -> str:
+    """Return the name of a type if it looks like one: it goes into sentences that people read."""
+    return name if name.isascii() and name.isidentifier() and len(name) <= 60 else "an exception"
+
+
+def _outputs(value: Any) -> list[NotebookOutput]:
+    """Build valid outputs of nbformat 4 from what claims to be some."""
+    if not isinstance(value, list):
+        raise wire.WireError("outputs that are no list")
+    outputs: list[NotebookOutput] = []
+    for item in value:
+        if not isinstance(item, dict):
+            raise wire.WireError("an output that is no dictionary")
+        kind = _text(item, "output_type")
+        output: NotebookOutput = {"output_type": kind}
+        if kind == "stream":
+            name = "stderr" if item.get("name") == "stderr" else "stdout"
+            output |= {"name": name, "text": _text(item, "text")}
+        elif kind == "error":
+            trace = item.get("traceback")
+            if not isinstance(trace, list) or not all(isinstance(line, str) for line in trace):
+                raise wire.WireError("a traceback that is not text")
+            output |= {"ename": _text(item, "ename"), "evalue": _text(item, "evalue")}
+            output["traceback"] = trace
+        elif kind in ("display_data", "execute_result"):
+            data = item.get("data")
+            if not isinstance(data, dict):
+                raise wire.WireError("an output without data")
+            kinds = ("text/plain", "image/png", "image/jpeg")
+            output |= {"data": {k: _text(data, k) for k in kinds if k in data}, "metadata": {}}
+            if kind == "execute_result":
+                output["execution_count"] = None
+        else:
+            raise wire.WireError("an unknown output")
+        outputs.append(output)
+    return outputs
+
+
+def _bytes(value: Any) -> bytes:
+    if not isinstance(value, np.ndarray) or value.dtype != np.uint8:
+        raise wire.WireError("no bytes")
+    return value.tobytes()
+
+
+def _raised(run: CellRun) -> str:
+    """Return the type of the exception that ended a cell, or no text."""
+    last = run.outputs[-1] if run.outputs else {}
+    return _type_name(last["ename"]) if last.get("output_type") == "error" else ""
+
+
+def _variables(
+    record: dict[str, Any], names: Sequence[str], raised: str
+) -> dict[str, Any] | Failed:
+    """Read the record of a ``Value`` task."""
+    try:
+        harvest = wire.decode(_bytes(record.get("answer")))
+        if not isinstance(harvest, dict) or not all(isinstance(v, dict) for v in harvest.values()):
+            raise wire.WireError("no dictionary of dictionaries")
+        values: dict[str, Any] = {}
+        for name in names:
+            value = _described(harvest.get(name, {}), f"`{name}`", raised)
+            if isinstance(value, Failed):
+                return value
+            values[name] = value
+        return values
+    except wire.WireError:
+        listed = ", ".join(f"`{name}`" for name in names)
+        return Failed(f"{listed}: too large, or not to be read as numbers or text.")
+
+
+def _returned(record: dict[str, Any], function: str, raised: str) -> Any:
+    """Read the record of one call."""
+    if "raised" in record:
+        return Failed(
+            f"`{function}` raised {_type_name(_text(record, 'raised'))} on a hidden input."
+        )
+    try:
+        subject = f"`{function}`" if "missing" in record else f"What `{function}` returned"
+        return _described(record, subject, raised)
+    except wire.WireError:
+        return Failed(f"What `{function}` returned is too large, or neither numbers nor text.")
+
+
+def _described(record: dict[str, Any], subject: str, raised: str) -> Any:
+    """Read what :func:`autograde.inside.harvest.describe` wrote."""
+    if "value" in record:
+        return wire.decode(_bytes(record["value"]))
+    if "missing" in record:
+        because = f", which raised {raised}" if raised else ""
+        return Failed(f"{subject} is not defined after the answer's cell{because}.")
+    if "nothing" in record:
+        return Failed(f"{subject} is None: no answer was given yet.")
+    kind = _type_name(_text(record, "unreadable"))
+    return Failed(f"{subject} can be read neither as numbers nor as text (it is of type {kind}).")

@@ -1,11 +1,48 @@
-"""Start a process that sees nothing worth stealing and cannot take more than it is given."""
+"""Start a process that sees nothing worth stealing and cannot take more than it is given.
+
+The walls are bubblewrap's: every namespace is its own, the file system holds system folders, this
+Python, xaikit and the data, all read-only, and one small temporary folder; there is no network, and
+neither solutions, hidden checks, the gradebook nor another submission are anywhere inside.
+bubblewrap bounds no resources, so resource limits of the process and a watch kept from outside
+do that.
+
+Started by an ordinary user, that is a single unprivileged ``bwrap``. Started by root, a first
+``bwrap`` lays out the same folders, so that they can be reached by somebody else than root, and an
+otherwise unused user starts the second, unprivileged one: root never enters the sandbox.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import importlib.util
+import json
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from autograde import seccomp, wire
 
 Isolation = Literal["bubblewrap", "none"]
+
+_HOME = "/tmp/home"
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_CONFIGURATION = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
+_NUMERICAL = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
+_TICK = 0.1
+_RECORD = wire.Caps(size=32 << 20, values=50_000, depth=12, text=16 << 20)
 
 
 class SandboxError(Exception):
@@ -41,3 +78,493 @@ class Limits:
     processes: int = 256
     output: int = 64 << 20
     threads: int = 1
+
+
+# --- what is visible -----------------------------------------------------------------------------
+
+
+def _package(name: str) -> Path | None:
+    """Return the folder (or the file) of an installed package, without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        return None
+    origin = Path(spec.origin).resolve()
+    return origin.parent if spec.submodule_search_locations else origin
+
+
+def _view(hidden: Sequence[Path], without: Sequence[str]) -> list[str]:
+    """Return the arguments of bwrap that lay out the folders, the same for both of its stages."""
+    own = Path(__file__).resolve().parent
+    mounts: dict[Path, list[str]] = {}
+    sealed: list[Path] = []
+
+    def show(path: Path, source: Path | None = None) -> None:
+        mounts[path] = ["--ro-bind", str((source or path).resolve()), str(path)]
+
+    def hide(path: Path) -> None:
+        if path in mounts:
+            raise SandboxError(
+                f"{path} holds both Python and what students must not see: make the virtual "
+                "environment in a folder of its own, such as .venv."
+            )
+        if path.is_dir():
+            mounts[path] = ["--tmpfs", str(path)]
+            sealed.append(path)
+        elif path.exists():
+            mounts[path] = ["--ro-bind", "/dev/null", str(path)]
+
+    for name in _SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            mounts[path] = ["--symlink", str(path.readlink()), name]
+        elif path.exists():
+            show(path)
+    for name in _CONFIGURATION:
+        if (path := Path("/etc", name)).exists():
+            show(path)
+    for prefix in (sys.base_prefix, sys.prefix):
+        show(Path(prefix))
+        show(Path(prefix).resolve())
+        for other in ("pkgs", "envs"):  # conda's cache and its other environments
+            if (path := Path(prefix).resolve() / other).is_dir() and path not in mounts:
+                hide(path)
+    if data := os.environ.get("XAIKIT_DATA"):
+        if not Path(data).is_dir():
+            raise SandboxError(
+                f"XAIKIT_DATA names {data}, which is no folder: correct or unset it."
+            )
+        show(Path(data).absolute())
+    for path in hidden:
+        if (path := path.resolve()) != own and any(mount in path.parents for mount in mounts):
+            hide(path)
+    if (package := _package("xaikit")) is not None:
+        show(package)
+    # Of this package only what runs inside.
+    mounts[own] = ["--tmpfs", str(own)]
+    sealed.append(own)
+    for name in ("__init__.py", "wire.py", "inside"):
+        show(own / name)
+    for name in without:
+        if (package := _package(name)) is None:
+            continue
+        if package.suffix != ".py":
+            mounts[package] = ["--tmpfs", str(package)]
+            sealed.append(package)
+            package /= "__init__.py"
+        show(package, own / "inside" / "by_hand.py")
+
+    # Outer folders first, or they would cover inner ones. bwrap makes the folders above a mount
+    # private to its own user, so they are made before, for everybody to pass through.
+    arguments: list[str] = []
+    made: set[Path] = set()
+    for path in sorted(mounts, key=lambda path: len(path.parts)):
+        above = list(path.parents)  # from the nearest to the root
+        around = next((mount for mount in above if mount in mounts), Path("/"))
+        if around == Path("/") or mounts[around][0] == "--tmpfs":
+            for parent in reversed(above[: above.index(around)]):
+                if parent not in made:
+                    arguments += ["--perms", "0755", "--dir", str(parent)]
+                    made.add(parent)
+        if mounts[path][0] == "--tmpfs":
+            arguments += ["--perms", "0755"]
+        arguments += mounts[path]
+    for path in sealed:
+        arguments += ["--remount-ro", str(path)]
+    return arguments
+
+
+def _environment(home: str, limits: Limits) -> dict[str, str]:
+    """Return the environment inside: a fixed list, nothing of the grader's own."""
+    environment = {
+        "PATH": f"{Path(sys.prefix, 'bin')}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": home,
+        "USER": "student",
+        "LOGNAME": "student",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "TMPDIR": "/tmp" if home == _HOME else home,
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    for library in _NUMERICAL:
+        environment[f"{library}_NUM_THREADS"] = str(limits.threads)
+    if data := os.environ.get("XAIKIT_DATA"):
+        environment["XAIKIT_DATA"] = str(Path(data).absolute())
+    return environment
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def _resource_limits(limits: Limits, isolation: Isolation) -> list[str]:
+    """Return the command that sets what the kernel itself bounds, for each process on its own."""
+    command = [
+        "prlimit",
+        "--core=0",
+        f"--cpu={int(limits.seconds * (limits.threads + 1)) + 60}",
+        f"--fsize={limits.disk}",
+        # An ordinary flood ends in a MemoryError, which costs a cell and not the sandbox. Address
+        # space as a whole cannot be bounded: torch maps gigabytes of it.
+        f"--data={limits.memory}",
+        "--nofile=1024",
+    ]
+    if isolation == "bubblewrap":  # outside, it would count the user's other processes too
+        command.append(f"--nproc={limits.processes}")
+    return [*command, "--"]
+
+
+def _bubblewrap(
+    program: Sequence[str],
+    limits: Limits,
+    hidden: Sequence[Path],
+    without: Sequence[str],
+    descriptors: Sequence[str],
+) -> list[str]:
+    view = _view(hidden, without)
+    walls = ["bwrap", "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]
+    if "--disable-userns" in _bwrap_help():
+        walls.append("--disable-userns")
+    walls += ["--hostname", "sandbox", "--new-session", "--die-with-parent", *descriptors]
+    walls += [*view, "--proc", "/proc", "--dev", "/dev"]
+    for folder, share in (("/dev/shm", 2), ("/tmp", 1)):
+        walls += ["--size", str(limits.disk // share), "--perms", "1777", "--tmpfs", folder]
+    # What bwrap itself makes is a temporary file system without a size.
+    walls += ["--remount-ro", "/dev", "--dir", _HOME, "--chdir", _HOME, "--remount-ro", "/"]
+    walls.append("--clearenv")
+    for name, value in _environment(_HOME, limits).items():
+        walls += ["--setenv", name, value]
+    command = [*walls, "--", *_resource_limits(limits, "bubblewrap"), *program]
+    if os.geteuid() == 0:
+        user = str((1 << 30) + secrets.randbelow(1 << 29))
+        stage = ["bwrap", "--die-with-parent", *view, "--dev-bind", "/dev", "/dev"]
+        stage += ["--dev-bind", "/proc", "/proc", "--perms", "0755", "--dir", "/tmp"]
+        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+            stage += ["--cap-add", capability]
+        drop = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--inh-caps=-all"]
+        drop += ["--bounding-set=-all", "--pdeathsig", "KILL"]
+        command = [*stage, "--", *drop, "--", *command]
+    # If the machine runs out of memory after all, the sandbox goes first.
+    return ["choom", "-n", "1000", "--", *command]
+
+
+def _bwrap_help() -> str:
+    return subprocess.run(["bwrap", "--help"], capture_output=True, text=True, check=False).stdout
+
+
+# --- a running sandbox ---------------------------------------------------------------------------
+
+
+class Sandbox:
+    """A program in the sandbox: its records as they arrive, until it ends or something ends it.
+
+    Parameters
+    ----------
+    module
+        What runs, such as ``autograde.inside.run_notebook``.
+    job
+        What the program reads from its standard input: what :func:`autograde.wire.encode_arguments`
+        takes.
+    limits, isolation, hidden, without
+        See :func:`autograde.run.run_notebook` and :func:`autograde.run.call_functions`.
+
+    Attributes
+    ----------
+    deadline
+        The moment of ``time.monotonic()`` that ends the sandbox. Whoever reads the records moves
+        it on; at first it is ``limits.seconds`` away.
+    stopped
+        Why the records ended: ``timeout``, ``memory``, ``disk``, ``output flood``,
+        ``malformed output`` or ``died``.
+    complaint
+        The beginning of what was written to standard error.
+
+    Use it as a context manager: leaving it ends every process inside.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        job: Any,
+        limits: Limits,
+        isolation: Isolation = "bubblewrap",
+        hidden: Sequence[Path] = (),
+        without: Sequence[str] = (),
+    ) -> None:
+        self.module = module
+        self.job = job
+        self.limits = limits
+        self.isolation = isolation
+        self.hidden = hidden
+        self.without = without
+        self.deadline = time.monotonic() + limits.seconds
+        self.stopped = ""
+        self.complaint = ""
+        self._child: int | None = None  # a pidfd of the first process inside
+        self._root: Path | None = None
+        self._started = False
+
+    def __enter__(self) -> Self:
+        _require_programs(self.isolation)
+        with contextlib.ExitStack() as stack:
+            job = _sealed(wire.encode_arguments((self.job,)), stack)
+            program = [sys.executable, "-m", self.module]
+            pass_fds: list[int] = []
+            folder, environment = "/", {"PATH": os.environ.get("PATH", os.defpath)}
+            self._temporary: tempfile.TemporaryDirectory[str] | None = None
+            information: int | None = None
+            if self.isolation == "none":
+                self._temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+                folder = self._temporary.name
+                environment = _environment(folder, self.limits)
+                command = [*_resource_limits(self.limits, "none"), *program]
+            else:
+                information, write = os.pipe()
+                stack.callback(os.close, write)
+                descriptors = ["--info-fd", str(write)]
+                pass_fds.append(write)
+                if rules := seccomp.program():
+                    pass_fds.append(_sealed(rules, stack))
+                    descriptors += ["--seccomp", str(pass_fds[-1])]
+                command = _bubblewrap(program, self.limits, self.hidden, self.without, descriptors)
+            self._process = subprocess.Popen(
+                command,
+                stdin=job,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=pass_fds,
+                env=environment,
+                cwd=folder,
+                start_new_session=True,
+            )
+        self._information = information
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # The end of the first process inside is the end of all of them, and bwrap waits for it.
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._child, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+            os.close(self._child)
+        if self._process.poll() is None or self.isolation == "none":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
+        if self._information is not None:
+            os.close(self._information)
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def records(self) -> Iterator[wire.Plain]:
+        """Yield each record that the program writes, decoded, until ``stopped`` says why no more.
+
+        Raises
+        ------
+        SandboxError
+            If the program ended before its first record: then no student code has run.
+        """
+        reader = wire.RecordReader(_RECORD.size)
+        received = 0
+        watched = 0.0
+        assert self._process.stdout is not None and self._process.stderr is not None
+        output, errors = self._process.stdout.fileno(), self._process.stderr.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(output, selectors.EVENT_READ)
+            selector.register(errors, selectors.EVENT_READ)
+            while not self.stopped:
+                now = time.monotonic()
+                if now >= self.deadline:
+                    self.stopped = "timeout"
+                    break
+                if now >= watched + _TICK and self._started:
+                    self.stopped = self._exceeded()
+                    watched = now
+                ready = {key.fd for key, _ in selector.select(min(_TICK, self.deadline - now))}
+                if errors in ready:
+                    piece = os.read(errors, 1 << 16)
+                    received += len(piece)
+                    self.complaint += piece.decode(errors="replace")[: 4000 - len(self.complaint)]
+                    if not piece:
+                        selector.unregister(errors)
+                if output in ready:
+                    piece = os.read(output, 1 << 18)
+                    received += len(piece)
+                    try:
+                        for record in reader.feed(piece):
+                            value = wire.decode(record, _RECORD)
+                            self._started = self._started or self._begin()
+                            yield value
+                    except wire.WireError:
+                        self.stopped = "malformed output"
+                    if not piece:
+                        self.stopped = self.stopped or "died"
+                if received > self.limits.output:
+                    self.stopped = "output flood"
+        if not self._started:
+            self._process.kill()
+            self.complaint += self._process.stderr.read(4000).decode(errors="replace")
+            raise SandboxError(_cure(self.complaint, self.stopped))
+
+    def _begin(self) -> bool:
+        """Note which process is the first one inside, once everything is in place."""
+        if self._information is not None:
+            child = json.loads(os.read(self._information, 1 << 16))["child-pid"]
+            self._child = os.pidfd_open(child)
+            self._root = Path(f"/proc/{child}/root")
+        return True
+
+    def _exceeded(self) -> str:
+        """Return which limit the processes inside are over, if any."""
+        processes = _descendants(self._process.pid)
+        files = memory = 0
+        if self._root is not None:
+            for folder in ("tmp", "dev/shm"):
+                with contextlib.suppress(OSError):
+                    usage = os.statvfs(self._root / folder)
+                    files += usage.f_files - usage.f_ffree
+                    memory += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+        if files > self.limits.files:
+            return "disk"
+        if memory + sum(map(_resident, processes)) > self.limits.memory and (
+            # What processes share counts once, but that takes the kernel longer to find out.
+            memory + sum(map(_proportional, processes)) > self.limits.memory
+        ):
+            return "memory"
+        return ""
+
+
+def _sealed(data: bytes, stack: contextlib.ExitStack) -> int:
+    """Return a descriptor of a file in memory that nobody can write to any more."""
+    descriptor = os.memfd_create("job", os.MFD_ALLOW_SEALING)
+    stack.callback(os.close, descriptor)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    return descriptor
+
+
+def _descendants(root: int) -> list[int]:
+    """Return the process and all below it: orphans stay below the sandbox's first process."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                parent = int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found = [root]
+    for process in found:
+        found += children.get(process, [])
+    return found
+
+
+def _resident(process: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{process}/statm").read_bytes().split()[1]) * os.sysconf(
+            "SC_PAGESIZE"
+        )
+    return 0
+
+
+def _proportional(process: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_bytes().splitlines():
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1]) * 1024
+    return _resident(process)
+
+
+# --- does it hold? -------------------------------------------------------------------------------
+
+
+def _require_programs(isolation: Isolation) -> None:
+    if not sys.platform.startswith("linux"):
+        raise SandboxError(
+            "Grading runs student code with Linux's own means: grade on Linux, or in a Linux "
+            "container or virtual machine."
+        )
+    needed = {"prlimit": "util-linux"}
+    if isolation == "bubblewrap":
+        needed |= {"bwrap": "bubblewrap", "choom": "util-linux"}
+        if os.geteuid() == 0:
+            needed["setpriv"] = "util-linux"
+    for program, package in needed.items():
+        if shutil.which(program) is None:
+            raise SandboxError(
+                f"The sandbox needs the program {program}: install the package {package} "
+                f"(apt install {package}, dnf install {package}), or choose --isolation none, "
+                "which runs student code unprotected."
+            )
+
+
+def _cure(complaint: str, stopped: str) -> str:
+    """Turn what bwrap or Python wrote before it gave up into one sentence."""
+    last = complaint.strip().splitlines()[-1] if complaint.strip() else f"no word ({stopped})"
+    if "bwrap:" in complaint:
+        if "proc" in complaint and "mount" in complaint.lower():
+            return (
+                "This container hides parts of /proc, which the sandbox needs: start it with "
+                "--security-opt systempaths=unconfined, or choose --isolation none, which runs "
+                f"student code unprotected ({last})."
+            )
+        if "Can't find source path" in complaint or (
+            "Permission denied" in last and "uid" not in last
+        ):
+            return (
+                "The sandbox runs as another user than root and cannot read a folder that it "
+                "needs: make it readable for everybody (chmod -R a+rX), or grade as an ordinary "
+                f"user ({last})."
+            )
+        return (
+            "This system does not let ordinary programs make user namespaces, which the sandbox "
+            "needs: allow them (sysctl -w user.max_user_namespaces=15000 "
+            "kernel.apparmor_restrict_unprivileged_userns=0; in Docker --security-opt "
+            "seccomp=unconfined), or choose --isolation none, which runs student code "
+            f"unprotected ({last})."
+        )
+    if "autograde" in complaint and "ModuleNotFoundError" in complaint:
+        return "The package is not installed in this Python: run pip install -e . first."
+    return f"The sandbox did not start: {last}"
+
+
+def prove(hidden: Sequence[Path] = ()) -> None:
+    """Run a probe in the sandbox and raise unless the isolation really holds.
+
+    Parameters
+    ----------
+    hidden
+        Folders that must not be seen: the course with its solutions, submissions, the gradebook.
+
+    Raises
+    ------
+    SandboxError
+        With one sentence that says what does not hold and what to do.
+    """
+    own = Path(__file__).resolve().parent
+    forbidden = [*hidden, own / "tasks.py", own.parent / "solutions", Path.home() / ".ssh"]
+    limits = Limits(seconds=60)
+    with tempfile.NamedTemporaryFile() as secret, socket.create_server(("127.0.0.1", 0)) as server:
+        job = {
+            "forbidden": [str(path) for path in (*forbidden, Path(secret.name)) if path.exists()],
+            "port": server.getsockname()[1],
+            "packages": ["numpy", "torch", "ipykernel", "jupyter_client", "xaikit"],
+            "disk": limits.disk,
+        }
+        with Sandbox("autograde.inside.probe", job, limits, hidden=hidden) as sandbox:
+            report = next(sandbox.records())  # trusted: no student code is inside
+    if report["findings"]:
+        raise SandboxError(f"The sandbox does not hold here: {report['findings'][0]}")

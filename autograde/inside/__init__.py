@@ -1,0 +1,1 @@
+"""Programs that run inside the sandbox. Nothing here knows a solution, a check or a mark."""

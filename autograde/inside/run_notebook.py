@@ -1,0 +1,223 @@
+"""Run a notebook's cells in a Jupyter kernel and read variables after answer cells.
+
+The kernel is this very interpreter's, whatever the notebook asks for, and talks over sockets in
+the temporary folder. A cell over its time limit is interrupted; if that does not end it, or the
+kernel dies, this program says so and ends, and the host goes on in a fresh sandbox.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import write_connection_file
+
+from autograde import wire
+from autograde.inside.channel import take_job
+from autograde.inside.harvest import packed
+
+_GRACE = 5.0  # seconds that an interrupted cell has to end
+_HARVEST = 20.0
+_TEXT_PER_CELL = 200_000
+_IMAGES_PER_CELL = 4 << 20
+_OUTPUT_IN_ALL = 32 << 20
+
+
+class KernelLost(Exception):  # noqa: N818  # an outcome that the host hears of, not an error
+    """The kernel is dead (``kernel died``) or does not let itself be interrupted (``timeout``)."""
+
+
+class Kernel:
+    """An IPython kernel in a process of its own, in a process group of its own."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        file, _ = write_connection_file(
+            str(self.folder / "connection.json"), ip=str(self.folder / "s"), transport="ipc"
+        )
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", file]
+        self.process = subprocess.Popen(
+            [*command, "--HistoryManager.enabled=False", "--IPCompleter.use_jedi=False"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+        )
+        self.client = BlockingKernelClient(connection_file=file)
+        self.client.load_connection_file()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=100)
+
+    def run(self, source: str, seconds: float, silent: bool = False) -> Iterator[dict[str, Any]]:
+        """Execute source and yield the messages it publishes.
+
+        Raises
+        ------
+        TimeoutError
+            At the end, if it had to be interrupted.
+        KernelLost
+            If there is no kernel left to go on with.
+        """
+        request = self.client.execute(
+            source, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
+        )
+        deadline = time.monotonic() + seconds
+        interrupted = False
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 and interrupted:
+                raise KernelLost("timeout")
+            if left <= 0:
+                os.killpg(self.process.pid, signal.SIGINT)
+                interrupted = True
+                deadline = time.monotonic() + _GRACE
+                continue
+            try:
+                message = self.client.get_iopub_msg(timeout=min(left, 0.2))
+            except queue.Empty:
+                if self.process.poll() is not None:
+                    raise KernelLost("kernel died") from None
+                continue
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            if message["msg_type"] == "status":
+                if message["content"]["execution_state"] == "idle":
+                    break
+            else:
+                yield message
+        if interrupted:
+            raise TimeoutError
+
+    def variables(self, names: tuple[str, ...]) -> bytes:
+        """Return what these variables hold, written down by the kernel; empty if it would not."""
+        path = self.folder / "answer"
+        path.unlink(missing_ok=True)
+        call = f"write_variables({list(names)!r}, {str(path)!r})"
+        try:
+            source = f"__import__('autograde.inside.harvest', fromlist=['x']).{call}"
+            for _ in self.run(source, _HARVEST, silent=True):
+                pass
+        except TimeoutError:
+            return b""
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(wire.ANSWER.size)
+
+
+class Outputs:
+    """The outputs of one cell: text and pictures, up to a size.
+
+    Parameters
+    ----------
+    left
+        Bytes that the whole run may still put out.
+    """
+
+    def __init__(self, left: int) -> None:
+        self.outputs: list[dict[str, Any]] = []
+        self.text = min(_TEXT_PER_CELL, left)
+        self.images = min(_IMAGES_PER_CELL, left)
+        self.used = 0
+        self._displays: dict[str, dict[str, Any]] = {}
+        self._clear = False
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Add what one message of the kernel shows."""
+        kind, content = message["msg_type"], message["content"]
+        if kind == "clear_output":
+            self._clear = True
+            if not content.get("wait"):
+                self.outputs = []
+            return
+        if kind in ("stream", "display_data", "execute_result", "error") and self._clear:
+            self.outputs, self._clear = [], False
+        if kind == "stream":
+            text = self._cut(content["text"])
+            last = self.outputs[-1] if self.outputs else {}
+            if last.get("output_type") == "stream" and last["name"] == content["name"]:
+                last["text"] += text
+            elif text:
+                self._add({"output_type": "stream", "name": content["name"], "text": text})
+        elif kind == "error":
+            trace = [self._cut(line) for line in content["traceback"]]
+            ename, evalue = self._cut(content["ename"]), self._cut(content["evalue"])
+            self._add(
+                {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": trace}
+            )
+        elif kind in ("display_data", "execute_result"):
+            output = {"output_type": kind, "data": self._data(content["data"])}
+            if display := content.get("transient", {}).get("display_id"):
+                self._displays[display] = output
+            if output["data"]:
+                self._add(output)
+        elif kind == "update_display_data":
+            shown = self._displays.get(content.get("transient", {}).get("display_id"))
+            if shown is not None:
+                shown["data"] = self._data(content["data"])
+
+    def _add(self, output: dict[str, Any]) -> None:
+        if len(self.outputs) < 200:
+            self.outputs.append(output)
+
+    def _cut(self, text: str) -> str:
+        kept = text[: self.text]
+        self.text -= len(kept)
+        self.used += len(kept)
+        return kept if len(kept) == len(text) else kept + "…"
+
+    def _data(self, data: dict[str, Any]) -> dict[str, str]:
+        kept = {}
+        for kind in ("image/png", "image/jpeg"):
+            if isinstance(data.get(kind), str) and len(data[kind]) <= self.images:
+                kept[kind] = data[kind]
+                self.images -= len(data[kind])
+                self.used += len(data[kind])
+        if isinstance(data.get("text/plain"), str):
+            kept["text/plain"] = self._cut(data["text/plain"])
+        return kept
+
+
+def main() -> None:
+    """Run the job's cells in order and send a record after each, and one more for its answer."""
+    job, send = take_job()
+    kernel = Kernel()
+    send({"kind": "ready"})
+    left = _OUTPUT_IN_ALL
+    for cell in job["cells"]:
+        outputs = Outputs(left)
+        stopped, lost = "", False
+        try:
+            for message in kernel.run(cell["source"], cell["seconds"]):
+                outputs.take(message)
+        except TimeoutError:
+            stopped = "timeout"
+        except KernelLost as loss:
+            stopped, lost = str(loss), True
+        left = max(0, left - outputs.used)
+        record = {"kind": "cell", "outputs": outputs.outputs, "stopped": stopped}
+        send({**record, "lost": np.asarray(lost)})
+        if not lost and cell["names"]:
+            try:
+                data = kernel.variables(cell["names"])
+            except KernelLost as loss:
+                send({"kind": "lost", "stopped": str(loss)})
+                return
+            send({"kind": "answer", "answer": packed(data)})
+        if lost:
+            return
+
+
+if __name__ == "__main__":
+    main()
