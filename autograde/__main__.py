@@ -142,7 +142,11 @@ def _demo(options: argparse.Namespace) -> None:
         _say(f"Not run, because it is hostile and there is no sandbox: {who}")
     for student in students:
         _say(f"  {student.name}: {student.story}")
-    course = replace(course, students=tuple(student.name for student in students))
+    course = replace(
+        course,
+        students=tuple(student.name for student in students if not student.members),
+        groups={student.name: student.members for student in students if student.members},
+    )
     results = grade(folder, course, options.out, names, options.jobs, isolation, _say)
     report = (options.out / "report.html").resolve()
     print(f"\n{marks_table(results, course)}\n")

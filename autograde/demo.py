@@ -63,11 +63,12 @@ class Upload:
 
 @dataclass(frozen=True)
 class Student:
-    """One student of the bundled class, with the story behind the uploads."""
+    """One student of the bundled class, or a group, with the story behind the uploads."""
 
     name: str
     story: str
     uploads: Mapping[str, Upload]
+    members: tuple[str, ...] = ()
 
 
 def load_class(path: Path) -> list[Student]:
@@ -99,7 +100,8 @@ def load_class(path: Path) -> list[Student]:
                     f"known: {', '.join(DAMAGES)}."
                 )
             uploads[assignment] = upload
-        students.append(Student(entry["name"], entry.get("story", ""), uploads))
+        members = tuple(entry.get("members", ()))
+        students.append(Student(entry["name"], entry.get("story", ""), uploads, members))
     return students
 
 
