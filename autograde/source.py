@@ -308,8 +308,10 @@ def _validate(notebook: NotebookNode, checks: Checks, file: Path) -> None:
                 automatic.add(meta["grade_id"])
                 tests.add(test)
         else:
-            if BEGIN_SOLUTION in cell.source or END_SOLUTION in cell.source:
-                raise SourceError(f"{where}: a solution stands in a cell without solution true.")
+            if re.search(r"(BEGIN|END) (SOLUTION|MARK SCHEME)", cell.source):
+                raise SourceError(
+                    f"{where}: a solution or mark scheme stands in a cell without solution true."
+                )
             if meta["grade"] and meta["grade_id"] not in tests:
                 raise SourceError(
                     f"{where}: a test cell follows its answer cell ID and is called ID-test."
@@ -340,13 +342,21 @@ def _validate_answer(cell: NotebookNode, where: str) -> None:
         raise SourceError(f"{where}: an answer in text has grade true, because a person grades it.")
     if cell.cell_type == "raw":
         raise SourceError(f"{where}: an answer is a code or a Markdown cell.")
-    begins = [i for i, line in enumerate(lines) if "BEGIN SOLUTION" in line]
-    ends = [i for i, line in enumerate(lines) if "END SOLUTION" in line]
-    paired = [i for pair in zip(begins, ends, strict=False) for i in pair]
-    if not begins or len(begins) != len(ends) or paired != sorted(set(paired)):
+    if not _is_paired(lines, "SOLUTION") or BEGIN_SOLUTION not in cell.source:
         raise SourceError(
             f"{where}: its solution should stand between {BEGIN_SOLUTION!r} and {END_SOLUTION!r}."
         )
+    if not _is_paired(lines, "MARK SCHEME"):
+        raise SourceError(
+            f"{where}: its mark scheme should stand between '=== BEGIN MARK SCHEME ===' and "
+            "'=== END MARK SCHEME ==='."
+        )
+
+
+def _is_paired(lines: list[str], kind: str) -> bool:
+    """Whether every begin of a region is followed by its end, and every end follows a begin."""
+    marks = [mark for line in lines for mark in ("BEGIN", "END") if f"{mark} {kind}" in line]
+    return marks == ["BEGIN", "END"] * (len(marks) // 2)
 
 
 def _validate_needs(notebook: NotebookNode, checks: Checks) -> None:

@@ -1,0 +1,145 @@
+"""course.toml: what it says, how errors read, and the secret beside it."""
+
+from __future__ import annotations
+
+import stat
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from small_course import COURSE, write_course
+
+from autograde.course import SECRET_VARIABLE, Course, CourseError
+
+SUMMER = timezone(timedelta(hours=2))
+REPOSITORY = Path(__file__).parents[2]
+
+
+def read(folder: Path, text: str) -> Course:
+    (folder / "course.toml").write_text(text)
+    return Course.read(folder)
+
+
+def test_says_what_the_file_says(tmp_path: Path) -> None:
+    course = read(tmp_path, COURSE)
+    assert (course.name, course.repository, course.branch) == (
+        "A small course",
+        "someone/course",
+        "main",
+    )
+    assert course.group_size == 2
+    assert course.assignment("01_small").deadline == datetime(2027, 4, 30, 23, 59, tzinfo=SUMMER)
+    assert course.assignment("01_small").weight == 1.0
+    assert course.settings("quiz")["right"] == 1.0
+    assert course.group_of("Alan Turing") == "Group 1"
+    assert course.group_of("Grace Hopper") is None
+    assert course.members("Group 1") == ("Ada Lovelace", "Alan Turing")
+    assert course.members("Grace Hopper") == ("Grace Hopper",)
+    assert course.submitters() == ("Group 1", "Grace Hopper")
+
+
+def test_deadlines_include_extensions(tmp_path: Path) -> None:
+    course = read(tmp_path, COURSE)
+    assert course.deadline("01_small", "Grace Hopper") == datetime(
+        2027, 5, 7, 23, 59, tzinfo=SUMMER
+    )
+    assert course.deadline("01_small", "Group 1") == datetime(2027, 4, 30, 23, 59, tzinfo=SUMMER)
+    assert course.deadline("no such notebook", "Group 1") is None
+
+
+def test_a_group_has_its_latest_members_deadline(tmp_path: Path) -> None:
+    course = read(tmp_path, COURSE.replace('"Grace Hopper" = {', '"Alan Turing" = {'))
+    late = datetime(2027, 5, 7, 23, 59, tzinfo=SUMMER)
+    for who in ("Group 1", "Alan Turing", "Ada Lovelace"):
+        assert course.deadline("01_small", who) == late
+
+
+def test_is_found_from_below(tmp_path: Path) -> None:
+    write_course(tmp_path)
+    script = tmp_path / "solutions" / "01_small_checks.py"
+    assert Course.read(script).file == tmp_path / "course.toml"
+    assert Course.read(tmp_path / "course.toml").folder == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('name = "A small course"\n', "", "name"),
+        ('"someone/course"', '"course"', "repository"),
+        ('"someone/course"', '"a/b\\"><script>"', "repository"),
+        ("group_size = 2", "group_size = 0", "group_size"),
+        ("group_size = 2", "group_size = true", "group_size"),
+        ("group_size = 2", "group_size = 1", 'groups."Group 1"'),
+        ("group_size = 2", "group_sise = 2", "group_sise"),
+        ('"2027-04-30T23:59:00+02:00"', '"2027-04-30T23:59:00"', "assignments.01_small.deadline"),
+        ('"2027-04-30T23:59:00+02:00"', '"tomorrow"', "assignments.01_small.deadline"),
+        ("[extensions]", "weight = -1\n[extensions]", "assignments.01_small.weight"),
+        ("[extensions]", "wait = 1\n[extensions]", "assignments.01_small.wait"),
+        ("{ 01_small =", "{ 02_small =", '"Grace Hopper".02_small'),
+        ('["Ada Lovelace", "Alan Turing"]\n\n', '["A", "B"]\n"Group 2" = ["B"]\n\n', "Group 2"),
+        ('students = ["Ada Lovelace"', 'students = ["Alan Turing"', "students"),
+        ("[quiz]", "[quiz", "TOML"),
+    ],
+)
+def test_errors_are_one_sentence_with_file_and_key(
+    tmp_path: Path, old: str, new: str, key: str
+) -> None:
+    assert old in COURSE
+    with pytest.raises(CourseError) as caught:
+        read(tmp_path, COURSE.replace(old, new))
+    message = str(caught.value)
+    assert str(tmp_path / "course.toml") in message
+    assert key in message
+    assert "\n" not in message
+
+
+def test_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match=r"no course\.toml"):
+        Course.read(tmp_path)
+    course = read(tmp_path, COURSE)
+    with pytest.raises(CourseError, match=r"\[exam\]"):
+        course.settings("exam")
+
+
+def test_the_secret_is_made_once_and_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SECRET_VARIABLE, raising=False)
+    course = read(tmp_path, COURSE)
+    secret = course.secret()
+    file = tmp_path / ".course-secret"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(secret) == 64
+    assert Course.read(tmp_path).secret() == secret
+    assert [p.name for p in tmp_path.iterdir() if "secret" in p.name] == [".course-secret"]
+    other = tmp_path / "other"
+    other.mkdir()
+    assert read(other, COURSE).secret() != secret
+    assert secret.decode() not in repr(course)
+
+
+def test_the_environment_goes_before_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SECRET_VARIABLE, "sixteen letters!")
+    assert read(tmp_path, COURSE).secret() == b"sixteen letters!"
+    assert not (tmp_path / ".course-secret").exists()
+    monkeypatch.setenv(SECRET_VARIABLE, "short")
+    with pytest.raises(CourseError, match="16 characters"):
+        read(tmp_path, COURSE).secret()
+
+
+def test_a_secret_that_is_a_link_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SECRET_VARIABLE, raising=False)
+    (tmp_path / "elsewhere").write_text("x" * 64)
+    (tmp_path / ".course-secret").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CourseError, match="plain file"):
+        read(tmp_path, COURSE).secret()
+
+
+def test_our_own_course_file_is_valid() -> None:
+    course = Course.read(REPOSITORY)
+    assert course.group_size == 3
+    assert {"right", "wrong", "abstain"} <= set(course.settings("quiz"))
