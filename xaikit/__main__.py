@@ -1,4 +1,4 @@
-"""Make what the package ships again: ``python -m xaikit train NAME``, ``python -m xaikit sample``."""
+"""Make again what the package ships: ``python -m xaikit train NAME`` or ``… sample``."""
 
 from __future__ import annotations
 

@@ -9,37 +9,31 @@ Damaged data is an error wherever it lies: it is never used, and nothing else is
 from __future__ import annotations
 
 import functools
-import os
-import socket
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
-from torch import Tensor
-from torch.utils.data import Dataset
-from tqdm.auto import tqdm
 
 from xaikit import idx
+from xaikit.datasets import ImageDataset, PhotoDataset
+from xaikit.places import cache_folder, download, folders
 
-Split = Literal["train", "test"]
+__all__ = ["DATA_SETS", "ImageDataset", "PhotoDataset", "load", "write_sample"]
 
 SAMPLE = Path(__file__).parent / "assets" / "sample"
 SAMPLE_PER_CLASS = {"train": 400, "test": 100}
-PHOTO_SIZE = 96
 _PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"}
-_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class _IdxData:
-    """A data set of four IDX files, called as torchvision and its authors call them."""
+    """A data set of four IDX files, in a folder called as torchvision calls the data set.
+
+    ``sha256`` has the checksums of the files' contents, ``debian`` the folder that Debian's package
+    installs, ``sampled`` says that a sample is embedded in this package.
+    """
 
     folder: str
     classes: list[str]
@@ -103,78 +97,7 @@ _IDX_DATA = {
 DATA_SETS = (*_IDX_DATA, "cats_and_dogs")
 
 
-class ImageDataset(Dataset[tuple[Tensor, int]]):
-    """Images of one size with their labels, in memory.
-
-    Parameters
-    ----------
-    images
-        (N, C, H, W), float32 in [0, 1].
-    labels
-        (N,), int64, indices into ``classes``.
-    classes
-        The classes' names.
-    source
-        Where the data comes from: a folder, or ``"embedded sample"``.
-    """
-
-    def __init__(
-        self, images: Tensor, labels: Tensor, classes: Sequence[str], source: str = ""
-    ) -> None:
-        if len(images) != len(labels):
-            raise ValueError(f"There are {len(images)} images but {len(labels)} labels.")
-        self.images, self.labels = images, labels
-        self.classes, self.source = list(classes), source
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.images[index], int(self.labels[index])
-
-
-class PhotoDataset(ImageDataset):
-    """Photographs in files, each resized and cropped at the centre as it is read.
-
-    An item reads one file. ``images``, (N, 3, size, size), reads all files when it is first asked
-    for, with a progress bar, and keeps them: 110 KB for each at 96 × 96 pixels.
-
-    Parameters
-    ----------
-    paths
-        The files, in any format that Pillow reads.
-    labels
-        (N,), int64, indices into ``classes``.
-    classes
-        The classes' names.
-    source
-        Where the data comes from.
-    size
-        Height and width in pixels.
-    """
-
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        labels: Tensor,
-        classes: Sequence[str],
-        source: str = "",
-        size: int = PHOTO_SIZE,
-    ) -> None:
-        self.paths, self.labels, self.size = list(paths), labels, size
-        self.classes, self.source = list(classes), source
-
-    @functools.cached_property
-    def images(self) -> Tensor:  # type: ignore[override]
-        """All photographs: (N, 3, size, size), float32 in [0, 1]."""
-        paths = tqdm(self.paths, desc="reading photographs", unit="file", delay=2, leave=False)
-        return torch.stack([_read_photo(path, self.size) for path in paths])
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return _read_photo(self.paths[index], self.size), int(self.labels[index])
-
-
-def load(name: str, split: Split = "test", root: str | Path | None = None) -> ImageDataset:
+def load(name: str, split: str = "test", root: str | Path | None = None) -> ImageDataset:
     """Return a data set.
 
     Parameters
@@ -213,40 +136,10 @@ def load(name: str, split: Split = "test", root: str | Path | None = None) -> Im
     return _load_photos(split, root)
 
 
-# --- Where data lies ------------------------------------------------------------------------------
-
-
-def cache_folder() -> Path:
-    """Return where downloads are kept: the platform's cache folder, then ``xaikit``."""
-    if sys.platform == "win32":
-        home = os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        home = Path.home() / "Library" / "Caches"
-    else:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "xaikit"
-
-
-def _roots(root: str | Path | None) -> list[Path]:
-    """Return the folders to look into: the given one alone, else XAIKIT_DATA's and the cache."""
-    if root is not None:
-        return [_existing(Path(root).expanduser(), "The folder given for the data")]
-    roots = [cache_folder()]
-    if variable := os.environ.get("XAIKIT_DATA"):
-        roots.insert(0, _existing(Path(variable).expanduser(), "XAIKIT_DATA"))
-    return roots
-
-
-def _existing(folder: Path, who: str) -> Path:
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{who} is {folder}, which is no folder: correct the path.")
-    return folder
-
-
 # --- FashionMNIST and MNIST -----------------------------------------------------------------------
 
 
-def _load_idx(name: str, split: Split, root: str | Path | None) -> ImageDataset:
+def _load_idx(name: str, split: str, root: str | Path | None) -> ImageDataset:
     data = _IDX_DATA[name]
     for folder in _idx_folders(data, root):
         if (files := _find(folder, split)) is not None and not _is_another(name, files[1]):
@@ -257,7 +150,7 @@ def _load_idx(name: str, split: Split, root: str | Path | None) -> ImageDataset:
             f"{root} holds no {data.folder}: it should contain {data.folder}/raw with "
             f"{images}.gz and {labels}.gz."
         )
-    if (problem := _download(name)) is None:
+    if (problem := download(data.folder)) is None:
         return _load_idx(name, split, cache_folder())
     if not data.sampled:
         raise FileNotFoundError(
@@ -274,18 +167,18 @@ def _load_idx(name: str, split: Split, root: str | Path | None) -> ImageDataset:
 
 def _idx_folders(data: _IdxData, root: str | Path | None) -> list[Path]:
     """Return the folders to look into for the four files, in this order."""
-    places = [[place / data.folder / "raw", place / "raw", place] for place in _roots(root)]
+    places = [[place / data.folder / "raw", place / "raw", place] for place in folders(root)]
     if root is None and data.debian is not None:
         places.insert(-1, [data.debian])  # The cache comes last.
     return [folder for place in places for folder in place]
 
 
-def _stems(split: Split) -> tuple[str, str]:
+def _stems(split: str) -> tuple[str, str]:
     prefix = "train" if split == "train" else "t10k"
     return f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
 
 
-def _find(folder: Path, split: Split) -> tuple[Path, Path] | None:
+def _find(folder: Path, split: str) -> tuple[Path, Path] | None:
     """Return the images' and the labels' file, or None if the folder has no file of either split.
 
     Raises
@@ -368,14 +261,12 @@ def write_sample(folder: Path, root: str | Path | None = None) -> None:
         Where the full data lies, as in :func:`load`.
     """
     raw = folder / _IDX_DATA["fashion_mnist"].folder / "raw"
-    splits: tuple[Split, Split] = ("train", "test")
-    for split in splits:
+    for split, per_class in SAMPLE_PER_CLASS.items():
         full = load("fashion_mnist", split, root)
         if full.source == "embedded sample":
             raise FileNotFoundError("The sample is drawn from the full data: name its folder.")
         each = [
-            torch.nonzero(full.labels == label)[: SAMPLE_PER_CLASS[split], 0]
-            for label in range(len(full.classes))
+            torch.nonzero(full.labels == label)[:per_class, 0] for label in range(len(full.classes))
         ]
         chosen = torch.cat(each).sort().values
         images, labels = _stems(split)
@@ -387,8 +278,8 @@ def write_sample(folder: Path, root: str | Path | None = None) -> None:
 # --- Cats and dogs --------------------------------------------------------------------------------
 
 
-def _load_photos(split: Split, root: str | Path | None) -> PhotoDataset:
-    for place in _roots(root):
+def _load_photos(split: str, root: str | Path | None) -> PhotoDataset:
+    for place in folders(root):
         for folder in (place / "cats_and_dogs", place):
             if (folder / "train").is_dir():
                 return _photos_in_folders(folder, split)
@@ -399,7 +290,7 @@ def _load_photos(split: Split, root: str | Path | None) -> PhotoDataset:
             f"{root} holds no cats and dogs: it should contain cats_and_dogs with the folders "
             "train/cats, train/dogs, validation/cats and validation/dogs."
         )
-    if (problem := _download("cats_and_dogs")) is None:
+    if (problem := download("OxfordIIITPet")) is None:
         return _load_photos(split, cache_folder())
     raise FileNotFoundError(
         f"Cats and dogs are not on this machine and cannot be downloaded ({problem}): let "
@@ -408,7 +299,7 @@ def _load_photos(split: Split, root: str | Path | None) -> PhotoDataset:
     )
 
 
-def _photos_in_folders(folder: Path, split: Split) -> PhotoDataset:
+def _photos_in_folders(folder: Path, split: str) -> PhotoDataset:
     """Read folder/train or folder/validation: a folder per class, in alphabetical order."""
     part = folder / ("train" if split == "train" else "validation")
     classes = sorted(p.name for p in part.iterdir() if p.is_dir()) if part.is_dir() else []
@@ -426,7 +317,7 @@ def _photos_in_folders(folder: Path, split: Split) -> PhotoDataset:
     return PhotoDataset(paths, torch.tensor(labels), classes, str(folder))
 
 
-def _pets(folder: Path, split: Split) -> PhotoDataset:
+def _pets(folder: Path, split: str) -> PhotoDataset:
     """Read the Oxford-IIIT Pet data set (Parkhi et al., "Cats and dogs", 2012) by species."""
     table = folder / "annotations" / ("trainval.txt" if split == "train" else "test.txt")
     if not table.is_file():
@@ -436,58 +327,3 @@ def _pets(folder: Path, split: Split) -> PhotoDataset:
     # Name, breed, species, breed within the species; species 1 are cats, 2 are dogs.
     labels = torch.tensor([int(row[2]) - 1 for row in rows])
     return PhotoDataset(paths, labels, ["cats", "dogs"], str(folder))
-
-
-def _read_photo(path: Path, size: int) -> Tensor:
-    """Return (3, size, size) in [0, 1]: the shorter side scaled to size, the longer one cropped."""
-    try:
-        with Image.open(path) as photo:
-            fitted = ImageOps.fit(photo.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing: fetch the data again.") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{path} is damaged ({error}): delete it and fetch it again.") from error
-    return torch.from_numpy(np.array(fitted, dtype=np.float32)).div_(255).permute(2, 0, 1)
-
-
-# --- The network ----------------------------------------------------------------------------------
-
-
-@functools.cache
-def _download(name: str) -> str | None:
-    """Fetch a data set into the cache; return None, or in a few words why that failed.
-
-    torchvision downloads, shows progress and compares checksums. What it wrote moves to its place
-    when all of it is there, so that an interrupted download leaves nothing behind. Tried once per
-    process: whoever is offline waits once.
-    """
-    from torchvision import datasets  # Slow to import, and needed here only.
-
-    cache = cache_folder()
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as temporary, _short_timeout():
-            if name == "cats_and_dogs":
-                datasets.OxfordIIITPet(temporary, download=True)
-                os.replace(Path(temporary) / "oxford-iiit-pet", cache / "oxford-iiit-pet")
-            else:
-                folder = _IDX_DATA[name].folder
-                getattr(datasets, folder)(temporary, download=True)
-                raw = cache / folder / "raw"
-                raw.mkdir(parents=True, exist_ok=True)
-                for path in (Path(temporary) / folder / "raw").glob("*.gz"):
-                    os.replace(path, raw / path.name)
-    except (OSError, RuntimeError) as error:
-        return (str(error).strip() or type(error).__name__).splitlines()[-1]
-    return None
-
-
-@contextmanager
-def _short_timeout() -> Iterator[None]:
-    """Let no connection wait for longer than a few seconds: torchvision itself sets no limit."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

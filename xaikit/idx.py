@@ -14,11 +14,12 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 _UNSIGNED_BYTE = 8
 
 
-def read(path: Path, axes: int, digest: str | None = None) -> np.ndarray:
+def read(path: Path, axes: int, digest: str | None = None) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, gzipped if its name ends in ``.gz``.
 
     Parameters
@@ -59,7 +60,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(_contents(path)).hexdigest()
 
 
-def write(path: Path, array: np.ndarray) -> None:
+def write(path: Path, array: NDArray[np.uint8]) -> None:
     """Write unsigned bytes as a gzipped IDX file; the same array gives the same bytes."""
     header = bytes([0, 0, _UNSIGNED_BYTE, array.ndim]) + struct.pack(
         f">{array.ndim}I", *array.shape

@@ -83,7 +83,7 @@ def _mnist() -> Classifier:
 
 
 def _lecture() -> Classifier:
-    """The two-convolution network of introductory lectures, pooling before each ReLU."""
+    """Two 5 × 5 convolutions, as introductory lectures have them, pooling before each ReLU."""
     return Classifier(
         nn.Conv2d(1, 10, 5),
         nn.MaxPool2d(2),
@@ -174,8 +174,8 @@ def load_pretrained(
     for path in (weights, card):
         if not path.is_file():
             raise FileNotFoundError(
-                f"The checkpoint of {name!r} is missing ({path}): reinstall xaikit, or train it with "
-                f"`python -m xaikit train {name} --out {folder}`."
+                f"The checkpoint of {name!r} is missing ({path}): reinstall xaikit, or train it "
+                f"with `python -m xaikit train {name} --out {folder}`."
             )
     try:
         network.load_state_dict(load_file(weights))
@@ -183,8 +183,8 @@ def load_pretrained(
     except (SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
-            f"The checkpoint of {name!r} in {folder} is damaged ({reason}): reinstall xaikit, or train "
-            f"it with `python -m xaikit train {name} --out {folder}`."
+            f"The checkpoint of {name!r} in {folder} is damaged ({reason}): reinstall xaikit, or "
+            f"train it with `python -m xaikit train {name} --out {folder}`."
         ) from error
     return network.eval().to(device)
 

@@ -103,19 +103,21 @@ def train(
     # Convolutions on CPUs run markedly faster on this memory layout.
     network.train().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=weight_decay)
+    # A fifth, but never exactly one step: there torch divides by zero.
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * steps, pct_start=0.2
+        optimizer, learning_rate, total_steps=epochs * steps, pct_start=0.201
     )
     with tqdm(total=epochs * steps, desc="training", unit="batch", delay=2) as progress:
         for epoch in range(epochs):
             total = 0.0
-            for index in torch.randperm(len(dataset), generator=generator).split(batch_size):
+            order = torch.randperm(len(dataset), generator=generator)
+            for index in torch.split(order, batch_size):
                 images = augment(dataset.images[index], shift, flip, generator).to(device)
                 with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
                     logits = network(images)
                 loss = functional.cross_entropy(logits.float(), dataset.labels[index].to(device))
                 optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
                 total += loss.item() * len(index)
@@ -131,7 +133,7 @@ def train(
 
 
 def augment(images: Tensor, shift: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Return (N, C, H, W) images moved by up to ``shift`` pixels, half of them mirrored if asked."""
+    """Return (N, C, H, W) images moved by up to ``shift`` pixels; ``flip`` mirrors half of them."""
     count, _, height, width = images.shape
     down, right = torch.randint(0, 2 * shift + 1, (2, count, 1), generator=generator)
     rows = torch.arange(height) + down
@@ -163,8 +165,9 @@ def fold_batch_norm(network: Classifier) -> Classifier:
     """
     layers: list[nn.Module] = []
     for layer in network:
-        if isinstance(layer, nn.BatchNorm2d):
-            layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+        previous = layers[-1] if layers else None
+        if isinstance(layer, nn.BatchNorm2d) and isinstance(previous, nn.Conv2d):
+            layers[-1] = fuse_conv_bn_eval(previous, layer)
         else:
             layers.append(layer)
     return Classifier(*layers).eval()
@@ -216,7 +219,7 @@ def pretrain(name: str, root: str | Path | None = None) -> Classifier:
 
 
 def save(network: Classifier, folder: Path) -> None:
-    """Write the network's weights and card as NAME.safetensors and NAME.json, NAME from the card."""
+    """Write the weights and the card as NAME.safetensors and NAME.json, NAME being the card's."""
     folder.mkdir(parents=True, exist_ok=True)
     name = network.card["name"]
     save_file(network.state_dict(), folder / f"{name}.safetensors")
