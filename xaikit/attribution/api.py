@@ -103,11 +103,11 @@ def explain(
 
 
 def _are_probabilities(scores: Tensor) -> bool:
-    """Whether rows look like a softmax's: several classes, none negative, summing to one."""
+    """Whether rows look like a softmax's: several classes, all positive, summing to one."""
     sums = scores.sum(dim=1)
     return bool(
         scores.shape[1] > 1
-        and (scores >= 0).all()
+        and (scores > 0).all()
         and torch.allclose(sums, torch.ones_like(sums), atol=1e-5)
     )
 

@@ -62,7 +62,8 @@ def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
             f"the model computes in {weight.dtype} and the inputs are {inputs.dtype}: "
             f"use inputs.to({weight.dtype})."
         )
-    return inputs.detach().clone()
+    with torch.inference_mode(False):  # a copy that a graph may save, whatever the caller's mode
+        return inputs.detach().clone()
 
 
 @torch.no_grad()
@@ -101,7 +102,7 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int) -> Tensor:
         raise ValueError(
             f"target {outside[0]} is out of range: the model has classes 0 to {classes - 1}."
         )
-    return wanted.to(torch.int64)
+    return wanted.to(torch.int64).clone()
 
 
 def reference(baseline: float | Tensor | None, inputs: Tensor) -> Tensor:

@@ -38,6 +38,7 @@ _ELEMENTWISE = {
     "hardswish",
     "threshold",
     "_threshold",
+    "clamp",
 }
 """Activations by the names of their torch functions."""
 _POOLING = {

@@ -1,0 +1,373 @@
+"""The contract of explain: it holds for every method, whatever the method computes."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from xaikit import (
+    Explanation,
+    explain,
+    load,
+    load_pretrained,
+    methods,
+    targets_of_interest,
+)
+from xaikit.attribution.background import reference_inputs
+from xaikit.attribution.registry import METHODS, Problem
+
+NAMES = [each.name for each in methods()]
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+def cheap(name: str, background: Tensor | None = None) -> dict[str, Any]:
+    """Return options that make the method quick and that any input allows."""
+    options = METHODS[name].options
+    wanted = {"steps": 10, "samples": 20, "background": background}
+    return {option: value for option, value in wanted.items() if option in options}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", NAMES)
+def test_shapes_dtype_and_device_are_the_inputs(
+    name: str,
+    dtype: torch.dtype,
+    device: str,
+    network: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    background: Tensor,
+) -> None:
+    x = images.to(device, dtype)
+    answer = explain(
+        network.to(device, dtype), x, targets.to(device), name, **cheap(name, background)
+    )
+    assert isinstance(answer, Explanation)
+    assert answer.attributions.shape == (4, 3, 1, 12, 12)
+    assert (answer.attributions.dtype, answer.attributions.device) == (x.dtype, x.device)
+    assert answer.attributions.isfinite().all() and answer.attributions.abs().sum() > 0
+    assert not answer.attributions.requires_grad
+    assert answer.targets.tolist() == targets.tolist()
+    assert answer.method == name and answer.seconds > 0
+    if METHODS[name].complete:
+        assert answer.convergence_delta is not None
+        assert answer.convergence_delta.shape == (4, 3)
+    else:
+        assert answer.convergence_delta is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_precision_is_that_of_single_floats(
+    name: str, network: nn.Module, images: Tensor, background: Tensor
+) -> None:
+    single = explain(network, images, 1, name, **cheap(name, background)).attributions
+    double = explain(
+        network.double(), images.double(), 1, name, **cheap(name, background)
+    ).attributions
+    if name == "smoothgrad":  # other noise for another dtype: only its mean is the same
+        assert torch.nn.functional.cosine_similarity(single, double.float()).mean() > 0.5
+    else:
+        assert (single - double).abs().max() < 1e-4 * double.abs().max()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "grad_cam"])
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (5, 2, 2, 2)])
+def test_inputs_of_any_shape(name: str, shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    size = torch.Size(shape).numel()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(size, 6), nn.ReLU(), nn.Linear(6, 2))
+    x = torch.randn(2, *shape)
+    answer = explain(model, x, [[0, 1], [1, 0]], name, **cheap(name, torch.randn(3, *shape)))
+    assert answer.attributions.shape == (2, 2, *shape)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_targets_together_equal_targets_alone(
+    name: str, network: nn.Module, images: Tensor, targets: Tensor, background: Tensor
+) -> None:
+    options = cheap(name, background)
+    together = explain(network, images, targets, name, **options)
+    for t in range(targets.shape[1]):
+        alone = explain(network, images, targets[:, t], name, **options)
+        assert alone.attributions.shape[1] == 1
+        torch.testing.assert_close(together.attributions[:, t], alone.attributions[:, 0])
+        if together.convergence_delta is not None and alone.convergence_delta is not None:
+            torch.testing.assert_close(
+                together.convergence_delta[:, t], alone.convergence_delta[:, 0], atol=1e-6, rtol=0
+            )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_input_is_explained_alike_alone_and_in_a_batch(
+    name: str, network: nn.Module, images: Tensor, background: Tensor
+) -> None:
+    batch = explain(network, images, 2, name, **cheap(name, background)).attributions
+    alone = explain(network, images[3:], 2, name, **cheap(name, background)).attributions
+    torch.testing.assert_close(batch[3:], alone)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chunks_change_nothing_and_bound_the_rows(
+    name: str, network: nn.Module, images: Tensor, targets: Tensor, background: Tensor
+) -> None:
+    options = cheap(name, background)
+    whole = explain(network, images, targets, name, **options).attributions
+    for chunk in (1, 3, 7):
+        widths: list[int] = []
+        hook = network.register_forward_pre_hook(
+            lambda _, passed, widths=widths: widths.append(len(passed[0]))
+        )
+        parts = explain(network, images, targets, name, chunk=chunk, **options).attributions
+        hook.remove()
+        assert (whole - parts).abs().max() < 1e-5
+        # The first pass only asks how many classes there are, with two examples at most.
+        assert max(widths[1:]) <= chunk
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_bytes(
+    name: str, network: nn.Module, images: Tensor, targets: Tensor, background: Tensor
+) -> None:
+    options = cheap(name, background)
+    torch.manual_seed(11)
+    first = explain(network, images, targets, name, seed=5, **options)
+    torch.manual_seed(12)
+    second = explain(network, images, targets, name, seed=5, **options)
+    assert torch.equal(first.attributions, second.attributions)
+    other = explain(network, images, targets, name, seed=6, **options)
+    assert torch.equal(first.attributions, other.attributions) == ("samples" not in options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_callers_gradient_mode_does_not_matter(
+    name: str, network: nn.Module, images: Tensor, background: Tensor
+) -> None:
+    options = cheap(name, background)
+    usual = explain(network, images, 0, name, **options).attributions
+    with torch.no_grad():
+        assert torch.equal(usual, explain(network, images, 0, name, **options).attributions)
+    with torch.inference_mode():
+        inside = images * 1
+        assert torch.equal(usual, explain(network, inside, 0, name, **options).attributions)
+
+
+class Fragile(nn.Module):
+    """Fails from a given call on."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.left = calls
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyError("broken")
+        return x
+
+
+def state(model: nn.Module) -> list[Any]:
+    """Return everything about a model that an explanation might disturb."""
+    hooks = [
+        "_forward_hooks",
+        "_forward_pre_hooks",
+        "_backward_hooks",
+        "_backward_pre_hooks",
+    ]
+    return [
+        [module.training for module in model.modules()],
+        [[dict(getattr(module, kind)) for kind in hooks] for module in model.modules()],
+        [sorted(vars(module)) for module in model.modules()],
+        [parameter.requires_grad for parameter in model.parameters()],
+        [None if p.grad is None else p.grad.tolist() for p in model.parameters()],
+        [value.tolist() for value in model.state_dict().values()],
+        torch.get_rng_state().tolist(),
+    ]
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_model_inputs_and_random_state_are_left_as_they_were(
+    name: str, breaks: bool, images: Tensor, targets: Tensor, background: Tensor
+) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(1, 3, 3),
+        nn.BatchNorm2d(3),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+        Fragile(3 if breaks else 10**6),
+        nn.Linear(300, 5),
+    )
+    model.train()
+    model[2].eval()
+    model[0].bias.requires_grad_(False)
+    model(torch.rand(2, 1, 12, 12)).sum().backward()
+    model[6].register_forward_hook(lambda *_: None)
+    before, x = state(model), images.clone().requires_grad_()
+    options = dict(cheap(name, background), chunk=2)
+    if breaks:
+        with pytest.raises(KeyError, match="broken"):
+            explain(model, x, targets, name, **options)
+    else:
+        explain(model, x, targets, name, **options)
+    assert state(model) == before
+    assert torch.equal(x, images) and x.grad is None and x.requires_grad
+
+
+def test_the_model_is_explained_in_eval_mode(images: Tensor) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(144, 2))
+    once = explain(model.train(), images, 0, "gradient").attributions
+    assert torch.equal(once[0, 0].flatten(), model[2].weight[0])
+
+
+@pytest.mark.parametrize("given", [2, [2, 2, 2, 2], torch.full((4,), 2), torch.full((4, 1), 2)])
+def test_targets_in_every_form(given: Any, network: nn.Module, images: Tensor) -> None:
+    answer = explain(network, images, given, "gradient")
+    assert answer.targets.tolist() == [[2]] * 4 and answer.targets.dtype == torch.int64
+
+
+NET = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+CONV = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(8, 3))
+X = torch.rand(2, 1, 2, 2)
+
+
+class Returns(nn.Module):
+    """Returns what a function makes of its input."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "kind", "says"),
+    [
+        ((NET, X, 0, "gradcam"), {}, ValueError, "unknown method 'gradcam'.*grad_cam, gradient"),
+        ((NET, X, 0, "lime"), {"steps": 3}, TypeError, "lime takes no option 'steps'.*samples"),
+        ((NET, X, 3, "gradient"), {}, ValueError, "target 3 is out of range.*0 to 2"),
+        ((NET, X, -1, "gradient"), {}, ValueError, "target -1 is out of range"),
+        ((NET, X, 1.0, "gradient"), {}, TypeError, "targets have to be classes"),
+        ((NET, X, [True, False], "gradient"), {}, TypeError, "targets have to be classes"),
+        ((NET, X, "shoe", "gradient"), {}, TypeError, "targets have to be classes"),
+        ((NET, X, [0, 1, 2], "gradient"), {}, ValueError, r"shape is \(3,\)"),
+        ((NET, X, [[0], [1], [2]], "gradient"), {}, ValueError, r"shape is \(3, 1\)"),
+        ((NET, X[0, 0, 0, 0], 0, "gradient"), {}, ValueError, r"a batch .*x\[None\]"),
+        ((NET, X[:0], 0, "gradient"), {}, ValueError, "at least one example"),
+        ((NET, X.long(), 0, "gradient"), {}, TypeError, r"use inputs.float\(\)"),
+        ((NET, X.numpy(), 0, "gradient"), {}, TypeError, "have to be a tensor"),
+        ((NET, X / 0, 0, "gradient"), {}, ValueError, "nan or infinity"),
+        ((NET, X.double(), 0, "gradient"), {}, TypeError, "computes in torch.float32"),
+        ((NET, X[..., :1], 0, "gradient"), {}, ValueError, r"fails on inputs of shape \(2, 1"),
+        ((len, X, 0, "gradient"), {}, TypeError, "model has to be a torch.nn.Module"),
+        ((nn.Identity(), X, 0, "gradient"), {}, ValueError, r"has to return \(N, classes\)"),
+        ((Returns(lambda x: x.sum()), X, 0, "gradient"), {}, ValueError, "has to return"),
+        ((Returns(lambda x: {"y": x}), X, 0, "gradient"), {}, TypeError, "returns a dict"),
+        (
+            (Returns(lambda x: x.detach().flatten(1)), X, 0, "gradient"),
+            {},
+            ValueError,
+            "do not depend differentiably",
+        ),
+        ((NET, X, 0, "gradient"), {"chunk": 0}, ValueError, "chunk has to be a whole number"),
+        ((NET, X, 0), {"steps": 0}, ValueError, "steps has to be a whole number"),
+        ((NET, X, 0), {"steps": 2.0}, ValueError, "steps has to be a whole number"),
+        ((NET, X, 0), {"baseline": X}, ValueError, r"shape \(1, 2, 2\)"),
+        ((NET, X, 0, "smoothgrad"), {"samples": -1}, ValueError, "samples has to be"),
+        ((NET, X, 0, "smoothgrad"), {"noise": -1}, ValueError, "noise has to be 0 or more"),
+        ((NET, X, 0, "grad_cam"), {}, ValueError, "the model has no convolution"),
+        ((CONV, X, 0, "grad_cam"), {"layer": nn.ReLU()}, ValueError, "a module of the model"),
+        ((CONV, X, 0, "grad_cam"), {"layer": CONV[2]}, ValueError, "spatial dimensions"),
+        ((NET, X, 0, "deep_shap"), {}, ValueError, "background has to be given"),
+        ((NET, X, 0, "deep_shap"), {"background": X[:, 0]}, ValueError, r"shape \(1, 2, 2\)"),
+        ((NET, X, 0, "deep_shap"), {"background": X[:0]}, ValueError, "holds no reference"),
+        ((NET, X, 0, "lime"), {"segments": "felzenszwalb"}, ValueError, "unknown segments"),
+        ((NET, X[:, 0], 0, "lime"), {"segments": "slic"}, ValueError, "needs images"),
+        ((NET, X, 0, "lime"), {"segments": torch.zeros(3, 3).long()}, ValueError, "segments have"),
+        ((NET, X, 0, "lime"), {"segments": torch.zeros(2, 2)}, ValueError, "integers of shape"),
+        ((NET, X, 0, "lime"), {"kernel_width": 0.0}, ValueError, "kernel_width has to be positive"),
+        ((NET, X, 0, "occlusion"), {"window": 3}, ValueError, "does not cover inputs"),
+        ((NET, X, 0, "occlusion"), {"window": 1, "stride": 2}, ValueError, "does not cover"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(
+    arguments: tuple[Any, ...], options: dict[str, Any], kind: type[Exception], says: str
+) -> None:
+    with pytest.raises(kind, match=says) as raised:
+        explain(*arguments, **options)
+    assert re.fullmatch(r"[^\n]+", str(raised.value))
+
+
+def test_probabilities_are_explained_with_a_warning(images: Tensor) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(144, 3), nn.Softmax(dim=1))
+    with pytest.warns(UserWarning, match="returns probabilities"):
+        explain(model, images, 0, "gradient")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        explain(model, images, 0, "lime", samples=5)  # outputs suffice it: no gradient vanishes
+        explain(model[:2], images, 0, "gradient")
+
+
+def test_default_background_is_stratified_training_data_of_the_models_card() -> None:
+    model = load_pretrained("fashion_mnist")
+    train = load("fashion_mnist", "train")
+    labels = {
+        image.numpy().tobytes(): int(label)
+        for image, label in zip(train.images, train.labels, strict=True)
+    }
+    x = load("fashion_mnist", "test").images[:1]
+    problem = Problem(model, x, torch.zeros(1, 1).long(), seed=3, chunk=64)
+    chosen = reference_inputs(problem, None)
+    assert Counter(labels[image.numpy().tobytes()] for image in chosen) == dict.fromkeys(
+        range(10), 5
+    )
+    assert len({image.numpy().tobytes() for image in chosen}) == 50
+    default = explain(model, x, 0, "deep_shap", seed=3).attributions
+    assert torch.equal(default, explain(model, x, 0, "deep_shap", background=chosen).attributions)
+
+
+def test_methods_say_what_the_course_teaches() -> None:
+    records = {each.name: each for each in methods()}
+    required = "gradient integrated_gradients smoothgrad grad_cam deeplift deep_shap lime"
+    assert set(required.split()) <= set(records)
+    for record in records.values():
+        assert record.scope == "local"
+        assert record.based_on in ("gradient", "perturbation", "relevance")
+        # Who only perturbs needs outputs alone, and nobody else does.
+        assert record.model_agnostic == (record.based_on == "perturbation")
+        assert "forward" in record.passes and re.search(r"(19|20)\d\d.*arXiv:", record.paper)
+    assert [name for name, record in records.items() if record.complete] == [
+        "integrated_gradients",
+        "deep_shap",
+        "deeplift",
+    ]
+
+
+def test_targets_of_interest_by_hand() -> None:
+    model = nn.Sequential(nn.Identity())
+    scores = torch.tensor([[0.1, 3.0, -2.0, 1.0], [5.0, 5.0, 0.0, 5.0]])
+    # Of equal outputs the lower class counts as likelier.
+    expected = [[3, 1, 3, 2], [2, 0, 1, 2]]
+    assert targets_of_interest(model, scores, torch.tensor([3, 2])).tolist() == expected
+
+
+def test_targets_of_interest_of_two_classes_and_many_inputs() -> None:
+    scores = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
+    best = scores.argmax(1)
+    found = targets_of_interest(nn.Identity(), scores, torch.zeros(300, dtype=torch.long))
+    assert found.tolist() == torch.stack([0 * best, best, 1 - best, 1 - best], 1).tolist()
+
+
+@pytest.mark.parametrize("labels", [torch.tensor([0]), torch.tensor([0, 9]), torch.eye(2).long()])
+def test_targets_of_interest_refuses_labels_that_do_not_fit(labels: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"targets|target 9 is out of range"):
+        targets_of_interest(NET, X, labels)
