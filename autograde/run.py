@@ -165,7 +165,7 @@ def run_notebook(
 
     def take(cell: Cell, record: dict[str, Any], run: CellRun) -> float | None:
         kind = _text(record, "kind")
-        if kind == "cell":
+        if kind == "cell" and not run.ran:
             run.outputs = _outputs(record.get("outputs"))
             run.stopped = _stopped(record)
             if _flag(record, "lost"):
@@ -173,7 +173,7 @@ def run_notebook(
             return _GRACE + 20 if cell.names else None
         if kind == "lost":
             raise _Lost(_stopped(record))
-        if kind != "answer" or not cell.task:
+        if kind != "answer" or not run.ran:
             raise wire.WireError("a record out of turn")
         answers[cell.task] = _variables(record, cell.names, _raised(run))
         return None
@@ -224,6 +224,7 @@ def call_functions(
     """
     limits = limits or Limits()
     results: dict[str, list[Any]] = {task: [] for task in calls}
+    begun = dict.fromkeys(calls, 0)  # a program that says so for ever must not go on for ever
     raised: dict[str, str] = {}
 
     def describe(cell: Cell, fresh: bool) -> dict[str, Any]:
@@ -240,11 +241,12 @@ def call_functions(
     def take(cell: Cell, record: dict[str, Any], run: CellRun) -> float | None:
         kind = _text(record, "kind")
         wanted = calls.get(cell.task)
-        if kind == "begin" and wanted:
+        if kind == "begin" and wanted and begun[cell.task] == len(results[cell.task]):
+            begun[cell.task] += 1
             return wanted.seconds
-        if kind == "cell":
+        if kind == "cell" and not run.ran:
             raised[cell.id] = _type_name(_text(record, "raised"))
-        elif kind == "call" and wanted:
+        elif kind == "call" and wanted and run.ran:
             results[cell.task].append(_returned(record, wanted.function, raised.get(cell.id, "")))
         else:
             raise wire.WireError("a record out of turn")
@@ -316,16 +318,14 @@ def _drive(
                 seconds: float | None = None
                 if position >= 0:
                     cell = todo[position]
-                    scratch = CellRun(cell.id)
-                    run = runs[cell.id] if position >= len(again) else scratch
+                    run = runs[cell.id] if position >= len(again) else CellRun(cell.id)
                     try:
                         if not isinstance(record, dict):
                             raise wire.WireError("a record that is no dictionary")
-                        first = not run.ran
-                        run.ran = True
-                        seconds = take(cell, record, run)
-                        if first:
+                        if not run.ran:
                             run.seconds = now - began
+                        seconds = take(cell, record, run)
+                        run.ran = True
                     except (wire.WireError, _Lost) as error:
                         reason = str(error) if isinstance(error, _Lost) else "malformed output"
                         break

@@ -20,6 +20,8 @@ from autograde import wire
 from autograde.inside.channel import Send, silence, take_job
 from autograde.inside.harvest import describe
 
+_TORCH = (b"torch", b"tensor", b"network")  # as in sources, and as in encoded arguments
+
 
 class _Shell(InteractiveShell):
     """A shell for which ``%matplotlib inline`` is no error."""
@@ -31,8 +33,11 @@ class _Shell(InteractiveShell):
 def main() -> None:
     """Run the job's cells in order; after each answer cell make its calls."""
     job, send = take_job()
-    import torch  # noqa: F401  # here, so that no call's time limit pays for it
-
+    # Where torch will be wanted it is imported here, so that no cell's time limit pays for it.
+    sources = [cell["source"].encode() for cell in job["cells"]]
+    arguments = [call.tobytes() for cell in job["cells"] for call in cell["calls"]]
+    if any(word in data for data in sources + arguments for word in _TORCH):
+        import torch  # noqa: F401
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
@@ -44,8 +49,8 @@ def main() -> None:
         result = shell.run_cell(cell["source"], store_history=False)  # type: ignore[no-untyped-call]
         error = result.error_before_exec or result.error_in_exec
         send({"kind": "cell", "raised": type(error).__name__ if error else ""})
-        for arguments in cell["calls"]:
-            _call(shell.user_ns.get(cell["function"]), arguments.tobytes(), send)
+        for call in cell["calls"]:
+            _call(shell.user_ns.get(cell["function"]), call.tobytes(), send)
 
 
 def _call(function: Any, arguments: bytes, send: Send) -> None:

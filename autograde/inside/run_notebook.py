@@ -56,8 +56,8 @@ class Kernel:
         )
         self.client = BlockingKernelClient(connection_file=file)
         self.client.load_connection_file()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=100)
+        self.client.start_channels(hb=False)  # a busy machine misses heartbeats of a sound kernel
+        self.client.wait_for_ready(timeout=150)
 
     def run(self, source: str, seconds: float, silent: bool = False) -> Iterator[dict[str, Any]]:
         """Execute source and yield the messages it publishes.
