@@ -29,7 +29,7 @@ from nbgrader.utils import determine_grade
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError, SAWarning
 
-from autograde.clean import safe_name
+from autograde.clean import clean_markdown, safe_name
 from autograde.course import Course
 from autograde.coursefolder import (
     autograded_path,
@@ -174,7 +174,9 @@ def _by_hand(task: TaskResult, stored: Stored | None) -> TaskResult:
     notice = task.notice
     if stored.review:
         notice = f"{notice} The answer has changed since it was marked by hand.".strip()
-    return replace(task, score=stored.score, message=stored.comment or task.message, notice=notice)
+    # The automatic message may contradict the mark that a person gave.
+    message = stored.comment or "Marked by a person."
+    return replace(task, score=stored.score, message=message, notice=notice)
 
 
 def _save_submission(
@@ -214,7 +216,8 @@ def _save_submission(
             grade.needs_manual_grade = auto is None
         elif changed(part.task):
             grade.needs_manual_grade = True
-        comments[part.task].auto_comment = (record.message if record else "") or None
+        said = record.message if record and record.score is not None else ""
+        comments[part.task].auto_comment = clean_markdown(said) or None  # rendered as Markdown
     gradebook.db.commit()
     write_autograded(file, notebook, result.timestamp)
     return []

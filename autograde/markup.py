@@ -89,6 +89,7 @@ def math_html(tex: str, display: bool = False) -> Markup:
         return shown
     if re.search(r"<m[io]>(?:\\|&amp;|&<)", mathml):  # an unknown command, handed through
         return shown
+    mathml = mathml.replace("&#x02216;", "\\")  # \setminus: few fonts have the sign of its own
     # It passes \text{…} and \href{…} on as they are: only what is known to be harmless stays.
     return Markup(nh3.clean(mathml, tags=_MATHML, attributes=_MATHML_ATTRIBUTES, url_schemes=set()))
 

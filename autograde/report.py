@@ -80,11 +80,11 @@ def report_html(results: Sequence[SubmissionResult], course: Course) -> str:
         links={(r.student, r.assignment): feedback_path(r.student, r.assignment) for r in results},
         distributions=distributions(results),
         rates=task_rates(results),
-        waiting=[(r, todo) for r in results if (todo := [t for t in r.tasks if t.score is None])],
+        waiting=waiting(results),
         unusual=[
             (r, notes)
             for r in results
-            if (notes := _notes(r)) or r.status not in ("graded", "manual_pending")
+            if (notes := _notes(r)) or r.status in ("late", "partial", "broken")
         ],
         slowest=sorted((r for r in results if r.seconds > 0), key=lambda r: -r.seconds)[:SLOWEST],
     )
@@ -114,6 +114,16 @@ def task_rates(results: Sequence[SubmissionResult]) -> list[TaskRate]:
             for t in r.tasks:
                 tasks.setdefault((r.assignment, t.task), []).append(t)
     return [_rate(assignment, task, marks) for (assignment, task), marks in tasks.items()]
+
+
+def waiting(results: Sequence[SubmissionResult]) -> dict[tuple[str, str], list[SubmissionResult]]:
+    """Return whose answers wait for a person, by assignment and task."""
+    found: dict[tuple[str, str], list[SubmissionResult]] = {}
+    for r in results:
+        for t in r.tasks:
+            if t.score is None:
+                found.setdefault((r.assignment, t.task), []).append(r)
+    return found
 
 
 def _rate(assignment: str, task: str, marks: list[TaskResult]) -> TaskRate:

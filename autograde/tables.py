@@ -20,11 +20,11 @@ STATUS_WORDS: dict[Status, str] = {
     "graded": "graded",
     "manual_pending": "waits for a person",
     "late": "late",
-    "partial": "stopped early",
+    "partial": "graded in part",
     "broken": "unreadable upload",
     "missing": "not handed in",
 }
-_LETTERS: dict[Status, str] = {"manual_pending": "w", "late": "l", "partial": "s", "broken": "u"}
+_LETTERS: dict[Status, str] = {"manual_pending": "w", "late": "l", "partial": "p", "broken": "u"}
 
 
 def points(value: float | None) -> str:
