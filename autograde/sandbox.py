@@ -135,7 +135,8 @@ def _view(hidden: Sequence[Path], without: Sequence[str]) -> list[str]:
             )
         show(Path(data).absolute())
     for path in hidden:
-        if (path := path.resolve()) != own and any(mount in path.parents for mount in mounts):
+        path = path.resolve()
+        if any(mount in (path, *path.parents) for mount in mounts):
             hide(path)
     if (package := _package("xaikit")) is not None:
         show(package)
@@ -229,19 +230,19 @@ def _bubblewrap(
     if "--disable-userns" in _bwrap_help():
         walls.append("--disable-userns")
     walls += ["--hostname", "sandbox", "--new-session", "--die-with-parent", *descriptors]
-    walls += [*view, "--proc", "/proc", "--dev", "/dev"]
+    walls += ["--proc", "/proc", "--dev", "/dev"]
     for folder, share in (("/dev/shm", 2), ("/tmp", 1)):
         walls += ["--size", str(limits.disk // share), "--perms", "1777", "--tmpfs", folder]
+    walls += ["--dir", _HOME, "--chdir", _HOME, *view]
     # What bwrap itself makes is a temporary file system without a size.
-    walls += ["--remount-ro", "/dev", "--dir", _HOME, "--chdir", _HOME, "--remount-ro", "/"]
-    walls.append("--clearenv")
+    walls += ["--remount-ro", "/dev", "--remount-ro", "/", "--clearenv"]
     for name, value in _environment(_HOME, limits).items():
         walls += ["--setenv", name, value]
     command = [*walls, "--", *_resource_limits(limits, "bubblewrap"), *program]
     if os.geteuid() == 0:
         user = str((1 << 30) + secrets.randbelow(1 << 29))
-        stage = ["bwrap", "--die-with-parent", *view, "--dev-bind", "/dev", "/dev"]
-        stage += ["--dev-bind", "/proc", "/proc", "--perms", "0755", "--dir", "/tmp"]
+        stage = ["bwrap", "--die-with-parent", "--dev-bind", "/dev", "/dev"]
+        stage += ["--dev-bind", "/proc", "/proc", "--perms", "0755", "--dir", "/tmp", *view]
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             stage += ["--cap-add", capability]
         drop = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--inh-caps=-all"]

@@ -47,6 +47,9 @@ def findings(job: dict[str, Any]) -> Iterator[str]:
         yield "the number of processes is not bounded; install util-linux (prlimit)."
     if ctypes.CDLL(None).unshare(_NEW_USER) == 0:
         yield "new user namespaces can be made inside; use bubblewrap 0.8 or newer."
+    data = os.environ.get("XAIKIT_DATA", "/")
+    if not os.access(data, os.R_OK | os.X_OK):
+        yield f"{data} cannot be read by other users; allow it: chmod -R a+rX."
     for name in job["packages"]:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
@@ -62,7 +65,7 @@ def _strays(path: Path) -> Iterator[Path]:
     if (spec := importlib.util.find_spec("xaikit")) is not None and spec.origin is not None:
         seen.append(Path(spec.origin).parent)
     meant = [folder for folder in seen if path in folder.parents]
-    if path.is_dir():
+    if path.is_dir() and os.access(path, os.R_OK):
         for entry in path.iterdir():
             if any(entry in folder.parents for folder in meant):
                 yield from _strays(entry)
