@@ -102,7 +102,9 @@ def safe_name(name: str) -> str:
     )
     kept = kept.encode("utf-8")[:_NAME_BYTES].decode("utf-8", errors="ignore")
     kept = kept.lstrip(".-_ ").rstrip(". ")
-    if kept == name and kept and not _RESERVED.fullmatch(kept):
+    if _RESERVED.fullmatch(kept):  # a device on Windows
+        kept = ""
+    if kept == name and kept:
         return kept
     identity = hashlib.sha256(name.encode("utf-8", errors="surrogatepass")).hexdigest()[:8]
     return f"{kept}-{identity}" if kept else f"student-{identity}"
