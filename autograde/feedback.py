@@ -6,6 +6,7 @@ below it the notebook as it was graded, each answer followed by its mark.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from autograde.pages import render
 from autograde.records import SubmissionResult, TaskResult
 from autograde.source import answers, node
 from autograde.tables import write_whole
+
+_POINTS = re.compile(r"\s*\([\d.]+ points?\b[^)]*\)$")  # in headings; the table says it too
 
 
 @dataclass
@@ -117,7 +120,7 @@ def _titles(notebook: NotebookNode) -> dict[str, str]:
             found[positions[i]] = heading or positions[i]
         elif cell.cell_type == "markdown":
             lines = [line for line in cell.source.splitlines() if line.startswith("#")]
-            heading = lines[-1].lstrip("#").strip(" *") if lines else heading
+            heading = _POINTS.sub("", re.sub("[#*`]", "", lines[-1]).strip()) if lines else heading
     shared = {title for title in found.values() if list(found.values()).count(title) > 1}
     return {task: f"{t} · {task}" if t in shared else t for task, t in found.items()}
 

@@ -89,7 +89,8 @@ def math_html(tex: str, display: bool = False) -> Markup:
         return shown
     if re.search(r"<m[io]>(?:\\|&amp;|&<)", mathml):  # an unknown command, handed through
         return shown
-    mathml = mathml.replace("&#x02216;", "\\")  # \setminus: few fonts have the sign of its own
+    # Few fonts have the sign that \setminus has of its own.
+    mathml = mathml.replace("<mi>&#x029F5;</mi>", "<mo>\\</mo>")
     # It passes \text{…} and \href{…} on as they are: only what is known to be harmless stays.
     return Markup(nh3.clean(mathml, tags=_MATHML, attributes=_MATHML_ATTRIBUTES, url_schemes=set()))
 

@@ -11,6 +11,7 @@ import pytest
 from graded_class import NAME, Class, extra_cell, png, small_class
 from inert import assert_inert, elements, parse, text
 from nbformat.v4 import new_output
+from small_course import SOURCE
 
 from autograde.feedback import feedback_html, feedback_path, write_feedback
 from autograde.records import SubmissionResult
@@ -64,6 +65,23 @@ def test_what_a_student_asks_first_stands_on_top(small: Class) -> None:
             "A person reads this answer; its points are added then.",
         ),
     ]
+
+
+def test_tasks_are_named_by_their_headings(tmp_path: Path) -> None:
+    """The heading above an answer names its task; points in it are shown once, as points."""
+    titles = {
+        "double": "## Task 1: *twice* (2 points)",
+        "total": "## Task 2: sums",
+        "why": "## Why",
+    }
+    source = SOURCE
+    for task, title in titles.items():
+        kind = "[markdown] " if task == "why" else ""
+        cell = f'# %% {kind}nbgrader={{"grade_id": "{task}", "solution"'
+        source = source.replace(cell, f"# %% [markdown]\n# {title}\n\n{cell}")
+    small = small_class(tmp_path, source)
+    html = feedback_html(small.result(), small.course)
+    assert [row[0] for row in task_rows(html)] == ["Task 1: twice", "Task 2: sums", "Why"]
 
 
 def test_links_lead_to_answers_and_marks_follow_them(small: Class) -> None:
