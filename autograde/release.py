@@ -46,6 +46,7 @@ _DELIMITER = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)", re.I
 # strings and operators; a sentence at least so many words.
 _TELLING_TOKENS = 8
 _TELLING_WORDS = 8
+_TELLING_LETTERS = 12
 _NEUTRAL = frozenset("()[]{},:;.=")
 
 
@@ -193,6 +194,7 @@ def _refuse_leaks(source: Source, notebook: NotebookNode) -> None:
                         _sentences(region) & sentences,
                         f"{where[i]} holds a line of the model answer to {answer.task!r}",
                     )
+    _refuse_keys(source, notebook, where)
     for name, check in _scoring(source.checks):
         _refuse_code(check, code, where, f"the hidden check of {name!r}")
 
@@ -218,6 +220,22 @@ def _refuse_code(
         repeated = f"\n{whole}\n" in "\n".join(["", *(line for line, _ in others), ""])
         if sum(weight for _, weight in lines) >= _TELLING_TOKENS and repeated:
             raise SourceError(f"{where[i]} holds all of {owner}; please take it out.")
+
+
+def _refuse_keys(source: Source, notebook: NotebookNode, where: dict[int, str]) -> None:
+    """Refuse text of the checks that belongs into solutions: used in one, or named ``…_key``."""
+    regions = [
+        region
+        for answer in answers(source.notebook)
+        for region in _regions(source.notebook.cells[answer.cell].source)
+    ]
+    for key, value in source.checks.text.items():
+        used = any(value in region for region in regions)
+        if len(value) < _TELLING_LETTERS or not (used or key.endswith("_key")):
+            continue
+        for i, cell in enumerate(notebook.cells):
+            if value in cell.source:
+                raise SourceError(f"{where[i]} holds TEXT[{key!r}], which belongs into solutions.")
 
 
 def _regions(source: str) -> Iterator[str]:

@@ -81,7 +81,7 @@ print(total)
 print("the end")
 '''
 
-CHECKS = '''from autograde.tasks import Call, Value, expect, expect_close, task
+CHECKS = """from autograde.tasks import Call, Value, expect, expect_close, task
 
 TEXT = {"hint": "Read slowly."}
 
@@ -98,9 +98,9 @@ def total(values):
     if values["total"] == 9:
         return 0.5
     expect(values["total"] == 10, "`total` should be the sum of 0 to 4.")
-'''
+"""
 
-ANSWERS = '''# %% answer="double" kind="alternative"
+ANSWERS = """# %% answer="double" kind="alternative"
 # answer: double
 def double(x):
     return x + x
@@ -121,7 +121,7 @@ total = sum(range(6))
 # %% [markdown] answer="why" kind="alternative"
 # <!-- answer: why -->
 # Pair the first with the last.
-'''
+"""
 
 
 def write_course(

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbgrader.apps.api import NbGraderAPI
-from small_course import ANSWERS, SOURCE, small_source, write_course
+from small_course import ANSWERS, CHECKS, SOURCE, small_source, write_course
 from traitlets.config import Config
 
 from autograde.answers import load_answers, submission
@@ -180,6 +180,25 @@ def test_refuses_a_short_solution_that_is_repeated_whole(tmp_path: Path) -> None
     small_source(tmp_path, source)
     with pytest.raises(SourceError, match="holds all of the solution of 'total'"):
         released(small_source(tmp_path, source.replace('print("the end")', f"{lines}\nprint()")))
+
+
+KEYED = CHECKS.replace("{", '{"quiz_key": "A1=yes A2=no A3=no", "right": "1", ', 1)
+
+
+def test_a_key_of_the_checks_may_stand_in_solutions_only(tmp_path: Path) -> None:
+    solution = 'total = len("{{ quiz_key }}") - {{ right }} - 7'
+    source = SOURCE.replace("total = sum(range(5))", solution)
+    fine = source.replace("# {{ hint }}", "# {{ hint }} A right answer counts {{ right }}.")
+    text = json.dumps(released(small_source(tmp_path, fine, KEYED)))
+    assert "counts 1." in text
+    assert "A1=yes" not in text
+    for leak in (
+        source.replace("# {{ hint }}", "# {{ quiz_key }}"),
+        SOURCE.replace("print(total)", 'print("{{ quiz_key }}")'),
+        source.replace("total = None", 'total = "{{ quiz_key }}"'),
+    ):
+        with pytest.raises(SourceError, match=r"holds TEXT\['quiz_key'\]"):
+            released(small_source(tmp_path, leak, KEYED))
 
 
 @pytest.mark.parametrize(
