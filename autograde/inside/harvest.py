@@ -1,7 +1,6 @@
-"""Read a student's objects as plain data, in the process where they live.
+"""What the grader does in a student's kernel: read objects as plain data where they live.
 
-Called from the kernel by an expression that binds no name, so the student's namespace stays as
-it is.
+Called by an expression that binds no name, so the student's namespace stays as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +12,13 @@ from typing import Any
 import numpy as np
 
 from autograde import wire
+
+
+def ignore_exit() -> None:
+    """Let ``exit()`` do nothing: the kernel would end a little later, in some other task's cell."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    InteractiveShell.instance().ask_exit = lambda: None  # type: ignore[attr-defined]
 
 
 def write_variables(names: Sequence[str], path: str) -> None:

@@ -7,6 +7,7 @@ kernel dies, this program says so and ends, and the host goes on in a fresh sand
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -58,6 +59,7 @@ class Kernel:
         self.client.load_connection_file()
         self.client.start_channels(hb=False)  # a busy machine misses heartbeats of a sound kernel
         self.client.wait_for_ready(timeout=150)
+        self._call("ignore_exit()")
 
     def run(self, source: str, seconds: float, silent: bool = False) -> Iterator[dict[str, Any]]:
         """Execute source and yield the messages it publishes.
@@ -103,17 +105,18 @@ class Kernel:
         """Return what these variables hold, written down by the kernel; empty if it would not."""
         path = self.folder / "answer"
         path.unlink(missing_ok=True)
-        call = f"write_variables({list(names)!r}, {str(path)!r})"
-        try:
-            source = f"__import__('autograde.inside.harvest', fromlist=['x']).{call}"
-            for _ in self.run(source, _HARVEST, silent=True):
-                pass
-        except TimeoutError:
-            return b""
+        with contextlib.suppress(TimeoutError):
+            self._call(f"write_variables({list(names)!r}, {str(path)!r})")
         if not path.is_file():
             return b""
         with path.open("rb") as file:
             return file.read(wire.ANSWER.size)
+
+    def _call(self, call: str) -> None:
+        """Call a function of :mod:`autograde.inside.harvest` in the kernel."""
+        source = f"__import__('autograde.inside.harvest', fromlist=['x']).{call}"
+        for _ in self.run(source, _HARVEST, silent=True):
+            pass
 
 
 class Outputs:

@@ -1,0 +1,424 @@
+"""Runs of ordinary, broken and hostile notebooks: what is read, what is lost, and what is not."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from autograde.run import (
+    CallRun,
+    Calls,
+    Cell,
+    CellRun,
+    Failed,
+    NotebookRun,
+    call_functions,
+    run_notebook,
+)
+from autograde.sandbox import Isolation, Limits
+from autograde.wire import Network
+
+MIB = 1 << 20
+BY_HAND = ("xaikit", "captum", "shap", "lime", "alibi")
+
+
+def text(cell: CellRun) -> str:
+    """Return all a cell printed and raised."""
+    return "".join(out.get("text", "") + out.get("ename", "") for out in cell.outputs)
+
+
+def failed(answer: Any) -> str:
+    """Return why there is no answer."""
+    assert isinstance(answer, Failed), answer
+    return answer.reason
+
+
+def stops(run: NotebookRun | CallRun) -> dict[str, str]:
+    return {cell.id: cell.stopped for cell in run.cells if cell.stopped or not cell.ran}
+
+
+# --- notebooks -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ordinary() -> NotebookRun:
+    """Run a notebook with outputs of all kinds, errors, and answers of all kinds."""
+    cells = [
+        Cell("print", "import sys\nprint('out'); print('err', file=sys.stderr)\n1 + 1"),
+        Cell("plot", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()", seconds=60),
+        Cell("html", "from IPython.display import HTML, display\ndisplay(HTML('<script>'))"),
+        Cell("magic", "%timeit -n1 -r1 pass\n!echo shell"),
+        Cell("raises", "a = 1\n1 / 0\nb = 2", "raises", ("a",)),
+        Cell("unfinished", "1 / 0\nb = 2", "unfinished", ("b",)),
+        Cell("input", "input()"),
+        Cell("exit", "exit()"),
+        Cell("numbers", "x, y = [1, 2.5], {'k': True}", "numbers", ("x", "y")),
+        Cell("nothing", "z = None", "nothing", ("z",)),
+        Cell("object", "o = object()", "object", ("o",)),
+        Cell("large", "import numpy as np\nl = np.zeros(3 << 20)", "large", ("l",)),
+        Cell("slow", "s = 5\nwhile True: pass", "slow", ("s",), seconds=1),
+        Cell("slow2", "while True: pass\nt = 5", "slow2", ("t",), seconds=1),
+        Cell("flood", "while True: print('0123456789' * 100)", seconds=2),
+        Cell("clear", "print('old')\nfrom IPython.display import clear_output\nclear_output()"),
+        Cell("last", "last = 'alive'", "last", ("last",)),
+    ]
+    return run_notebook(cells)
+
+
+def cell(run: NotebookRun, id: str) -> CellRun:
+    return next(cell for cell in run.cells if cell.id == id)
+
+
+def test_outputs_are_text_and_pictures(ordinary: NotebookRun) -> None:
+    outputs = cell(ordinary, "print").outputs
+    assert sorted(out["output_type"] for out in outputs) == ["execute_result", "stream", "stream"]
+    assert {out["name"]: out["text"] for out in outputs if "name" in out} == {
+        "stdout": "out\n",
+        "stderr": "err\n",
+    }
+    assert [out["data"] for out in outputs if "data" in out] == [{"text/plain": "2"}]
+    (plot,) = cell(ordinary, "plot").outputs
+    assert plot["data"]["image/png"].startswith("iVBORw0KGgo")  # the signature of a PNG
+    (html,) = cell(ordinary, "html").outputs
+    assert list(html["data"]) == ["text/plain"]
+    assert "shell" in text(cell(ordinary, "magic"))
+
+
+def test_outputs_are_valid_in_the_notebook_format(ordinary: NotebookRun) -> None:
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(outputs=[nbformat.from_dict(out) for out in run.outputs])
+            for run in ordinary.cells
+        ]
+    )
+    nbformat.validate(notebook)
+
+
+def test_a_cell_that_raises_is_recorded_and_the_run_goes_on(ordinary: NotebookRun) -> None:
+    assert text(cell(ordinary, "raises")) == "ZeroDivisionError"
+    assert ordinary.answers["raises"] == {"a": np.array(1)}
+    assert "`b` is not defined" in failed(ordinary.answers["unfinished"])
+    assert "ZeroDivisionError" in failed(ordinary.answers["unfinished"])
+    assert text(cell(ordinary, "input")) == "StdinNotImplementedError"
+    assert cell(ordinary, "last").stopped == ""
+
+
+def test_values_are_read_right_after_their_cell(ordinary: NotebookRun) -> None:
+    numbers = ordinary.answers["numbers"]
+    assert isinstance(numbers, dict)
+    np.testing.assert_equal(numbers, {"x": np.array([1, 2.5]), "y": {"k": np.array(True)}})
+    assert ordinary.answers["last"] == {"last": "alive"}
+
+
+def test_what_cannot_be_read_is_explained(ordinary: NotebookRun) -> None:
+    assert failed(ordinary.answers["nothing"]) == "`z` is None: no answer was given yet."
+    assert "of type object" in failed(ordinary.answers["object"])
+    assert "too large" in failed(ordinary.answers["large"])
+
+
+def test_a_slow_cell_is_interrupted_and_the_kernel_lives_on(ordinary: NotebookRun) -> None:
+    assert stops(ordinary) == dict.fromkeys(("slow", "slow2", "flood"), "timeout")
+    assert ordinary.answers["slow"] == {"s": np.array(5)}
+    assert failed(ordinary.answers["slow2"]) == (
+        "The answer's cell took longer than its time limit of 1 s."
+    )
+    assert 0.5 <= cell(ordinary, "slow").seconds < 8
+
+
+def test_printed_floods_are_cut(ordinary: NotebookRun) -> None:
+    printed = text(cell(ordinary, "flood"))
+    assert 100_000 < len(printed) < 300_000 and "…" in printed
+    assert text(cell(ordinary, "clear")) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "stopped", "reason"),
+    [
+        ("import os; os._exit(0)", "kernel died", "ended the Python process"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "kernel died", "ended"),
+        ("import os, signal; os.kill(-1, signal.SIGKILL)", "kernel died", "ended"),
+        (
+            "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
+            "timeout",
+            "time limit of 2 s",
+        ),
+        (
+            # More than one process, so that no limit on a single one sees it.
+            "import os, time\n"
+            "for _ in range(5):\n"
+            "    if os.fork() == 0:\n"
+            "        kept = b'x' * (200 << 20)\n"
+            "        time.sleep(60)\n"
+            "time.sleep(60)",
+            "memory",
+            "0.8 GB of memory",
+        ),
+        (
+            "for number in range(10**6): open(f'/tmp/{number}', 'w').close()",
+            "disk",
+            "temporary files",
+        ),
+    ],
+    ids=["exit", "kill", "kill everything", "deaf", "memory", "files"],
+)
+def test_one_fatal_cell_costs_its_own_task(source: str, stopped: str, reason: str) -> None:
+    seconds = 2.0 if stopped == "timeout" else 30.0
+    cells = [
+        Cell("given", "import random\nn = 1"),
+        Cell("first", "first = n", "first", ("first",)),
+        Cell("extra", "helper = 5"),
+        Cell("fatal", source, "fatal", ("first",), seconds=seconds),
+        Cell(
+            "after", "after = n + helper\nearlier = 'first' in dir()", "after", ("after", "earlier")
+        ),
+    ]
+    run = run_notebook(cells, Limits(memory=800 * MIB, files=2000))
+    assert stops(run) == {"fatal": stopped}
+    assert run.answers["first"] == {"first": np.array(1)}
+    assert reason in failed(run.answers["fatal"])
+    # The fresh kernel ran what was given and the student's own helpers, but no other answer.
+    assert run.answers["after"] == {"after": np.array(6), "earlier": np.array(False)}
+
+
+def test_a_large_allocation_is_an_error_of_its_cell() -> None:
+    source = "kept = []\nwhile True: kept.append(bytearray(50 << 20))"
+    run = run_notebook(
+        [Cell("a", source), Cell("b", "del kept\nb = 1", "b", ("b",))], Limits(memory=1000 * MIB)
+    )
+    assert stops(run) == {}
+    assert text(run.cells[0]) == "MemoryError"
+    assert run.answers["b"] == {"b": np.array(1)}
+
+
+# The program that reports to the host is the kernel's parent, and of the same user: its pipe can be
+# taken over and written to.
+PIPE = """
+import ctypes, os, struct
+libc = ctypes.CDLL(None, use_errno=True)
+parent = libc.syscall(434, os.getppid(), 0)  # pidfd_open
+pipes = [libc.syscall(438, parent, number, 0) for number in range(3, 20)]  # pidfd_getfd
+kinds = {pipe: os.readlink(f"/proc/self/fd/{pipe}") for pipe in pipes if pipe >= 0}
+outwards = os.readlink(f"/proc/{os.getppid()}/fd/2")
+def send(data):
+    for pipe, kind in kinds.items():
+        if kind.startswith("pipe:") and kind != outwards:
+            try: os.write(pipe, data)
+            except OSError: pass
+def record(**fields):
+    data = b"d" + struct.pack("<I", len(fields))
+    for key, value in fields.items():
+        data += struct.pack("<I", len(key)) + key.encode() + value
+    send(struct.pack("<I", len(data)) + data)
+def t(text): return b"s" + struct.pack("<I", len(text)) + text.encode()
+no, empty = b"ab1\\0\\0", b"l\\0\\0\\0\\0"
+"""
+
+
+def test_forged_messages_cost_the_forger_and_not_the_host() -> None:
+    forgeries = {
+        "garbage": "send(os.urandom(1000))",
+        "json": 'send(b\'{"kind": "cell"}\' * 100)',
+        "huge": "send(struct.pack('<I', 2**32 - 1))",
+        "no dictionary": "send(struct.pack('<I', 5) + b'l\\0\\0\\0\\0')",
+        "odd outputs": "record(kind=t('cell'), outputs=t('x'), stopped=t(''), lost=no)",
+        "odd reason": "record(kind=t('cell'), outputs=empty, stopped=t('<script>'), lost=no)",
+        "out of turn": "record(kind=t('answer'), answer=no)",
+    }
+    cells = [Cell("given", PIPE)]
+    cells += [Cell(name, f"{code}\nok = 1", name, ("ok",)) for name, code in forgeries.items()]
+    cells.append(Cell("after", "after = 1", "after", ("after",)))
+    run = run_notebook(cells)
+    assert stops(run) == dict.fromkeys(forgeries, "malformed output")
+    assert all("disturbed" in failed(run.answers[name]) for name in forgeries)
+    assert run.answers["after"] == {"after": np.array(1)}
+
+
+def test_a_flood_of_messages_is_ended() -> None:
+    flood = "while True: send(struct.pack('<I', 30 << 20) + bytes(29 << 20))"
+    run = run_notebook([Cell("given", PIPE), Cell("a", flood)], Limits(output=20 * MIB))
+    assert stops(run) == {"a": "output flood"}
+
+
+def test_a_forged_answer_is_an_answer() -> None:
+    # Whoever can forge 1 could have written x = 1: it gains nothing.
+    forge = """
+value = b"ai8\\0" + struct.pack("<q", 1)
+def d(key, item): return b"d" + struct.pack("<II", 1, len(key)) + key.encode() + item
+def u1(data): return b"au1\\1" + struct.pack("<I", len(data)) + data
+record(kind=t("cell"), outputs=empty, stopped=t(""), lost=no)
+record(kind=t("answer"), answer=u1(d("x", d("value", u1(value)))))
+"""
+    run = run_notebook([Cell("given", PIPE), Cell("a", forge, "a", ("x",))])
+    assert run.answers["a"] == {"x": np.array(1)}
+
+
+def test_a_run_ends_when_its_time_is_over() -> None:
+    sleep = "import time; time.sleep(60)"
+    cells = [Cell("a", "a = 1", "a", ("a",)), Cell("b", sleep, "b", ("b",), seconds=60)]
+    cells.append(Cell("c", "c = 1", "c", ("c",)))
+    start = time.monotonic()
+    run = run_notebook(cells, Limits(seconds=8))
+    assert time.monotonic() - start < 20
+    assert stops(run) == {"b": "timeout", "c": ""}
+    assert run.answers["a"] == {"a": np.array(1)}
+    assert "before this answer's cell was reached" in failed(run.answers["c"])
+
+
+@pytest.mark.parametrize("isolation", ["bubblewrap", "none"])
+def test_both_isolations_give_the_same_answers(isolation: Isolation) -> None:
+    cells = [
+        Cell("a", "import sys\na = len(sys.path) > 0", "a", ("a",)),
+        Cell("b", "import os; os._exit(0)", "b", ("b",)),
+        Cell("c", "while True: pass", "c", ("c",), seconds=1),
+        Cell("d", "d = 1", "d", ("d",)),
+    ]
+    run = run_notebook(cells, isolation=isolation)
+    assert stops(run) == {"b": "kernel died", "c": "timeout"}
+    assert (run.answers["a"], run.answers["d"]) == ({"a": np.array(True)}, {"d": np.array(1)})
+    called = call_functions(
+        [Cell("f", "def f(x): return x + 1", "f")],
+        {"f": Calls("f", [(1,), (2.5,)])},
+        isolation=isolation,
+    )
+    np.testing.assert_equal(called.results["f"], [np.array(2), np.array(3.5)])
+
+
+# --- calls ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def called() -> CallRun:
+    """Call functions that are right, wrong, slow, rude and missing, in one run."""
+    sources = {
+        "given": "import random, time\nimport numpy as np, torch\n%matplotlib inline",
+        "helper": "def double(x): return 2 * x",
+        "doubled": "def doubled(x): return double(x)",
+        "mutates": "def mutates(array, items):\n    array += 1\n    items.append(1)\n"
+        "    return array.sum() + len(items)",
+        "draws": "def draws(): return [random.random(), np.random.rand(), torch.rand(1).item()]",
+        "network": "def network(model, x): return model(x), model.training",
+        "raises": "def raises(x):\n    if x: raise type('<b>', (ValueError,), {})\n    return 1",
+        "quits": "import sys\ndef quits(): sys.exit(1)",
+        "prints": "def prints():\n    print('flood' * 10**6)\n    return 'quiet'",
+        "untouched": "def untouched(x):\n    ...",
+        "broken": "def broken(x)\n    return 1",
+        "by_hand": "import captum\ndef by_hand(): return 1",
+        "overrides": "def double(x): return -x\ndef overrides(): return double(1)",
+        "tries": "def tries():\n    found = []\n"
+        "    for name in ('xaikit', 'captum', 'shap', 'lime', 'alibi', 'torch', 'numpy'):\n"
+        "        try: __import__(name); found.append(name)\n"
+        "        except ImportError: pass\n"
+        "    return found",
+    }
+    arguments: dict[str, list[tuple[Any, ...]]] = {
+        "doubled": [(3,), (torch.ones(2),)],
+        "mutates": [(np.zeros(2), [])] * 2,
+        "draws": [(), ()],
+        "network": [(Network.random(np.random.default_rng(0), (2, 3, 2)), torch.ones(1, 2))],
+        "raises": [(0,), (1,), (0,)],
+        "quits": [()],
+        "prints": [()],
+        "untouched": [(1,)],
+        "broken": [(1,)],
+        "by_hand": [()],
+        "overrides": [()],
+        "tries": [()],
+    }
+    cells = [
+        Cell(name, source, name if name in arguments else "") for name, source in sources.items()
+    ]
+    calls = {name: Calls(name, inputs) for name, inputs in arguments.items()}
+    return call_functions(cells, calls, without=BY_HAND)
+
+
+def test_every_call_has_a_result(called: CallRun) -> None:
+    first, second = called.results["doubled"]
+    assert first == 6 and second.tolist() == [2, 2]
+    assert [len(results) for results in called.results.values()] == [
+        2, 2, 2, 1, 3, 1, 1, 1, 1, 1, 1, 1,
+    ]  # fmt: skip
+
+
+def test_calls_get_their_own_copies(called: CallRun) -> None:
+    assert [float(result) for result in called.results["mutates"]] == [3.0, 3.0]
+
+
+def test_calls_start_from_the_same_seeds(called: CallRun) -> None:
+    random.seed(0)
+    np.random.seed(0)  # the oracle for the sandbox's global generators
+    torch.manual_seed(0)
+    wanted = [random.random(), np.random.rand(), torch.rand(1).item()]
+    for result in called.results["draws"]:
+        np.testing.assert_array_equal(result, wanted)
+
+
+def test_networks_arrive_as_modules(called: CallRun) -> None:
+    ((outputs, training),) = called.results["network"]
+    module = Network.random(np.random.default_rng(0), (2, 3, 2)).module()
+    wanted = module(torch.ones(1, 2)).detach().numpy()
+    np.testing.assert_allclose(outputs, wanted, rtol=1e-6)
+    assert not training
+
+
+def test_a_call_that_fails_says_why_in_our_words(called: CallRun) -> None:
+    before, failing, after = called.results["raises"]
+    assert before == 1 and after == 1
+    assert failed(failing) == "`raises` raised an exception on a hidden input."  # not <b>
+    assert failed(called.results["quits"][0]) == "`quits` raised SystemExit on a hidden input."
+    assert "is None: no answer" in failed(called.results["untouched"][0])
+    assert "which raised SyntaxError" in failed(called.results["broken"][0])
+    assert "which raised ImportError" in failed(called.results["by_hand"][0])
+    assert called.results["prints"] == ["quiet"]
+
+
+def test_later_cells_may_reuse_names(called: CallRun) -> None:
+    assert called.results["overrides"] == [-1]  # and "doubled" was called before
+    assert stops(called) == {}
+
+
+def test_slow_and_deadly_calls_cost_their_own_task() -> None:
+    sources = {
+        "helper": "def helper(n): return n",
+        "slow": "def slow(n):\n    while n > 1: pass\n    return n",
+        "dies": "def dies():\n    import os; os._exit(0)",
+        "never": "while True: pass",
+        "after": "def after(n): return helper(n)",
+    }
+    inputs: dict[str, list[tuple[Any, ...]]] = {
+        "slow": [(0,), (5,), (1,)],
+        "dies": [()],
+        "never": [(1,)],
+        "after": [(1,)],
+    }
+    cells = [
+        Cell(name, source, name if name in inputs else "", seconds=2)
+        for name, source in sources.items()
+    ]
+    run = call_functions(cells, {name: Calls(name, inputs[name], seconds=2) for name in inputs})
+    quick, *rest = run.results["slow"]
+    assert quick == 0
+    assert [failed(result) for result in rest] == [
+        "`slow` took longer than its time limit of 2 s."
+    ] * 2
+    assert failed(run.results["dies"][0]) == "`dies` ended the Python process."
+    assert "The answer's cell took longer" in failed(run.results["never"][0])
+    assert run.results["after"] == [1]
+    assert stops(run) == {"slow": "timeout", "dies": "kernel died", "never": "timeout"}
+
+
+def test_tasks_by_hand_do_without_the_packages(called: CallRun) -> None:
+    assert called.results["tries"] == [["torch", "numpy"]]
+
+
+def test_other_tasks_may_use_the_packages() -> None:
+    source = "import xaikit, captum\ndef f(): return captum.__version__ + xaikit.__name__"
+    cells = [Cell("f", source, "f", seconds=120)]
+    (result,) = call_functions(cells, {"f": Calls("f", [()])}).results["f"]
+    assert result.endswith("xaikit") and result[0].isdigit()
