@@ -68,6 +68,8 @@ class _Cell:
     grade_id: str
     cell_id: str
     markers: frozenset[str]
+    pasted: bool
+    squeezed: str
 
 
 def rebuild(content: bytes, released: NotebookNode) -> Rebuilt:
@@ -100,13 +102,18 @@ def rebuild(content: bytes, released: NotebookNode) -> Rebuilt:
                 "you may have meant it."
             )
             continue
-        changed = [i for i in candidates if not _is_untouched(cells[i].source, stub)]
+        changed = [i for i in candidates if not _is_untouched(cells[i], stub)]
         chosen[task] = (changed or candidates)[-1]
         claimed.update(candidates)
         if len(candidates) > 1:
             notices.append(
                 f"The answer cell {task!r} was found {len(candidates)} times; the last one that "
                 "differs from the original counts."
+            )
+        if cells[chosen[task]].pasted:
+            notices.append(
+                f"Images pasted into the answer {task!r} were left out; a person who marks it "
+                "finds them in the upload."
             )
     before = _extras(cells, chosen, claimed, released, notices)
     notebook, untouched, extras = _assemble(released, parts, chosen, cells, before)
@@ -187,6 +194,8 @@ def _cell(value: dict[str, Any]) -> _Cell:
         grade_id=grade_id if isinstance(grade_id, str) else "",
         cell_id=cell_id if isinstance(cell_id, str) else "",
         markers=frozenset(match[1] or match[2] for match in found if match),
+        pasted=bool(value.get("attachments")),
+        squeezed=_squeezed(source),
     )
 
 
@@ -212,7 +221,8 @@ def _joined(cells: list[_Cell], tasks: set[str], notices: list[str]) -> list[_Ce
             and not cell.markers
             and len(last.source) <= SOURCE_LIMIT
         ):
-            joined[-1] = replace(last, source=f"{last.source}\n{cell.source}")
+            source = f"{last.source}\n{cell.source}"
+            joined[-1] = replace(last, source=source, squeezed=_squeezed(source))
             notices.append(f"The answer cell {cell.grade_id!r} was split; its parts were joined.")
         else:
             joined.append(cell)
@@ -238,7 +248,7 @@ def _candidates(cells: list[_Cell], task: str, stubs: dict[str, NotebookNode]) -
         elif cell.cell_id == stubs[task].id and cell.grade_id not in stubs and not cell.markers:
             by_id.append(i)
     for candidates in (marked, sorted(marked + unmarked), merged):
-        if any(not _is_untouched(cells[i].source, stubs[task]) for i in candidates):
+        if any(not _is_untouched(cells[i], stubs[task]) for i in candidates):
             return candidates
     return sorted(marked + unmarked) or by_id
 
@@ -259,13 +269,10 @@ def _recognised(cells: list[_Cell], chosen: dict[str, int], notices: list[str]) 
     }
 
 
-def _is_untouched(source: str, stub: NotebookNode) -> bool:
+def _is_untouched(cell: _Cell, stub: NotebookNode) -> bool:
     """Whether an answer is the stub, white space aside, or what is left of it says nothing."""
-    given = _squeezed(source)
-    return given == _squeezed(stub.source) or given in (
-        "",
-        _squeezed(_STUB_LINE.sub("", stub.source)),
-    )
+    emptied = _STUB_LINE.sub("", stub.source)
+    return cell.squeezed in ("", _squeezed(stub.source), _squeezed(emptied))
 
 
 def _squeezed(source: str) -> str:
@@ -298,7 +305,7 @@ def _extras(
             before[following[i]], waiting = waiting, []
         if i in claimed or cell.kind != "code":
             continue
-        if not cell.source.strip() or _squeezed(cell.source) in known:
+        if not cell.squeezed or cell.squeezed in known:
             continue
         name = cell.grade_id if cell.grade_id in given else by_id.get(cell.cell_id, "")
         # A copy of a given cell, written over, is the student's own; the given cell itself is not.
@@ -323,9 +330,9 @@ def _extras(
 
 def _is_kept(cells: list[_Cell], grade_id: str, given: NotebookNode) -> bool:
     """Whether the upload still holds a given cell as it was."""
+    original = _squeezed(given.source)
     return any(
-        (cell.grade_id == grade_id or cell.cell_id == given.id)
-        and _squeezed(cell.source) == _squeezed(given.source)
+        (cell.grade_id == grade_id or cell.cell_id == given.id) and cell.squeezed == original
         for cell in cells
     )
 
@@ -349,11 +356,11 @@ def _assemble(
             for source in before.get(task, []):
                 extras.append(f"extra-{len(extras) + 1}")
                 rebuilt.append(_code_cell(extras[-1], source))
-            source = cells[chosen[task]].source
-            if _is_untouched(source, cell):
+            answer = cells[chosen[task]]
+            if _is_untouched(answer, cell):
                 untouched.append(task)
             else:
-                cell.source = _with_marker(source, task, cell.cell_type)
+                cell.source = _with_marker(answer.source, task, cell.cell_type)
         rebuilt.append(cell)
     notebook.cells = rebuilt
     return notebook, untouched, extras

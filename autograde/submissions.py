@@ -136,10 +136,13 @@ def find(
     for name in wanted:
         for student in sorted(everybody, key=lambda s: (s.casefold(), s)):
             upload = best.get((name, student), Upload(student, name, None))
-            deadline = course.deadline(name, student)
-            late = None not in (deadline, upload.timestamp) and upload.timestamp > deadline  # type: ignore[operator]
-            found.uploads.append(replace(upload, late=late))
+            found.uploads.append(replace(upload, late=_is_late(upload, course)))
     return found
+
+
+def _is_late(upload: Upload, course: Course) -> bool:
+    deadline = course.deadline(upload.assignment, upload.student)
+    return bool(deadline and upload.timestamp and upload.timestamp > deadline)
 
 
 def _entries(folder: Path, notices: list[str]) -> list[os.DirEntry[str]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from random import Random
+from time import process_time
 from typing import Any
 
 import nbformat
@@ -14,6 +16,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum
 from small_course import small_source
 
+from autograde.course import Course
 from autograde.rebuild import (
     CELL_LIMIT,
     EXTRA_LIMIT,
@@ -22,8 +25,10 @@ from autograde.rebuild import (
     Rebuilt,
     rebuild,
 )
-from autograde.release import released
-from autograde.source import answers
+from autograde.release import released, solutions, solved
+from autograde.source import answers, read_source, sources
+
+REPOSITORY = Path(__file__).parents[2]
 
 DOUBLE = "# answer: double\ndef double(x):\n    return x + x"
 TOTAL = "# answer: total\ntotal = 10"
@@ -375,6 +380,14 @@ def test_a_split_answer_is_joined(release: nbformat.NotebookNode) -> None:
     assert any("split" in notice for notice in rebuilt.notices)
 
 
+def test_pasted_images_are_left_out_aloud(release: nbformat.NotebookNode) -> None:
+    data = plain(release)
+    cell_of(data, "why")["attachments"] = {"a.png": {"image/png": "AAAA"}}
+    rebuilt = rebuild(upload(data), release)
+    assert [n for n in rebuilt.notices if "Images" in n and "'why'" in n] == list(rebuilt.notices)
+    check_trusted(rebuilt, release)
+
+
 # The student's own cells
 
 
@@ -552,6 +565,20 @@ def test_too_much_is_left_out_aloud(release: nbformat.NotebookNode) -> None:
     assert any(str(EXTRA_LIMIT) in notice for notice in rebuilt.notices)
 
 
+def test_the_largest_upload_takes_seconds(release: nbformat.NotebookNode) -> None:
+    markers = "".join(f"# answer: {task}\n" for task in WRITTEN)
+    sources = [markers + f"x{i} = 1\n" * 2000 for i in range(CELL_LIMIT)]
+    data = plain(release)
+    tagged = [{"nbgrader": {"grade_id": g}} for g in ("double", "given-imports", "x")]
+    data["cells"] = [code(s, metadata=tagged[i % 3]) for i, s in enumerate(sources)]
+    content = upload(data)
+    assert len(content) > 20 << 20
+    start = process_time()
+    rebuilt = rebuild(content, release)
+    assert process_time() - start < 20
+    assert rebuilt.absent == frozenset()
+
+
 def test_too_many_cells_are_left_out_aloud(release: nbformat.NotebookNode) -> None:
     data = plain(release)
     data["cells"] += [code("x = 1")] * CELL_LIMIT
@@ -567,3 +594,14 @@ def test_notices_hold_nothing_that_the_student_wrote(release: nbformat.NotebookN
     data["cells"] += [code("# answer: <script>"), code("# answer: total\n<script>")] * 2
     rebuilt = rebuild(upload(data), release)
     assert "<script>" not in " ".join([*rebuilt.notices, *rebuilt.task_notices.values()])
+
+
+@pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
+def test_our_own_notebooks_survive_without_metadata(name: str) -> None:
+    source = read_source(REPOSITORY / "solutions" / f"{name}.py", Course.read(REPOSITORY))
+    release = released(source)
+    data = without_metadata(json.loads(nbformat.writes(solved(source))))
+    rebuilt = rebuild(upload(data), release)
+    assert taken(rebuilt) == solutions(source)
+    assert (rebuilt.untouched, rebuilt.absent, rebuilt.extras) == (frozenset(), frozenset(), ())
+    check_trusted(rebuilt, release)
