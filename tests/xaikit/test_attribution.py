@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 from collections import Counter
 from typing import Any
@@ -350,6 +352,13 @@ def test_methods_say_what_the_course_teaches() -> None:
         "deep_shap",
         "deeplift",
     ]
+
+
+def test_importing_the_library_imports_no_explainer() -> None:
+    heavy = ["captum", "lime", "matplotlib", "shap", "skimage", "sklearn"]
+    asks = f"import sys, xaikit; print([name for name in {heavy} if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True)
+    assert (answer.stdout.strip(), answer.stderr) == ("[]", "")
 
 
 def test_targets_of_interest_by_hand() -> None:

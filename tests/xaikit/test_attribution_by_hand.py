@@ -199,6 +199,17 @@ def test_deeplift_of_a_maximum(
     close(explain(model, inputs, 0, "deeplift", baseline=start).attributions[0, 0, 0], expected)
 
 
+def test_deeplift_of_a_maximum_that_nearly_ties() -> None:
+    # max(u₁ + u₂, u₃) falls from 0.5 to 0.4 where u₃ held it; u₁ + u₂ hardly moves, and must
+    # pass nothing on to u₁ and u₂, which move a lot.
+    first = nn.Linear(3, 2, bias=False)
+    first.weight.data = torch.tensor([[1.0, 1, 0], [0, 0, 1]])
+    model = nn.Sequential(first, nn.Unflatten(1, (1, 2)), nn.MaxPool1d(2), nn.Flatten())
+    x, start = torch.tensor([[1.0, -0.6 + 5e-7, 0]]), torch.tensor([0, 0.4, 0.5])
+    found = explain(model, x, 0, "deeplift", baseline=start).attributions[0, 0]
+    torch.testing.assert_close(found, torch.tensor([0, 0, -0.1]))
+
+
 def test_deep_shap_of_an_additive_model_gives_its_shapley_values() -> None:
     model = nn.Sequential(nn.ReLU())  # class i is ReLU(xᵢ): feature i's alone
     references = torch.tensor([[-1.0, 0], [2, -3], [5, 1]])

@@ -57,8 +57,8 @@ def explain(
         The method's own, with these names: ``steps`` (path methods), ``samples`` (sampling
         methods), ``baseline`` (one reference: a number or a tensor of an input's shape, default
         zeros), ``background`` (reference inputs (B, *shape)), ``segments`` (superpixels),
-        ``layer`` (a module). ``methods()`` lists each method's options; its function in
-        ``xaikit.attribution`` documents them.
+        ``layer`` (a module). ``methods()`` lists each method's options;
+        ``help("xaikit.attribution.lime")``, say, documents them.
 
     Returns
     -------

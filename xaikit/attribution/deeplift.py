@@ -253,10 +253,10 @@ class _Rescale(_Watch):
             probe = value.clone().requires_grad_()
             after = apply(probe)
             (slope,) = torch.autograd.grad(after.sum(), probe)
-        after = after.detach()
-        rise = value - self.expanded(call.before, value)
-        multiplier = _ratio(after - self.expanded(call.after, after), rise, slope)
-        return after + multiplier * (x - value)
+        after, before = after.detach(), self.expanded(call.after, after)
+        run = value - self.expanded(call.before, value)
+        rounding = 16 * torch.finfo(run.dtype).eps * (after.abs() + before.abs())
+        return after + _ratio(after - before, run, slope, rounding) * (x - value)
 
     def pooling(self, pool: _Pool, x: Tensor, dimensions: int) -> Tensor:
         if (call := self.next(x)) is None:
@@ -271,18 +271,19 @@ class _Rescale(_Watch):
             picked = tensor.flatten(-dimensions).gather(-1, index.flatten(-dimensions))
             return picked.reshape(after.shape)
 
-        rise = value - self.expanded(call.before, value)
+        run = value - self.expanded(call.before, value)
         # The difference of maxima, cut at the higher one: the first part happened where the
         # input has its maximum, the second where the reference has.
         highest = torch.maximum(after, before)
         one, none = torch.ones_like(after), torch.zeros_like(after)
-        here = _ratio(highest - before, at(rise, places), one)
-        other = _ratio(after - highest, at(rise, there), none)
+        # Neither ratio leaves [0, 1], so rounding does no harm.
+        here = _ratio(highest - before, at(run, places), one, none)
+        other = _ratio(after - highest, at(run, there), none, none)
         change = x - value
         return after + here * at(change, places) + other * at(change, there)
 
 
-def _ratio(rise: Tensor, run: Tensor, slope: Tensor) -> Tensor:
-    """Return rise / run, and the slope where the run is nothing but rounding."""
-    still = run.abs() < 10 * torch.finfo(run.dtype).eps
+def _ratio(rise: Tensor, run: Tensor, slope: Tensor, rounding: Tensor) -> Tensor:
+    """Return rise / run, and the slope where the run is within what rounding does to the rise."""
+    still = run.abs() <= rounding
     return torch.where(still, slope, rise / torch.where(still, 1.0, run))
