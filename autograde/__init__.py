@@ -1,0 +1,1 @@
+"""Release notebooks, grade submissions, hand back marks; knows no course."""

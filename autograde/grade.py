@@ -42,6 +42,7 @@ class Job:
     upload: Upload
     content: bytes
     key: str
+    version: str
     timing: Timing
     isolation: Isolation
     course_file: Path
@@ -196,7 +197,10 @@ def _run_all(
             results.append(_finished(kept, upload, trusted[upload.assignment]))
         else:
             timing = timings[upload.assignment]
-            waiting.append(Job(upload, content, key, timing, isolation, course.file, hidden))
+            version = trusted[upload.assignment].version
+            waiting.append(
+                Job(upload, content, key, version, timing, isolation, course.file, hidden)
+            )
     unchanged = sum(1 for r in results if r.key)
     workers = jobs or len(os.sched_getaffinity(0))
     say(
@@ -220,7 +224,8 @@ def _marked(waiting: Sequence[Job], workers: int) -> Iterator[tuple[Job, Submiss
     if not waiting:
         return
     # Spawned, not forked: torch's threads do not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
         futures: dict[Future[SubmissionResult], Job] = {pool.submit(_mark, j): j for j in waiting}
         try:
             for future in as_completed(futures):
@@ -234,9 +239,19 @@ def _marked(waiting: Sequence[Job], workers: int) -> Iterator[tuple[Job, Submiss
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _quiet() -> None:
+    """Keep the progress bars of hidden checks out of the grader's own lines."""
+    os.environ["TQDM_DISABLE"] = "1"
+
+
 def _mark(job: Job) -> SubmissionResult:
     """Grade one upload in a worker process."""
     assignment = load_assignment(job.upload.assignment, job.course_file)
+    if assignment.version != job.version:
+        raise GradeError(
+            f"The source or the checks of {assignment.name} were changed while grading. Nothing "
+            "graded so far is lost: run the same command again."
+        )
     secret = Course.read(job.course_file).secret()
     result, _ = mark(
         job.content, job.upload.student, assignment, secret, job.timing, job.isolation, job.hidden

@@ -53,13 +53,16 @@ def download(data_set: str) -> str | None:
 
     torchvision downloads, shows progress and compares checksums. What it wrote moves to its place
     when all of it is there, so that an interrupted download leaves nothing behind. Tried once per
-    process: whoever is offline waits once.
+    process: whoever is offline waits once. Not tried at all where the environment says
+    ``XAIKIT_OFFLINE``: the grader sets it, so that everybody sees the same data.
 
     Parameters
     ----------
     data_set
         What torchvision calls it, such as ``"FashionMNIST"``.
     """
+    if os.environ.get("XAIKIT_OFFLINE"):
+        return "XAIKIT_OFFLINE is set"
     from torchvision import datasets  # Slow to import, and needed here only.
 
     cache = cache_folder()
