@@ -243,16 +243,16 @@ def test_images_keep_nothing_but_pixels() -> None:
     assert opened(text64(clean)).convert("RGB").getpixel((4, 4))[0] > 240
 
 
-def bomb() -> bytes:
-    """A PNG that claims to be 60,000 by 60,000 pixels."""
+def bomb(side: int) -> bytes:
+    """A small PNG file of that many black pixels in width and height."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
             struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         )
 
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    body = chunk(b"IDAT", zlib.compress(b"\0" * 100_000))
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(b"\0" * (side + 1) * min(side, 5000)))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
 
 
@@ -264,12 +264,17 @@ def bomb() -> bytes:
         b"GIF89a\x01\x00\x01\x00",
         b"\x89PNG\r\n\x1a\n",
         png()[:40],
-        bomb(),
+        bomb(60_000),  # Pillow refuses it
+        bomb(4_100),  # Pillow would not
         b"\0" * (IMAGE_LIMIT + 10),
     ],
 )
 def test_what_is_no_image_is_dropped(content: bytes) -> None:
     assert clean_image("image/png", text64(content)) == ""
+
+
+def test_a_large_plot_stays() -> None:
+    assert opened(clean_image("image/png", text64(bomb(3_000)))).size == (3_000, 3_000)
 
 
 def test_an_image_is_what_it_says() -> None:

@@ -291,7 +291,8 @@ def test_nbgrader_reads_the_same_marks(source: Source, rebuilt: Rebuilt, fractio
             cell = version.cells[answer.cell if answer.test is None else answer.test]
             assert determine_grade(cell) == (result.score, result.max_score)
             if answer.test is not None:
-                assert len(cell.outputs) == 1
+                [output] = cell.outputs
+                assert output.output_type == ("execute_result" if result.score else "error")
     assert abs((results[1].score or 0.0) - 3.0 * fraction) <= 5e-5
 
 
