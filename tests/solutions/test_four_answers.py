@@ -1,0 +1,153 @@
+"""Every task ships four answers, and the real grader tells them apart.
+
+The solution and a differently written answer earn every point, the untouched cell none, and a
+plausible mistake loses exactly its own task. For the last, several notebooks are graded in which
+different sets of tasks are wrong. The sets are chosen so that for every two tasks there is a
+notebook in which the first is wrong and the second right (Sperner 1928: sets of equal size, none
+inside another), so a mistake that spoils any other task shows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from math import comb
+from pathlib import Path
+
+import pytest
+
+from autograde import marking
+from autograde.answers import load_answers, submission
+from autograde.course import Course
+from autograde.records import SubmissionResult
+from autograde.release import released, solved, to_json
+from autograde.source import answers, read_source, sources
+
+COURSE = Course.read(Path(__file__))
+NAMES = sorted(sources(COURSE.folder / "solutions"))
+SECRET = b"the tests' own secret"
+
+
+def assignment(name: str) -> marking.Assignment:
+    return marking.load_assignment(name, COURSE.file)
+
+
+def automatic(name: str) -> list[str]:
+    return [a.task for a in answers(assignment(name).released) if not a.manual]
+
+
+def other_answers(name: str) -> dict[str, dict[str, str]]:
+    return load_answers(COURSE.folder / "solutions" / f"{name}_answers.py")
+
+
+def grade(name: str, texts: dict[str, str]) -> SubmissionResult:
+    content = to_json(submission(assignment(name).released, texts)).encode()
+    hidden = (COURSE.folder,)
+    result, _ = marking.mark(
+        content, "student", assignment(name), SECRET, marking.Timing(), "bubblewrap", hidden
+    )
+    assert [t.notice for t in result.tasks if t.notice] == []
+    return result
+
+
+def lost(result: SubmissionResult) -> dict[str, str]:
+    return {t.task: t.message for t in result.tasks if t.score not in (t.max_score, None)}
+
+
+def codewords(count: int) -> list[tuple[int, ...]]:
+    """Return so many sets of equal size, no one inside another: numbers of the notebooks."""
+    length = next(n for n in itertools.count(1) if comb(n, n // 2) >= count)
+    return list(itertools.islice(itertools.combinations(range(length), length // 2), count))
+
+
+WRONG_NOTEBOOKS = [
+    (name, number)
+    for name in NAMES
+    for number in range(1 + max(max(word) for word in codewords(len(automatic(name)))))
+]
+
+
+def test_the_wrong_sets_tell_every_two_tasks_apart():
+    for name in NAMES:
+        words = codewords(len(automatic(name)))
+        for one, other in itertools.permutations(words, 2):
+            assert set(one) - set(other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_automatic_task_has_both_other_answers(name: str):
+    others = other_answers(name)
+    for task in automatic(name):
+        assert set(others.get(task, {})) == {"alternative", "wrong"}, task
+        assert len({assignment(name).solutions[task], *others[task].values()}) == 3, task
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_solution_earns_every_automatic_point(name: str):
+    notebook = solved(read_source(COURSE.folder / "solutions" / f"{name}.py", COURSE))
+    texts = {a.task: notebook.cells[a.cell].source for a in answers(notebook)}
+    result = grade(name, texts)
+    assert lost(result) == {}
+    assert result.status in ("graded", "manual_pending")
+    assert result.notices == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_right_answer_earns_every_automatic_point(name: str):
+    texts = {task: kinds["alternative"] for task, kinds in other_answers(name).items()}
+    assert lost(grade(name, texts)) == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_untouched_notebook_earns_nothing_and_runs_to_its_end(name: str):
+    result = grade(name, {})
+    assert (result.score, result.status) == (0, "graded")
+    assert result.notebook is not None
+    tests = {f"{task}-test" for task in automatic(name)}
+    for cell in result.notebook["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") not in tests:
+            assert [o for o in cell.get("outputs", []) if o["output_type"] == "error"] == []
+
+
+@pytest.mark.parametrize(("name", "number"), WRONG_NOTEBOOKS)
+def test_a_mistake_loses_exactly_its_own_task(name: str, number: int):
+    tasks, others = automatic(name), other_answers(name)
+    words = dict(zip(tasks, codewords(len(tasks)), strict=True))
+    wrong = {task for task in tasks if number in words[task]}
+    right = assignment(name).solutions
+    texts = {task: others[task]["wrong"] if task in wrong else right[task] for task in tasks}
+    result = grade(name, texts)
+    assert set(lost(result)) == wrong
+    for task, message in lost(result).items():
+        assert message.strip() not in ("", "Correct."), task
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_committed_notebook_is_what_release_generates(name: str):
+    source = read_source(COURSE.folder / "solutions" / f"{name}.py", COURSE)
+    committed = COURSE.folder / "notebooks" / f"{name}.ipynb"
+    assert committed.read_text(encoding="utf-8") == to_json(released(source))
+
+
+def test_no_notebook_lacks_its_source():
+    there = {path.stem for path in (COURSE.folder / "notebooks").glob("*.ipynb")}
+    assert there == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_telling_line_of_a_solution_or_check_is_in_the_notebook(name: str):
+    """A crude search beside release's own: long lines of solutions and checks, as they stand."""
+    text = (COURSE.folder / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
+    source = (COURSE.folder / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+    regions = [part.split("### END SOLUTION")[0] for part in source.split("### BEGIN SOLUTION")[1:]]
+    public = {
+        line.strip()
+        for part in source.split("### END SOLUTION")
+        for line in part.split("### BEGIN SOLUTION")[0].splitlines()
+    }
+    lines = {line.strip() for region in regions for line in region.splitlines()}
+    telling = [line for line in lines - public if len(line) > 40]
+    assert telling
+    leaked = [line for line in telling if line.replace('"', '\\"') in text]
+    assert leaked == []
+    assert "BEGIN SOLUTION" not in text
+    assert "MARK SCHEME" not in text
