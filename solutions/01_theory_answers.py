@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # A differently written right answer and a plausible mistake for every task of notebook 01. The two
-# quizzes answer the variants that course.toml's [quiz] seed (0 if it has none) chooses.
+# quizzes answer the variants that course.toml's [quiz] seed chooses.
 
 # %% answer="taxonomy" kind="alternative"
 # answer: taxonomy
@@ -37,8 +37,8 @@ taxonomy = {
 
 # %% answer="quiz" kind="alternative"
 # answer: quiz
-yes = "A1 A2 B1 B2 B3 C2 C3 C4 D1 E3 E4".split()
-no = "A3 A4 B4 C1 D2 D3 D4 E1 E2".split()
+yes = "A1 A2 A3 B1 B3 C2 C3 D2 D3 E1".split()
+no = "A4 B2 B4 C1 C4 D1 D4 E2 E3 E4".split()
 quiz = {**dict.fromkeys(yes, "yes"), **dict.fromkeys(no, "No ")}
 
 # %% answer="quiz" kind="wrong"
@@ -466,8 +466,8 @@ def select_features(statistics, q, c):
 
 # %% answer="quiz-more" kind="alternative"
 # answer: quiz-more
-yes = "F1 F4 G1 G4".split()
-no = "F2 F3 G2 G3".split()
+yes = "F3 F4 G2 G4".split()
+no = "F1 F2 G1 G3".split()
 quiz_more = {**dict.fromkeys(yes, "yes"), **dict.fromkeys(no, "No ")}
 
 # %% answer="quiz-more" kind="wrong"
@@ -476,11 +476,11 @@ quiz_more = {group + number: "no" for group in "FG" for number in "1234"}
 
 # %% [markdown] answer="adversarial-or-counterfactual" kind="alternative"
 # <!-- answer: adversarial-or-counterfactual -->
-# An attack wants a wrong output for an input that people still see as the old class, so its change
-# should be invisible. A counterfactual tells a person what would have to be different, so its change
-# should be visible, sparse and possible in the world, and the new class may be correct. For tabular
-# loan data, "be five years younger" is close, but nobody can act on it: fine for an attack, useless
-# as advice.
+# An attack wants a wrong output for an input that people still see as the old class, so its
+# change should be invisible. A counterfactual tells a person what would have to be different, so
+# its change should be visible, sparse and possible in the world, and the new class may be correct.
+# For tabular loan data, "be five years younger" is close, but nobody can act on it: fine for an
+# attack, useless as advice.
 
 # %% [markdown] answer="triage" kind="alternative"
 # <!-- answer: triage -->
@@ -489,7 +489,7 @@ quiz_more = {group + number: "no" for group in "FG" for number in "1234"}
 # a short search over 25 features, and needs a list of features that may change. It may mislead as a
 # treatment goal, so the wording says "the model would have", and we show two different ones.
 #
-# Board: a scoring rule with ten integer weights in place of the ensemble. Purpose: trust. Fidelity is
-# perfect because it is the model, everybody can read it, it costs no time, but it takes months to
-# build and validate and perhaps some accuracy. It may mislead by looking more certain than it is:
-# we report its calibration in each group of patients.
+# Board: a scoring rule with ten integer weights in place of the ensemble. Purpose: trust. Fidelity
+# is perfect because it is the model, everybody can read it, it costs no time, but it takes months
+# to build and validate and perhaps some accuracy. It may mislead by looking more certain than it
+# is: we report its calibration in each group of patients.

@@ -44,26 +44,30 @@ def read_bank(file: Path) -> dict[str, list[Variant]]:
     return {s["id"]: [Variant(**variant) for variant in s["variant"]] for s in statements}
 
 
-def choose(bank: Mapping[str, Sequence[Variant]], seed: int) -> dict[str, Variant]:
-    """Choose a variant of each statement such that no group is all yes or all no."""
+def choose(bank: Mapping[str, Sequence[Variant]], groups: str, seed: int) -> dict[str, Variant]:
+    """Choose a variant of each statement of these groups, such that no pattern pays.
+
+    No group is all yes or all no, and of all statements as many are true as false (one more of
+    either if their number is odd): whoever always says yes gains nothing.
+    """
     rng = np.random.default_rng(seed)
-    chosen: dict[str, Variant] = {}
-    for _, group in itertools.groupby(sorted(bank), key=lambda name: name[0]):
-        names = list(group)
-        while True:
-            drawn = {name: bank[name][rng.integers(len(bank[name]))] for name in names}
-            if {variant.key for variant in drawn.values()} == {"yes", "no"}:
-                break
-        chosen |= drawn
-    return chosen
+    names = [name for name in sorted(bank) if name[0] in groups]
+    while True:
+        drawn = {name: bank[name][rng.integers(len(bank[name]))] for name in names}
+        keys = {
+            group: [variant.key for name, variant in drawn.items() if name[0] == group]
+            for group in groups
+        }
+        true = sum(key == "yes" for group in keys.values() for key in group)
+        mixed = all(len(set(group)) == 2 for group in keys.values())
+        if mixed and abs(2 * true - len(names)) <= len(names) % 2:
+            return drawn
 
 
 SETTINGS = Course.read(Path(__file__)).settings("quiz")
-CHOSEN = choose(read_bank(Path(__file__).with_name("01_theory_quiz.toml")), SETTINGS.get("seed", 0))
-FIRST, SECOND = (
-    {name: variant for name, variant in CHOSEN.items() if name[0] in groups}
-    for groups in ("ABCDE", "FG")
-)
+BANK = read_bank(Path(__file__).with_name("01_theory_quiz.toml"))
+FIRST, SECOND = (choose(BANK, groups, SETTINGS.get("seed", 0)) for groups in ("ABCDE", "FG"))
+CHOSEN = FIRST | SECOND
 
 
 TEXT = {
@@ -205,7 +209,7 @@ def finite_differences(calls: list[Called]) -> None:
 
 
 def two_layers(rng: np.random.Generator) -> Arguments:
-    """Inputs ≥ 0 and networks whose relevances are well-conditioned: no denominator near 0."""
+    """Draw inputs ≥ 0 and networks whose relevances have no denominator near 0."""
     cases: Arguments = []
     while len(cases) < 4:
         features, hidden, classes = (int(n) for n in rng.integers((3, 4, 2), (6, 8, 5)))
@@ -353,7 +357,7 @@ def ig_by_pencil(values: dict[str, Any]) -> None:
         values["ig"],
         [18 / 3, 18 * 2 / 3],
         "ig",
-        "On the path, x₁ = 2α and x₂ = 3α: insert this into each partial derivative, then integrate.",
+        "On the path x₁ = 2α and x₂ = 3α: insert this into each partial derivative and integrate.",
         rtol=1e-2,
     )
     expect_close(
