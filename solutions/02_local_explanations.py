@@ -33,8 +33,9 @@
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try; marks come
-# from further checks that run when you hand in, functions on inputs that nobody has seen. No task
-# needs an earlier answer, so a hard one can wait.
+# from further checks that run when you hand in, functions on inputs that nobody has seen. One
+# answer at the end is text, and a person marks it. No task needs an earlier answer, so a hard one
+# can wait.
 
 # %%
 import importlib.util
@@ -72,14 +73,14 @@ from xaikit import Explanation, checks, explain, load, load_pretrained, plots
 # explain logits: a probability also falls when *another* class gains, and its gradient fades where
 # the network is sure.
 #
-# At most the first 2,000 test images are enough here.
+# The accuracy on its card is that of all test images. The first 2,000 are enough here.
 
 # %%
 test = load("fashion_mnist", split="test")
 images, labels, classes = test.images[:2000], test.labels[:2000], test.classes
 model = load_pretrained("fashion_mnist", device=device)
 print(model)
-print({key: value for key, value in model.card.items() if key in ("data", "accuracy", "seed")})
+print({key: value for key, value in model.card.items() if key in ("data", "accuracy", "command")})
 
 with torch.no_grad():
     batches = tqdm(images.split(250), desc="predicting")
@@ -186,10 +187,8 @@ for axis, index, name in zip(
     axes, (sure_mistake, close_call), ("sure mistake", "close call"), strict=True
 ):
     axis.imshow(images[int(index), 0], cmap="gray", vmin=0, vmax=1)
-    predicted = classes[logits[int(index)].argmax()]
-    axis.set_title(
-        f"{name}\ntrue: {classes[labels[int(index)]]}\npredicted: {predicted}", fontsize=9
-    )
+    true, found = classes[labels[int(index)]], classes[logits[int(index)].argmax()]
+    axis.set_title(f"{name}\ntrue: {true}\npredicted: {found}", fontsize=9)
     axis.axis("off")
 plt.show()
 checks.passed("margins")
@@ -215,12 +214,8 @@ targets = targets.to(device)
 roles = ("true", "most likely", "second most likely", "least likely")
 predicted = int(targets[0, 1])  # what the network takes the misclassified image for
 
-train = load("fashion_mnist", split="train")
-background = torch.cat([train.images[train.labels == c][:2] for c in range(10)])  # two a class
-background = background.to(device)
-del train
 
-
+# %%
 def show_map(axis: plt.Axes, values: Tensor, title: str, limit: float | None = None) -> None:
     """Draw one attribution map: red speaks for the class, blue against it, white is zero."""
     values = values.detach().cpu().squeeze()
@@ -232,6 +227,7 @@ def show_map(axis: plt.Axes, values: Tensor, title: str, limit: float | None = N
     axis.figure.colorbar(drawn, ax=axis, shrink=0.7)
 
 
+# %%
 figure, axes = plt.subplots(
     1, 4, figsize=(11, 2.8), width_ratios=(1, 1.6, 1, 1.6), layout="constrained"
 )
@@ -436,12 +432,12 @@ checks.close(
     "Is it multiplied with the way, and are the points the middles of the steps?",
 )
 white = torch.ones_like(examples[0])
-total = integrated_gradients(model, examples[0], predicted, white, 100)
+total = integrated_gradients(model, examples[0], predicted, white, 300)
 total = checks.numbers(total, (1, 28, 28), "integrated_gradients(model, …)").sum()
 with torch.no_grad():
     rise = float((model(examples[:1]) - model(white[None]))[0, predicted])
 checks.expect(
-    abs(total - rise) < 0.05 * abs(rise) + 0.02,
+    abs(total - rise) < 0.05 * abs(rise) + 0.1,
     "On our network, from a white baseline, the attributions should add up to f(x) − f(baseline). "
     "Check where the path begins and ends.",
 )
@@ -501,6 +497,10 @@ plt.show()
 checks.passed("gaps")
 
 # %% [markdown]
+# Along the path the gradient of a ReLU network is a step function, so the gap need not shrink with
+# every step that is added, but in the end it does. Few steps can be far off: look at the gap before
+# you trust a map.
+#
 # ### Task: what does the baseline hide?
 #
 # The factor $x_i - x'_i$ has a price: a pixel that *equals* the baseline gets nothing, whatever the
@@ -668,9 +668,23 @@ checks.expect(
     "The values should add up to f(x) minus the mean of the backgrounds' outputs. Average at the "
     "very end: the mean background is another reference.",
 )
+checks.close(
+    contributions,
+    explain(small, point[None], 1, "deep_shap", background=several).attributions[0, 0],
+    "deep_shap(small, …)",
+    "the sum is right, but the shares differ from `explain`. Is each chord that of its background?",
+)
 checks.passed("deep-shap")
 
+# %% [markdown]
+# On our network two training images of each class serve as background from now on. Below, one of
+# them, five and all twenty: what you see first is as much the reference as the input.
+
 # %%
+train = load("fashion_mnist", split="train")
+background = torch.cat([train.images[train.labels == c][:2] for c in range(10)]).to(device)
+del train  # it is large
+
 figure, axes = plt.subplots(1, 4, figsize=(11, 2.6), layout="constrained")
 show_map(
     axes[0],
@@ -683,9 +697,7 @@ for axis, count in zip(axes[1:], (1, 5, 20), strict=True):
     show_map(
         axis, result.attributions[0, 0], f"DeepSHAP, {count} background image{'s' * (count > 1)}"
     )
-figure.suptitle(
-    f"For “{classes[int(targets[1, 1])]}”: the reference shines through until there are many"
-)
+figure.suptitle(f"For “{classes[int(targets[1, 1])]}”: what one reference adds, many average out")
 plt.show()
 
 # %% [markdown]
@@ -701,10 +713,10 @@ plt.show()
 #
 # The result is as coarse as the layer and is enlarged to the size of the image. One forward pass,
 # and a backward pass only as far as that layer. There is no red and blue: after the ReLU nothing is
-# negative, and a class with no evidence at all gets an empty map. If the network ends by averaging
-# each map and one linear layer, as ours does, the weights are that layer's up to a factor: then
-# Grad-CAM is the older class activation mapping (CAM, [Zhou et al.
-# 2016](https://arxiv.org/abs/1512.04150)), which it generalises.
+# negative, and a class with no evidence at all gets an empty map. Where a network ends by averaging
+# its maps and one linear layer, the weights are that layer's up to a factor: Grad-CAM generalises
+# the older class activation mapping (CAM, [Zhou et al. 2016](https://arxiv.org/abs/1512.04150)).
+# Ours is such a network, but for a ReLU in between.
 #
 # ### Task: Grad-CAM by hand
 #
@@ -819,7 +831,7 @@ checks.close(
     "for four segments the distances of a full, a quarter and an empty mask are 0, ½ and 1.",
 )
 staircase = torch.tril(torch.ones(49, 49))  # 1, 2, …, 49 of 49 segments visible
-figure, axis = plt.subplots(figsize=(4.5, 2.8), layout="constrained")
+figure, axis = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
 for width, style in ((0.1, ":"), (0.25, "-"), (1.0, "--")):
     axis.plot(
         staircase.mean(1),
@@ -829,7 +841,7 @@ for width, style in ((0.1, ":"), (0.25, "-"), (1.0, "--")):
         label=f"width {width}",
     )
 axis.set(xlabel="visible share of the segments", ylabel="weight", title="Who counts as near?")
-axis.legend()
+figure.legend(loc="outside right upper")
 plt.show()
 checks.passed("lime-kernel")
 
@@ -879,7 +891,7 @@ checks.expect(
 checks.passed("lime-surrogate")
 
 # %%
-# A 7 × 7 chessboard: segment numbers 0 to 48. On images this small it serves as well as superpixels.
+# Squares of 4 × 4 pixels, numbered 0 to 48. A hidden one turns black, which is LIME's `baseline`.
 block = torch.arange(28) // 4
 segments = block[:, None] * 7 + block
 
@@ -899,6 +911,10 @@ for axis in axes[:2]:
 plt.show()
 
 # %% [markdown]
+# Hiding a square of plain background changes nothing here, since it is black already: what is
+# filled in decides what *can* matter, and colour on such a square is chance. (Kernel and penalty of
+# `explain` are those of the authors' package.)
+#
 # ### Task: the luck of the draw
 #
 # LIME draws its masks at random. Explain `examples[0]` with its `predicted` class on `segments`
@@ -1083,10 +1099,10 @@ checks.passed("completeness")
 # %% [markdown]
 # ### Task: does the map depend on the question?
 #
-# If a map hardly changes when you ask about the *opposite* class, it shows the image or the
-# network's general attention rather than evidence for a class. For each of the seven methods (with
-# its `options`) compute the `correlation` between the map of the true class and that of the least
-# likely class, for each of the two examples, and average the two. Set
+# A map that hardly changes when you ask about the *opposite* class shows the image rather than
+# evidence for a class. For each of the seven methods (with its `options`) compute the `correlation`
+# between the map of the true class and that of the least likely class, for each of the two
+# examples, and average the two. Set
 #
 # - `similarity`: a dictionary from method to that mean;
 # - `verdict`: a dictionary from method to `"alike"` (the mean is above 0.9), `"opposed"` (below 0)
@@ -1160,9 +1176,8 @@ checks.passed("similarity")
 #    speckle in which one recognises the outline at best; SmoothGrad is smoother, and also marks
 #    places beside the garment where there is nothing: ink there *would* change the logit, which is
 #    a statement on sensitivity and no mistake. Grad-CAM gives blobs of a few pixels' width, too
-#    coarse for a collar. LIME's chessboard points to regions, and part of its pattern is chance:
-#    with few samples two seeds disagreed. Looking plausible to us is not the same as being
-#    faithful.
+#    coarse for a collar. LIME's squares point to regions, and part of its pattern is chance: with
+#    few samples two seeds disagreed. Looking plausible to us is not the same as being faithful.
 # 2. The signed methods differ: between the true and the least likely class red and blue are often
 #    exchanged, and their correlation is far below 0.9. For the two most likely classes the maps
 #    resemble each other more, since these share evidence. Grad-CAM shows only positive evidence, so
