@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.util
-import json
 import os
 import secrets
 import selectors
@@ -41,7 +40,7 @@ _HOME = "/tmp/home"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _CONFIGURATION = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
 _NUMERICAL = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
-_TICK = 0.1
+_TICK = 0.2
 _RECORD = wire.Caps(size=32 << 20, values=50_000, depth=12, text=16 << 20)
 
 
@@ -211,7 +210,7 @@ def _resource_limits(limits: Limits, isolation: Isolation) -> list[str]:
         # An ordinary flood ends in a MemoryError, which costs a cell and not the sandbox. Address
         # space as a whole cannot be bounded: torch maps gigabytes of it.
         f"--data={limits.memory}",
-        "--nofile=1024",
+        "--nofile=4096",
     ]
     if isolation == "bubblewrap":  # outside, it would count the user's other processes too
         command.append(f"--nproc={limits.processes}")
@@ -241,12 +240,14 @@ def _bubblewrap(
     command = [*walls, "--", *_resource_limits(limits, "bubblewrap"), *program]
     if os.geteuid() == 0:
         user = str((1 << 30) + secrets.randbelow(1 << 29))
-        stage = ["bwrap", "--die-with-parent", "--dev-bind", "/dev", "/dev"]
+        # With PIDs of its own, because the death of this stage must be the death of what another
+        # user runs under it, whom it may not kill.
+        stage = ["bwrap", "--unshare-pid", "--die-with-parent", "--dev-bind", "/dev", "/dev"]
         stage += ["--dev-bind", "/proc", "/proc", "--perms", "0755", "--dir", "/tmp", *view]
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             stage += ["--cap-add", capability]
         drop = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--inh-caps=-all"]
-        drop += ["--bounding-set=-all", "--pdeathsig", "KILL"]
+        drop.append("--bounding-set=-all")
         command = [*stage, "--", *drop, "--", *command]
     # If the machine runs out of memory after all, the sandbox goes first.
     return ["choom", "-n", "1000", "--", *command]
@@ -316,20 +317,16 @@ class Sandbox:
             pass_fds: list[int] = []
             folder, environment = "/", {"PATH": os.environ.get("PATH", os.defpath)}
             self._temporary: tempfile.TemporaryDirectory[str] | None = None
-            information: int | None = None
             if self.isolation == "none":
                 self._temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
                 folder = self._temporary.name
                 environment = _environment(folder, self.limits)
                 command = [*_resource_limits(self.limits, "none"), *program]
             else:
-                information, write = os.pipe()
-                stack.callback(os.close, write)
-                descriptors = ["--info-fd", str(write)]
-                pass_fds.append(write)
+                descriptors: list[str] = []
                 if rules := seccomp.program():
                     pass_fds.append(_sealed(rules, stack))
-                    descriptors += ["--seccomp", str(pass_fds[-1])]
+                    descriptors = ["--seccomp", str(pass_fds[-1])]
                 command = _bubblewrap(program, self.limits, self.hidden, self.without, descriptors)
             self._process = subprocess.Popen(
                 command,
@@ -341,7 +338,6 @@ class Sandbox:
                 cwd=folder,
                 start_new_session=True,
             )
-        self._information = information
         return self
 
     def __exit__(
@@ -364,8 +360,6 @@ class Sandbox:
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
             stream.close()
-        if self._information is not None:
-            os.close(self._information)
         if self._temporary is not None:
             self._temporary.cleanup()
 
@@ -420,11 +414,11 @@ class Sandbox:
             raise SandboxError(_cure(self.complaint, self.stopped))
 
     def _begin(self) -> bool:
-        """Note which process is the first one inside, once everything is in place."""
-        if self._information is not None:
-            child = json.loads(os.read(self._information, 1 << 16))["child-pid"]
-            self._child = os.pidfd_open(child)
-            self._root = Path(f"/proc/{child}/root")
+        """Find the first process inside, now that it is running and before student code does."""
+        if self.isolation == "bubblewrap":
+            inner = max(_descendants(self._process.pid), key=lambda process: _first(process))
+            self._child = os.pidfd_open(inner)
+            self._root = Path(f"/proc/{inner}/root")
         return True
 
     def _exceeded(self) -> str:
@@ -462,15 +456,29 @@ def _sealed(data: bytes, stack: contextlib.ExitStack) -> int:
 def _descendants(root: int) -> list[int]:
     """Return the process and all below it: orphans stay below the sandbox's first process."""
     children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                parent = int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry.name))
+    with os.scandir("/proc") as entries:
+        numbers = [entry.name for entry in entries if entry.name.isdigit()]
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            status = os.open(f"/proc/{number}/stat", os.O_RDONLY)
+            try:
+                parent = int(os.read(status, 512).rpartition(b")")[2].split()[1])
+            finally:
+                os.close(status)
+            children.setdefault(parent, []).append(int(number))
     found = [root]
     for process in found:
         found += children.get(process, [])
     return found
+
+
+def _first(process: int) -> int:
+    """Return how many PID namespaces deep a process is if it is the first in its own, else 0."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("NSpid:") and line.endswith("\t1"):
+                return len(line.split())
+    return 0
 
 
 def _resident(process: int) -> int:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -300,7 +302,20 @@ def test_reading_answers_leaves_no_name_behind(
     assert "__builtin__" not in left
 
 
-def test_a_run_outlives_nothing(place: dict[str, Any]) -> None:
+def running(marker: str) -> list[str]:
+    """Return the processes of this machine that have the marker among their arguments."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                if marker.encode() in (process / "cmdline").read_bytes():
+                    found.append(process.name)
+            except OSError:
+                continue
+    return found
+
+
+def test_no_process_outlives_its_run() -> None:
     marker = f"outliving-{os.getpid()}-{os.urandom(4).hex()}"
     source = f"""
 import os, subprocess, sys, threading, time
@@ -313,15 +328,33 @@ running = sum({marker!r} in open(f"/proc/{{name}}/cmdline").read() for name in n
 """
     run = run_notebook([Cell("a", source, "a", ("running",))])
     assert seen(run, "a", "running") >= 1
-    alive = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                if marker.encode() in (process / "cmdline").read_bytes():
-                    alive.append(process.name)
-            except OSError:
-                continue
-    assert alive == []
+    assert running(marker) == []
+
+
+def test_no_process_outlives_a_grader_that_is_killed() -> None:
+    marker = f"outliving-{os.getpid()}-{os.urandom(4).hex()}"
+    cell = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEP!r}, {marker!r}])"
+    program = "import sys; from autograde.run import Cell, run_notebook\n"
+    program += "run_notebook([Cell('a', sys.stdin.read(), seconds=300)])"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as grader:
+        assert grader.stdin is not None
+        grader.stdin.write(cell.encode())
+        grader.stdin.close()
+        try:
+            assert wait_until(lambda: len(running(marker)) == 1, 60)
+        finally:
+            grader.kill()
+    assert wait_until(lambda: not running(marker), 10)
+
+
+SLEEP = "import time; time.sleep(300)"
+
+
+def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.1)
+    return holds()
 
 
 # --- proving and refusing ------------------------------------------------------------------------
