@@ -23,7 +23,7 @@ SOURCE_LIMIT = 200_000
 EXTRA_LIMIT = 1_000_000
 
 _MARKER = re.compile(r"^\s*(?:#+\s*answer\s*:\s*([\w-]+)|<!--\s*answer\s*:\s*([\w-]+)\s*-->)\s*$")
-_STUB_LINE = re.compile(r"^\s*(?:# YOUR CODE HERE|\.\.\.|YOUR ANSWER HERE)\s*$", re.MULTILINE)
+_STUB_LINE = re.compile(r"^\s*(?:# YOUR CODE HERE|pass|\.\.\.|YOUR ANSWER HERE)\s*$", re.MULTILINE)
 
 
 class BrokenUploadError(Exception):

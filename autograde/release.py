@@ -38,7 +38,7 @@ from autograde.source import (
     sources,
 )
 
-CODE_STUB = "# YOUR CODE HERE\n..."
+CODE_STUB = "# YOUR CODE HERE\npass"
 TEXT_STUB = "YOUR ANSWER HERE"
 
 _DELIMITER = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)", re.IGNORECASE)

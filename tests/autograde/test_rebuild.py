@@ -129,7 +129,7 @@ def test_an_untouched_notebook_is_the_release(release: nbformat.NotebookNode) ->
 @pytest.mark.parametrize(
     "source",
     [
-        "# answer: total\n\n\ntotal=None\n#  YOUR CODE HERE\n   ...\n\n",
+        "# answer: total\n\n\ntotal=None\n#  YOUR CODE HERE\n   pass\n\n",
         "# answer: total\ntotal = None\n",
         "",
         "# answer: total",

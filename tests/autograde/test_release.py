@@ -42,7 +42,7 @@ def test_is_what_nbgrader_itself_would_release(
     config = Config()
     config.CourseDirectory.root = str(folder)
     config.CourseDirectory.course_id = "small"
-    config.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\n..."}
+    config.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\npass"}
     config.ClearMarkScheme.enforce_metadata = False
     result = NbGraderAPI(config=config).generate_assignment("01_small")
     assert result["success"], result
