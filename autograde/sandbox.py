@@ -523,6 +523,8 @@ def _require_programs(isolation: Isolation) -> None:
 def _cure(complaint: str, stopped: str) -> str:
     """Turn what bwrap or Python wrote before it gave up into one sentence."""
     last = complaint.strip().splitlines()[-1] if complaint.strip() else f"no word ({stopped})"
+    if "bwrap: Unknown option" in complaint:
+        return f"The sandbox needs bubblewrap 0.7 or newer: install that ({last})."
     if "bwrap:" in complaint:
         if "proc" in complaint and "mount" in complaint.lower():
             return (

@@ -37,6 +37,7 @@ _REFUSED = {
     "keyctl": (250, 219),
     "ptrace": (101, 117),
     "kexec_load": (246, 104),
+    "syslog": (103, 116),
 }
 _CLONE = (56, 220)
 _CLONE3 = (435, 435)

@@ -21,7 +21,7 @@ _NEW_USER = 0x10000000  # CLONE_NEWUSER
 def findings(job: dict[str, Any]) -> Iterator[str]:
     """Yield a sentence, each with its cure, for everything that is not as it must be."""
     if os.getuid() == 0 or _status("CapEff").strip("0"):
-        yield "student code would have root's rights; use bubblewrap 0.4 or newer."
+        yield "student code would have root's rights; use bubblewrap 0.7 or newer."
     for path in map(Path, job["forbidden"]):
         for stray in _strays(path):
             yield f"{stray} is visible to students; move it out of the Python and data folders."
@@ -37,12 +37,12 @@ def findings(job: dict[str, Any]) -> Iterator[str]:
     for folder in ("/", "/usr", "/dev", Path(os.__file__).parent, Path(__file__).parent):
         try:
             with tempfile.TemporaryFile(dir=folder):
-                yield f"{folder} can be written to; use bubblewrap 0.4 or newer."
+                yield f"{folder} can be written to; use bubblewrap 0.7 or newer."
         except OSError:
             pass
     usage = os.statvfs(tempfile.gettempdir())
     if usage.f_blocks * usage.f_frsize > job["disk"]:
-        yield "the temporary folder has no size; use bubblewrap 0.8 or newer (--size)."
+        yield "the temporary folder has no size; use bubblewrap 0.7 or newer (--size)."
     if resource.getrlimit(resource.RLIMIT_NPROC)[1] == resource.RLIM_INFINITY:
         yield "the number of processes is not bounded; install util-linux (prlimit)."
     if ctypes.CDLL(None).unshare(_NEW_USER) == 0:
@@ -71,7 +71,7 @@ def _strays(path: Path) -> Iterator[Path]:
                 yield from _strays(entry)
             elif entry not in meant:
                 yield entry
-    elif path.exists():
+    elif path.is_file():  # and not the empty device that covers a hidden file
         yield path
 
 

@@ -105,6 +105,7 @@ for name, call in {
     "shared memory": lambda: libc.shmget(0, 1 << 20, 0o1600),
     "a user namespace": lambda: libc.unshare(0x10000000),
     "a mount": lambda: libc.mount(b"/tmp", b"/tmp", None, 4096, None),
+    "the kernel's log": lambda: libc.klogctl(10, None, 0),
     "tracing": lambda: libc.ptrace(0, 0, 0, 0),
     "root": lambda: libc.setuid(0),
     "another root": lambda: libc.chroot(b"/tmp"),
@@ -269,7 +270,7 @@ def test_only_temporary_folders_can_be_written_to(observed: NotebookRun) -> None
 
 def test_dangerous_system_calls_are_refused(observed: NotebookRun) -> None:
     refused = seen(observed, "refused")
-    assert len(refused) == 7
+    assert len(refused) == 8
     assert set(refused.values()) <= {"EPERM", "ENOSYS", "EINVAL", "ENOSPC"}, refused
 
 
@@ -368,8 +369,9 @@ def test_the_proof_finds_what_is_visible(tmp_path: Path, monkeypatch: pytest.Mon
     solutions = tmp_path / "data" / "solutions"
     solutions.mkdir(parents=True)
     (solutions / "answer.py").write_text("42")
+    (tmp_path / "data" / "gradebook.db").write_text("42")
     monkeypatch.setenv("XAIKIT_DATA", str(solutions.parent))
-    sandbox.prove(hidden=[solutions])
+    sandbox.prove(hidden=[solutions, tmp_path / "data" / "gradebook.db"])
     monkeypatch.setattr(sandbox, "_view", without_hiding(sandbox._view))
     with pytest.raises(SandboxError, match=r"answer.py is visible to students"):
         sandbox.prove(hidden=[solutions])
@@ -396,6 +398,7 @@ def fake_bwrap(folder: Path, monkeypatch: pytest.MonkeyPatch, complaint: str) ->
         ("No permissions to create a new namespace", "user namespaces"),
         ("Can't mount proc on /newroot/proc: Operation not permitted", "systempaths=unconfined"),
         ("Can't find source path /home/me/.venv: Permission denied", "readable"),
+        ("Unknown option --size", "0.7 or newer"),
     ],
 )
 def test_a_sandbox_that_does_not_start_names_the_cure(
