@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import captum.attr
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -92,8 +94,25 @@ def given(source: Source) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def answered(
+    texts: dict[str, dict[str, str]], given: dict[str, Any]
+) -> Callable[[str, str], dict[str, Any]]:
+    """Return what the notebook holds after the answer of some kind to one task ran."""
+
+    @functools.cache
+    def run(task: str, kind: str) -> dict[str, Any]:
+        space = dict(given)
+        exec(texts[task][kind], space)
+        return space
+
+    return run
+
+
+@pytest.fixture(scope="module")
 def score(
-    source: Source, texts: dict[str, dict[str, str]], given: dict[str, Any]
+    source: Source,
+    texts: dict[str, dict[str, str]],
+    answered: Callable[[str, str], dict[str, Any]],
 ) -> Callable[[str, str, int], float]:
     """Return what scores an answer of some kind on the hidden inputs of some seed."""
     needed: dict[str, Any] = {}
@@ -112,14 +131,13 @@ def score(
         return calls
 
     def one(name: str, kind: str, seed: int = 0) -> float:
-        task, text = source.checks.tasks[name], texts[name][kind]
+        task = source.checks.tasks[name]
         answer: Any
         if isinstance(task.answer, Value):
-            space = dict(given)
-            exec(text, space)
+            space = answered(name, kind)
             answer = {name: plain(space[name]) for name in task.answer.names}
         else:
-            answer = call(task, text, seed)
+            answer = call(task, texts[name][kind], seed)
         try:
             fraction = task.score(answer)
         except Wrong as wrong:
@@ -137,6 +155,22 @@ def test_every_automatic_task_is_tested_here(source: Source) -> None:
 @pytest.mark.parametrize("kind", ["solution", "alternative"])
 def test_a_right_answer_earns_all(score: Callable[..., float], task: str, kind: str) -> None:
     assert score(task, kind) == 1
+
+
+@pytest.mark.parametrize("task", AUTOMATIC)
+@pytest.mark.parametrize("kind", ["solution", "alternative"])
+def test_a_right_answer_passes_the_visible_checks(
+    source: Source,
+    answered: Callable[[str, str], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    task: str,
+    kind: str,
+) -> None:
+    position = next(a.test for a in answers(source.notebook) if a.task == task)
+    assert position is not None
+    exec(source.notebook.cells[position].source, dict(answered(task, kind)))
+    plt.close("all")
+    assert f"✓ {task}:" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("task", AUTOMATIC)
@@ -167,6 +201,7 @@ def accepts(source: Source, task: str, function: Callable[..., Any]) -> bool:
     return source.checks.tasks[task].score(calls) is None
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:captum")
 def test_references_by_hand_agree_with_captum(source: Source) -> None:
     assert accepts(
         source,
@@ -200,6 +235,7 @@ def test_references_by_hand_agree_with_captum(source: Source) -> None:
     assert accepts(source, "grad-cam", layer_grad_cam)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:captum")
 def test_deeplift_agrees_with_captum_and_meets_still_units(source: Source) -> None:
     def deeplift(network: nn.Module, x: Any, reference: Any, target: int) -> Any:
         return captum.attr.DeepLift(network).attribute(x[None], reference[None], target)[0]
