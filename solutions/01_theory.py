@@ -122,7 +122,7 @@ print("Ready: torch", torch.__version__, "on the", device)
 # | counterfactual | the closest input that is decided differently | Wachter 2017 |
 # | distillation | a smaller or simpler model imitates the trained one | Hinton 2015; Craven 1996 |
 # | permutation importance | shuffle a feature's column, see how much accuracy is lost | Breiman 2001 |
-# | activation maximisation | search an input that excites a unit as much as possible | Erhan 2009 |
+# | activation maximisation | search for an input that excites a unit as much as possible | Erhan 2009 |
 # | SpRAy | spectral clustering of heat maps, to find strategies such as Clever Hans | Lapuschkin 2019 |
 # | DeepPINK | every feature races against a fake copy of itself, its knockoff | Lu 2018 |
 # | DeepProbLog | logic programs whose uncertain facts come from networks, trained through the differentiable probability of a query | Manhaeve 2018 |
@@ -180,7 +180,7 @@ checks.passed("taxonomy")
 # Five groups of four statements. Answer each by `"yes"` (it is true), `"no"` (it is not) or
 # `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }}, abstaining
 # {{ quiz_abstain }}, and the sum over all twenty never falls below zero. So answer where you
-# believe to know, and abstain where you would toss a coin. You may come back here after the
+# think that you know, and abstain where you would toss a coin. You may come back here after the
 # exercises: some of them settle a statement.
 #
 # **A · Kinds of methods**
@@ -1212,13 +1212,8 @@ def linear_counterfactual(x, w, b, margin):
 
 # %% nbgrader={"grade_id": "linear-counterfactual-test", "grade": true, "points": 2}
 w, b = np.array([3.0, 4.0]), -5.0
-figure, axis = plt.subplots(figsize=(6.5, 3.5))
-line = np.array([-2.0, 4.0])
-axis.plot(line, -(w[0] * line + b) / w[1], color=GREY, label="decision boundary")
-for x, colour, name in [
-    (np.array([3.0, 4.0]), BLUE, "first"),
-    (np.array([-1.0, 0.5]), ORANGE, "second"),
-]:
+found = []
+for x in (np.array([3.0, 4.0]), np.array([-1.0, 0.5])):  # one on either side
     on = checks.numbers(linear_counterfactual(x, w, b, 0.0), (2,), "linear_counterfactual")
     beyond = checks.numbers(linear_counterfactual(x, w, b, 0.5), (2,), "linear_counterfactual")
     checks.expect(abs(w @ on + b) < 1e-9, "For margin 0 the result should lie on the boundary.")
@@ -1226,6 +1221,11 @@ for x, colour, name in [
         np.sign(w @ beyond + b) == -np.sign(w @ x + b),
         "For a positive margin the class should have changed. Try inputs on both sides.",
     )
+    found.append((x, on, beyond))
+figure, axis = plt.subplots(figsize=(6.5, 3.5))
+line = np.array([-2.0, 4.0])
+axis.plot(line, -(w[0] * line + b) / w[1], color=GREY, label="decision boundary")
+for name, colour, (x, on, beyond) in zip(["first", "second"], [BLUE, ORANGE], found, strict=True):
     axis.plot(*zip(x, beyond, strict=True), ":", color=colour)
     axis.plot(*x, "o", color=colour, label=f"{name} input")
     axis.plot(*on, "s", color=colour, label="… its nearest boundary point")
@@ -1272,9 +1272,9 @@ checks.passed("linear-counterfactual")
 # ## 9 · A global surrogate
 #
 # **Distillation** trains a *student* on the outputs of a *teacher* that has been trained before
-# (Hinton 2015). Is the student a small decision tree, one can read it: a global, model-agnostic
-# explanation (Craven and Shavlik 1996). How far to believe it is told by its **fidelity**: the share
-# of *new* inputs on which it predicts what the teacher predicts. That is not its accuracy, which
+# (Hinton 2015). If the student is a small decision tree, one can read it: a global, model-agnostic
+# explanation (Craven and Shavlik 1996). Its **fidelity** tells how far to believe it: the share of
+# *new* inputs on which it predicts what the teacher predicts. That is not its accuracy, which
 # compares with the true labels; a faithful surrogate makes the teacher's mistakes.
 #
 # A teacher's outputs are soft, $q=(0.7, 0.2, 0.1)$ rather than a single class, and the student's
@@ -1284,9 +1284,9 @@ checks.passed("linear-counterfactual")
 # %% [markdown]
 # ### Task 23: find the error in a cross-entropy (1 point)
 #
-# The arguments have changed places somewhere. With hard labels (zeros and a one) that would be seen
-# at once, because of a logarithm of 0; with a teacher's soft labels training runs, and converges to
-# something else. Mend the function.
+# The function below contains one mistake. With hard labels (zeros and a one) it would be seen at
+# once; with a teacher's soft labels training runs without complaint, and converges to something
+# else than the teacher. Mend it.
 
 
 # %% nbgrader={"grade_id": "repair-cross-entropy", "solution": true}
@@ -1361,11 +1361,11 @@ with torch.no_grad():
 inputs = torch.tensor(rng.uniform(-2, 2, size=(1500, 2)), dtype=torch.float32)
 truth = (inputs[:, 0] > 0).long()
 depths = range(1, 9)
-curve = np.array(
-    [distil(teacher, inputs[:1000], truth[:1000], inputs[1000:], truth[1000:], d) for d in depths],
-    dtype=float,
-)
-curve = checks.numbers(curve, (8, 2), "distil")
+pairs = [
+    distil(teacher, inputs[:1000], truth[:1000], inputs[1000:], truth[1000:], depth)
+    for depth in depths
+]
+curve = np.array([checks.numbers(pair, (2,), "distil") for pair in pairs])
 checks.expect(curve.min() >= 0 and curve.max() <= 1, "Fidelity and accuracy are shares in [0, 1].")
 checks.expect(
     curve[-1, 0] > 0.93 and curve[-1, 1] < 0.7,
@@ -1685,4 +1685,5 @@ checks.passed("quiz-more")
 # - Others in the map: Selvaraju et al., *Grad-CAM* (2017); Breiman, *Random forests* (2001); Erhan et
 #   al., *Visualizing higher-layer features of a deep network* (2009); Manhaeve et al., *DeepProbLog*
 #   (2018); Park et al., *Multimodal explanations* (2018); Hanawa et al., *Evaluation of
-#   similarity-based explanations* (2021); Griewank and Walther, *Evaluating derivatives* (2008).
+#   similarity-based explanations* (2021); Baur and Strassen, *The complexity of partial derivatives*
+#   (1983); Griewank and Walther, *Evaluating derivatives* (2008).

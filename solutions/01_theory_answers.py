@@ -40,10 +40,12 @@ taxonomy = {
 yes = "A1 A2 A3 B1 B3 C2 C3 D2 D3 E1".split()
 no = "A4 B2 B4 C1 C4 D1 D4 E2 E3 E4".split()
 quiz = {**dict.fromkeys(yes, "yes"), **dict.fromkeys(no, "No ")}
+quiz_arguments = {}
 
 # %% answer="quiz" kind="wrong"
 # answer: quiz
 quiz = {group + number: "yes" for group in "ABCDE" for number in "1234"}
+quiz_arguments = {"A1": "It sounds right."}
 
 
 # %% answer="finite-differences" kind="alternative"
@@ -469,10 +471,12 @@ def select_features(statistics, q, c):
 yes = "F3 F4 G2 G4".split()
 no = "F1 F2 G1 G3".split()
 quiz_more = {**dict.fromkeys(yes, "yes"), **dict.fromkeys(no, "No ")}
+quiz_more_arguments = {}
 
 # %% answer="quiz-more" kind="wrong"
 # answer: quiz-more
 quiz_more = {group + number: "no" for group in "FG" for number in "1234"}
+quiz_more_arguments = {}
 
 # %% [markdown] answer="adversarial-or-counterfactual" kind="alternative"
 # <!-- answer: adversarial-or-counterfactual -->

@@ -140,7 +140,7 @@ def _words(triple: Any) -> list[str]:
     return [word.strip().casefold() if isinstance(word, str) else "" for word in words]
 
 
-@task("taxonomy", Value("taxonomy"), read="Section 1, What is an explanation?")
+@task("taxonomy", Value("taxonomy"), read="Section 1, the three questions")
 def taxonomy(values: dict[str, Any]) -> None:
     given = values["taxonomy"]
     expect(isinstance(given, dict), "`taxonomy` should be a dictionary of triples.")
@@ -259,7 +259,7 @@ def widths(rng: np.random.Generator) -> Arguments:
     return [([int(n) for n in rng.integers(2, 40, size=layers)],) for layers in (2, 3, 4, 5)]
 
 
-@task("multiply-adds", Call("multiply_adds", widths, GIVEN), read="Section 3, What does it cost?")
+@task("multiply-adds", Call("multiply_adds", widths, GIVEN), read="Section 3, Task 5")
 def multiply_adds(calls: list[Called]) -> None:
     names = ("forward pass", "saliency map", "central differences")
     rows, wanted = [], []
