@@ -87,71 +87,73 @@ def _package(name: str) -> Path | None:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         return None
-    origin = Path(spec.origin).resolve()
-    return origin.parent if spec.submodule_search_locations else origin
+    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
 
 
 def _view(hidden: Sequence[Path], without: Sequence[str]) -> list[str]:
     """Return the arguments of bwrap that lay out the folders, the same for both of its stages."""
-    own = Path(__file__).resolve().parent
     mounts: dict[Path, list[str]] = {}
     sealed: list[Path] = []
 
-    def show(path: Path, source: Path | None = None) -> None:
-        mounts[path] = ["--ro-bind", str((source or path).resolve()), str(path)]
+    def reach(path: Path) -> Path:
+        """Return where a path really is. Links on the way become links inside, so that nothing
+        can be seen under a second name.
+        """  # noqa: D205
+        path = Path(os.path.abspath(path))  # noqa: PTH100  # without following links, not yet
+        for part in (*reversed(path.parents), path):
+            if part.is_symlink():
+                mounts.setdefault(part, ["--symlink", str(part.readlink()), str(part)])
+                return reach(part.parent / part.readlink() / path.relative_to(part))
+        return path
 
-    def hide(path: Path) -> None:
-        if path in mounts:
-            raise SandboxError(
-                f"{path} holds both Python and what students must not see: make the virtual "
-                "environment in a folder of its own, such as .venv."
-            )
-        if path.is_dir():
-            mounts[path] = ["--tmpfs", str(path)]
-            sealed.append(path)
-        elif path.exists():
-            mounts[path] = ["--ro-bind", "/dev/null", str(path)]
+    def show(path: Path) -> None:
+        place = reach(path)
+        mounts[place] = ["--ro-bind", str(place), str(place)]
 
-    for name in _SYSTEM:
-        path = Path(name)
-        if path.is_symlink():
-            mounts[path] = ["--symlink", str(path.readlink()), name]
-        elif path.exists():
-            show(path)
-    for name in _CONFIGURATION:
-        if (path := Path("/etc", name)).exists():
+    def cover(place: Path) -> None:
+        if place.is_dir():
+            mounts[place] = ["--tmpfs", str(place)]
+            sealed.append(place)
+        elif place.exists():
+            mounts[place] = ["--ro-bind", "/dev/null", str(place)]
+
+    for path in (*map(Path, _SYSTEM), *(Path("/etc", name) for name in _CONFIGURATION)):
+        if path.exists():
             show(path)
     for prefix in (sys.base_prefix, sys.prefix):
         show(Path(prefix))
-        show(Path(prefix).resolve())
         for other in ("pkgs", "envs"):  # conda's cache and its other environments
-            if (path := Path(prefix).resolve() / other).is_dir() and path not in mounts:
-                hide(path)
+            if (place := reach(Path(prefix, other))) not in mounts:
+                cover(place)
     if data := os.environ.get("XAIKIT_DATA"):
         if not Path(data).is_dir():
             raise SandboxError(
                 f"XAIKIT_DATA names {data}, which is no folder: correct or unset it."
             )
-        show(Path(data).absolute())
-    for path in hidden:
-        path = path.resolve()
-        if any(mount in (path, *path.parents) for mount in mounts):
-            hide(path)
+        show(Path(data))
+    for place in map(Path.resolve, hidden):
+        if place in mounts:
+            raise SandboxError(
+                f"{place} holds what students must not see, and Python or the data, which they "
+                "must: put Python into a folder of its own, such as .venv, and the data into "
+                "another."
+            )
+        if any(mount in place.parents for mount in mounts):
+            cover(place)
     if (package := _package("xaikit")) is not None:
         show(package)
     # Of this package only what runs inside.
-    mounts[own] = ["--tmpfs", str(own)]
-    sealed.append(own)
+    own = reach(Path(__file__).parent)
+    cover(own)
     for name in ("__init__.py", "wire.py", "inside"):
         show(own / name)
     for name in without:
-        if (package := _package(name)) is None:
-            continue
-        if package.suffix != ".py":
-            mounts[package] = ["--tmpfs", str(package)]
-            sealed.append(package)
-            package /= "__init__.py"
-        show(package, own / "inside" / "by_hand.py")
+        if (package := _package(name)) is not None:
+            place = reach(package)
+            if place.is_dir():
+                cover(place)
+                place /= "__init__.py"
+            mounts[place] = ["--ro-bind", str(own / "inside" / "by_hand.py"), str(place)]
 
     # Outer folders first, or they would cover inner ones. bwrap makes the folders above a mount
     # private to its own user, so they are made before, for everybody to pass through.
@@ -160,7 +162,10 @@ def _view(hidden: Sequence[Path], without: Sequence[str]) -> list[str]:
     for path in sorted(mounts, key=lambda path: len(path.parts)):
         above = list(path.parents)  # from the nearest to the root
         around = next((mount for mount in above if mount in mounts), Path("/"))
-        if around == Path("/") or mounts[around][0] == "--tmpfs":
+        within = around != Path("/") and mounts[around][0] != "--tmpfs"
+        if within and mounts[path][0] == "--symlink":
+            continue  # it is there already
+        if not within:
             for parent in reversed(above[: above.index(around)]):
                 if parent not in made:
                     arguments += ["--perms", "0755", "--dir", str(parent)]
@@ -415,10 +420,11 @@ class Sandbox:
 
     def _begin(self) -> bool:
         """Find the first process inside, now that it is running and before student code does."""
-        if self.isolation == "bubblewrap":
-            inner = max(_descendants(self._process.pid), key=lambda process: _first(process))
-            self._child = os.pidfd_open(inner)
-            self._root = Path(f"/proc/{inner}/root")
+        inner = max(_descendants(self._process.pid), key=_first)
+        if self.isolation == "bubblewrap" and _first(inner):
+            with contextlib.suppress(ProcessLookupError):  # over already
+                self._child = os.pidfd_open(inner)
+                self._root = Path(f"/proc/{inner}/root")
         return True
 
     def _exceeded(self) -> str:

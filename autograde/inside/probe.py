@@ -64,7 +64,7 @@ def _strays(path: Path) -> Iterator[Path]:
     seen.append(Path(os.environ.get("XAIKIT_DATA", "/")))
     if (spec := importlib.util.find_spec("xaikit")) is not None and spec.origin is not None:
         seen.append(Path(spec.origin).parent)
-    meant = [folder for folder in seen if path in folder.parents]
+    meant = [folder for folder in map(Path.resolve, seen) if path in folder.parents]
     if path.is_dir() and os.access(path, os.R_OK):
         for entry in path.iterdir():
             if any(entry in folder.parents for folder in meant):

@@ -372,6 +372,10 @@ def test_the_proof_finds_what_is_visible(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "data" / "gradebook.db").write_text("42")
     monkeypatch.setenv("XAIKIT_DATA", str(solutions.parent))
     sandbox.prove(hidden=[solutions, tmp_path / "data" / "gradebook.db"])
+    # The same under another name.
+    (tmp_path / "link").symlink_to("data")
+    monkeypatch.setenv("XAIKIT_DATA", str(tmp_path / "link"))
+    sandbox.prove(hidden=[solutions, tmp_path / "link" / "gradebook.db"])
     monkeypatch.setattr(sandbox, "_view", without_hiding(sandbox._view))
     with pytest.raises(SandboxError, match=r"answer.py is visible to students"):
         sandbox.prove(hidden=[solutions])
