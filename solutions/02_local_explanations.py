@@ -1012,7 +1012,7 @@ checks.passed("linear")
 options = {
     "gradient": {},
     "smoothgrad": {"samples": 50, "seed": 0},
-    "integrated_gradients": {"steps": 64},
+    "integrated_gradients": {"steps": 128},
     "grad_cam": {},
     "deeplift": {},
     "deep_shap": {"background": background},
@@ -1187,9 +1187,9 @@ checks.passed("similarity")
 #    its map can be nearly empty for the least likely class. Were the maps of a method the same for
 #    all classes, it would work as an edge detector and could not justify *this* prediction.
 # 3. In the misclassified image some regions are red for the predicted class and blue or pale for
-#    the true class: they explain why the wrong logit won, and the two logits are close. It remains
-#    a hypothesis: different methods stress different regions, and the maps add up to logits, not to
-#    reasons. A test would be to change the region and to watch the two logits.
+#    the true class: they say where the wrong logit got its lead. It remains a hypothesis: different
+#    methods stress different regions, and maps add up to logits, not to reasons. A test would be to
+#    change such a region and to watch the two logits.
 # ### END SOLUTION
 #
 # === BEGIN MARK SCHEME ===

@@ -405,7 +405,7 @@ verdict = {
 #    because it equals the baseline: in our measurement the share was 0 with black and clearly more
 #    with white. So "it looks at the garment" proves nothing here.
 # 2. Yes for most: our similarity of true and least likely class is negative for IG, DeepLIFT,
-#    DeepSHAP and LIME. SmoothGrad was mixed, so part of its map is common to all classes. Grad-CAM
+#    DeepSHAP and LIME. Had one been above 0.9, it would show the garment and not the class. Grad-CAM
 #    cannot show evidence against a class, and its maps for the least likely class are nearly empty.
 # 3. The predicted class has red where the true class is pale or blue, above all in the middle. We
 #    are not sure, since IG and LIME name different places; covering the place and predicting again

@@ -416,7 +416,7 @@ class World:
         return {
             "gradient": {},
             "smoothgrad": {"samples": 50, "seed": 0},
-            "integrated_gradients": {"steps": 64},
+            "integrated_gradients": {"steps": 128},
             "grad_cam": {},
             "deeplift": {},
             "deep_shap": {"background": self.background},
