@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 02 Local explanations
+# # 02 · Local explanations: which pixels, for which class, compared with what?
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/02_local_explanations.ipynb)
 #
@@ -64,7 +64,7 @@ from tqdm.auto import tqdm
 from xaikit import Explanation, checks, explain, load, load_pretrained, plots
 
 # %% [markdown]
-# ## 1 What do we explain?
+# ## 1 · What do we explain?
 #
 # FashionMNIST ([Xiao, Rasul and Vollgraf 2017](https://arxiv.org/abs/1708.07747)) holds 28 × 28
 # grey images of ten kinds of garment: 60,000 to train, 10,000 to test. The network is a small
@@ -87,7 +87,7 @@ with torch.no_grad():
     logits = torch.cat([model(batch.to(device)).cpu() for batch in batches])
 
 # %% [markdown]
-# ### Task: how good is it?
+# ### Task 1: how good is it? (1 point)
 #
 # `logits` has one row per image. Set `accuracy` to the share of images whose largest logit is that
 # of the true class, and `hardest` to the number (0 to 9) of the class whose own images are
@@ -116,7 +116,7 @@ print(f"accuracy {accuracy:.3f}, hardest class: {classes[int(hardest)]}")
 checks.passed("accuracy")
 
 # %% [markdown]
-# ### Task: which classes do we ask about?
+# ### Task 2: which classes do we ask about? (2 points)
 #
 # One image has an explanation *per class*. Four are of interest: the **true** class, the **most
 # likely**, the **second most likely** and the **least likely** one. Write
@@ -150,7 +150,7 @@ checks.expect(
 checks.passed("targets")
 
 # %% [markdown]
-# ### Task: where is the network most wrong, and least right?
+# ### Task 3: where is the network most wrong, and least right? (1 point)
 #
 # Let the **margin** of an image be its largest logit minus its second largest: how far the network
 # is from a change of mind. Set `sure_mistake` to the index of the *misclassified* image with the
@@ -248,7 +248,7 @@ for four in targets:
     print(" · ".join(f"{role}: {classes[target]}" for role, target in named))
 
 # %% [markdown]
-# ## 2 Gradients
+# ## 2 · Gradients
 #
 # ### Vanilla gradient
 #
@@ -263,7 +263,7 @@ for four in targets:
 # $f(x) = 1 - \max(0, 1 - x)$ at $x = 2$ the gradient is 0, although the input has raised the output
 # from $f(0) = 0$ to 1. The function is *saturated* there.
 #
-# ### Task: the gradient by hand
+# ### Task 4: the gradient by hand (2 points)
 #
 # Write `vanilla_gradient(model, image, target)` for one image of any shape. The model wants a
 # batch: give it `image[None]`. Return a tensor of the image's shape. The check also compares it
@@ -313,7 +313,7 @@ checks.passed("gradient")
 # costs $n$ passes forward and backward. What is explained is no longer $f_c$ at $x$ but a blurred
 # version of $f_c$.
 #
-# ### Task: SmoothGrad by hand
+# ### Task 5: SmoothGrad by hand (2 points)
 #
 # So that the result can be compared, the noise is given: `noise` has shape (n, *image.shape). Write
 # `smoothgrad(model, image, target, noise)`. One batch for all copies is fastest.
@@ -371,7 +371,7 @@ plt.show()
 # average of many noisy images rather than to this one.
 
 # %% [markdown]
-# ## 3 From a reference to the input
+# ## 3 · From a reference to the input
 #
 # ### Integrated Gradients
 #
@@ -395,7 +395,7 @@ plt.show()
 #
 # $$\int_0^1 g(\alpha)\, d\alpha \approx \frac{1}{m} \sum_{k=1}^{m} g\Bigl(\frac{k - 1/2}{m}\Bigr)$$
 #
-# ### Task: Integrated Gradients by hand
+# ### Task 6: Integrated Gradients by hand (3 points)
 #
 # Write `integrated_gradients(model, image, target, baseline, steps)` with the midpoint rule.
 
@@ -453,7 +453,7 @@ checks.expect(
 checks.passed("integrated-gradients")
 
 # %% [markdown]
-# ### Task: how many steps?
+# ### Task 7: how many steps? (2 points)
 #
 # From now on `explain(model, inputs, targets, method, **options)` does the work. It returns an
 # `Explanation` whose `.attributions` have the shape (images, targets, 1, 28, 28). Its integral uses
@@ -501,7 +501,7 @@ checks.passed("gaps")
 # every step that is added, but in the end it does. Few steps can be far off: look at the gap before
 # you trust a map.
 #
-# ### Task: what does the baseline hide?
+# ### Task 8: what does the baseline hide? (2 points)
 #
 # The factor $x_i - x'_i$ has a price: a pixel that *equals* the baseline gets nothing, whatever the
 # network does with it ([Sturmfels, Lundberg and Lee
@@ -570,7 +570,7 @@ checks.passed("baseline")
 # fraction is 0/0; there the derivative of the ReLU at $z$ takes its place (the sum does not depend
 # on that choice, the shares do).
 #
-# ### Task: DeepLIFT by hand
+# ### Task 9: DeepLIFT by hand (3 points)
 #
 # `network` is an `nn.Sequential` of a linear layer, a ReLU and a linear layer. Write
 # `deeplift(network, x, reference, target)` for vectors `x` and `reference` with the Rescale rule.
@@ -635,7 +635,7 @@ checks.passed("deeplift")
 # mean background: for that the network would have to be linear. It costs $B$ times as much as
 # DeepLIFT.
 #
-# ### Task: DeepSHAP by hand
+# ### Task 10: DeepSHAP by hand (2 points)
 #
 # Write `deep_shap(network, x, backgrounds, target)` for the same kind of network; `backgrounds` has
 # shape (B, d). The function stands alone: repeat what it needs of DeepLIFT inside it. No hidden
@@ -701,7 +701,7 @@ figure.suptitle(f"For “{classes[int(targets[1, 1])]}”: what one reference ad
 plt.show()
 
 # %% [markdown]
-# ## 4 Grad-CAM
+# ## 4 · Grad-CAM
 #
 # The deep layers of a convolutional network know *what*, its maps of activations still know
 # *where*. [Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391) weigh each map $A^k$ of the
@@ -718,7 +718,7 @@ plt.show()
 # the older class activation mapping (CAM, [Zhou et al. 2016](https://arxiv.org/abs/1512.04150)).
 # Ours is such a network, but for a ReLU in between.
 #
-# ### Task: Grad-CAM by hand
+# ### Task 11: Grad-CAM by hand (3 points)
 #
 # The network comes in two parts: `features` maps a batch of images to activations (N, K, h, w),
 # `head` maps these to logits. Write `grad_cam(features, head, image, target)`, which returns the
@@ -789,7 +789,7 @@ figure.suptitle("Grad-CAM, one scale for all: bright is evidence for the class")
 plt.show()
 
 # %% [markdown]
-# ## 5 LIME
+# ## 5 · LIME
 #
 # [Ribeiro, Singh and Guestrin 2016](https://arxiv.org/abs/1602.04938) need no gradients, only
 # answers. Cut the image into $M$ segments; hide a random choice of them, $z \in \{0, 1\}^M$ (1:
@@ -806,7 +806,7 @@ plt.show()
 # and ridge regression where the paper selects features with the lasso.) The costs are $S$ forward
 # passes and a regression.
 #
-# ### Task: who is near?
+# ### Task 12: who is near? (1 point)
 #
 # Write `lime_kernel(masks, width)` for masks of shape (S, M): the weights $\pi(z_s)$ with the
 # **cosine distance** to the mask of ones,
@@ -849,7 +849,7 @@ plt.show()
 checks.passed("lime-kernel")
 
 # %% [markdown]
-# ### Task: the surrogate
+# ### Task 13: the surrogate (3 points)
 #
 # Write `lime_surrogate(masks, predictions, weights, penalty)`: the coefficients $a$, shape (M,), of
 # the weighted ridge regression above, with $\pi(z_s)$ given as `weights` (S,), $f_c(h(z_s))$ as
@@ -918,7 +918,7 @@ plt.show()
 # filled in decides what *can* matter, and colour on such a square is chance. (Kernel and penalty of
 # `explain` are those of the authors' package.)
 #
-# ### Task: the luck of the draw
+# ### Task 14: the luck of the draw (2 points)
 #
 # LIME draws its masks at random. Explain `examples[0]` with its `predicted` class on `segments`
 # twice, with `seed=0` and with `seed=1`, for each number of `samples` in `all_samples`. Set
@@ -957,9 +957,9 @@ for samples, value in agreement.items():
 checks.passed("lime-luck")
 
 # %% [markdown]
-# ## 6 All of them together
+# ## 6 · All of them together
 #
-# ### Task: a network without secrets
+# ### Task 15: a network without secrets (2 points)
 #
 # Suppose the network is *linear*, $f_c(x) = w_c \cdot x + b_c$. Then every method can be worked out
 # with a pencil. Which map does each return? $x'$ is the baseline or reference, $\bar x'$ the mean
@@ -998,7 +998,7 @@ checks.choices(on_linear, (*gradients, "deeplift", "deep_shap", "lime"), formula
 checks.passed("linear")
 
 # %% [markdown]
-# ### Task: the grid
+# ### Task 16: the grid (3 points)
 #
 # Now the picture that this notebook is about: seven methods × four targets × two examples.
 #
@@ -1044,7 +1044,7 @@ display(plots.attribution_grid(rows, examples, classes=classes, roles=roles))
 checks.passed("grid")
 
 # %% [markdown]
-# ### Task: do the numbers add up?
+# ### Task 17: do the numbers add up? (2 points)
 #
 # Do not believe a formula, measure. For each method in `with_sums` (LIME is left out: its numbers
 # belong to segments, not to pixels) explain both `examples` for all `targets` with the method's
@@ -1100,7 +1100,7 @@ plt.show()
 checks.passed("completeness")
 
 # %% [markdown]
-# ### Task: does the map depend on the question?
+# ### Task 18: does the map depend on the question? (2 points)
 #
 # A map that hardly changes when you ask about the *opposite* class shows the image rather than
 # evidence for a class. For each of the seven methods (with its `options`) compute the `correlation`
@@ -1158,6 +1158,12 @@ axis.invert_yaxis()
 plt.show()
 checks.passed("similarity")
 
+# %% [markdown]
+# ### Task 19: what do the maps say? (4 points)
+#
+# The answer is text: put it in place of YOUR ANSWER HERE and keep the first line of the cell. A
+# person marks it, for the argument and not for its length.
+
 # %% [markdown] nbgrader={"grade_id": "interpret-grid", "solution": true, "grade": true, "points": 4}
 # <!-- answer: interpret-grid -->
 # **Interpret the grid** (about ten sentences; refer to methods, classes and places in the image,
@@ -1211,7 +1217,7 @@ checks.passed("similarity")
 # === END MARK SCHEME ===
 
 # %% [markdown]
-# ## 7 Summary
+# ## 7 · Summary
 #
 # | method | compares the input with | needs | cost a class | adds up to | you choose | beware |
 # |---|---|---|---|---|---|---|
