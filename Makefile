@@ -10,6 +10,7 @@ demo: $(READY)  ## release the notebooks, grade the bundled class, report
 	$(PYTHON) -m autograde demo
 
 test: $(READY)  ## style, types, then the tests
+	@sh .ci/system-packages chromium chromium-driver
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 	$(PYTHON) -m pytest -n 2 --dist loadfile
 
