@@ -463,10 +463,11 @@ def _described(record: dict[str, Any], subject: str, raised: str) -> Any:
     """Read what :func:`autograde.inside.harvest.describe` wrote."""
     if "value" in record:
         return wire.decode(_bytes(record["value"]))
+    because = f", which raised {raised}" if raised else ""
     if "missing" in record:
-        because = f", which raised {raised}" if raised else ""
         return Failed(f"{subject} is not defined after the answer's cell{because}.")
     if "nothing" in record:
-        return Failed(f"{subject} is None: no answer was given yet.")
+        why = f"the answer's cell raised {raised}" if raised else "no answer was given yet"
+        return Failed(f"{subject} is None: {why}.")
     kind = _type_name(_text(record, "unreadable"))
     return Failed(f"{subject} can be read neither as numbers nor as text (it is of type {kind}).")

@@ -18,6 +18,7 @@ never a hidden input or a reference value.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +132,9 @@ def expect(condition: object, message: str, fraction: float = 0.0) -> None:
 
 def expect_array(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.float64]:
     """Return the value as a finite float array of that shape (``None``: any length), or raise."""
+    if isinstance(value, list):  # of tensors, say: one array if their shapes agree
+        with contextlib.suppress(ValueError):
+            value = np.stack(value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "bif":
         raise Wrong(f"`{name}` should hold numbers (an array or a tensor).")
     fits = value.ndim == len(shape) and all(

@@ -28,7 +28,7 @@ from autograde.score import (
     score,
 )
 from autograde.source import Source, answers
-from autograde.tasks import Call, Task, Value, Wrong
+from autograde.tasks import Call, Task, Value, Wrong, expect_array
 
 SECRET = b"a secret of the course"
 GOOD = {"total": np.array(10)}
@@ -344,3 +344,12 @@ def test_a_text_answer_holds_no_html_for_formgrader(source: Source) -> None:
     assert "<script" not in html
     assert "<img" not in html
     assert determine_grade(cell) == (None, 4.0)
+
+
+def test_a_list_of_arrays_of_one_shape_counts_as_one_array():
+    """A list of tensors stays a list on its way out of the sandbox."""
+    rows = [np.array([1.0, 2.0]), np.array([3.0, 4.0])]
+    assert expect_array(rows, (2, 2), "x").tolist() == [[1, 2], [3, 4]]
+    for hostile in ([np.zeros(2), np.zeros(3)], ["a", "b"], [{}, {}], []):
+        with pytest.raises(Wrong):
+            expect_array(hostile, (2, 2), "x")
