@@ -53,6 +53,7 @@ def cases(model: nn.Module, x: Tensor, targets: Tensor, references: Tensor) -> l
     saliency, times = attr.Saliency(model), attr.InputXGradient(model)
     path, cam = attr.IntegratedGradients(model), attr.LayerGradCam(model, model[10])
     lift, windows = attr.DeepLift(model), attr.Occlusion(model)
+    guided = attr.GuidedBackprop(model)
 
     def smoothgrad() -> Tensor:
         # NoiseTunnel draws its own noise: give its gradient ours.
@@ -89,6 +90,13 @@ def cases(model: nn.Module, x: Tensor, targets: Tensor, references: Tensor) -> l
             {},
             "captum",
             lambda: by_target(targets, lambda t: times.attribute(x, t)),
+            targets,
+        ),
+        Case(
+            "guided_backprop",
+            {},
+            "captum",
+            lambda: by_target(targets, lambda t: guided.attribute(x, t)),
             targets,
         ),
         Case("smoothgrad", {"samples": SAMPLES}, "captum", smoothgrad, targets),

@@ -8,6 +8,7 @@ from xaikit.attribution import (  # noqa: F401 (imported for their registration)
     deeplift,
     grad_cam,
     gradient,
+    guided_backprop,
     integrated_gradients,
     lime,
     occlusion,

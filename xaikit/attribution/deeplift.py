@@ -12,35 +12,10 @@ from torch.overrides import TorchFunctionMode
 
 from xaikit.attribution.arguments import reference
 from xaikit.attribution.background import reference_inputs
+from xaikit.attribution.functions import ACTIVATIONS
 from xaikit.attribution.passes import gradients_at, outputs, pairs
 from xaikit.attribution.registry import Attribution, Problem, method
 
-_ELEMENTWISE = {
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "prelu",
-    "rrelu",
-    "elu",
-    "selu",
-    "celu",
-    "gelu",
-    "silu",
-    "mish",
-    "sigmoid",
-    "log_sigmoid",
-    "logsigmoid",
-    "tanh",
-    "softplus",
-    "softsign",
-    "hardtanh",
-    "hardsigmoid",
-    "hardswish",
-    "threshold",
-    "_threshold",
-    "clamp",
-}
-"""Activations by the names of their torch functions."""
 _POOLING = {
     f"{kind}max_pool{dimensions}d": dimensions
     for kind in ("", "adaptive_")
@@ -172,7 +147,7 @@ class _Watch(TorchFunctionMode):
                 "the rescale rule does not cover a softmax: leave it out of the model, and "
                 "explain its logits."
             )
-        if plain not in _ELEMENTWISE and name not in _POOLING:
+        if plain not in ACTIVATIONS and name not in _POOLING:
             return func(*args, **kwargs)
         x, *rest = args if args else (kwargs.pop("input"),)
         if name in _POOLING:
