@@ -113,8 +113,8 @@ def test_a_mistake_loses_exactly_its_own_task(name: str, number: int):
     tasks, others = automatic(name), other_answers(name)
     words = dict(zip(tasks, codewords(len(tasks)), strict=True))
     wrong = {task for task in tasks if number in words[task]}
-    right = assignment(name).solutions
-    texts = {task: others[task]["wrong"] if task in wrong else right[task] for task in tasks}
+    mistakes = {task: others[task]["wrong"] for task in wrong}
+    texts = {**assignment(name).solutions, **mistakes}
     result = grade(name, texts)
     assert set(lost(result)) == wrong
     for task, message in lost(result).items():
