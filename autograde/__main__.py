@@ -56,8 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("names", nargs="*", metavar="NAME", help="such as 01_theory; default: all")
     release.set_defaults(run=_release)
 
-    grade = commands.add_parser("grade", help="grade a folder of submissions")
-    grade.add_argument("submissions", type=Path, help="holds STUDENT/NAME.ipynb")
+    grade = commands.add_parser("grade", help="grade a folder or a zip file of submissions")
+    grade.add_argument(
+        "submissions", type=Path, help="holds STUDENT/NAME.ipynb, or is Moodle's or Canvas's zip"
+    )
     grade.add_argument("--assignment", action="append", default=[], metavar="NAME")
     grade.add_argument("--jobs", type=_count, help="submissions at a time; default: one a core")
     grade.add_argument("--out", type=Path, default=Path("graded"), help="default: graded/")

@@ -1,4 +1,4 @@
-"""Grade a folder of submissions: many in parallel, none twice, and all that is written of it."""
+"""Grade a class: many in parallel, none twice, and all that is written of it."""
 
 from __future__ import annotations
 
@@ -58,14 +58,15 @@ def grade(
     isolation: Isolation = "bubblewrap",
     say: Say = print,
 ) -> list[SubmissionResult]:
-    """Grade every submission in a folder and write marks, feedback and report.
+    """Grade every submission in a folder or zip file and write marks, feedback and report.
 
     Uploads that were graded before, by the same checks, are not run again.
 
     Parameters
     ----------
     folder
-        ``STUDENT/NAME.ipynb``, or nbgrader's ``submitted/STUDENT/ASSIGNMENT/NAME.ipynb``.
+        ``STUDENT/NAME.ipynb``, nbgrader's ``submitted/STUDENT/ASSIGNMENT/NAME.ipynb``, or a zip
+        file: of these, or as Moodle or Canvas lets an instructor download it.
     course
         The course; its ``solutions/`` hold sources and hidden checks.
     out

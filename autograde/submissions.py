@@ -1,8 +1,9 @@
 """Find what was handed in: which file, of whom, when, and who handed in nothing.
 
-Two layouts are read: ``STUDENT/NAME.ipynb`` and nbgrader's ``submitted/STUDENT/NAME/NAME.ipynb``
-with ``timestamp.txt`` beside it. Links are never followed. A student's name is only ever shown:
-wherever it becomes a path, :func:`autograde.clean.safe_name` makes it one.
+Two layouts of folders are read: ``STUDENT/NAME.ipynb`` and nbgrader's
+``submitted/STUDENT/NAME/NAME.ipynb`` with ``timestamp.txt`` beside it; and what
+:mod:`autograde.archives` knows of zip files. Links are never followed. A student's name is only
+ever shown: wherever it becomes a path, :func:`autograde.clean.safe_name` makes it one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -18,8 +19,11 @@ from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
+from autograde import archives
+from autograde.archives import ArchiveError, Handed
 from autograde.clean import clean_line, safe_name
 from autograde.course import Course
+from autograde.names import meant
 
 SIZE_LIMIT = 32 << 20
 _ENTRY_LIMIT = 1000
@@ -44,13 +48,15 @@ class Upload:
     assignment
         The notebook's name, such as ``01_theory``.
     path
-        The file; None if nothing was handed in.
+        The file, or the archive that holds it; None if nothing was handed in.
     timestamp
-        When it was handed in: ``timestamp.txt``, else the file's time.
+        When it was handed in: ``timestamp.txt``, else the file's time; None if nobody knows.
     late
-        Whether that is after the deadline, extensions included.
+        Whether that is after the deadline, extensions included; or Canvas says so.
     notices
         What was unusual, a sentence each.
+    member
+        The file's position in the archive; None if it is a file of its own.
     """
 
     student: str
@@ -59,6 +65,7 @@ class Upload:
     timestamp: datetime | None = None
     late: bool = False
     notices: tuple[str, ...] = ()
+    member: int | None = None
 
     def read(self) -> bytes:
         """Return the file's bytes.
@@ -70,7 +77,12 @@ class Upload:
         """
         if self.path is None:
             raise SubmissionsError("Nothing was handed in.")
-        return _read(self.path, SIZE_LIMIT)
+        if self.member is None:
+            return _read(self.path, SIZE_LIMIT)
+        try:
+            return archives.read(self.path, self.member, SIZE_LIMIT)
+        except ArchiveError as error:
+            raise SubmissionsError(str(error)) from None
 
 
 @dataclass
@@ -84,7 +96,7 @@ class Found:
 def find(
     folder: Path, course: Course, assignments: Sequence[str], only: Sequence[str] = ()
 ) -> Found:
-    """Find the uploads in a folder.
+    """Find the uploads in a folder or a zip file.
 
     Everybody of the class (``students`` and ``groups`` of the course file, and whoever handed in
     anything) without an upload is listed as missing: for the assignments in ``only``, or for
@@ -93,7 +105,8 @@ def find(
     Parameters
     ----------
     folder
-        Holds a folder for each student or group; or nbgrader's course folder with ``submitted/``.
+        Holds a folder for each student or group; or nbgrader's course folder with ``submitted/``;
+        or a zip file of these, or the zip file that Moodle or Canvas lets an instructor download.
     course
         The class, its groups and deadlines.
     assignments
@@ -106,26 +119,15 @@ def find(
     SubmissionsError
         If there is nothing to grade.
     """
-    if folder.is_file():
-        kind = "an archive" if folder.suffix.lower() in _ARCHIVES else "a file"
-        raise SubmissionsError(
-            f"{folder} is {kind}; please unpack it so that each notebook lies at "
-            "STUDENT/NAME.ipynb, and give the folder."
-        )
-    if not folder.is_dir():
-        raise SubmissionsError(f"There is no folder {folder}.")
-    if (folder / "submitted").is_dir() and not (folder / "submitted").is_symlink():
-        folder = folder / "submitted"
     found = Found([])
     best: dict[tuple[str, str], Upload] = {}
-    for entry in _entries(folder, found.notices):
-        if not entry.is_dir(follow_symlinks=False):
-            found.notices.append(_passed_over(entry))
-            continue
-        submitter = _submitter(entry.name, course, found.notices)
-        for upload in _of_student(Path(entry.path), submitter, assignments, found.notices):
-            key = (upload.assignment, upload.student)
-            best[key] = _later(best[key], upload) if key in best else upload
+    if folder.is_file():
+        uploads = _of_archive(folder, course, assignments, only, found.notices)
+    else:
+        uploads = _of_folder(folder, course, assignments, found.notices)
+    for upload in uploads:
+        key = (upload.assignment, upload.student)
+        best[key] = _later(best[key], upload) if key in best else upload
     if not best:
         raise SubmissionsError(
             f"{folder} holds no submission: a notebook lies at STUDENT/NAME.ipynb, where NAME is "
@@ -140,9 +142,130 @@ def find(
     return found
 
 
+def _of_folder(
+    folder: Path, course: Course, assignments: Sequence[str], notices: list[str]
+) -> Iterator[Upload]:
+    """Yield the uploads in a folder of students' folders."""
+    if not folder.is_dir():
+        raise SubmissionsError(f"There is no folder {folder}.")
+    if (folder / "submitted").is_dir() and not (folder / "submitted").is_symlink():
+        folder = folder / "submitted"
+    for entry in _entries(folder, notices):
+        if entry.is_dir(follow_symlinks=False):
+            submitter = _submitter(entry.name, course, notices)
+            yield from _of_student(Path(entry.path), submitter, assignments, notices)
+        else:
+            notices.append(_passed_over(entry.path))
+
+
+def _of_archive(
+    file: Path,
+    course: Course,
+    assignments: Sequence[str],
+    only: Sequence[str],
+    notices: list[str],
+) -> Iterator[Upload]:
+    """Yield the uploads in a zip file, for each student in the order of handing in."""
+    if file.suffix.lower() != ".zip":
+        kind = "an archive" if file.suffix.lower() in _ARCHIVES else "a file"
+        raise SubmissionsError(
+            f"{file} is {kind} but no zip file; please unpack it so that each notebook lies at "
+            "STUDENT/NAME.ipynb, and give the folder."
+        )
+    try:
+        entries = archives.entries(file, notices)
+    except ArchiveError as error:
+        raise SubmissionsError(str(error)) from None
+    layout = archives.layout(entries)
+    handed: list[tuple[Handed, str]] = []
+    for item in archives.handed_in(entries, assignments):
+        if not isinstance(item, Handed):
+            notices.append(_passed_over(f"{file}: {'/'.join(item.parts)}"))
+            continue
+        names = [item.folder] if item.folder else assignments
+        handed.append((item, _assignment(item.name, names)))
+    if layout == "plain":
+        who = {item.student: _submitter(item.student, course, notices) for item, _ in handed}
+    else:
+        notices.append(
+            f"{file.name} is a download from {layout.title()}, which says of no file when it was "
+            "handed in: "
+            + (
+                "late is what Canvas calls late, by an unknown time."
+                if layout == "canvas"
+                else "nothing counts as late; let Moodle itself deal with late submissions."
+            )
+        )
+        who = _platform_students([item for item, _ in handed], course, notices)
+        # A platform's download is of one assignment: a file by another name is taken for it.
+        fine = {_identity(item) for item, name in handed if name in only}
+        if len(only) == 1:
+            handed = [
+                (item, only[0])
+                if not name and item.name.endswith(".ipynb") and _identity(item) not in fine
+                else (item, name)
+                for item, name in handed
+            ]
+    for item, name in handed:
+        if not name:
+            notices.append(_passed_over(f"{file}: {item.student}/{item.name}"))
+            continue
+        student = who[item.student if layout == "plain" else _identity(item)]
+        moment, said = item.time, _said(item, name)
+        if item.note is not None:
+            try:
+                moment = _noted(archives.read(file, item.note, 1000))
+            except Exception:  # dateutil raises whatever it meets
+                said = (*said, "timestamp.txt is unreadable; the file's own time was taken.")
+        yield Upload(student, name, file, moment, item.late, said, item.index)
+
+
+def _platform_students(
+    handed: Sequence[Handed], course: Course, notices: list[str]
+) -> dict[str, str]:
+    """Return who each of a platform's users is, in the course file's own words where it can."""
+    people = _people(course)
+    names: dict[str, str] = {}
+    for item in handed:
+        known = meant(item.student, people)
+        names[_identity(item)] = known[0] if len(known) == 1 else item.student
+        if len(known) > 1:
+            notices.append(
+                f"{clean_line(item.student)} may be {' or '.join(map(clean_line, known))}; graded "
+                "under the name of the download."
+            )
+    users = list(names.values())
+    numbers = {_identity(item): item.number for item in handed}
+    return {
+        identity: _submitter(
+            # Two users of one name stay apart, as do the participants of blind marking.
+            f"{name} {numbers[identity]}"
+            if numbers[identity] and (users.count(name) > 1 or name == "Participant")
+            else name,
+            course,
+            notices,
+        )
+        for identity, name in names.items()
+    }
+
+
+def _identity(item: Handed) -> str:
+    return f"{item.student}\0{item.number}"
+
+
+def _said(item: Handed, name: str) -> tuple[str, ...]:
+    """Return a sentence if the file is called other than its assignment."""
+    if Path(item.name).stem == name:
+        return ()
+    return (f"The upload is called {clean_line(item.name)} and was taken as {name}.",)
+
+
 def _is_late(upload: Upload, course: Course) -> bool:
     deadline = course.deadline(upload.assignment, upload.student)
-    return bool(deadline and upload.timestamp and upload.timestamp > deadline)
+    if upload.timestamp is None:
+        # The platform does not know of extensions that the course file grants.
+        return upload.late and deadline == course.assignment(upload.assignment).deadline
+    return bool(deadline and upload.timestamp > deadline)
 
 
 def _entries(folder: Path, notices: list[str]) -> list[os.DirEntry[str]]:
@@ -165,19 +288,19 @@ def _entries(folder: Path, notices: list[str]) -> list[os.DirEntry[str]]:
     return kept
 
 
-def _passed_over(entry: os.DirEntry[str]) -> str:
+def _passed_over(path: str) -> str:
     """Say why a file was not looked at."""
-    shown = clean_line(entry.path)
-    if Path(entry.name).suffix.lower() in _ARCHIVES:
+    shown = clean_line(path)
+    if Path(path).suffix.lower() in _ARCHIVES:
         return f"{shown} is an archive and was passed over; unpack it to STUDENT/NAME.ipynb first."
-    if entry.name.endswith(".ipynb"):
+    if path.endswith(".ipynb"):
         return f"{shown} was passed over: a notebook of the course lies at STUDENT/NAME.ipynb."
     return f"{shown} was passed over: it is no notebook of the course."
 
 
 def _submitter(name: str, course: Course, notices: list[str]) -> str:
     """Return who a folder belongs to, in the course file's own words where it knows them."""
-    people = {*course.students, *course.groups, *(m for g in course.groups.values() for m in g)}
+    people = _people(course)
     known = {safe_name(person): person for person in people} | {p: p for p in people}
     student = known.get(name)
     if student is None:
@@ -186,6 +309,17 @@ def _submitter(name: str, course: Course, notices: list[str]) -> str:
         if course.students:
             notices.append(f"{student} is not in the class list; graded all the same.")
     return course.group_of(student) or student
+
+
+def _people(course: Course) -> set[str]:
+    return {*course.students, *course.groups, *(m for g in course.groups.values() for m in g)}
+
+
+def _assignment(file: str, names: Sequence[str]) -> str:
+    """Return which assignment a file's name says it is, or nothing."""
+    path = Path(file)
+    name = _COPY.sub(r"\1", path.stem).strip() if path.suffix == ".ipynb" else ""
+    return name if name in names else ""
 
 
 def _of_student(
@@ -202,14 +336,14 @@ def _of_student(
             elif place == folder and entry.name in assignments:
                 places.append((Path(entry.path), [entry.name]))
             else:
-                notices.append(_passed_over(entry))
+                notices.append(_passed_over(entry.path))
     best: dict[str, Upload] = {}
     for entry, names in files:
         path = Path(entry.path)
-        name = _COPY.sub(r"\1", path.stem).strip() if path.suffix == ".ipynb" else ""
-        if name not in names:
+        name = _assignment(entry.name, names)
+        if not name:
             if entry.name != "timestamp.txt":
-                notices.append(_passed_over(entry))
+                notices.append(_passed_over(entry.path))
             continue
         upload = _upload(path, student, name)
         if path.stem != name:
@@ -225,18 +359,23 @@ def _upload(path: Path, student: str, name: str) -> Upload:
     notices: tuple[str, ...] = ()
     if note.is_file() and not note.is_symlink():
         try:
-            text = _read(note, 1000).decode("ascii").strip()
-            return Upload(student, name, path, parse_utc(text).replace(tzinfo=UTC))
+            return Upload(student, name, path, _noted(_read(note, 1000)))
         except Exception:  # dateutil raises whatever it meets
             notices = ("timestamp.txt is unreadable; the file's own time was taken.",)
     moment = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
     return Upload(student, name, path, moment, notices=notices)
 
 
+def _noted(note: bytes) -> datetime:
+    """Return the time that nbgrader's ``timestamp.txt`` says."""
+    moment: datetime = parse_utc(note.decode("ascii").strip())
+    return moment.replace(tzinfo=UTC)
+
+
 def _later(one: Upload, other: Upload) -> Upload:
     """Return the later of two uploads of one submitter; it says that there was another."""
-    assert one.timestamp is not None and other.timestamp is not None
-    last = other if other.timestamp >= one.timestamp else one
+    earliest = datetime.min.replace(tzinfo=UTC)  # without times, what comes later was later
+    last = other if (other.timestamp or earliest) >= (one.timestamp or earliest) else one
     sentence = f"{last.assignment} was handed in more than once; the latest upload counts."
     return replace(last, notices=tuple(dict.fromkeys((*last.notices, sentence))))
 

@@ -242,7 +242,11 @@ def test_nothing_to_grade_is_one_sentence(folder: Path, course: Course) -> None:
         find(folder, course, NAMES)
     with pytest.raises(SubmissionsError, match="There is no folder"):
         find(folder / "none", course, NAMES)
-    archive = put(folder / "all.zip")
-    with pytest.raises(SubmissionsError, match=r"is an archive; please unpack it") as caught:
-        find(archive, course, NAMES)
-    assert "\n" not in str(caught.value)
+    for name, sentence in {
+        "all.tar": "is an archive but no zip file; please unpack it",
+        "all.zip": "cannot be read as a zip file",
+    }.items():
+        archive = put(folder / name)
+        with pytest.raises(SubmissionsError, match=sentence) as caught:
+            find(archive, course, NAMES)
+        assert "\n" not in str(caught.value)
