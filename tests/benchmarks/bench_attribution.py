@@ -8,7 +8,8 @@ smallest and largest. "apart" is the largest difference of attributions, relativ
 attribution. Nothing is asserted: the tests say what is right, this says what it costs.
 
 DeepSHAP explains all ten classes, because shap cannot do less. captum's DeepLIFT is apart because
-its attributions do not add up on max pooling; shap's do, and agree with ours.
+its attributions do not add up on max pooling; shap's do, and agree with ours. KernelSHAP runs on
+seven segments, whose 126 coalitions shap and we enumerate; captum draws its own, hence is apart.
 """
 
 from __future__ import annotations
@@ -133,7 +134,68 @@ def cases(model: nn.Module, x: Tensor, targets: Tensor, references: Tensor) -> l
             targets,
         ),
         Case("lime", {"samples": MASKS}, "lime", lambda: lime_itself(model, x, targets), targets),
+        *[
+            Case(
+                "kernel_shap",
+                # Few enough segments for all coalitions: only then have all three one answer.
+                {"segments": BANDS, "samples": 2 ** len(BANDS.unique()) - 2},
+                library,
+                lambda by=by: by(model, x, targets),
+                targets,
+            )
+            for library, by in (("captum", captum_kernel_shap), ("shap", shap_itself))
+        ],
     ]
+
+
+BANDS = (torch.arange(28) // 4).unsqueeze(1).expand(28, 28)
+"""Seven horizontal bands of an image: 126 coalitions."""
+
+
+def captum_kernel_shap(model: nn.Module, x: Tensor, targets: Tensor) -> Tensor:
+    """Return captum's KernelShap; it draws coalitions with repetition, an image at a time."""
+    from captum import attr
+
+    torch.manual_seed(0)
+    kernel, height = attr.KernelShap(model), 28 * 4
+    return torch.cat(
+        [
+            by_target(
+                wanted[None],
+                lambda t, image=image: (
+                    kernel.attribute(
+                        image[None],
+                        target=t,
+                        feature_mask=BANDS[None, None],
+                        n_samples=126,
+                        perturbations_per_eval=128,
+                    )
+                    / height
+                ),
+            )
+            for image, wanted in zip(x, targets, strict=True)
+        ]
+    )
+
+
+def shap_itself(model: nn.Module, x: Tensor, targets: Tensor) -> Tensor:
+    """Return shap's KernelExplainer over the bands, its regularisation off."""
+    import shap
+
+    found = []
+    for image, wanted in zip(x, targets, strict=True):
+
+        @torch.no_grad()
+        def outputs(masks: Any, image: Tensor = image) -> Any:
+            present = torch.as_tensor(masks, dtype=image.dtype)[:, BANDS].unsqueeze(1)
+            return model(present * image).numpy()
+
+        explainer = shap.KernelExplainer(outputs, torch.zeros(1, 7).numpy())
+        values = explainer.shap_values(
+            torch.ones(1, 7).numpy(), nsamples=126, l1_reg=0, silent=True
+        )
+        found.append(torch.as_tensor(values[0]).T[wanted][:, BANDS] / (28 * 4))
+    return torch.stack(found).unsqueeze(2).float()
 
 
 def lime_itself(model: nn.Module, x: Tensor, targets: Tensor) -> Tensor:

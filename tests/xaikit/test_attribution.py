@@ -297,6 +297,8 @@ class Returns(nn.Module):
         ((NET, X, 0, "lime"), {"segments": torch.zeros(3, 3).long()}, ValueError, "segments have"),
         ((NET, X, 0, "lime"), {"segments": torch.zeros(2, 2)}, ValueError, "integers of shape"),
         ((NET, X, 0, "lime"), {"kernel_width": 0.0}, ValueError, "kernel_width has to be positive"),
+        ((NET, X, 0, "kernel_shap"), {"samples": 0}, ValueError, "samples has to be"),
+        ((NET, X, 0, "kernel_shap"), {"baseline": 0, "background": X}, ValueError, "not both"),
         ((NET, X, 0, "occlusion"), {"window": 3}, ValueError, "does not cover inputs"),
         ((NET, X, 0, "occlusion"), {"window": 1, "stride": 2}, ValueError, "does not cover"),
     ],
@@ -351,6 +353,7 @@ def test_methods_say_what_the_course_teaches() -> None:
         "integrated_gradients",
         "deep_shap",
         "deeplift",
+        "kernel_shap",
     ]
 
 

@@ -10,6 +10,7 @@ from xaikit.attribution import (  # noqa: F401 (imported for their registration)
     gradient,
     guided_backprop,
     integrated_gradients,
+    kernel_shap,
     lime,
     occlusion,
     smoothgrad,
