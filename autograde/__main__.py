@@ -1,4 +1,4 @@
-"""The instructor's commands: ``autograde release``, ``autograde grade``, ``autograde demo``."""
+"""The instructor's commands: ``autograde release``, ``grade``, ``export``, ``demo``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from autograde.gradebook import GradebookError
     from autograde.sandbox import SandboxError
     from autograde.score import CheckError
+    from autograde.sheets import ExportError
     from autograde.store import StoreError
     from autograde.submissions import SubmissionsError
 
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (
         CheckError,
         CourseError,
+        ExportError,
         GradebookError,
         GradeError,
         SandboxError,
@@ -71,6 +73,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.set_defaults(run=_grade)
 
+    export = commands.add_parser("export", help="marks for Moodle, Canvas or a spreadsheet")
+    export.add_argument("out", type=Path, metavar="DIR", help="the folder that grade wrote")
+    export.add_argument("--format", choices=["moodle", "canvas", "csv"], required=True)
+    export.add_argument("--assignment", metavar="NAME", help="only this one")
+    export.add_argument(
+        "--worksheet",
+        type=Path,
+        metavar="FILE",
+        help="to be filled in: Moodle's grading worksheet, or Canvas's exported gradebook",
+    )
+    export.add_argument("--column", metavar="TITLE", help="what the assignment is called in Canvas")
+    export.set_defaults(run=_export)
+
     demo = commands.add_parser("demo", help="release, then grade a bundled class")
     demo.add_argument("--jobs", type=_count, help="submissions at a time; default: one a core")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="default: demo/")
@@ -110,6 +125,22 @@ def _grade(options: argparse.Namespace) -> None:
     print(f"\n{marks_table(results, course)}\n")
     print(f"Marks, feedback and gradebook: {options.out.resolve()}")
     print(f"Report: {(options.out / 'report.html').resolve()}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from autograde.export import export
+
+    written = export(
+        options.out,
+        Course.read(),
+        options.format,
+        options.assignment,
+        options.worksheet,
+        options.column,
+        _say,
+    )
+    for path in written:
+        print(f"Written: {path}")
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -90,6 +90,11 @@ def defuse(cell: str) -> str:
     return f"'{cell}" if cell[:1] in _FORMULA and cell and not _NUMBER.fullmatch(cell) else cell
 
 
+def fused(cell: str) -> str:
+    """Return what :func:`defuse` made harmless as it was."""
+    return cell[1:] if cell[:1] == "'" and defuse(cell[1:]) == cell else cell
+
+
 def safe_name(name: str) -> str:
     """Return a name for a folder or file: the same for the same name, different for others.
 

@@ -6,8 +6,13 @@ file names; Canvas shows "Lovelace, Ada" and packs files of "lovelaceada". All a
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+_NUMBERED = re.compile(r"(.+) (\d+)")
 
 
 def letters(name: str) -> str:
@@ -38,3 +43,56 @@ def meant(name: str, people: Iterable[str]) -> list[str]:
         return [name]
     ours = spellings(name)
     return [person for person in people if ours & spellings(person)]
+
+
+@dataclass(frozen=True)
+class Person:
+    """One row of a platform's table: the name, its number there, and what else it goes by."""
+
+    name: str
+    number: str = ""
+    others: tuple[str, ...] = ()
+
+
+@dataclass
+class Pairs:
+    """Which row each student has, and who has none or may have several."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    without: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+
+
+def pair(students: Iterable[str], people: Sequence[Person]) -> Pairs:
+    """Find each student's row: by login, number or address, else by name in any spelling.
+
+    Nobody gets a row that another may have: both are unclear then.
+    """
+    exact: dict[str, set[int]] = defaultdict(set)
+    spelled: dict[str, set[int]] = defaultdict(set)
+    for i, person in enumerate(people):
+        for word in {person.name, *person.others} - {""}:
+            exact[word].add(i)
+        for spelling in spellings(person.name):
+            spelled[spelling].add(i)
+
+    def rows_of(student: str) -> set[int]:
+        if student in exact:
+            return exact[student]
+        if match := _NUMBERED.fullmatch(student):  # two users of one name, told apart by number
+            named = {i for s in spellings(match[1]) for i in spelled.get(s, ())}
+            if numbered := {i for i in named if people[i].number == match[2]}:
+                return numbered
+        return {i for s in spellings(student) for i in spelled.get(s, ())}
+
+    found = {student: rows_of(student) for student in students}
+    claims = Counter(i for rows in found.values() for i in rows)
+    pairs = Pairs()
+    for student, rows in found.items():
+        if not rows:
+            pairs.without.append(student)
+        elif len(rows) > 1 or claims[min(rows)] > 1:
+            pairs.unclear.append(student)
+        else:
+            pairs.rows[student] = min(rows)
+    return pairs

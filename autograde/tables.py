@@ -7,9 +7,10 @@ import io
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from autograde.clean import clean_line, defuse
+from autograde.clean import clean_line, defuse, fused
 from autograde.course import Course
 from autograde.records import Status, SubmissionResult
 
@@ -73,6 +74,46 @@ def write_tasks(results: Iterable[SubmissionResult], course: Course, path: Path)
         for t in r.tasks
     ]
     _write(path, TASKS, rows)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One row of ``grades.csv``; ``waiting`` if a task of it waits for a person."""
+
+    student: str
+    group: str
+    assignment: str
+    score: float
+    max_score: float
+    status: str
+    waiting: bool
+
+
+def read_marks(out: Path) -> list[Mark]:
+    """Read ``grades.csv`` of a folder of results back, and from ``tasks.csv`` what waits.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If somebody has changed the files so that they cannot be read.
+    """
+    waiting = {
+        (row["student"], row["assignment"])
+        for row in _read(out / "tasks.csv")
+        if not row["score"].strip()
+    }
+    return [
+        Mark(
+            student=fused(row["student"]),
+            group=fused(row["group"]),
+            assignment=row["assignment"],
+            score=float(row["score"]),
+            max_score=float(row["max_score"]),
+            status=row["status"],
+            waiting=(row["student"], row["assignment"]) in waiting,
+        )
+        for row in _read(out / "grades.csv")
+    ]
 
 
 def weighted_share(results: Iterable[SubmissionResult], course: Course) -> float | None:
@@ -155,6 +196,11 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     writer.writerow(header)
     writer.writerows([defuse(cell) for cell in row] for row in rows)
     write_whole(path, text.getvalue())
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _mark(result: SubmissionResult | None) -> str:
