@@ -297,6 +297,8 @@ class Returns(nn.Module):
         ((NET, X, 0, "lime"), {"segments": torch.zeros(3, 3).long()}, ValueError, "segments have"),
         ((NET, X, 0, "lime"), {"segments": torch.zeros(2, 2)}, ValueError, "integers of shape"),
         ((NET, X, 0, "lime"), {"kernel_width": 0.0}, ValueError, "kernel_width has to be positive"),
+        ((NET, X, 0, "expected_gradients"), {}, ValueError, "background has to be given"),
+        ((NET, X, 0, "gradient_shap"), {"noise": -1}, ValueError, "noise has to be 0 or more"),
         ((NET, X, 0, "kernel_shap"), {"samples": 0}, ValueError, "samples has to be"),
         ((NET, X, 0, "kernel_shap"), {"baseline": 0, "background": X}, ValueError, "not both"),
         ((NET, X, 0, "occlusion"), {"window": 3}, ValueError, "does not cover inputs"),
@@ -350,6 +352,8 @@ def test_methods_say_what_the_course_teaches() -> None:
         assert record.model_agnostic == (record.based_on == "perturbation")
         assert "forward" in record.passes and re.search(r"(19|20)\d\d.*arXiv:", record.paper)
     assert [name for name, record in records.items() if record.complete] == [
+        "expected_gradients",
+        "gradient_shap",
         "integrated_gradients",
         "deep_shap",
         "deeplift",

@@ -6,6 +6,7 @@ A method's file registers it when it is imported here, and documents its options
 
 from xaikit.attribution import (  # noqa: F401 (imported for their registration)
     deeplift,
+    expected_gradients,
     grad_cam,
     gradient,
     guided_backprop,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from xaikit.attribution.arguments import count, reference
 from xaikit.attribution.background import reference_inputs
-from xaikit.attribution.passes import outputs_at, pairs, target_outputs
+from xaikit.attribution.passes import mean_output, outputs_at, pairs, target_outputs
 from xaikit.attribution.registry import Attribution, Problem, method
 from xaikit.attribution.segments import superpixels
 
@@ -75,7 +75,7 @@ def kernel_shap(
     )
     labels = superpixels(inputs, segments)
     sizes = labels.flatten(1).amax(1) + 1
-    change = target_outputs(problem) - _mean_output(problem, hidden)
+    change = target_outputs(problem) - mean_output(problem, hidden)
     attributions = inputs.new_empty((*targets.shape, *inputs.shape[1:]))
     for size in sorted(set(sizes.tolist())):
         members = (sizes == size).nonzero().squeeze(1)
@@ -166,15 +166,6 @@ def _drawn(
     return chosen, chance * total / 2 / included
 
 
-def _mean_output(problem: Problem, references: Tensor) -> Tensor:
-    """Return the targets' mean outputs (N, T) at the references."""
-    flat = problem.targets.reshape(1, -1)
-    total = problem.inputs.new_zeros(flat.shape[1])
-    for _, part in pairs(problem, 1, len(references)):
-        total += outputs_at(problem, references[part].unsqueeze(0), flat)[0].sum(0)
-    return total.view_as(problem.targets) / len(references)
-
-
 def _scores(
     problem: Problem, members: Tensor, labels: Tensor, masks: Tensor, hidden: Tensor
 ) -> Tensor:
@@ -191,7 +182,7 @@ def _scores(
         masked = torch.where(present, inputs[block].unsqueeze(1), hidden[absent])
         found = outputs_at(problem, masked, targets[block])
         scores[block] = scores[block].index_add(1, which, found / references)
-    return scores - _mean_output(problem, hidden)[members].unsqueeze(1)
+    return scores - mean_output(problem, hidden)[members].unsqueeze(1)
 
 
 def _shapley(masks: Tensor, weights: Tensor, rise: Tensor, change: Tensor) -> Tensor:

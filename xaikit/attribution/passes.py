@@ -81,6 +81,15 @@ def target_outputs(problem: Problem) -> Tensor:
     )
 
 
+def mean_output(problem: Problem, references: Tensor) -> Tensor:
+    """Return the mean outputs (N, T) at references (B, *shape) for the problem's targets."""
+    flat = problem.targets.reshape(1, -1)
+    total = problem.inputs.new_zeros(flat.shape[1])
+    for part in chunks(problem, len(references)):
+        total += outputs_at(problem, references[part].unsqueeze(0), flat)[0].sum(0)
+    return total.view_as(problem.targets) / len(references)
+
+
 def backwards(scores: Tensor, targets: Tensor, source: Tensor) -> Tensor:
     """Return the gradients (N, T, *source) of each target's score from one forward pass.
 
