@@ -17,7 +17,7 @@ FILE = "course.toml"
 SECRET_VARIABLE = "AUTOGRADE_SECRET"
 SECRET_FILE = ".course-secret"
 
-_TABLES = ("assignments", "extensions", "groups")
+_TABLES = ("assignments", "extensions", "groups", "late")
 
 
 class CourseError(Exception):
@@ -30,6 +30,25 @@ class Assignment:
 
     deadline: datetime | None = None
     weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Late:
+    """What handing in late costs; by default nothing.
+
+    Attributes
+    ----------
+    percent_per_day
+        Percent of the points earned that are taken off for every day begun after the deadline.
+    grace_hours
+        Whoever is no later than that loses nothing; whoever is later loses from the deadline on.
+    max_percent
+        Never more than that is taken off.
+    """
+
+    percent_per_day: float = 0.0
+    grace_hours: float = 0.0
+    max_percent: float = 100.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +71,8 @@ class Course:
         Later deadlines: student or group, then assignment.
     groups
         The members of each group.
+    late
+        What handing in late costs.
     file
         The ``course.toml`` that was read.
     """
@@ -64,6 +85,7 @@ class Course:
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     extensions: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    late: Late = field(default_factory=Late)
     file: Path = Path(FILE)
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
@@ -215,6 +237,7 @@ class _Reader:
             assignments=assignments,
             extensions=self.extensions(data, assignments),
             groups=self.groups(data, group_size),
+            late=self.late(data),
             file=self.file,
             tables={key: value for key, value in data.items() if key not in known},
         )
@@ -273,6 +296,21 @@ class _Reader:
                 float(weight),
             )
         return found
+
+    def late(self, data: dict[str, Any]) -> Late:
+        table = self.table(data, "late")
+        limits = {"percent_per_day": 100.0, "grace_hours": float("inf"), "max_percent": 100.0}
+        for key, value in table.items():
+            if key not in limits:
+                raise CourseError(
+                    f"{self.file}: late.{key} is not a key that the rule for late submissions "
+                    f"knows ({', '.join(limits)})."
+                )
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value <= limits[key] or value == float("inf"):
+                most = "on" if limits[key] == float("inf") else "to 100"
+                raise self.fail(f"late.{key}", f"a number from 0 {most}")
+        return Late(**{key: float(value) for key, value in table.items()})
 
     def extensions(
         self, data: dict[str, Any], assignments: Mapping[str, Assignment]

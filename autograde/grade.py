@@ -17,7 +17,8 @@ import xaikit
 from autograde import sandbox
 from autograde.course import Course
 from autograde.feedback import write_feedback
-from autograde.gradebook import fill_gradebook, with_manual_marks
+from autograde.gradebook import fill_gradebook, with_manual_marks, write_penalties
+from autograde.late import HANDED_IN_LATE, with_penalties
 from autograde.marking import Assignment, Timing, load_assignment, mark
 from autograde.records import SubmissionResult, TaskResult
 from autograde.release import solved, to_json
@@ -266,7 +267,7 @@ def _finished(result: SubmissionResult, upload: Upload, assignment: Assignment) 
     result.timestamp = upload.timestamp.isoformat() if upload.timestamp else ""
     result.notices = [*upload.notices, *result.notices]
     if upload.late:
-        result.notices.insert(0, "Handed in after the deadline.")
+        result.notices.insert(0, HANDED_IN_LATE)
         if result.status in ("graded", "manual_pending"):
             result.status = "late"
     if not result.tasks:
@@ -297,7 +298,8 @@ def _write_all(
     instructor = {name: a.instructor for name, a in trusted.items()}
     releases = {name: a.released for name, a in trusted.items()}
     gradebook = fill_gradebook(results, instructor, releases, course, out)
-    results = with_manual_marks(results, gradebook)
+    results = with_penalties(with_manual_marks(results, gradebook), course)
+    write_penalties(results, gradebook)
     write_grades(results, course, out / "grades.csv")
     write_tasks(results, course, out / "tasks.csv")
     write_feedback(results, course, out)

@@ -168,6 +168,25 @@ def with_manual_marks(results: Iterable[SubmissionResult], db: Path) -> list[Sub
     return merged
 
 
+def write_penalties(results: Iterable[SubmissionResult], db: Path) -> None:
+    """Write what was taken off for handing in late where nbgrader keeps it.
+
+    nbgrader's own pages and exports take it off the score.
+
+    Raises
+    ------
+    GradebookError
+        If the gradebook cannot be written.
+    """
+    with _one_sentence(db), api.Gradebook(_url(db)) as gradebook:
+        for result in results:
+            with contextlib.suppress(api.MissingEntry):
+                name, student = result.assignment, safe_name(result.student)
+                submission = gradebook.find_submission_notebook(name, name, student)
+                submission.late_submission_penalty = result.penalty or None
+        gradebook.db.commit()
+
+
 def _by_hand(task: TaskResult, stored: Stored | None) -> TaskResult:
     if stored is None or not stored.by_hand or stored.score is None:
         return task

@@ -52,6 +52,8 @@ class SubmissionResult:
         SHA-256 of the uploaded bytes.
     timestamp
         When it was handed in, ISO 8601 with offset; empty if unknown.
+    penalty
+        Points taken off for handing in late.
     """
 
     student: str
@@ -64,11 +66,17 @@ class SubmissionResult:
     key: str = ""
     submission_hash: str = ""
     timestamp: str = ""
+    penalty: float = 0.0
+
+    @property
+    def earned(self) -> float:
+        """Points earned so far: tasks that wait for a person count nothing yet."""
+        return sum(t.score or 0.0 for t in self.tasks)
 
     @property
     def score(self) -> float:
-        """Points earned so far: tasks that wait for a person count nothing yet."""
-        return sum(t.score or 0.0 for t in self.tasks)
+        """What counts of the points earned: less what was taken off."""
+        return self.earned - self.penalty
 
     @property
     def max_score(self) -> float:
