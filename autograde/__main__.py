@@ -1,4 +1,4 @@
-"""The instructor's commands: ``autograde release``, ``grade``, ``export``, ``demo``."""
+"""The instructor's commands: ``autograde release``, ``grade``, ``export``, ``delete``, ``demo``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a problem is one sentence on stderr and exit status 1."""
     options = _parser().parse_args(arguments)
     # Imported here, so that --help answers at once.
+    from autograde.delete import DeleteError
     from autograde.grade import GradeError
     from autograde.gradebook import GradebookError
     from autograde.sandbox import SandboxError
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (
         CheckError,
         CourseError,
+        DeleteError,
         ExportError,
         GradebookError,
         GradeError,
@@ -85,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--column", metavar="TITLE", help="what the assignment is called in Canvas")
     export.set_defaults(run=_export)
+
+    delete = commands.add_parser("delete", help="remove one student's data from the results")
+    delete.add_argument("student", metavar="STUDENT", help="a student or group, as in grades.csv")
+    delete.add_argument("--out", type=Path, default=Path("graded"), help="default: graded/")
+    delete.set_defaults(run=_delete)
 
     demo = commands.add_parser("demo", help="release, then grade a bundled class")
     demo.add_argument("--jobs", type=_count, help="submissions at a time; default: one a core")
@@ -141,6 +148,12 @@ def _export(options: argparse.Namespace) -> None:
     )
     for path in written:
         print(f"Written: {path}")
+
+
+def _delete(options: argparse.Namespace) -> None:
+    from autograde.delete import delete
+
+    delete(options.student, Course.read(), options.out, _say)
 
 
 def _demo(options: argparse.Namespace) -> None:

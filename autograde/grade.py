@@ -297,6 +297,7 @@ def _write_all(
     started = time.monotonic()
     instructor = {name: a.instructor for name, a in trusted.items()}
     releases = {name: a.released for name, a in trusted.items()}
+    Store(out).save_class(results, course)
     gradebook = fill_gradebook(results, instructor, releases, course, out)
     results = with_penalties(with_manual_marks(results, gradebook), course)
     write_penalties(results, gradebook)

@@ -187,6 +187,33 @@ def write_penalties(results: Iterable[SubmissionResult], db: Path) -> None:
         gradebook.db.commit()
 
 
+def remove_student(student: str, db: Path) -> int:
+    """Remove all marks of a student or group, and what is left of them in the file.
+
+    Returns
+    -------
+    int
+        How many submissions the gradebook held.
+
+    Raises
+    ------
+    GradebookError
+        If the gradebook cannot be written.
+    """
+    with _one_sentence(db):
+        with api.Gradebook(_url(db)) as gradebook:
+            try:
+                submissions = len(gradebook.student_submissions(safe_name(student)))
+                gradebook.remove_student(safe_name(student))
+            except api.MissingEntry:
+                return 0
+        engine = create_engine(_url(db), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("VACUUM"))  # else deleted rows can still be read from the file
+        engine.dispose()
+    return submissions
+
+
 def _by_hand(task: TaskResult, stored: Stored | None) -> TaskResult:
     if stored is None or not stored.by_hand or stored.score is None:
         return task

@@ -10,12 +10,13 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from autograde.course import Course
 from autograde.records import SubmissionResult, TaskResult
 
 
@@ -46,14 +47,53 @@ class Store:
                 f"{out} cannot be written ({error.strerror}): choose another folder with --out."
             ) from None
 
+    def save_class(self, results: Iterable[SubmissionResult], course: Course) -> None:
+        """Keep what the tables and the report were made of, without notebooks and marks by hand."""
+        value = {
+            "results": [asdict(replace(result, notebook=None)) for result in results],
+            "students": course.students,
+            "groups": course.groups,
+        }
+        self.write(self.folder / "class.json", value)
+
+    def load_class(self, course: Course) -> tuple[list[SubmissionResult], Course]:
+        """Return what :meth:`save_class` kept, and the course with the class as it was then.
+
+        Raises
+        ------
+        StoreError
+            If nothing was kept.
+        """
+        raw = self.read(self.folder / "class.json") or {}
+        try:
+            results = [_result(result) for result in raw["results"]]
+            students = tuple(raw["students"])
+            groups = {name: tuple(members) for name, members in raw["groups"].items()}
+        except (AttributeError, KeyError, TypeError):
+            raise StoreError(
+                f"{self.folder.parent} holds no graded class that this version can read; run "
+                f"autograde grade with --out {self.folder.parent} first."
+            ) from None
+        return results, replace(course, students=students, groups=groups)
+
+    def files_of(self, student: str) -> list[Path]:
+        """Return the files of all records of a student or group."""
+        files = sorted(self.folder.glob("*.json"))
+        return [file for file in files if (self.read(file) or {}).get("student") == student]
+
+    def notebook(self, student: str, assignment: str) -> dict[str, Any] | None:
+        """Return the graded notebook in a record, None if there is none."""
+        raw = self.read(self._path(student, assignment)) or {}
+        notebook = raw.get("notebook")
+        return notebook if isinstance(notebook, dict) else None
+
     def load(self, student: str, assignment: str, key: str) -> SubmissionResult | None:
         """Return the record of this submission if it was made with the same key, else None."""
         raw = self.read(self._path(student, assignment))
         if raw is None:
             return None
         try:
-            tasks = [TaskResult(**task) for task in raw.pop("tasks")]
-            result = SubmissionResult(**raw, tasks=tasks)
+            result = _result(raw)
         except (TypeError, KeyError):
             return None  # of another version: it is graded again
         same = (result.student, result.assignment, result.key) == (student, assignment, key)
@@ -96,6 +136,11 @@ class Store:
         # A digest, because two names may differ only in what a file system ignores.
         digest = hashlib.sha256(f"{assignment}\0{student}".encode()).hexdigest()[:24]
         return self.folder / f"{digest}.json"
+
+
+def _result(raw: dict[str, Any]) -> SubmissionResult:
+    tasks = [TaskResult(**task) for task in raw["tasks"]]
+    return SubmissionResult(**{**raw, "tasks": tasks})
 
 
 @contextmanager
