@@ -20,6 +20,7 @@ from PIL import Image
 TEXT_LIMIT = 20_000
 IMAGE_LIMIT = 5 << 20
 PIXEL_LIMIT = 16_000_000
+PIXELS_IN_ALL = 200_000_000
 OUTPUT_LIMIT = 50
 
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
@@ -57,24 +58,43 @@ def clean_line(text: str, limit: int = 300) -> str:
 
 
 def clean_markdown(source: str) -> str:
-    """Return Markdown in which no raw HTML is left.
+    r"""Return Markdown in which no raw HTML is left, and nothing that loads or runs by itself.
 
     A blank after ``<`` keeps it from opening a tag in every parser there is, and leaves formulas
-    and prose readable; escaping it would show as such inside formulas and code.
+    and prose readable; escaping it would show as such inside formulas and code. One after ``!``
+    makes a link of a picture, which would tell its author's server who looks, and when. One within
+    ``\href`` keeps MathJax from making a link, to a script perhaps, out of a formula.
     """
-    return re.sub(r"<(?=[A-Za-z/!?])", "< ", clean_text(source, limit=100_000))
+    text = re.sub(r"<(?=[A-Za-z/!?])", "< ", clean_text(source, limit=100_000))
+    text = re.sub(r"!(?=\[(?![^\]]{0,300}\]\(data:image/(?:png|jpeg);base64,))", "! ", text)
+    return re.sub(r"\\(?=(?:href|require|unicode|cssId|class|style)(?![A-Za-z]))", r"\\ ", text)
 
 
-def clean_outputs(outputs: Iterable[Any]) -> list[dict[str, Any]]:
+class Pixels:
+    """How many pixels one notebook may still show: a picture of kilobytes can hold millions."""
+
+    def __init__(self) -> None:
+        self.left = PIXELS_IN_ALL
+
+    def take(self, count: int) -> bool:
+        """Return whether so many are left, and take them."""
+        if count > min(self.left, PIXEL_LIMIT):
+            return False
+        self.left -= count
+        return True
+
+
+def clean_outputs(outputs: Iterable[Any], pixels: Pixels | None = None) -> list[dict[str, Any]]:
     """Return a cell's outputs: streams, errors, plain text, PNG and JPEG, and nothing else.
 
     Images are decoded and encoded anew, so that nothing but pixels is left of them. An output
     that is malformed, too large or of another type is dropped; so is all metadata.
     """
+    pixels = pixels or Pixels()
     kept: list[dict[str, Any]] = []
     budget = TEXT_LIMIT * 3
     for output in outputs:
-        clean = _clean_output(output) if isinstance(output, Mapping) else None
+        clean = _clean_output(output, pixels) if isinstance(output, Mapping) else None
         if clean is None:
             continue
         if len(kept) == OUTPUT_LIMIT or budget <= 0:
@@ -124,7 +144,7 @@ def _stream(name: str, text: str) -> dict[str, Any]:
     return {"output_type": "stream", "name": name, "text": text}
 
 
-def _clean_output(output: Mapping[str, Any]) -> dict[str, Any] | None:
+def _clean_output(output: Mapping[str, Any], pixels: Pixels) -> dict[str, Any] | None:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
@@ -143,7 +163,7 @@ def _clean_output(output: Mapping[str, Any]) -> dict[str, Any] | None:
             ],
         }
     if kind in ("display_data", "execute_result"):
-        data = _clean_data(output.get("data"))
+        data = _clean_data(output.get("data"), pixels)
         if not data:
             return None
         clean: dict[str, Any] = {"output_type": kind, "data": data, "metadata": {}}
@@ -153,7 +173,7 @@ def _clean_output(output: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _clean_data(data: Any) -> dict[str, str]:
+def _clean_data(data: Any, pixels: Pixels) -> dict[str, str]:
     """Keep text/plain and images of a display's data."""
     if not isinstance(data, Mapping):
         return {}
@@ -163,13 +183,13 @@ def _clean_data(data: Any) -> dict[str, str]:
         kept["text/plain"] = text
     for media_type in _FORMATS:
         if media_type in data:
-            encoded = clean_image(media_type, _joined(data[media_type]))
+            encoded = clean_image(media_type, _joined(data[media_type]), pixels)
             if encoded:
                 kept[media_type] = encoded
     return kept
 
 
-def clean_image(media_type: str, encoded: str) -> str:
+def clean_image(media_type: str, encoded: str, pixels: Pixels | None = None) -> str:
     """Return a PNG or JPEG image as base64, encoded anew; empty if it is not one or too large."""
     encoded = "".join(encoded.split())
     if len(encoded) > IMAGE_LIMIT * 4 // 3 + 4:
@@ -177,17 +197,17 @@ def clean_image(media_type: str, encoded: str) -> str:
     try:
         content = base64.b64decode(encoded, validate=True)
         with Image.open(io.BytesIO(content), formats=[_FORMATS[media_type]]) as image:
-            if image.width * image.height > PIXEL_LIMIT:
+            if not (pixels or Pixels()).take(image.width * image.height):
                 return ""
-            pixels = image.convert(_mode(image, media_type))
+            plain = image.convert(_mode(image, media_type))
     except Exception:  # Pillow's parsers raise whatever they meet
         return ""
-    pixels.info.clear()  # profiles and comments would be written back
+    plain.info.clear()  # profiles and comments would be written back
     file = io.BytesIO()
     if media_type == "image/png":
-        pixels.save(file, "PNG")
+        plain.save(file, "PNG")
     else:
-        pixels.save(file, "JPEG", quality=90)
+        plain.save(file, "JPEG", quality=90)
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from nbformat import NotebookNode
 
-from autograde.clean import clean_line, clean_markdown, clean_outputs
+from autograde.clean import Pixels, clean_line, clean_markdown, clean_outputs
 from autograde.rebuild import Rebuilt
 from autograde.records import TaskResult
 from autograde.run import Failed
@@ -108,9 +108,10 @@ def graded_notebook(
     """
     notebook: NotebookNode = deepcopy(rebuilt.notebook)
     by_task = {result.task: result for result in results}
+    pixels = Pixels()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [node(o) for o in clean_outputs(outputs.get(cell.id, ()))]
+            cell.outputs = [node(o) for o in clean_outputs(outputs.get(cell.id, ()), pixels)]
     for answer in answers(notebook):
         result = by_task[answer.task]
         cell = notebook.cells[answer.cell]
