@@ -58,6 +58,7 @@ _HTML_ATTRIBUTES = {
     "th": {"style"},
     "td": {"style"},
 }
+_FORMULA_LIMIT = 5000
 _MARKER = re.compile(r"\s*< ?!--[^>\n]*-->")  # the blank is clean_markdown's
 _BACKTICKS = re.compile(r"`([^`\n]+)`")
 
@@ -81,6 +82,8 @@ def message_html(text: str) -> Markup:
 def math_html(tex: str, display: bool = False) -> Markup:
     """Return a formula as MathML, or as code where it cannot be read as one."""
     shown = Markup(f'<code class="tex">{escape(tex.strip())}</code>')
+    if len(tex) > _FORMULA_LIMIT:  # its parser takes time by the square of the length
+        return shown
     # latex2mathml knows `align`, not `aligned`, and numbers what is not starred.
     known = re.sub(r"\\(begin|end)\{(?:aligned|align|gathered|split)\}", r"\\\1{align*}", tex)
     try:
