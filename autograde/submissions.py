@@ -150,7 +150,7 @@ def _of_folder(
         raise SubmissionsError(f"There is no folder {folder}.")
     if (folder / "submitted").is_dir() and not (folder / "submitted").is_symlink():
         folder = folder / "submitted"
-    for entry in _entries(folder, notices):
+    for entry in _entries(folder, notices, most=None):
         if entry.is_dir(follow_symlinks=False):
             submitter = _submitter(entry.name, course, notices)
             yield from _of_student(Path(entry.path), submitter, assignments, notices)
@@ -268,17 +268,19 @@ def _is_late(upload: Upload, course: Course) -> bool:
     return bool(deadline and upload.timestamp > deadline)
 
 
-def _entries(folder: Path, notices: list[str]) -> list[os.DirEntry[str]]:
+def _entries(
+    folder: Path, notices: list[str], most: int | None = _ENTRY_LIMIT
+) -> list[os.DirEntry[str]]:
     """Return what lies in a folder, in order, without links and hidden files."""
     with os.scandir(folder) as scan:
-        found = list(islice(scan, _ENTRY_LIMIT + 1))
-    if len(found) > _ENTRY_LIMIT:
+        found = list(islice(scan, most and most + 1))
+    if most is not None and len(found) > most:
         notices.append(
-            f"{clean_line(str(folder))} holds more than {_ENTRY_LIMIT} files; "
+            f"{clean_line(str(folder))} holds more than {most} files; "
             "the others were not looked at."
         )
     kept = []
-    for entry in sorted(found[:_ENTRY_LIMIT], key=lambda e: e.name):
+    for entry in sorted(found[:most], key=lambda e: e.name):
         if entry.name.startswith(".") or entry.name in _SYSTEM:
             continue
         if entry.is_symlink():
