@@ -184,8 +184,6 @@ def _demo(options: argparse.Namespace) -> None:
         hostile=isolation == "bubblewrap",
     )
     _say(f"Class: {len(students)} students, uploads in {folder.resolve()}")
-    for who in left_out:
-        _say(f"Not run, because it is hostile and there is no sandbox: {who}")
     for student in students:
         _say(f"  {student.name}: {student.story}")
     course = replace(
@@ -196,6 +194,8 @@ def _demo(options: argparse.Namespace) -> None:
     results = grade(folder, course, options.out, names, options.jobs, isolation, _say)
     report = (options.out / "report.html").resolve()
     print(f"\n{marks_table(results, course)}\n")
+    for who in left_out:
+        print(f"Not run, because it is hostile and there is no sandbox: {who}")
     print(f"Report, with everybody's feedback behind a link: {report}")
     if sys.stdout.isatty() and (os.environ.get("DISPLAY") or sys.platform == "darwin"):
         webbrowser.open(report.as_uri())
