@@ -9,13 +9,15 @@ attribution. Nothing is asserted: the tests say what is right, this says what it
 
 DeepSHAP explains all ten classes, because shap cannot do less. captum's DeepLIFT is apart because
 its attributions do not add up on max pooling; shap's do, and agree with ours. KernelSHAP runs on
-seven segments, whose 126 coalitions shap and we enumerate; captum draws its own, hence is apart.
+seven segments, whose 126 coalitions shap and we enumerate; captum draws its own, hence is apart;
+so is its GradientShap.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import io
 import statistics
 import time
@@ -46,7 +48,7 @@ def by_target(targets: Tensor, attribute: Callable[[Tensor], Tensor]) -> Tensor:
     return torch.stack([attribute(column).detach() for column in targets.T], dim=1)
 
 
-def cases(model: nn.Module, x: Tensor, targets: Tensor, references: Tensor) -> list[Case]:
+def cases(model: nn.Sequential, x: Tensor, targets: Tensor, references: Tensor) -> list[Case]:
     """Return every method beside its library."""
     import shap
     from captum import attr
@@ -54,7 +56,8 @@ def cases(model: nn.Module, x: Tensor, targets: Tensor, references: Tensor) -> l
     saliency, times = attr.Saliency(model), attr.InputXGradient(model)
     path, cam = attr.IntegratedGradients(model), attr.LayerGradCam(model, model[10])
     lift, windows = attr.DeepLift(model), attr.Occlusion(model)
-    guided = attr.GuidedBackprop(model)
+    guided, drawn = attr.GuidedBackprop(model), attr.GradientShap(model)
+    relevance = captum_lrp(model)
 
     def smoothgrad() -> Tensor:
         # NoiseTunnel draws its own noise: give its gradient ours.
@@ -120,6 +123,22 @@ def cases(model: nn.Module, x: Tensor, targets: Tensor, references: Tensor) -> l
             lambda: by_target(targets, lambda t: lift.attribute(x, torch.zeros_like(x[:1]), t)),
             targets,
         ),
+        Case(
+            "lrp",
+            {"epsilon": 1e-6},
+            "captum",
+            lambda: by_target(targets, lambda t: relevance.attribute(x, target=t)),
+            targets,
+        ),
+        Case(
+            "gradient_shap",
+            {"samples": SAMPLES, "background": references},
+            "captum",
+            lambda: by_target(
+                targets, lambda t: drawn.attribute(x, references, n_samples=SAMPLES, target=t)
+            ),
+            targets,
+        ),
         Case("deep_shap", {"background": references}, "shap", deep_shap, classes),
         Case(
             "occlusion",
@@ -146,6 +165,31 @@ def cases(model: nn.Module, x: Tensor, targets: Tensor, references: Tensor) -> l
             for library, by in (("captum", captum_kernel_shap), ("shap", shap_itself))
         ],
     ]
+
+
+class Viewed(nn.Module):
+    """Our network without its nn.Flatten, which captum's LRP refuses."""
+
+    def __init__(self, chain: nn.Sequential) -> None:
+        super().__init__()
+        *maps, _, self.head = chain
+        self.body = nn.Sequential(*maps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the chain's outputs."""
+        return self.head(self.body(x).flatten(1))
+
+
+def captum_lrp(model: nn.Sequential) -> Any:
+    """Return captum's LRP with our epsilon in every layer that has a rule."""
+    from captum.attr import LRP
+    from captum.attr._utils.lrp_rules import EpsilonRule
+
+    viewed = Viewed(copy.deepcopy(model))
+    for layer in (*viewed.body, viewed.head):
+        if not isinstance(layer, nn.ReLU):
+            layer.rule = EpsilonRule(1e-6)
+    return LRP(viewed)
 
 
 BANDS = (torch.arange(28) // 4).unsqueeze(1).expand(28, 28)

@@ -13,6 +13,7 @@ from xaikit.attribution import (  # noqa: F401 (imported for their registration)
     integrated_gradients,
     kernel_shap,
     lime,
+    lrp,
     occlusion,
     smoothgrad,
 )

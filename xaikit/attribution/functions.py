@@ -42,13 +42,13 @@ ACTIVATIONS = {
 
 def plain_name(func: Callable[..., Any]) -> str:
     """Return a torch function's name without the underscore of its in-place form."""
-    return getattr(func, "__name__", "").removesuffix("_")
+    name: str = getattr(func, "__name__", "")
+    return name if name.endswith("__") else name.removesuffix("_")
 
 
 def works_in_place(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
     """Return whether this call overwrites its input."""
-    name = getattr(func, "__name__", "")
-    return bool(kwargs.get("inplace", False)) or (name.endswith("_") and not name.endswith("__"))
+    return bool(kwargs.get("inplace", False)) or plain_name(func) != getattr(func, "__name__", "")
 
 
 def is_relu(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
