@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _NUMBERED = re.compile(r"(.+) (\d+)")
 
@@ -21,6 +22,7 @@ def letters(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFC", folded) if c.isalnum())
 
 
+@lru_cache(maxsize=100_000)  # everybody is compared with everybody
 def spellings(name: str) -> frozenset[str]:
     """Return a name's :func:`letters` with its words in their order, and begun at each of them."""
     words = name.replace(",", " ").split()

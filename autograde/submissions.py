@@ -185,7 +185,8 @@ def _of_archive(
         names = [item.folder] if item.folder else assignments
         handed.append((item, _assignment(item.name, names)))
     if layout == "plain":
-        who = {item.student: _submitter(item.student, course, notices) for item, _ in handed}
+        students = dict.fromkeys(item.student for item, _ in handed)
+        who = {student: _submitter(student, course, notices) for student in students}
     else:
         notices.append(
             f"{file.name} is a download from {layout.title()}, which says of no file when it was "
@@ -303,8 +304,9 @@ def _passed_over(path: str) -> str:
 def _submitter(name: str, course: Course, notices: list[str]) -> str:
     """Return who a folder belongs to, in the course file's own words where it knows them."""
     people = _people(course)
-    known = {safe_name(person): person for person in people} | {p: p for p in people}
-    student = known.get(name)
+    student = name if name in people else None
+    if student is None:
+        student = next((p for p in sorted(people) if safe_name(p) == name), None)
     if student is None:
         # A name that cannot be shown as it is stays apart from the one it would look like.
         student = name if clean_line(name) == name else safe_name(name)

@@ -189,6 +189,7 @@ def test_plain_and_nbgraders_layout(tmp_path: Path, course: Course, wrapper: str
         {
             f"{wrapper}Grace Hopper/01_small.ipynb": b"grace",
             f"{wrapper}Max\\01_small.ipynb": b"max",  # Windows, when it does not follow the format
+            f"{wrapper}Max/readme.txt": b"",
             f"{wrapper}Group 1/01_small/01_small.ipynb": b"group",
             f"{wrapper}Group 1/01_small/timestamp.txt": b"2027-04-01 10:00:00 UTC",
             f"{wrapper}Group 1/backup/01_small.ipynb": b"backup",
@@ -207,6 +208,7 @@ def test_plain_and_nbgraders_layout(tmp_path: Path, course: Course, wrapper: str
     assert uploads["Max", "01_small"].timestamp == datetime(*WHEN).astimezone(UTC)
     assert {u.student for u in found.uploads if u.late} == {"Max"}  # Grace Hopper has until 7 May
     assert sum("backup/01_small.ipynb was passed over" in n for n in found.notices) == 1
+    assert sum("Max is not in the class list" in n for n in found.notices) == 1
 
 
 def test_one_students_folder_is_no_wrapper(tmp_path: Path, course: Course) -> None:
