@@ -4,7 +4,7 @@ One call for one question: ``load`` the data, ``load_pretrained`` a network, ``e
 predictions. ``xaikit.plots`` shows the result.
 """
 
-from xaikit.attribution import Explanation, explain, methods, targets_of_interest
+from xaikit.attribution import Explanation, explain, methods, targets_of_interest, tree_shap
 from xaikit.data import load
 from xaikit.models import load_pretrained
 
@@ -15,4 +15,5 @@ __all__ = [
     "load_pretrained",
     "methods",
     "targets_of_interest",
+    "tree_shap",
 ]

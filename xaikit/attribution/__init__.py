@@ -21,6 +21,7 @@ from xaikit.attribution.api import explain, methods, targets_of_interest
 from xaikit.attribution.explanation import Explanation
 from xaikit.attribution.registry import Method
 from xaikit.attribution.segments import superpixels
+from xaikit.attribution.tree_shap import tree_shap
 
 __all__ = [
     "Explanation",
@@ -29,4 +30,5 @@ __all__ = [
     "methods",
     "superpixels",
     "targets_of_interest",
+    "tree_shap",
 ]
