@@ -33,6 +33,7 @@ _STOPS = {
     "timeout": "took longer than its time limit and was stopped",
     "memory": "used too much memory and was stopped",
     "disk": "wrote too many or too large files and was stopped",
+    "busy": "computed in too many processes or threads at the same time and was stopped",
     "output flood": "printed too much and was stopped",
     "kernel died": "ended the Python process",
     "malformed output": "sent output that could not be read",

@@ -18,6 +18,7 @@ checked its truth.
 
 from __future__ import annotations
 
+import builtins
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,10 +32,19 @@ from autograde.sandbox import Isolation, Limits, Sandbox
 
 _START = 180.0  # seconds that interpreter, kernel and torch may take to come up on a busy machine
 _GRACE = 15.0  # beyond a limit that is kept inside, until it is kept from outside
+_KNOWN_TYPES = frozenset(
+    [name for name, value in vars(builtins).items() if isinstance(value, type)]
+    + ["function", "module", "generator", "coroutine", "method", "Tensor", "Parameter", "ndarray"]
+    + ["Sequential", "Linear", "Conv2d", "Dataset", "Subset", "DataLoader", "DataFrame", "Series"]
+    + ["Figure", "Axes", "Explanation", "LinAlgError", "OutOfMemoryError", "deeply nested list"]
+    + ["deeply nested tuple", "deeply nested dict", "dict with keys of type tuple"]
+    + ["int too large", "complex tensor"]
+)
 _WORDS = {
     "timeout": "took longer than its time limit of {seconds:.0f} s",
     "memory": "used more than {memory:.1f} GB of memory",
     "disk": "wrote more temporary files than allowed",
+    "busy": "computed in too many processes or threads at the same time",
     "kernel died": "ended the Python process",
     "output flood": "put out far too much",
     "malformed output": "disturbed the grader's own messages",
@@ -95,9 +105,9 @@ class CellRun:
     """What one cell left behind.
 
     ``stopped`` is empty, or says in a few words what ended the cell: ``timeout``,
-    ``kernel died``, ``memory``, ``disk``, ``output flood``, ``malformed output``. ``ran`` is False
-    for a cell that was never reached because the whole run was out of time. An ordinary exception
-    is no stop: it is the last entry of ``outputs``.
+    ``kernel died``, ``memory``, ``disk``, ``busy``, ``output flood``, ``malformed output``. ``ran``
+    is False for a cell that was never reached because the whole run was out of time. An ordinary
+    exception is no stop: it is the last entry of ``outputs``.
     """
 
     id: str
@@ -245,7 +255,7 @@ def call_functions(
             begun[cell.task] += 1
             return wanted.seconds
         if kind == "cell" and not run.ran:
-            raised[cell.id] = _type_name(_text(record, "raised"))
+            raised[cell.id] = _exception(_text(record, "raised"))
         elif kind == "call" and wanted and run.ran:
             results[cell.task].append(_returned(record, wanted.function, raised.get(cell.id, "")))
         else:
@@ -376,9 +386,12 @@ def _stopped(record: dict[str, Any]) -> str:
     return stopped
 
 
-def _type_name(name: str) -> str:
-    """Return the name of a type if it looks like one: it goes into sentences that people read."""
-    return name if name.isascii() and name.isidentifier() and len(name) <= 60 else "an exception"
+def _exception(name: str) -> str:
+    """Return the name of an exception if it is one that everybody knows.
+
+    It goes into sentences that the student reads, and a student may name one after a hidden input.
+    """
+    return name if not name or name in _KNOWN_TYPES else "an exception"
 
 
 def _outputs(value: Any) -> list[NotebookOutput]:
@@ -423,7 +436,7 @@ def _bytes(value: Any) -> bytes:
 def _raised(run: CellRun) -> str:
     """Return the type of the exception that ended a cell, or no text."""
     last = run.outputs[-1] if run.outputs else {}
-    return _type_name(last["ename"]) if last.get("output_type") == "error" else ""
+    return _exception(last["ename"]) if last.get("output_type") == "error" else ""
 
 
 def _variables(
@@ -450,7 +463,7 @@ def _returned(record: dict[str, Any], function: str, raised: str) -> Any:
     """Read the record of one call."""
     if "raised" in record:
         return Failed(
-            f"`{function}` raised {_type_name(_text(record, 'raised'))} on a hidden input."
+            f"`{function}` raised {_exception(_text(record, 'raised'))} on a hidden input."
         )
     try:
         subject = f"`{function}`" if "missing" in record else f"What `{function}` returned"
@@ -469,5 +482,6 @@ def _described(record: dict[str, Any], subject: str, raised: str) -> Any:
     if "nothing" in record:
         why = f"the answer's cell raised {raised}" if raised else "no answer was given yet"
         return Failed(f"{subject} is None: {why}.")
-    kind = _type_name(_text(record, "unreadable"))
-    return Failed(f"{subject} can be read neither as numbers nor as text (it is of type {kind}).")
+    kind = _text(record, "unreadable")
+    of = f" (it is of type {kind})" if kind in _KNOWN_TYPES else ""
+    return Failed(f"{subject} can be read neither as numbers nor as text{of}.")

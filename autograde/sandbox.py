@@ -41,6 +41,8 @@ _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _CONFIGURATION = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
 _NUMERICAL = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
 _TICK = 0.2
+_LONG = 3.0  # seconds over which what is busy is averaged
+_OWN_SOCKETS = 100
 _RECORD = wire.Caps(size=32 << 20, values=50_000, depth=12, text=16 << 20)
 
 
@@ -64,6 +66,9 @@ class Limits:
         Number of temporary files.
     processes
         Processes and threads.
+    busy
+        Processes and threads that want a processor at the same time, for long: a class shares the
+        machine, and the scheduler deals it out by heads.
     output
         Bytes it may send to the host.
     threads
@@ -75,6 +80,7 @@ class Limits:
     disk: int = 512 << 20
     files: int = 50_000
     processes: int = 256
+    busy: int = 8
     output: int = 64 << 20
     threads: int = 1
 
@@ -215,7 +221,7 @@ def _resource_limits(limits: Limits, isolation: Isolation) -> list[str]:
         # An ordinary flood ends in a MemoryError, which costs a cell and not the sandbox. Address
         # space as a whole cannot be bounded: torch maps gigabytes of it.
         f"--data={limits.memory}",
-        "--nofile=4096",
+        "--nofile=1024",
     ]
     if isolation == "bubblewrap":  # outside, it would count the user's other processes too
         command.append(f"--nproc={limits.processes}")
@@ -284,7 +290,7 @@ class Sandbox:
         The moment of ``time.monotonic()`` that ends the sandbox. Whoever reads the records moves
         it on; at first it is ``limits.seconds`` away.
     stopped
-        Why the records ended: ``timeout``, ``memory``, ``disk``, ``output flood``,
+        Why the records ended: ``timeout``, ``memory``, ``disk``, ``busy``, ``output flood``,
         ``malformed output`` or ``died``.
     complaint
         The beginning of what was written to standard error.
@@ -313,6 +319,7 @@ class Sandbox:
         self._child: int | None = None  # a pidfd of the first process inside
         self._root: Path | None = None
         self._started = False
+        self._busy = 0.0  # a running mean
 
     def __enter__(self) -> Self:
         _require_programs(self.isolation)
@@ -437,8 +444,12 @@ class Sandbox:
                     usage = os.statvfs(self._root / folder)
                     files += usage.f_files - usage.f_ffree
                     memory += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+            memory += _in_sockets(self._root.parent)
         if files > self.limits.files:
             return "disk"
+        self._busy += (sum(map(_running, processes)) - self._busy) * _TICK / _LONG
+        if self._busy > self.limits.busy:
+            return "busy"
         if memory + sum(map(_resident, processes)) > self.limits.memory and (
             # What processes share counts once, but that takes the kernel longer to find out.
             memory + sum(map(_proportional, processes)) > self.limits.memory
@@ -488,19 +499,43 @@ def _first(process: int) -> int:
 
 
 def _resident(process: int) -> int:
-    with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{process}/statm").read_bytes().split()[1]) * os.sysconf(
-            "SC_PAGESIZE"
-        )
-    return 0
+    """Return the bytes that a process holds, with what is swapped out and its page tables."""
+    return 1024 * sum(_fields(f"{process}/status", b"VmRSS", b"VmSwap", b"VmPTE"))
 
 
 def _proportional(process: int) -> int:
+    tables = sum(_fields(f"{process}/status", b"VmPTE"))
+    shares = _fields(f"{process}/smaps_rollup", b"Pss", b"SwapPss")
+    return 1024 * (sum(shares) + tables) if shares else _resident(process)
+
+
+def _fields(file: str, *names: bytes) -> list[int]:
+    """Return the numbers behind these names in a file of /proc; none if it is gone."""
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{process}/smaps_rollup").read_bytes().splitlines():
-            if line.startswith(b"Pss:"):
-                return int(line.split()[1]) * 1024
-    return _resident(process)
+        lines = (line.split() for line in Path("/proc", file).read_bytes().splitlines())
+        return [int(words[1]) for words in lines if words and words[0].rstrip(b":") in names]
+    return []
+
+
+def _running(process: int) -> int:
+    """Return how many threads of a process run or wait for a processor."""
+    count = 0
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            count += (thread / "stat").read_bytes().rpartition(b")")[2].split()[0] == b"R"
+    return count
+
+
+def _in_sockets(process: Path) -> int:
+    """Return the most that the sockets inside may hold, for which no process's size accounts.
+
+    Those that a kernel has of its own are not counted.
+    """
+    with contextlib.suppress(OSError):
+        used = int((process / "net/sockstat").read_text().split()[2])
+        largest = 2 * int(Path("/proc/sys/net/core/wmem_max").read_text())
+        return max(0, used - _OWN_SOCKETS) * largest
+    return 0
 
 
 # --- does it hold? -------------------------------------------------------------------------------
