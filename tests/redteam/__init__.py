@@ -1,0 +1,1 @@
+"""Hostile and unlucky submissions, graded by plain nbgrader and by us."""

@@ -1,0 +1,221 @@
+"""Harm to the run, the batch, the machine: every case starts from right answers.
+
+Where plain nbgrader has no limit at all, the case says whether it got through by its own mark:
+``weights`` is right only if it took more than it should have been given. All are bounded: so many
+processes, bytes, seconds; and signal only what they started, or themselves.
+"""
+
+from __future__ import annotations
+
+import json
+
+from nbformat import NotebookNode
+
+from autograde.release import to_json
+
+from .case import answer, case
+from .toy import RIGHT
+
+WEIGHTS = 2.0
+LEFT = 9.0 - WEIGHTS
+"""What is left of full marks when the task that did the harm is lost."""
+
+
+def weights(notebook: NotebookNode, source: str) -> None:
+    """Answer ``weights`` rightly if the source found that ``got`` is true."""
+    answer(notebook, "weights", f"weights = None\n{source}\nif got: {RIGHT['weights']}")
+
+
+@case("denial", "the kernel ends itself (`os._exit`)", LEFT, "ended the Python process")
+def kernel_suicide(notebook: NotebookNode) -> None:
+    answer(notebook, "weights", "import os; os._exit(1)")
+
+
+@case("denial", "the kernel signals itself (SIGKILL)", LEFT, "ended the Python process", tight=True)
+def kernel_killed(notebook: NotebookNode) -> None:
+    answer(notebook, "weights", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+
+
+@case(
+    "denial",
+    "recursion until the interpreter's own stack is full",
+    LEFT,
+    "ended the Python",
+    tight=True,
+)
+def deep_recursion(notebook: NotebookNode) -> None:
+    answer(
+        notebook,
+        "weights",
+        "import sys\n"
+        "sys.setrecursionlimit(10**8)\n"
+        "class Deep:\n    def __repr__(self): return repr([self])\n"
+        "repr(Deep())",
+    )
+
+
+@case("denial", "an endless loop that swallows interrupts", LEFT, "time limit", tight=True)
+def deaf_loop(notebook: NotebookNode) -> None:
+    answer(
+        notebook,
+        "weights",
+        "import time\n"
+        "end = time.monotonic() + 25\n"
+        "while time.monotonic() < end:\n"
+        "    try:\n"
+        "        while time.monotonic() < end: pass\n"
+        "    except BaseException: pass\n"
+        "import os; os._exit(1)",
+    )
+
+
+@case("denial", "an endless loop in a function that is called", 6.0, "time limit", tight=True)
+def endless_function(notebook: NotebookNode) -> None:
+    answer(
+        notebook,
+        "mean-square",
+        "def mean_square(numbers):\n"
+        "    import os, time\n"
+        "    end = time.monotonic() + 25\n"
+        "    while time.monotonic() < end:\n"
+        "        try: time.sleep(1)\n"
+        "        except BaseException: pass\n"
+        "    os._exit(1)",
+    )
+
+
+@case("denial", "300 processes (a fork bomb, bounded)", LEFT, tight=True)
+def fork_bomb(notebook: NotebookNode) -> None:
+    weights(
+        notebook,
+        "import os, signal, time\n"
+        "children = []\n"
+        "try:\n"
+        "    while len(children) < 300:\n"
+        "        child = os.fork()\n"
+        "        if child == 0:\n"
+        "            time.sleep(20)\n"
+        "            os._exit(0)\n"
+        "        children.append(child)\n"
+        "except OSError: pass\n"
+        "got = len(children) == 300\n"
+        "for child in children:\n"
+        "    os.kill(child, signal.SIGKILL)\n"
+        "    os.waitpid(child, 0)",
+    )
+
+
+@case(
+    "denial", "40 processes that only compute", LEFT, "computed in too many processes", tight=True
+)
+def busy_processes(notebook: NotebookNode) -> None:
+    weights(
+        notebook,
+        "import subprocess, sys, time\n"
+        "code = 'import time; end = time.time() + 4\\nwhile time.time() < end: pass'\n"
+        "children = [subprocess.Popen([sys.executable, '-S', '-c', code]) for _ in range(40)]\n"
+        "time.sleep(1)\n"
+        "for child in children: child.wait()\n"
+        "got = True",
+    )
+
+
+@case("denial", "1 GB of memory, shared among processes", LEFT, "memory", tight=True)
+def memory(notebook: NotebookNode) -> None:
+    weights(
+        notebook,
+        "import os, signal, time\n"
+        "children = []\n"
+        "for _ in range(5):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        kept = b'x' * (200 << 20)\n"
+        "        time.sleep(2)\n"
+        "        os._exit(0)\n"
+        "    children.append(child)\n"
+        "got = all(os.waitpid(child, 0)[1] == 0 for child in children)",
+    )
+
+
+@case(
+    "denial",
+    "256 MB of memory in the buffers of sockets, which no process's size shows",
+    LEFT,
+    tight=True,
+)
+def memory_in_sockets(notebook: NotebookNode) -> None:
+    weights(
+        notebook,
+        "import resource, socket, time\n"
+        "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))\n"
+        "sockets, held = [], 0\n"
+        "try:\n"
+        "    while held < 256 << 20:\n"
+        "        pair = socket.socketpair()\n"
+        "        sockets += pair\n"
+        "        for one in pair:\n"
+        "            one.setblocking(False)\n"
+        "            try:\n"
+        "                while True: held += one.send(bytes(1 << 16))\n"
+        "            except BlockingIOError: pass\n"
+        "except OSError: pass\n"
+        "got = held >= 256 << 20\n"
+        "time.sleep(1)",
+    )
+
+
+@case("denial", "100 MB of files", LEFT, tight=True)
+def disk(notebook: NotebookNode) -> None:
+    weights(
+        notebook,
+        "import os, tempfile\n"
+        "got = 0\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    try:\n"
+        "        for number in range(100):\n"
+        "            with open(f'{folder}/{number}', 'wb', buffering=0) as file:\n"
+        "                got += file.write(bytes(1 << 20))\n"
+        "    except OSError: pass\n"
+        "got = got == 100 << 20",
+    )
+
+
+@case("denial", "5000 empty files", LEFT, "too many or too large files", tight=True)
+def many_files(notebook: NotebookNode) -> None:
+    weights(
+        notebook,
+        "import os, tempfile, time\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    for number in range(5000): open(f'{folder}/{number}', 'w').close()\n"
+        "    time.sleep(1)\n"
+        "got = True",
+    )
+
+
+@case("denial", "an answer of 80 MB", LEFT, "too large", tight=True)
+def oversized_answer(notebook: NotebookNode) -> None:
+    answer(notebook, "weights", "weights = np.broadcast_to(observed / 10, (3_400_000, 3)).copy()")
+
+
+@case(
+    "denial",
+    "close every file of the kernel",
+    LEFT,
+    "time limit|ended the Python process",
+    tight=True,
+)
+def closed_descriptors(notebook: NotebookNode) -> None:
+    answer(notebook, "weights", "import os; os.closerange(0, 200)")
+
+
+@case("denial", "a notebook nested 200,000 deep", 0.0, "nested too deeply")
+def nested_notebook(notebook: NotebookNode) -> bytes:
+    return b'{"cells":' * 200_000
+
+
+@case("denial", "a notebook of 33 MB", 0.0, "larger than 32 MB")
+def huge_notebook(notebook: NotebookNode) -> bytes:
+    data = json.loads(to_json(notebook))
+    data["metadata"]["weight"] = "x" * (33 << 20)
+    return json.dumps(data).encode()

@@ -1,0 +1,180 @@
+"""The same submissions, graded by plain nbgrader and by us."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+import nbformat
+from nbconvert import HTMLExporter
+
+from autograde import marking
+from autograde.course import Course
+from autograde.grade import grade
+from autograde.records import SubmissionResult
+from autograde.sandbox import Limits
+
+from . import denial, pages, theft, unfair  # noqa: F401  # they register their cases
+from .case import CASES, Case
+from .toy import NAME, RIGHT, WRONG, answered, assignment
+
+MIB = 1 << 20
+# A case that hits a limit should do so soon, and take little of the machine with it.
+TIGHT = partial(Limits, memory=800 * MIB, disk=64 * MIB, files=3000, processes=150)
+_STALLED = 45.0  # seconds without a mark after which plain nbgrader hangs
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What plain nbgrader made of a submission: its mark (None: none, it failed) and its page."""
+
+    score: float | None
+    page: str = ""
+
+
+def write_uploads(course: Course, cases: Sequence[Case], folder: Path, nbgrader: bool) -> None:
+    """Write submissions as ``STUDENT/NAME.ipynb``, for nbgrader as ``STUDENT/NAME/NAME.ipynb``.
+
+    With them an honest one, and one in which all answers are wrong.
+    """
+    released = assignment(course).released
+    for student, answers in (("honest", RIGHT), ("wrong", WRONG)):
+        place = folder / student / (NAME if nbgrader else "")
+        place.mkdir(parents=True)
+        nbformat.write(answered(released, answers), place / f"{NAME}.ipynb")
+    for case in cases:
+        place = folder / case.name / (NAME if nbgrader else "")
+        place.mkdir(parents=True)
+        if case.link:
+            link = f"../../honest/{NAME}/{NAME}.ipynb" if nbgrader else case.link
+            (place / case.file).symlink_to(link)
+        else:
+            (place / case.file).write_bytes(case.upload(released))
+        for name, text in case.beside.items():
+            (place / name).write_text(text)
+
+
+# --- plain nbgrader ------------------------------------------------------------------------------
+
+
+def grade_plainly(course: Course, cases: Sequence[Case], folder: Path) -> dict[str, Plain]:
+    """Return what plain nbgrader says of each case, of ``honest`` and of ``wrong``."""
+    source = assignment(course).instructor
+    folders = [folder / "one", folder / "two"]
+    for place in folders:
+        (place / "source" / NAME).mkdir(parents=True)
+        nbformat.write(source, place / "source" / NAME / f"{NAME}.ipynb")
+        write_uploads(course, cases, place / "submitted", nbgrader=True)
+    names = ["honest", "wrong", *(case.name for case in cases)]
+    with ThreadPoolExecutor(2) as pool:
+        halves = list(pool.map(_run_nbgrader, folders, (names[::2], names[1::2])))
+    return {name: result for half in halves for name, result in half.items()}
+
+
+def _run_nbgrader(place: Path, students: Sequence[str]) -> dict[str, Plain]:
+    """Run nbgrader inside walls, because it has none itself; start again after one that hangs."""
+    results = place / "results.jsonl"
+    results.touch()
+    found: dict[str, Plain] = {}
+    while left := [student for student in students if student not in found]:
+        program = [sys.executable, str(Path(__file__).with_name("plain_nbgrader.py"))]
+        walls = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"]
+        walls += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+        walls += ["--bind", str(place), str(place), "--chdir", str(place)]
+        walls += ["--setenv", "HOME", str(place), "--setenv", "REDTEAM_KEY", "5050"]
+        path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"  # for alembic
+        shown = " ".join(case.name for case in CASES if case.silent)
+        walls += ["--setenv", "REDTEAM_PAGES", shown]
+        walls += ["--setenv", "PYTHONDONTWRITEBYTECODE", "1", "--setenv", "PATH", path]
+        bounds = ["prlimit", f"--data={3 << 30}", f"--fsize={1 << 30}", "--core=0", "--"]
+        with (
+            (place / "log").open("ab") as log,
+            subprocess.Popen(
+                [*walls, *bounds, *program, str(place), NAME, str(results), *left],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            ) as process,
+        ):
+            size, since = -1, time.monotonic()
+            while process.poll() is None:
+                time.sleep(0.2)
+                if (now := results.stat().st_size) != size:
+                    size, since = now, time.monotonic()
+                if time.monotonic() - since > _STALLED:
+                    process.kill()
+        for line in results.read_text().splitlines():
+            read = json.loads(line)
+            score = read["score"] if read["success"] else None
+            found[read["student"]] = Plain(score, read["page"])
+        if left[0] not in found and not any(student in found for student in left):
+            found[left[0]] = Plain(None)  # it ended or stalled the grader itself
+        elif remaining := [student for student in left if student not in found]:
+            found[remaining[0]] = Plain(None)
+    return found
+
+
+# --- ours ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Our record, and all that was written for people, as formgrader shows it."""
+
+    record: SubmissionResult
+    written: str = ""
+
+    @property
+    def told(self) -> str:
+        """All sentences of the record."""
+        tasks = [f"{task.message} {task.notice}" for task in self.record.tasks]
+        return " ".join([*self.record.notices, *tasks])
+
+
+def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str, Ours]:
+    """Grade them as one class, by the command that an instructor gives."""
+    write_uploads(course, cases, folder / "submissions", nbgrader=False)
+    out = folder / "graded"
+    lines: list[str] = []
+    records = grade(folder / "submissions", course, out, jobs=2, say=lines.append)
+    assert sum(line.startswith("[") for line in lines) > 1, lines
+    found = {}
+    shown = {case.name for case in cases if case.silent}
+    for record in records:
+        files = [*(out / "feedback" / record.student).rglob("*.html")]
+        files += (out / "autograded" / record.student).rglob("*.ipynb")
+        written = "".join(file.read_text(errors="replace") for file in files)
+        if record.student in shown:
+            written += "".join(HTMLExporter().from_filename(str(f))[0] for f in files[-1:])
+        found[record.student] = Ours(record, written)
+    for case in cases:  # what was not even taken for an upload
+        passed = [line for line in lines if case.name in line]
+        missing = SubmissionResult(case.name, NAME, "missing", notices=passed)
+        found.setdefault(case.name, Ours(missing))
+    return found
+
+
+def grade_tightly(course: Course, cases: Sequence[Case], hidden: Path) -> dict[str, Ours]:
+    """Grade them two at a time under limits that are small enough to be hit in seconds."""
+    trusted = assignment(course)
+
+    def run(case: Case) -> Ours:
+        content = case.upload(trusted.released)
+        args = (trusted, b"secret", marking.Timing(), "bubblewrap", (course.folder, hidden))
+        return Ours(marking.mark(content, case.name, *args)[0])  # type: ignore[arg-type]
+
+    with (
+        mock.patch.object(marking, "Limits", TIGHT),
+        mock.patch.object(marking, "_LEAST_SECONDS", 6.0),
+        ThreadPoolExecutor(2) as pool,
+    ):
+        return {c.name: ours for c, ours in zip(cases, pool.map(run, cases), strict=True)}
