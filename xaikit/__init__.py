@@ -4,12 +4,20 @@ One call for one question: ``load`` the data, ``load_pretrained`` a network, ``e
 predictions. ``xaikit.plots`` shows the result.
 """
 
-from xaikit.attribution import Explanation, explain, methods, targets_of_interest, tree_shap
+from xaikit.attribution import (
+    Explanation,
+    exemplar,
+    explain,
+    methods,
+    targets_of_interest,
+    tree_shap,
+)
 from xaikit.data import load
 from xaikit.models import load_pretrained
 
 __all__ = [
     "Explanation",
+    "exemplar",
     "explain",
     "load",
     "load_pretrained",
