@@ -237,6 +237,15 @@ def test_targets_in_every_form(given: Any, network: nn.Module, images: Tensor) -
     assert answer.targets.tolist() == [[2]] * 4 and answer.targets.dtype == torch.int64
 
 
+@pytest.mark.parametrize(("name", "value"), [("black", 0.0), ("grey", 0.5), ("white", 1.0)])
+@pytest.mark.parametrize("method", ["integrated_gradients", "deeplift", "occlusion"])
+def test_baselines_have_names(
+    method: str, name: str, value: float, network: nn.Module, images: Tensor
+) -> None:
+    named = explain(network, images, 0, method, baseline=name).attributions
+    assert torch.equal(named, explain(network, images, 0, method, baseline=value).attributions)
+
+
 NET = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
 CONV = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(8, 3))
 X = torch.rand(2, 1, 2, 2)
@@ -286,6 +295,7 @@ class Returns(nn.Module):
         ((NET, X, 0), {"steps": 0}, ValueError, "steps has to be a whole number"),
         ((NET, X, 0), {"steps": 2.0}, ValueError, "steps has to be a whole number"),
         ((NET, X, 0), {"baseline": X}, ValueError, r"shape \(1, 2, 2\)"),
+        ((NET, X, 0), {"baseline": "beige"}, ValueError, "unknown baseline 'beige'.*black"),
         ((NET, X, 0, "smoothgrad"), {"samples": -1}, ValueError, "samples has to be"),
         ((NET, X, 0, "smoothgrad"), {"noise": -1}, ValueError, "noise has to be 0 or more"),
         ((NET, X, 0, "grad_cam"), {}, ValueError, "the model has no convolution"),

@@ -55,9 +55,10 @@ def explain(
         How many examples pass the model at once: the memory bound.
     **options
         The method's own, with these names: ``steps`` (path methods), ``samples`` (sampling
-        methods), ``baseline`` (one reference: a number or a tensor of an input's shape, default
-        zeros), ``background`` (reference inputs (B, *shape)), ``segments`` (superpixels),
-        ``layer`` (a module). ``methods()`` lists each method's options;
+        methods), ``baseline`` (one reference: a number, a tensor of an input's shape, or
+        ``"black"``, ``"grey"``, ``"white"`` for 0, ½, 1; default zeros), ``background``
+        (reference inputs (B, *shape)), ``segments`` (superpixels), ``layer`` (a module),
+        ``rule`` and ``epsilon`` (relevance propagation). ``methods()`` lists each method's options;
         ``help("xaikit.attribution.lime")``, say, documents them.
 
     Returns

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from xaikit.attribution.passes import outputs
 from xaikit.attribution.registry import METHODS, Method
 
+NAMED = {"black": 0.0, "grey": 0.5, "white": 1.0}
+"""Baselines by name, for images in [0, 1]."""
+
 
 def known_method(name: str) -> Method:
     """Return the method of that name."""
@@ -105,15 +108,24 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int) -> Tensor:
     return wanted.to(torch.int64).clone()
 
 
-def reference(baseline: float | Tensor | None, inputs: Tensor) -> Tensor:
-    """Return the one reference (*shape) that a baseline stands for: zeros, a number, a tensor."""
+def reference(
+    baseline: float | Tensor | str | None, inputs: Tensor, name: str = "baseline"
+) -> Tensor:
+    """Return the one reference (*shape) of a baseline: zeros, a number, a name, a tensor."""
     shape = inputs.shape[1:]
+    if isinstance(baseline, str):
+        if baseline not in NAMED:
+            raise ValueError(
+                f"unknown {name} {baseline!r}: choose one of {', '.join(NAMED)}, a number or a "
+                f"tensor."
+            )
+        baseline = NAMED[baseline]
     value = torch.as_tensor(
         0.0 if baseline is None else baseline, dtype=inputs.dtype, device=inputs.device
     ).detach()
     if value.ndim and value.shape != shape:
         raise ValueError(
-            f"baseline has to be a number or a tensor of shape {tuple(shape)}, the shape of one "
+            f"{name} has to be a number or a tensor of shape {tuple(shape)}, the shape of one "
             f"input; its shape is {tuple(value.shape)}."
         )
     return value.expand(shape)

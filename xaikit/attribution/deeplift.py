@@ -32,7 +32,7 @@ _POOLING = {
     paper="Shrikumar et al. 2017, Learning important features through propagating activation "
     "differences, arXiv:1704.02685",
 )
-def deeplift(problem: Problem, *, baseline: float | Tensor | None = None) -> Attribution:
+def deeplift(problem: Problem, *, baseline: float | Tensor | str | None = None) -> Attribution:
     """Return each feature's share of the output's difference from its value at a baseline.
 
     The rescale rule: an activation passes on Δoutput / Δinput instead of its slope; a maximum

@@ -20,7 +20,7 @@ from xaikit.attribution.registry import Attribution, Problem, method
     paper="Sundararajan et al. 2017, Axiomatic attribution for deep networks, arXiv:1703.01365",
 )
 def integrated_gradients(
-    problem: Problem, *, steps: int = 50, baseline: float | Tensor | None = None
+    problem: Problem, *, steps: int = 50, baseline: float | Tensor | str | None = None
 ) -> Attribution:
     """Return (input − baseline) times the mean gradient on the straight line between them.
 

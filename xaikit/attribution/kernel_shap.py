@@ -31,7 +31,7 @@ def kernel_shap(
     *,
     samples: int = 1000,
     segments: Tensor | NDArray[np.int64] | str | None = "auto",
-    baseline: float | Tensor | None = None,
+    baseline: float | Tensor | str | None = None,
     background: Tensor | None = None,
 ) -> Attribution:
     """Return Shapley values of the segments: their mean gain over all orders of appearing.

@@ -30,7 +30,7 @@ def lime(
     *,
     samples: int = 1000,
     segments: Tensor | NDArray[np.int64] | str | None = "auto",
-    baseline: float | Tensor | None = None,
+    baseline: float | Tensor | str | None = None,
     kernel_width: float = 0.25,
 ) -> Attribution:
     """Return the weights of a ridge regression on which segments are present.

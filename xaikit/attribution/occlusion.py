@@ -27,7 +27,7 @@ def occlusion(
     *,
     window: int | None = None,
     stride: int | None = None,
-    baseline: float | Tensor | None = None,
+    baseline: float | Tensor | str | None = None,
 ) -> Attribution:
     """Return the mean loss of output over the windows that hide a feature.
 
