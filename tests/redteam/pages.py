@@ -32,7 +32,7 @@ def script_in_formula(notebook: NotebookNode) -> None:
     cell(notebook, "why").source += f"\n\n$\\href{{javascript:alert('{MARK}')}}{{E = mc^2}}$"
 
 
-@case("page", "HTML as output", silent=f"<b onclick={MARK}")
+@case("page", "HTML as output", silent=f'onclick="{MARK}')
 def html_output(notebook: NotebookNode) -> None:
     before(
         notebook,
