@@ -88,8 +88,11 @@ interfaces = os.listdir("/proc/self/net") and [
     "written": """
 import os
 written = []
-for folder in ("/", "/usr", "/etc", "/dev", "/proc", "/root", "/work", PREFIX, BASE_PREFIX, XAIKIT,
-               OWN, OWN + "/inside", REPOSITORY, DATA, "/home"):
+places = ["/", "/usr", "/etc", "/dev", "/proc", "/home", PREFIX, BASE_PREFIX, XAIKIT, OWN,
+          OWN + "/inside", DATA]
+if not REPOSITORY.startswith("/tmp/"):  # there the empty folder above xaikit is a temporary one
+    places.append(REPOSITORY)
+for folder in places:
     try:
         open(folder + "/new", "w").close()
         written.append(folder)
