@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import xaikit
@@ -23,7 +25,8 @@ from autograde.marking import Assignment, Timing, load_assignment, mark
 from autograde.records import SubmissionResult, TaskResult
 from autograde.release import solved, to_json
 from autograde.report import write_report
-from autograde.sandbox import Isolation
+from autograde.sandbox import Isolation, SandboxError
+from autograde.score import CheckError
 from autograde.source import answers, read_source, sources
 from autograde.store import Store, only_grader
 from autograde.submissions import Found, SubmissionsError, Upload, find
@@ -227,7 +230,7 @@ def _marked(waiting: Sequence[Job], workers: int) -> Iterator[tuple[Job, Submiss
         return
     # Spawned, not forked: torch's threads do not survive a fork.
     context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
         futures: dict[Future[SubmissionResult], Job] = {pool.submit(_mark, j): j for j in waiting}
         try:
             for future in as_completed(futures):
@@ -241,9 +244,19 @@ def _marked(waiting: Sequence[Job], workers: int) -> Iterator[tuple[Job, Submiss
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _quiet() -> None:
-    """Keep the progress bars of hidden checks out of the grader's own lines."""
+def _begin_worker() -> None:
+    """Keep progress bars of hidden checks out of the grader's lines, and end with the grader."""
     os.environ["TQDM_DISABLE"] = "1"
+    parent = parent_process()
+    assert parent is not None
+    sentinel = parent.sentinel
+
+    def end_with_parent() -> None:
+        # A grader that is killed tells its workers nothing, and they would wait for ever.
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _mark(job: Job) -> SubmissionResult:
@@ -254,10 +267,17 @@ def _mark(job: Job) -> SubmissionResult:
             f"The source or the checks of {assignment.name} were changed while grading. Nothing "
             "graded so far is lost: run the same command again."
         )
-    secret = Course.read(job.course_file).secret()
-    result, _ = mark(
-        job.content, job.upload.student, assignment, secret, job.timing, job.isolation, job.hidden
-    )
+    student, secret = job.upload.student, Course.read(job.course_file).secret()
+    try:
+        result, _ = mark(
+            job.content, student, assignment, secret, job.timing, job.isolation, job.hidden
+        )
+    except (CheckError, SandboxError):
+        raise  # everybody's, not this upload's
+    except Exception as error:
+        # Nobody's upload stops the others. Without a key, the next run tries it again.
+        notice = f"The grader failed on this upload ({type(error).__name__}): please look at it."
+        return SubmissionResult(student, assignment.name, "broken", notices=[notice])
     result.key = job.key
     return result
 

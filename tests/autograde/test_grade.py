@@ -14,11 +14,12 @@ from autograde import marking
 from autograde.__main__ import main
 from autograde.answers import load_answers, submission
 from autograde.course import Course
-from autograde.grade import GradeError, grade
-from autograde.marking import load_assignment
+from autograde.grade import GradeError, Job, _mark, grade
+from autograde.marking import Timing, load_assignment
 from autograde.records import SubmissionResult, TaskResult
 from autograde.release import to_json
 from autograde.store import Store, StoreError, only_grader
+from autograde.submissions import find
 
 NAME = "01_small"
 
@@ -140,6 +141,25 @@ def test_a_crash_loses_only_what_was_running(
     assert {r.student: r.score for r in results} == {"Group 1": 5, "Grace Hopper": 3, "Kurt": 0}
     with sqlite3.connect(out / "gradebook.db") as database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_an_upload_that_the_grader_stumbles_over_stops_nobody(
+    class_of_three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    course, folder = class_of_three
+    assignment = load_assignment(NAME, course.file)
+    upload = find(folder, course, [NAME]).uploads[0]
+    job = Job(
+        upload, upload.read(), "key", assignment.version, Timing(), "bubblewrap", course.file, ()
+    )
+
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("autograde.grade.mark", stumble)
+    result = _mark(job)
+    assert (result.status, result.key) == ("broken", "")  # no key: tried again next time
+    assert "ZeroDivisionError" in result.notices[0]
 
 
 def test_a_solution_that_loses_points_stops_grading(class_of_three, tmp_path: Path):
