@@ -2,9 +2,10 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test lab release bench
+# Several processes share the cores: one thread each.
+demo test bench: export OMP_NUM_THREADS = 1
 
 demo: $(READY)  ## release the notebooks, grade the bundled class, report
 	$(PYTHON) -m autograde demo
@@ -15,7 +16,7 @@ test: $(READY)  ## style, types, then the tests
 	$(PYTHON) -m pytest -n 2 --dist worksteal
 
 lab: $(READY)  ## the students' notebooks in JupyterLab
-	OMP_NUM_THREADS= $(VENV)/bin/jupyter lab --notebook-dir notebooks
+	$(VENV)/bin/jupyter lab --notebook-dir notebooks
 
 release: $(READY)  ## solutions/ -> notebooks/
 	$(PYTHON) -m autograde release
