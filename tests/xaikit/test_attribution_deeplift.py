@@ -7,23 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from chain import Chain
 from torch import Tensor, nn
 from torch.nn import functional
 
 from xaikit import explain
-
-
-class Chain(nn.Module):
-    """Runs the layers of a module chain, the activations by a function of one's choice."""
-
-    def __init__(self, layers: nn.Sequential, activation: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.layers, self.activation = layers, activation
-
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = self.activation(x) if isinstance(layer, nn.ReLU) else layer(x)
-        return x
 
 
 @pytest.mark.parametrize(

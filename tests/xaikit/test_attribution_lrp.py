@@ -9,6 +9,7 @@ import pytest
 import torch
 from captum.attr import LRP
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule, GammaRule
+from chain import Chain
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -286,19 +287,6 @@ def test_is_captums(rule: Callable[[], Any], options: dict[str, Any], images: Te
     found = explain(model, x, targets, "lrp", **options).attributions[:, 0]
     assert (found - expected).abs().max() <= 1e-6 * expected.abs().max()
     assert expected.abs().max() > 0
-
-
-class Chain(nn.Module):
-    """Runs the layers of a module chain, the activations by a function of one's choice."""
-
-    def __init__(self, layers: nn.Sequential, activation: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.layers, self.activation = layers, activation
-
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = self.activation(x) if isinstance(layer, nn.ReLU) else layer(x)
-        return x
 
 
 @pytest.mark.parametrize(
