@@ -365,6 +365,10 @@ class Sandbox:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(5)
             os.close(self._child)
+        if self._process.poll() is None and self.isolation == "none":
+            for process in reversed(_descendants(self._process.pid)):  # in groups of their own
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
         if self._process.poll() is None or self.isolation == "none":
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,12 @@ class Kernel:
         self.client.start_channels(hb=False)  # a busy machine misses heartbeats of a sound kernel
         self.client.wait_for_ready(timeout=150)
         self._call("ignore_exit()")
+
+    def end(self) -> None:
+        """End the kernel: without walls around, nothing else would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def run(self, source: str, seconds: float, silent: bool = False) -> Iterator[dict[str, Any]]:
         """Execute source and yield the messages it publishes.
@@ -196,9 +202,19 @@ def main() -> None:
     """Run the job's cells in order and send a record after each, and one more for its answer."""
     job, send = take_job()
     kernel = Kernel()
-    send({"kind": "ready"})
+    try:
+        send({"kind": "ready"})
+        _run_cells(job["cells"], kernel, send)
+    finally:
+        kernel.end()
+
+
+def _run_cells(
+    cells: list[dict[str, Any]], kernel: Kernel, send: Callable[[dict[str, Any]], None]
+) -> None:
+    """Run cells until there are no more, or no kernel."""
     left = _OUTPUT_IN_ALL
-    for cell in job["cells"]:
+    for cell in cells:
         outputs = Outputs(left)
         stopped, lost = "", False
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,16 @@ from autograde.wire import Network
 
 MIB = 1 << 20
 BY_HAND = ("xaikit", "captum", "shap", "lime", "alibi")
+
+
+STUBBORN = """
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass
+"""
 
 
 def text(cell: CellRun) -> str:
@@ -422,3 +433,27 @@ def test_other_tasks_may_use_the_packages() -> None:
     cells = [Cell("f", source, "f", seconds=120)]
     (result,) = call_functions(cells, {"f": Calls("f", [()])}).results["f"]
     assert result.endswith("xaikit") and result[0].isdigit()
+
+
+@pytest.mark.parametrize("isolation", ["bubblewrap", "none"])
+@pytest.mark.parametrize("ending", ["print('the end')", STUBBORN])
+def test_no_kernel_outlives_its_run(isolation: Isolation, ending: str, tmp_path: Path):
+    """Also where there are no walls, whose fall would end it: found by the name it gave itself."""
+    cells = [
+        Cell("mark", f"import ctypes; ctypes.CDLL(None).prctl(15, b{tmp_path.name[-15:]!r}, 0)"),
+        Cell("end", ending, seconds=2),
+    ]
+    run_notebook(cells, isolation=isolation)
+    for _ in range(50):  # what was killed is gone in a moment
+        named = [p for p in Path("/proc").glob("[0-9]*/comm") if _text(p) == tmp_path.name[-15:]]
+        if not named:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"a kernel is left: {named}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
