@@ -17,17 +17,18 @@ from pathlib import Path
 
 import xaikit
 from autograde import sandbox
+from autograde.answers import submission
 from autograde.course import Course
 from autograde.feedback import write_feedback
 from autograde.gradebook import fill_gradebook, with_manual_marks, write_penalties
 from autograde.late import HANDED_IN_LATE, with_penalties
 from autograde.marking import Assignment, Timing, load_assignment, mark
 from autograde.records import SubmissionResult, TaskResult
-from autograde.release import solved, to_json
+from autograde.release import to_json
 from autograde.report import write_report
 from autograde.sandbox import Isolation, SandboxError
 from autograde.score import CheckError
-from autograde.source import answers, read_source, sources
+from autograde.source import answers, sources
 from autograde.store import Store, only_grader
 from autograde.submissions import Found, SubmissionsError, Upload, find
 from autograde.tables import points, write_grades, write_tasks
@@ -150,8 +151,7 @@ def _solution_timing(
     if (kept := store.read(path)) is not None and kept.get("key") == key:
         return Timing(**kept["timing"])
     say(f"Solution of {assignment.name}: running it, to see full marks and set time limits")
-    source = read_source(course.folder / "solutions" / f"{assignment.name}.py", course)
-    content = to_json(solved(source)).encode()
+    content = to_json(submission(assignment.released, assignment.solutions)).encode()
     result, timing = mark(content, name, assignment, course.secret(), Timing(), isolation, hidden)
     lost = [t for t in result.tasks if t.score is not None and t.score < t.max_score]
     if lost or result.status not in ("graded", "manual_pending"):
