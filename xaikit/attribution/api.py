@@ -65,7 +65,7 @@ def explain(
     -------
     Explanation
         ``.attributions`` (N, T, *shape), ``.targets`` (N, T), ``.convergence_delta`` (N, T) or
-        None, ``.method``, ``.seconds``, ``.details``.
+        None, ``.method``, ``.seconds``, ``.details``, ``.options``.
 
     Raises
     ------
@@ -100,7 +100,15 @@ def explain(
     if inputs.is_cuda:
         torch.cuda.synchronize(inputs.device)
     seconds = time.perf_counter() - start
-    return Explanation(attributions, wanted, delta, method, seconds, MappingProxyType({**details}))
+    return Explanation(
+        attributions,
+        wanted,
+        delta,
+        method,
+        seconds,
+        MappingProxyType({**details}),
+        MappingProxyType({**options, "seed": seed, "chunk": chunk}),
+    )
 
 
 def _are_probabilities(scores: Tensor) -> bool:

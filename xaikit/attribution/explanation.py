@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from torch import Tensor
 
@@ -29,6 +30,9 @@ class Explanation:
         Wall-clock time of the explanation.
     details
         What else the method found out, by name: see its own documentation.
+    options
+        How :func:`xaikit.explain` was called, ``seed`` and ``chunk`` included, so that a metric can
+        explain other inputs alike; ``None`` for attributions that it did not make.
     """
 
     attributions: Tensor
@@ -37,6 +41,7 @@ class Explanation:
     method: str
     seconds: float
     details: Mapping[str, Tensor] = field(default_factory=lambda: MappingProxyType({}))
+    options: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         shape = " × ".join(map(str, self.attributions.shape))

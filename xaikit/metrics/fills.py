@@ -1,0 +1,57 @@
+"""What a removed feature shows: every choice is an assumption about "absent"."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from xaikit.attribution.arguments import NAMED, reference
+
+Fill = float | Tensor | str | None
+
+COMPUTED = ("mean", "blurred", "noise")
+"""Fill-ins that every input has of its own."""
+
+
+def filled(fill: Fill, inputs: Tensor, seed: int) -> Tensor:
+    """Return what each input (N, *shape) shows when all its features are removed.
+
+    :func:`xaikit.metrics.deletion` documents the choices.
+    """
+    if isinstance(fill, Tensor) and fill.shape == inputs.shape:
+        return fill.detach().to(inputs)
+    if fill == "mean":
+        space = tuple(range(2 if inputs.ndim == 4 else 1, inputs.ndim))
+        return inputs.mean(space, keepdim=True).expand(inputs.shape)
+    if fill == "blurred":
+        return _blurred(inputs)
+    if fill == "noise":
+        # One draw for all inputs: an input's score does not depend on the rest of its batch.
+        draw = torch.rand(
+            inputs.shape[1:], generator=torch.Generator().manual_seed(seed), dtype=inputs.dtype
+        ).to(inputs.device)
+        flat = inputs.flatten(1)
+        least, most = (each.view(-1, *[1] * draw.ndim) for each in (flat.amin(1), flat.amax(1)))
+        return least + (most - least) * draw
+    if isinstance(fill, str) and fill not in NAMED:
+        raise ValueError(
+            f"unknown fill {fill!r}: choose one of {', '.join((*NAMED, *COMPUTED))}, a number or "
+            f"a tensor."
+        )
+    return reference(fill, inputs, "fill").expand(inputs.shape)
+
+
+def _blurred(images: Tensor) -> Tensor:
+    from torchvision.transforms.functional import gaussian_blur
+
+    if images.ndim != 4 or min(images.shape[2:]) < 2:
+        raise ValueError(
+            f'fill="blurred" needs images (N, C, H, W) of at least 2 × 2 pixels, not inputs of '
+            f"shape {tuple(images.shape)}: choose another fill."
+        )
+    deviation = min(images.shape[2:]) / 7
+    side = 2 * math.ceil(2 * deviation) + 1
+    blurred: Tensor = gaussian_blur(images, [side, side], [deviation, deviation])
+    return blurred

@@ -1,0 +1,108 @@
+"""Sensitivity: how far the map moves when the input hardly does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from xaikit.attribution import Explanation, explain
+from xaikit.attribution.arguments import checked_inputs, count
+from xaikit.metrics.maps import expect_matching
+from xaikit.metrics.registry import metric
+
+Explainer = Callable[[nn.Module, Tensor], Tensor]
+
+
+@metric(
+    direction="lower is better",
+    flaw="a map that never changes, whatever the network does, is perfectly insensitive: read it "
+    "beside infidelity. The maximum over samples is a lower bound that grows with their number",
+    paper="Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, arXiv:1901.09392",
+)
+def sensitivity(
+    model: nn.Module,
+    inputs: Tensor,
+    explanation: Explanation | Explainer,
+    *,
+    radius: float = 0.02,
+    samples: int = 10,
+    normalised: bool = True,
+    seed: int = 0,
+) -> Tensor:
+    """Return the largest change of the map over small changes of the input, (N, T).
+
+    The maximum of ‖φ(x + δ) − φ(x)‖ / ‖φ(x)‖ over random δ with each feature within the radius:
+    the paper's max-sensitivity by sampling, in Euclidean norms.
+
+    Parameters
+    ----------
+    model
+        Maps (N, *shape) to (N, classes).
+    inputs
+        (N, *shape), those explained.
+    explanation
+        Made by :func:`xaikit.explain`: its method explains the changed inputs with the same
+        targets, options, seed and chunk, so that only the input differs, not a sampling method's
+        draws. Or a function of model and inputs (n, *shape) that returns attributions
+        (n, T, *shape).
+    radius
+        Bound of δ, uniform in [−radius, radius], in the inputs' units; x + δ is not clipped. The
+        authors' code takes 0.2 for images in [0, 1], captum 0.02.
+    samples
+        How many δ; all inputs share them. Each costs an explanation.
+    normalised
+        Whether the change is divided by the norm of the original map, as in the authors' code; a
+        map of zeros is divided by 1. Without, maps of large values look sensitive.
+    seed
+        Of the δ.
+    """
+    count(samples, "samples")
+    if not radius > 0:
+        raise ValueError(f"radius has to be above 0, in the inputs' units; not {radius!r}.")
+    inputs = checked_inputs(model, inputs)
+    if isinstance(explanation, Explanation):
+        expect_matching(inputs, explanation)
+        before = explanation.attributions
+        again = _explainer(explanation)
+    else:
+        again = explanation
+        before = _answer(again, model, inputs)
+    generator = torch.Generator().manual_seed(seed)
+    worst = before.new_zeros(before.shape[:2])
+    for _ in tqdm(range(samples), delay=2, leave=False, unit="samples"):
+        draw = torch.rand(inputs.shape[1:], generator=generator, dtype=inputs.dtype)
+        change = radius * (2 * draw - 1).to(inputs.device)
+        after = _answer(again, model, inputs + change)
+        worst = torch.maximum(worst, (after - before).flatten(2).norm(dim=2))
+    if not normalised:
+        return worst
+    norm = before.flatten(2).norm(dim=2)
+    return worst / torch.where(norm == 0, 1.0, norm)
+
+
+def _explainer(explanation: Explanation) -> Explainer:
+    options = explanation.options
+    if options is None:
+        raise ValueError(
+            f"sensitivity explains changed inputs, but the map of {explanation.method!r} was not "
+            f"made by xaikit.explain: give a function of model and inputs that makes such maps."
+        )
+
+    def again(model: nn.Module, inputs: Tensor) -> Tensor:
+        targets, method = explanation.targets, explanation.method
+        return explain(model, inputs, targets, method, **options).attributions
+
+    return again
+
+
+def _answer(explainer: Explainer, model: nn.Module, inputs: Tensor) -> Tensor:
+    maps = explainer(model, inputs)
+    if len(maps) != len(inputs) or maps.shape[2:] != inputs.shape[1:]:
+        raise ValueError(
+            f"the function has to return attributions (n, T, …) of inputs of shape "
+            f"{tuple(inputs.shape)}; it returned {tuple(maps.shape)}."
+        )
+    return maps.detach()
