@@ -7,23 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from by_hand import explained
+from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from xaikit import Explanation, explain
+from xaikit import explain
 from xaikit.metrics import (
     deletion,
     insertion,
-    localisation,
+    intensity_ranking,
+    random_ranking,
     rank_agreement,
     weight_randomisation,
 )
-
-
-def explained(attributions: Tensor, targets: Tensor | None = None) -> Explanation:
-    n, t = attributions.shape[:2]
-    chosen = torch.zeros(n, t).long() if targets is None else targets
-    return Explanation(attributions, chosen, None, "by hand", 0.0)
 
 
 def test_deletion_and_insertion_of_a_line_by_hand() -> None:
@@ -77,6 +74,91 @@ def test_pixels_go_with_all_channels() -> None:
     assert shown.scores.tolist() == [[[8, 4, 0, -4, -8]]]
 
 
+def test_what_a_removed_feature_shows() -> None:
+    """Where everything is removed, the output is that of the fill-in alone."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(32, 32))
+    model[1].weight.data, model[1].bias.data = torch.eye(32), torch.zeros(32)
+    x = torch.rand(3, 2, 4, 4)
+    every = torch.arange(32).expand(3, 32)
+    maps = explained(torch.rand(3, 32, 2, 4, 4), every)
+
+    def shown(fill: Any, seed: int = 0) -> Tensor:
+        return deletion(model, x, maps, fill=fill, steps=1, seed=seed).scores[..., 1].view_as(x)
+
+    assert shown(None).eq(0).all() and shown("grey").eq(0.5).all() and shown(0.2).eq(0.2).all()
+    means = x.numpy().mean((2, 3), keepdims=True)
+    np.testing.assert_allclose(shown("mean").numpy(), np.broadcast_to(means, x.shape), rtol=1e-6)
+    assert torch.equal(shown(x.mean(0)), x.mean(0).expand(x.shape))
+    assert torch.equal(shown(x.flip(0)), x.flip(0))
+    # SciPy's "mirror" is torchvision's "reflect"; both cut the bell off at two pixels.
+    blurred = gaussian_filter(x.numpy(), 4 / 7, axes=(2, 3), mode="mirror", radius=2)
+    np.testing.assert_allclose(shown("blurred").numpy(), blurred, atol=1e-6)
+    noise = shown("noise")
+    least, most = x.flatten(1).min(1).values, x.flatten(1).max(1).values
+    unit = (noise - least.view(3, 1, 1, 1)) / (most - least).view(3, 1, 1, 1)
+    draw = torch.rand((2, 4, 4), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(unit, draw.expand(x.shape))
+    assert torch.equal(noise, shown("noise")) and not torch.equal(noise, shown("noise", seed=1))
+
+
+def test_segments_go_one_after_the_other_by_their_means() -> None:
+    model = nn.Linear(5, 1, bias=False)
+    model.weight.data = torch.tensor([[1.0, 10, 100, 1000, 10000]])
+    x, segments = torch.ones(2, 5), torch.tensor([7, 3, 7, 3, 5])
+    # Means 2.5 and 2 and 1, then 0 and 0 (segment 3 comes first, it has the lower number) and −1.
+    maps = torch.tensor([[[4.0, 3, 1, 1, 1]], [[-1, 0, 1, 0, -1]]])
+    found = deletion(model, x, explained(maps), segments=segments, steps=5).scores
+    assert found[0, 0].tolist() == [11111, 11110, 11010, 11000, 10000, 0]
+    assert found[1, 0].tolist() == [11111, 11101, 10101, 10100, 10000, 0]
+    own = torch.tensor([[0, 0, 0, 0, 0], [0, 1, 0, 1, 0]])
+    found = deletion(model, x, explained(maps), segments=own, steps=5).scores
+    assert found[0, 0].tolist() == [11111, 11110, 11100, 11000, 10000, 0]
+    assert found[1, 0].tolist() == [11111, 11101, 10101, 10100, 10000, 0]
+
+
+def test_superpixels_by_name_are_the_map_by_hand(
+    network: nn.Module, images: Tensor, targets: Tensor
+) -> None:
+    maps = explained(torch.randn(4, 3, 1, 12, 12), targets)
+    cell = torch.arange(12) * 7 // 12
+    by_hand = cell.unsqueeze(1) * 7 + cell
+    named, given = (
+        deletion(network, images, maps, segments=each).scores for each in ("grid", by_hand)
+    )
+    assert torch.equal(named, given)
+
+
+def test_rankings_that_no_network_was_asked_for() -> None:
+    x = torch.rand(3, 2, 4, 5)
+    random = random_ranking(x, [[0, 1]] * 3)
+    assert random.attributions.shape == (3, 2, 2, 4, 5) and random.method == "random"
+    one = random.attributions[:, :, 0].flatten(2)
+    assert torch.equal(random.attributions[:, :, 1].flatten(2), one)
+    torch.testing.assert_close(one.sort().values, (torch.arange(20) + 1).expand(3, 2, 20) / 20)
+    assert len({tuple(each.tolist()) for each in one.flatten(0, 1)}) == 6
+    again, other = random_ranking(x, [[0, 1]] * 3), random_ranking(x, [[0, 1]] * 3, seed=1)
+    assert torch.equal(random.attributions, again.attributions)
+    assert not torch.equal(random.attributions, other.attributions)
+    bright = intensity_ranking(x, 3)
+    assert torch.equal(bright.attributions[:, 0], x) and bright.targets.tolist() == [[3]] * 3
+    vector = random_ranking(torch.rand(2, 7).double(), 0)
+    assert vector.attributions.shape == (2, 1, 7) and vector.attributions.dtype == torch.float64
+
+
+def test_black_holes_in_a_black_ground_favour_whatever_follows_the_input() -> None:
+    """The flaw: brightness, which knows no network, beats the network's own slopes."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 1, bias=False))
+    model[1].weight.data = 1 + 0.1 * torch.rand(1, 64, generator=torch.Generator().manual_seed(0))
+    x = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    x[x < 0.5] = 0
+    slopes, bright = explain(model, x, 0, "gradient"), intensity_ranking(x, 0)
+    by_slope, by_light = (deletion(model, x, each).auc for each in (slopes, bright))
+    assert (by_light < 0.9 * by_slope).all()
+    # Another fill-in turns the tables.
+    by_slope, by_light = (deletion(model, x, each, fill=-50.0).auc for each in (slopes, bright))
+    assert (by_light > by_slope).all()
+
+
 @pytest.mark.parametrize("absolute", [False, True])
 def test_rank_agreement_is_scipys(absolute: bool) -> None:
     torch.manual_seed(0)
@@ -90,11 +172,51 @@ def test_rank_agreement_is_scipys(absolute: bool) -> None:
     assert rank_agreement(explained(one), explained(one**3)).tolist() == [[1.0] * 3] * 2
 
 
-def test_localisation_by_hand() -> None:
-    maps = torch.tensor([[[[1.0, -5], [2, 1]]], [[[-1, 0], [0, -1]]]]).unsqueeze(2)
-    mask = torch.tensor([[[True, True], [False, True]]] * 2)
-    found = localisation(explained(maps), mask)
-    assert found[0].item() == 0.5 and found[1].isnan()
+def test_rank_agreement_over_a_mask_is_scipys_over_what_it_leaves() -> None:
+    torch.manual_seed(0)
+    one, other = torch.randn(2, 3, 2, 5, 5), torch.randn(2, 3, 2, 5, 5)
+    mask = torch.rand(2, 5, 5) < 0.5
+    found = rank_agreement(explained(one), explained(other), mask=mask)
+    for i in range(2):
+        for t in range(3):
+            pair = [each[i, t].sum(0)[mask[i]].numpy() for each in (one, other)]
+            assert found[i, t].item() == pytest.approx(spearmanr(*pair).statistic, abs=1e-12)
+    # The flaw that it heals: a background of zeros alone makes unrelated maps agree.
+    one[..., :4, :], other[..., :4, :] = 0, 0
+    one[..., 4, :], other[..., 4, :] = torch.rand(5), torch.rand(5)
+    seen = torch.zeros(2, 5, 5, dtype=torch.bool)
+    seen[:, 4] = True
+    whole, part = (rank_agreement(explained(one), explained(other), mask=m) for m in (None, seen))
+    assert (whole > part + 0.3).all()
+
+
+def test_a_layer_without_reset_parameters_is_randomised_all_the_same(images: Tensor) -> None:
+    model = nn.Sequential(nn.Flatten(), Scales(), nn.Linear(144, 2))
+    model[2].reset_parameters = lambda: None  # Only the scales change: the map has to, too.
+    names, found = weight_randomisation(model, images, 0, "gradient", absolute=True)
+    assert names == ["2", "1"]
+    torch.testing.assert_close(found[0], torch.ones_like(found[0]))
+    assert (found[1] < 0.9).all()
+
+
+class Scales(nn.Module):
+    """Multiplies each feature by a parameter of its own, which nothing resets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        draw = torch.rand(144, generator=torch.Generator().manual_seed(0))
+        self.scales = nn.Parameter(1 + 10 * draw)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scales
+
+
+def test_a_layer_named_by_an_option_is_that_of_the_randomised_copy(
+    network: nn.Sequential, images: Tensor
+) -> None:
+    default = weight_randomisation(network, images, 0, "grad_cam")[1]
+    given = weight_randomisation(network, images, 0, "grad_cam", layer=network[3])[1]
+    assert torch.equal(default.nan_to_num(9), given.nan_to_num(9))
 
 
 def test_weight_randomisation_tells_who_reads_the_weights(
@@ -141,7 +263,14 @@ NET = nn.Linear(4, 1)
             lambda: rank_agreement(explained(MAP), explained(MAP, torch.ones(2, 1).long())),
             "different targets",
         ),
-        (lambda: localisation(explained(MAP), X), "mask has to be boolean"),
+        (lambda: deletion(NET, X, explained(MAP), fill="pink"), "unknown fill 'pink'"),
+        (lambda: deletion(NET, X, explained(MAP), fill="blurred"), "needs images"),
+        (lambda: deletion(NET, X, explained(MAP), segments="grid"), "needs images"),
+        (
+            lambda: rank_agreement(explained(MAP), explained(MAP), mask=X),
+            "mask has to be boolean of shape",
+        ),
+        (lambda: random_ranking(X, [0]), "targets have to be an int"),
         (lambda: weight_randomisation(nn.Identity(), X, 0, "gradient"), "no layer"),
     ],
 )

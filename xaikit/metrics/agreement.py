@@ -1,4 +1,4 @@
-"""Rank agreement: do two explanations order features alike? Spearman tells."""
+"""Rank agreement: how far two explanations order features alike."""
 
 from __future__ import annotations
 

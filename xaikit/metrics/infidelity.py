@@ -71,7 +71,9 @@ def infidelity(
         How perturbations are normalised. Square: the largest side as a share of the input's
         shorter side, sides uniform from 1 to that; default 0.35, the paper's 10 pixels of 28.
         Gaussian: the standard deviation as a share of the input's own range, max − min; default
-        0.2. All inputs share the same windows and standard normal draws.
+        0.2. All inputs share the windows and the standard normal draws, which are taken one by one
+        from ``torch.Generator().manual_seed(seed)``: ``torch.randn(shape)`` in the inputs' dtype;
+        or a window's side, then its corner along each dimension, by ``torch.randint``.
     samples
         Perturbations an input: the forward passes.
     baseline
@@ -140,7 +142,7 @@ def infidelity(
             moments[:, images] += torch.stack(products).sum(dim=2)
     squares, mixed, changes = moments / samples
     beta = _ratio(mixed, squares) if rescale else 1.0
-    error = beta * beta * squares - 2 * beta * mixed + changes
+    error: Tensor = beta * beta * squares - 2 * beta * mixed + changes
     return error.clamp(min=0).to(inputs.dtype)
 
 
@@ -156,8 +158,8 @@ def is_times_input(explanation: Explanation) -> bool:
 
 def _range(inputs: Tensor) -> Tensor:
     flat = inputs.flatten(1)
-    width: Tensor = flat.amax(1) - flat.amin(1)
-    return width.view(-1, *[1] * (inputs.ndim - 1))
+    shape = (-1, *[1] * (inputs.ndim - 1))
+    return (flat.amax(1) - flat.amin(1)).view(shape)
 
 
 def _ratio(top: Tensor, bottom: Tensor) -> Tensor:

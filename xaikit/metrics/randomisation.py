@@ -55,7 +55,8 @@ def weight_randomisation(
         original map (layers, N, T) after each.
     """
     before = explain(model, inputs, targets, method, seed=seed, **options)
-    changed = copy.deepcopy(model)
+    # Together, so that an option which is a layer of the model becomes that layer of the copy.
+    changed, moved = copy.deepcopy((model, options))
     layers = [
         (name, module)
         for name, module in changed.named_modules()
@@ -68,7 +69,7 @@ def weight_randomisation(
         with torch.random.fork_rng():
             torch.manual_seed(seed + step)
             _randomise(module)
-        after = explain(changed, inputs, targets, method, seed=seed, **options)
+        after = explain(changed, inputs, targets, method, seed=seed, **moved)
         agreements.append(rank_agreement(before, after, absolute=absolute, mask=mask))
     return [name for name, _ in reversed(layers)], torch.stack(agreements)
 

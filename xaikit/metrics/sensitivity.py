@@ -52,7 +52,9 @@ def sensitivity(
         Bound of δ, uniform in [−radius, radius], in the inputs' units; x + δ is not clipped. The
         authors' code takes 0.2 for images in [0, 1], captum 0.02.
     samples
-        How many δ; all inputs share them. Each costs an explanation.
+        How many δ, each at the cost of an explanation; all inputs share them: radius ·
+        (2u − 1), where ``u = torch.rand(shape)`` comes from ``torch.Generator().manual_seed(seed)``
+        one after the other, in the inputs' dtype.
     normalised
         Whether the change is divided by the norm of the original map, as in the authors' code; a
         map of zeros is divided by 1. Without, maps of large values look sensitive.
