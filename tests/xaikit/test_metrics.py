@@ -105,10 +105,11 @@ def test_segments_go_one_after_the_other_by_their_means() -> None:
     model = nn.Linear(5, 1, bias=False)
     model.weight.data = torch.tensor([[1.0, 10, 100, 1000, 10000]])
     x, segments = torch.ones(2, 5), torch.tensor([7, 3, 7, 3, 5])
-    # Means 2.5 and 2 and 1, then 0 and 0 (segment 3 comes first, it has the lower number) and −1.
-    maps = torch.tensor([[[4.0, 3, 1, 1, 1]], [[-1, 0, 1, 0, -1]]])
+    # Means: of 7, 3 and 5 they are 2.5, 2 and 2.6 (their sums would say 7, 3, 5); then 0, 0 and −1,
+    # where 3 comes first, because it has the lower number.
+    maps = torch.tensor([[[4.0, 3, 1, 1, 2.6]], [[-1, 0, 1, 0, -1]]])
     found = deletion(model, x, explained(maps), segments=segments, steps=5).scores
-    assert found[0, 0].tolist() == [11111, 11110, 11010, 11000, 10000, 0]
+    assert found[0, 0].tolist() == [11111, 1111, 1110, 1010, 1000, 0]
     assert found[1, 0].tolist() == [11111, 11101, 10101, 10100, 10000, 0]
     own = torch.tensor([[0, 0, 0, 0, 0], [0, 1, 0, 1, 0]])
     found = deletion(model, x, explained(maps), segments=own, steps=5).scores
