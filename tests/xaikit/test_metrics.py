@@ -241,6 +241,23 @@ def test_weight_randomisation_tells_who_reads_the_weights(
     torch.testing.assert_close(same, torch.ones_like(same), atol=1e-2, rtol=0)
 
 
+def test_the_inputs_own_structure_keeps_maps_alike_when_every_layer_is_random(
+    network: nn.Module, images: Tensor
+) -> None:
+    """The flaw: the factor x alone makes a map look as if it did not depend on the weights."""
+    images[images < 0.5] = 0
+    alone, times_input, healed = (
+        weight_randomisation(network, images, [[0, 1]] * 4, method, absolute=True, mask=mask)[1][-1]
+        for method, mask in (
+            ("gradient", None),
+            ("input_x_gradient", None),
+            ("input_x_gradient", images[:, 0] > 0),
+        )
+    )
+    assert (times_input > 0.5).all() and (alone.abs() < 0.4).all()
+    assert healed.mean() < 0.6 * times_input.mean()
+
+
 class Fixed(nn.Module):
     """Sums its inputs: nothing to learn."""
 

@@ -77,6 +77,18 @@ def test_a_black_background_gives_every_product_with_the_input_full_marks() -> N
     assert (rank_accuracy(explain(model, x, 0, "gradient"), everything) == 1).all()
 
 
+def test_one_pixel_wins_the_pointing_game_and_order_alone_the_ranks() -> None:
+    """The flaws: nearly all of these maps lies outside the mask."""
+    mask = torch.tensor([[True, True, False, False]])
+    pointing = explained(torch.tensor([[[1.01, 0, 1, 1]]]))
+    ranking = explained(torch.tensor([[[1.02, 1.01, 1, 1]]]))
+    assert pointing_game(pointing, mask).item() == 1
+    assert rank_accuracy(pointing, mask).item() == 0.5
+    assert localisation(pointing, mask).item() < 0.4
+    assert rank_accuracy(ranking, mask).item() == 1
+    assert localisation(ranking, mask).item() < 0.51
+
+
 @pytest.fixture
 def photographs() -> tuple[Tensor, Tensor]:
     """Twelve images (12, 2, 3, 5) of three classes, and one of a class of its own."""
