@@ -1,4 +1,4 @@
-"""The instructor's commands: ``autograde release``, ``grade``, ``export``, ``delete``, ``demo``."""
+"""The instructor's commands, such as ``autograde grade``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,25 @@ from autograde.source import SourceError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a problem is one sentence on stderr and exit status 1."""
     options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except OSError as error:
+        print(f"autograde: {error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("autograde: stopped; what was graded is kept.", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
     # Imported here, so that --help answers at once.
+    from autograde.audit import AuditError
     from autograde.delete import DeleteError
+    from autograde.executors import WorkersError
+    from autograde.files import WriteError
     from autograde.grade import GradeError
     from autograde.gradebook import GradebookError
+    from autograde.rerun import RerunError
     from autograde.sandbox import SandboxError
     from autograde.score import CheckError
     from autograde.sheets import ExportError
@@ -28,28 +43,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from autograde.submissions import SubmissionsError
 
     try:
-        options.run(options)
+        return int(options.run(options) or 0)
     except (
+        AuditError,
         CheckError,
         CourseError,
         DeleteError,
         ExportError,
         GradebookError,
         GradeError,
+        RerunError,
         SandboxError,
         SourceError,
         StoreError,
         SubmissionsError,
+        WorkersError,
+        WriteError,
     ) as error:
         print(f"autograde: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
-        print(f"autograde: {error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("autograde: stopped; what was graded is kept.", file=sys.stderr)
-        return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,14 +78,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--assignment", action="append", default=[], metavar="NAME")
     grade.add_argument("--jobs", type=_count, help="submissions at a time; default: one a core")
-    grade.add_argument("--out", type=Path, default=Path("graded"), help="default: graded/")
     grade.add_argument(
-        "--isolation",
-        choices=["bubblewrap", "none"],
-        default="bubblewrap",
-        help="none runs submissions unprotected: only for those that you trust",
+        "--scheduler", metavar="ADDRESS", help="grade on the workers of a dask.distributed cluster"
     )
     grade.set_defaults(run=_grade)
+
+    rerun = commands.add_parser("rerun", help="for an appeal: grade one upload anew and compare")
+    rerun.add_argument("student", metavar="STUDENT", help="a student or group, as in grades.csv")
+    rerun.add_argument("submissions", type=Path, help="the folder or zip file that was graded")
+    rerun.add_argument("--assignment", required=True, metavar="NAME")
+    rerun.set_defaults(run=_rerun)
+
+    for command in (grade, rerun):
+        command.add_argument("--out", type=Path, default=Path("graded"), help="default: graded/")
+        command.add_argument(
+            "--isolation",
+            choices=["bubblewrap", "none"],
+            default="bubblewrap",
+            help="none runs submissions unprotected: only for those that you trust",
+        )
 
     export = commands.add_parser("export", help="marks for Moodle, Canvas or a spreadsheet")
     export.add_argument("out", type=Path, metavar="DIR", help="the folder that grade wrote")
@@ -128,10 +151,26 @@ def _grade(options: argparse.Namespace) -> None:
         options.jobs,
         options.isolation,
         _say,
+        options.scheduler,
     )
     print(f"\n{marks_table(results, course)}\n")
     print(f"Marks, feedback and gradebook: {options.out.resolve()}")
     print(f"Report: {(options.out / 'report.html').resolve()}")
+
+
+def _rerun(options: argparse.Namespace) -> int:
+    from autograde.rerun import rerun
+
+    same = rerun(
+        options.student,
+        options.assignment,
+        options.submissions,
+        Course.read(),
+        options.out,
+        options.isolation,
+        _say,
+    )
+    return 0 if same else 1
 
 
 def _export(options: argparse.Namespace) -> None:

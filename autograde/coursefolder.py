@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograde.tables import write_whole
+from autograde.files import write_whole
 
 _CONFIG = """# Makes this folder a course folder of nbgrader: formgrader, generate_feedback, export.
 from pathlib import Path
@@ -77,5 +77,4 @@ def utc(timestamp: str) -> datetime | None:
 
 
 def _write(path: Path, notebook: NotebookNode) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, nbformat.writes(notebook) + "\n")  # type: ignore[no-untyped-call]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from autograde import audit
 from autograde.clean import clean_line, safe_name
 from autograde.course import Course
 from autograde.feedback import feedback_path, write_feedback
@@ -18,6 +19,14 @@ from autograde.records import SubmissionResult
 from autograde.report import write_report
 from autograde.store import Store, only_grader
 from autograde.tables import write_grades, write_tasks
+
+_KINDS = (
+    "record",
+    "submission in the gradebook",
+    "graded notebook",
+    "feedback page",
+    "audit line",
+)
 
 
 class DeleteError(Exception):
@@ -52,7 +61,7 @@ def delete(
     ------
     DeleteError
         If there is no such student.
-    StoreError, GradebookError
+    StoreError, GradebookError, AuditError, WriteError
         If the results cannot be read or written.
     """
     if not out.is_dir():
@@ -86,10 +95,11 @@ def delete(
         shown = _write(left, now, out)
         if group is not None and group not in gone:
             # The pages of the group name its members.
-            write_feedback(_with_notebooks(shown, group, store), now, out)
+            theirs = (result for result in shown if result.student == group)
+            write_feedback(store.with_notebooks(theirs), now, out)
         store.save_class(left, now)
-    names = ("record", "submission in the gradebook", "graded notebook", "feedback page")
-    what = [f"{n} {name}{'s' * (n != 1)}" for n, name in zip(counts, names, strict=True)]
+        counts.append(audit.forget(gone, out))
+    what = [f"{n} {name}{'s' * (n != 1)}" for n, name in zip(counts, _KINDS, strict=True)]
     say(f"Removed of {clean_line(student)}: {', '.join(what)}.")
     say(f"Written anew without {clean_line(student)}: grades.csv, tasks.csv, report.html.")
     if group is not None and group not in gone:
@@ -141,13 +151,3 @@ def _write(
     write_tasks(shown, course, out / "tasks.csv")
     write_report(shown, course, out / "report.html")
     return shown
-
-
-def _with_notebooks(
-    results: Iterable[SubmissionResult], group: str, store: Store
-) -> list[SubmissionResult]:
-    return [
-        replace(result, notebook=store.notebook(group, result.assignment))
-        for result in results
-        if result.student == group
-    ]

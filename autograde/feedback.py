@@ -16,11 +16,11 @@ from nbformat import NotebookNode
 
 from autograde.clean import safe_name
 from autograde.course import Course
+from autograde.files import write_whole
 from autograde.markup import code_html, markdown_html, output_html
 from autograde.pages import render
 from autograde.records import SubmissionResult, TaskResult
 from autograde.source import answers, node
-from autograde.tables import write_whole
 
 _POINTS = re.compile(r"\s*\([\d.]+ points?\b[^)]*\)$")  # in headings; the table says it too
 
@@ -68,20 +68,19 @@ def write_feedback(results: Iterable[SubmissionResult], course: Course, out: Pat
     """Write one page for each result below ``out/feedback`` and return their paths.
 
     A group's page is written once for the group, and again for each member without an own one.
+    The results are taken one at a time: their notebooks are large.
     """
-    results = list(results)
-    own = {(r.student, r.assignment) for r in results}
-    paths = []
+    own: set[Path] = set()
+    paths: dict[Path, None] = {}
     for result in results:
         page = feedback_html(result, course)
-        members = course.members(result.student)
-        others = [m for m in members if (m, result.assignment) not in own]
-        for who in [result.student, *others]:
+        own.add(out / feedback_path(result.student, result.assignment))
+        for who in dict.fromkeys([result.student, *course.members(result.student)]):
             path = out / feedback_path(who, result.assignment)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, page)
-            paths.append(path)
-    return paths
+            if who == result.student or path not in own:
+                write_whole(path, page)
+                paths[path] = None
+    return list(paths)
 
 
 def feedback_html(result: SubmissionResult, course: Course) -> str:

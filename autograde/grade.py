@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import threading
+import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
-from functools import cache
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 
 import xaikit
-from autograde import sandbox
+from autograde import audit, executors, sandbox
 from autograde.answers import submission
 from autograde.course import Course
+from autograde.executors import Workers
 from autograde.feedback import write_feedback
 from autograde.gradebook import fill_gradebook, with_manual_marks, write_penalties
 from autograde.late import HANDED_IN_LATE, with_penalties
 from autograde.marking import Assignment, Timing, load_assignment, mark
+from autograde.provenance import record_key, software
 from autograde.records import SubmissionResult, TaskResult
 from autograde.release import to_json
 from autograde.report import write_report
@@ -33,6 +33,8 @@ from autograde.store import Store, only_grader
 from autograde.submissions import Found, SubmissionsError, Upload, find
 from autograde.tables import points, write_grades, write_tasks
 
+_SAYING = 5.0  # seconds between two lines about long work
+
 Say = Callable[[str], object]
 
 
@@ -42,16 +44,23 @@ class GradeError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """One upload on its way to a worker process."""
+    """One upload on its way to a worker process.
 
-    upload: Upload
-    content: bytes
+    A worker has its own copy of the course and reads the secret there: ``key`` tells whether the
+    two are the same. What names a student is not shown where a job is logged.
+    """
+
+    upload: Upload = field(repr=False)
+    content: bytes = field(repr=False)
     key: str
     version: str
-    timing: Timing
+    software: str
+    timing: Timing = field(repr=False)
     isolation: Isolation
     course_file: Path
-    hidden: tuple[Path, ...]
+    hidden: tuple[Path, ...] = field(repr=False)
+    data: str
+    data_source: str
 
 
 def grade(
@@ -62,6 +71,7 @@ def grade(
     jobs: int | None = None,
     isolation: Isolation = "bubblewrap",
     say: Say = print,
+    scheduler: str | None = None,
 ) -> list[SubmissionResult]:
     """Grade every submission in a folder or zip file and write marks, feedback and report.
 
@@ -84,15 +94,19 @@ def grade(
         ``bubblewrap``, or ``none`` for submissions that are trusted.
     say
         Takes a line of progress.
+    scheduler
+        The address of a ``dask.distributed`` scheduler, whose workers then grade. They need the
+        same software, and the course's folder and data at the same place.
 
     Returns
     -------
     list of SubmissionResult
-        One for each student and assignment, with the marks that persons gave.
+        One for each student and assignment, with the marks that persons gave, without notebooks.
 
     Raises
     ------
-    GradeError, SubmissionsError, StoreError, SandboxError, SourceError, CheckError, GradebookError
+    GradeError, SubmissionsError, StoreError, SandboxError, SourceError, CheckError, WorkersError
+    GradebookError, AuditError, WriteError
         One sentence that says what to do.
     """
     there = list(sources(course.folder / "solutions"))
@@ -114,11 +128,24 @@ def grade(
         names = sorted({upload.assignment for upload in found.uploads})
         trusted = {name: load_assignment(name, course.file) for name in names}
         timings = {
-            name: _solution_timing(trusted[name], course, store, isolation, hidden, say)
+            name: solution_timing(trusted[name], course, store, isolation, hidden, say)
             for name in names
         }
-        results = _run_all(found, course, trusted, timings, store, jobs, isolation, hidden, say)
-        return _write_all(results, course, trusted, out, say)
+        results, waiting = _sorted_out(found, course, trusted, store, isolation)
+        unchanged = sum(1 for result in results if result.key)
+        say(
+            f"Submissions: {len(waiting)} to run"
+            + (f"; {unchanged} unchanged since the last run" if unchanged else "")
+        )
+        if waiting:
+            count = min(jobs or len(os.sched_getaffinity(0)), len(waiting))
+            workers: AbstractContextManager[Workers] = executors.local(count)
+            if scheduler:
+                prove = partial(sandbox.prove, hidden) if isolation == "bubblewrap" else None
+                workers = executors.cluster(scheduler, prove, say)
+            todo = _jobs(waiting, course, trusted, timings, isolation, hidden)
+            results += _run_all(todo, len(waiting), trusted, store, workers, say)
+        return _write_all(results, course, trusted, isolation, store, out, say)
 
 
 def settle_data(say: Say = print) -> None:
@@ -129,14 +156,20 @@ def settle_data(say: Say = print) -> None:
     """
     from xaikit.places import cache_folder
 
-    source = xaikit.load("fashion_mnist").source
+    source = data_source()
     if "XAIKIT_DATA" not in os.environ and Path(source).is_relative_to(cache_folder()):
         os.environ["XAIKIT_DATA"] = str(cache_folder())
     os.environ["XAIKIT_OFFLINE"] = "1"
     say(f"Data: {source}")
 
 
-def _solution_timing(
+@cache
+def data_source() -> str:
+    """Return where this process found the data."""
+    return xaikit.load("fashion_mnist").source
+
+
+def solution_timing(
     assignment: Assignment,
     course: Course,
     store: Store,
@@ -146,7 +179,7 @@ def _solution_timing(
 ) -> Timing:
     """Run the author's solution as a submission: it must earn every point, and sets the limits."""
     name = f"solution of {assignment.name}"
-    key = _key(assignment, b"", isolation)
+    key = record_key(assignment, b"", isolation)
     path = store.folder / f"timing-{assignment.name}.json"
     if (kept := store.read(path)) is not None and kept.get("key") == key:
         return Timing(**kept["timing"])
@@ -165,109 +198,127 @@ def _solution_timing(
     return timing
 
 
-def _run_all(
+def _sorted_out(
     found: Found,
     course: Course,
     trusted: Mapping[str, Assignment],
-    timings: Mapping[str, Timing],
     store: Store,
-    jobs: int | None,
     isolation: Isolation,
-    hidden: tuple[Path, ...],
-    say: Say,
-) -> list[SubmissionResult]:
-    """Return a record for every upload: kept ones, missing ones, and the rest by the workers."""
+) -> tuple[list[SubmissionResult], list[Upload]]:
+    """Return records of what need not be run (missing, unreadable, unchanged), and the rest."""
     results: list[SubmissionResult] = []
-    waiting: list[Job] = []
+    waiting: list[Upload] = []
+    secret = course.secret()
     for upload in found.uploads:
+        student, assignment = upload.student, trusted[upload.assignment]
         if upload.path is None:
-            results.append(_missing(upload, trusted[upload.assignment]))
+            results.append(_missing(upload, assignment))
             continue
         try:
-            content = upload.read()
+            content = _read(upload)
         except SubmissionsError as error:
-            results.append(
-                _finished(
-                    SubmissionResult(
-                        upload.student, upload.assignment, "broken", notices=[str(error)]
-                    ),
-                    upload,
-                    trusted[upload.assignment],
-                )
-            )
+            broken = SubmissionResult(student, assignment.name, "broken", notices=[str(error)])
+            results.append(_finished(broken, upload, assignment))
             continue
-        key = _key(trusted[upload.assignment], course.secret() + b"\0" + content, isolation)
-        kept = store.load(upload.student, upload.assignment, key)
+        key = record_key(assignment, secret + b"\0" + content, isolation)
+        kept = store.load(student, assignment.name, key)
         if kept is not None:
-            results.append(_finished(kept, upload, trusted[upload.assignment]))
+            results.append(_finished(kept, upload, assignment))
         else:
-            timing = timings[upload.assignment]
-            version = trusted[upload.assignment].version
-            waiting.append(
-                Job(upload, content, key, version, timing, isolation, course.file, hidden)
-            )
-    unchanged = sum(1 for r in results if r.key)
-    workers = jobs or len(os.sched_getaffinity(0))
-    say(
-        f"Submissions: {len(waiting)} to run, {workers} at a time"
-        + (f"; {unchanged} unchanged since the last run" if unchanged else "")
-    )
-    for count, (job, result) in enumerate(_marked(waiting, workers), start=1):
-        store.save(result)
-        final = _finished(result, job.upload, trusted[result.assignment])
-        results.append(final)
-        say(
-            f"[{count}/{len(waiting)}] {final.student}, {final.assignment}: "
-            f"{points(final.score)} of {points(final.max_score)}, {final.status}, "
-            f"{final.seconds:.0f} s"
+            waiting.append(upload)
+    return results, waiting
+
+
+def _read(upload: Upload) -> bytes:
+    """Read an upload; one that cannot be read is its student's affair, one that is gone ours."""
+    try:
+        return upload.read()
+    except SubmissionsError:
+        if upload.path is not None and not upload.path.exists():
+            raise GradeError(
+                f"{upload.path} was there when grading began and is gone. Nothing graded so far "
+                "is lost: bring the submissions back, then run the same command again."
+            ) from None
+        raise
+
+
+def _jobs(
+    waiting: Iterable[Upload],
+    course: Course,
+    trusted: Mapping[str, Assignment],
+    timings: Mapping[str, Timing],
+    isolation: Isolation,
+    hidden: tuple[Path, ...],
+) -> Iterator[Job]:
+    """Yield a job for every upload, and read that only when its turn has come."""
+    secret, data = course.secret(), os.environ.get("XAIKIT_DATA", "")
+    for upload in waiting:
+        assignment, content = trusted[upload.assignment], _read(upload)
+        yield Job(
+            upload,
+            content,
+            record_key(assignment, secret + b"\0" + content, isolation),
+            assignment.version,
+            software(),
+            timings[upload.assignment],
+            isolation,
+            course.file.resolve(),
+            hidden,
+            data,
+            data_source(),
         )
+
+
+def _run_all(
+    jobs: Iterator[Job],
+    total: int,
+    trusted: Mapping[str, Assignment],
+    store: Store,
+    workers: AbstractContextManager[Workers],
+    say: Say,
+) -> list[SubmissionResult]:
+    """Keep each submission's record as it is done; return them all, without notebooks."""
+    results = []
+    with workers as here:
+        say(f"Workers: {here.count}, each with one submission at a time")
+        for count, (upload, result) in enumerate(_marked(jobs, here), start=1):
+            store.save(result)
+            final = _finished(replace(result, notebook=None), upload, trusted[result.assignment])
+            results.append(final)
+            say(
+                f"[{count}/{total}] {final.student}, {final.assignment}: "
+                f"{points(final.score)} of {points(final.max_score)}, {final.status}, "
+                f"{final.seconds:.0f} s"
+            )
     return results
 
 
-def _marked(waiting: Sequence[Job], workers: int) -> Iterator[tuple[Job, SubmissionResult]]:
-    """Yield each job's record as it is done."""
-    if not waiting:
-        return
-    # Spawned, not forked: torch's threads do not survive a fork.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
-        futures: dict[Future[SubmissionResult], Job] = {pool.submit(_mark, j): j for j in waiting}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool:
-            raise GradeError(
-                "A grading process was ended from outside (out of memory?). Nothing graded so far "
-                "is lost: run the same command again, with a smaller --jobs."
-            ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+def _marked(jobs: Iterator[Job], workers: Workers) -> Iterator[tuple[Upload, SubmissionResult]]:
+    """Yield each upload's record as it is done; no more jobs are there than keep workers busy."""
+
+    def submit(count: int) -> dict[Future[SubmissionResult], Upload]:
+        few = islice(jobs, count)
+        return {workers.executor.submit(run_job, job): job.upload for job in few}
+
+    running = submit(2 * workers.count)
+    while running:
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            upload = running.pop(future)
+            running |= submit(1)
+            yield upload, future.result()
 
 
-def _begin_worker() -> None:
-    """Keep progress bars of hidden checks out of the grader's lines, and end with the grader."""
-    os.environ["TQDM_DISABLE"] = "1"
-    parent = parent_process()
-    assert parent is not None
-    sentinel = parent.sentinel
-
-    def end_with_parent() -> None:
-        # A grader that is killed tells its workers nothing, and they would wait for ever.
-        wait([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def _mark(job: Job) -> SubmissionResult:
+def run_job(job: Job) -> SubmissionResult:
     """Grade one upload in a worker process."""
+    os.environ["XAIKIT_DATA"], os.environ["XAIKIT_OFFLINE"] = job.data, "1"
     assignment = load_assignment(job.upload.assignment, job.course_file)
-    if assignment.version != job.version:
+    secret = Course.read(job.course_file).secret()
+    if (differs := _difference(job, assignment, secret)) is not None:
         raise GradeError(
-            f"The source or the checks of {assignment.name} were changed while grading. Nothing "
-            "graded so far is lost: run the same command again."
+            f"{differs} Nothing graded so far is lost: mend that, then run the same command again."
         )
-    student, secret = job.upload.student, Course.read(job.course_file).secret()
+    student = job.upload.student
     try:
         result, _ = mark(
             job.content, student, assignment, secret, job.timing, job.isolation, job.hidden
@@ -280,6 +331,32 @@ def _mark(job: Job) -> SubmissionResult:
         return SubmissionResult(student, assignment.name, "broken", notices=[notice])
     result.key = job.key
     return result
+
+
+def _difference(job: Job, assignment: Assignment, secret: bytes) -> str | None:
+    """Return what a worker has another of than the grader, in a sentence; None if nothing."""
+    where = platform.node() or "a worker"
+    if software() != job.software:
+        return (
+            f"The software on {where} is not the grader's: install the same requirements.lock and "
+            "the same xaikit there."
+        )
+    if assignment.version != job.version:
+        return (
+            f"The source or the checks of {assignment.name} on {where} are not the grader's, or "
+            "were changed while grading: keep both the same until it is done."
+        )
+    if data_source() != job.data_source:
+        return (
+            f"The data on {where} is not the grader's ({data_source()}, not {job.data_source}): "
+            "have it in the same folder there."
+        )
+    if record_key(assignment, secret + b"\0" + job.content, job.isolation) != job.key:
+        return (
+            f"The course's secret on {where} is not the grader's: copy .course-secret into "
+            f"{job.course_file.parent}, or set AUTOGRADE_SECRET there."
+        )
+    return None
 
 
 def _finished(result: SubmissionResult, upload: Upload, assignment: Assignment) -> SubmissionResult:
@@ -309,39 +386,42 @@ def _write_all(
     results: list[SubmissionResult],
     course: Course,
     trusted: Mapping[str, Assignment],
+    isolation: Isolation,
+    store: Store,
     out: Path,
     say: Say,
 ) -> list[SubmissionResult]:
-    """Write gradebook, tables, feedback and report; return the records with persons' marks."""
-    say("Writing gradebook, tables, feedback and report")
+    """Write gradebook, audit record, tables, feedback and report; return the final records."""
     started = time.monotonic()
     instructor = {name: a.instructor for name, a in trusted.items()}
     releases = {name: a.released for name, a in trusted.items()}
-    Store(out).save_class(results, course)
-    gradebook = fill_gradebook(results, instructor, releases, course, out)
-    results = with_penalties(with_manual_marks(results, gradebook), course)
-    write_penalties(results, gradebook)
-    write_grades(results, course, out / "grades.csv")
-    write_tasks(results, course, out / "tasks.csv")
-    write_feedback(results, course, out)
-    write_report(results, course, out / "report.html")
+    versions = {name: a.version for name, a in trusted.items()}
+    store.save_class(results, course)
+    say("Writing the gradebook")
+    whole = _slowly(store.with_notebooks(results), len(results), say)
+    gradebook = fill_gradebook(whole, instructor, releases, course, out)
+    shown = with_penalties(with_manual_marks(results, gradebook), course)
+    write_penalties(shown, gradebook)
+    say("Writing the audit record")
+    audit.note(results, shown, audit.Origin(versions, software(), isolation), out)
+    say("Writing tables")
+    write_grades(shown, course, out / "grades.csv")
+    write_tasks(shown, course, out / "tasks.csv")
+    say("Writing feedback")
+    write_feedback(_slowly(store.with_notebooks(shown), len(shown), say), course, out)
+    say("Writing the report")
+    write_report(shown, course, out / "report.html")
     say(f"Written in {time.monotonic() - started:.0f} s")
-    return results
+    return shown
 
 
-def _key(assignment: Assignment, content: bytes, isolation: Isolation) -> str:
-    """Return what a record depends on: the upload, the checks, the software and its data."""
-    key = hashlib.sha256(f"{assignment.version} {_software()} {isolation}".encode())
-    key.update(os.environ.get("XAIKIT_DATA", "").encode() + b"\0" + content)
-    return key.hexdigest()
-
-
-@cache
-def _software() -> str:
-    """Return a digest of the library that notebooks import and of the grader itself."""
-    digest = hashlib.sha256()
-    for package in (Path(xaikit.__file__).parent, Path(__file__).parent):
-        for file in sorted(package.rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(str(file.relative_to(package)).encode() + file.read_bytes())
-    return digest.hexdigest()
+def _slowly(
+    results: Iterable[SubmissionResult], total: int, say: Say
+) -> Iterator[SubmissionResult]:
+    """Yield the results, and say how far that is when it takes long."""
+    said = time.monotonic()
+    for count, result in enumerate(results):
+        if time.monotonic() - said > _SAYING:
+            say(f"  {count} of {total}")
+            said = time.monotonic()
+        yield result

@@ -89,7 +89,8 @@ def fill_gradebook(
     Parameters
     ----------
     results
-        As the scorer left them, without marks given by hand.
+        As the scorer left them, without marks given by hand; taken one at a time, because their
+        notebooks are large.
     sources, releases
         The instructor's and the released notebook of each assignment.
     course
@@ -109,13 +110,13 @@ def fill_gradebook(
         If the gradebook cannot be used, or a mark read back is not the mark that was given. Then
         that submission's marks are as they were; all others are written.
     """
-    results = list(results)
     db = out / FILE
-    write_course_folder(out, {r.assignment for r in results}, sources, releases)
+    kept: list[SubmissionResult] = []
+    write_course_folder(out, releases, sources, releases)
     with _one_sentence(db):
         if not db.exists():
             _create(db)
-        for name in sorted({r.assignment for r in results}):
+        for name in sorted(releases):
             _save_cells(db, name, releases[name], course)
         differences: list[str] = []
         with api.Gradebook(_url(db)) as gradebook:
@@ -123,8 +124,9 @@ def fill_gradebook(
                 parts = answers(releases[result.assignment])
                 differences += _save_submission(gradebook, result, parts, course, out)
                 gradebook.db.expunge_all()  # else every mark of the class stays in memory
+                kept.append(replace(result, notebook=None))
         if not differences:
-            differences = _differences(db, results, releases)
+            differences = _differences(db, kept, releases)
     if differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         raise GradebookError(f"{differences[0]}{more}")
@@ -497,6 +499,10 @@ def _one_sentence(db: Path) -> Iterator[None]:
         reason = str(error.orig)
         if "locked" in reason:
             cure = "another program is writing to it; close formgrader and grade again"
+        elif "full" in reason or "I/O" in reason:
+            cure = "nothing graded so far is lost; make room on the disk and grade again"
+        elif "readonly" in reason:
+            cure = "make it writable, or give another --out, and grade again"
         elif "no such column" in reason or "no such table" in reason:
             cure = "an older nbgrader made it; run `nbgrader db upgrade` in its folder"
         else:

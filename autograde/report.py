@@ -10,9 +10,10 @@ from statistics import mean, median
 
 from autograde.course import Course
 from autograde.feedback import feedback_path
+from autograde.files import write_whole
 from autograde.pages import render
 from autograde.records import SubmissionResult, TaskResult
-from autograde.tables import by_student, in_order, weighted_share, write_whole
+from autograde.tables import by_student, in_order, weighted_share
 
 BINS = 10
 SLOWEST = 10

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograde.clean import defuse
-from autograde.tables import points, write_whole
+from autograde.files import write_whole
+from autograde.tables import points
 
 _BOM = "\ufeff"
 _FIELD_LIMIT = 1 << 24  # Moodle puts whole online texts into a cell

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autograde.course import Course
+from autograde.files import replacing, unwritable
 from autograde.records import SubmissionResult, TaskResult
 
 
@@ -34,7 +35,7 @@ class Store:
 
     Raises
     ------
-    StoreError
+    autograde.files.WriteError
         If the folder cannot be written.
     """
 
@@ -43,9 +44,7 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(
-                f"{out} cannot be written ({error.strerror}): choose another folder with --out."
-            ) from None
+            raise unwritable(out, error) from None
 
     def save_class(self, results: Iterable[SubmissionResult], course: Course) -> None:
         """Keep what the tables and the report were made of, without notebooks and marks by hand."""
@@ -81,19 +80,26 @@ class Store:
         files = sorted(self.folder.glob("*.json"))
         return [file for file in files if (self.read(file) or {}).get("student") == student]
 
-    def notebook(self, student: str, assignment: str) -> dict[str, Any] | None:
-        """Return the graded notebook in a record, None if there is none."""
-        raw = self.read(self._path(student, assignment)) or {}
-        notebook = raw.get("notebook")
-        return notebook if isinstance(notebook, dict) else None
+    def with_notebooks(self, results: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
+        """Yield the results one by one, each with the notebook in its record, if there is one.
+
+        A notebook with its pictures is large, a class of them does not fit into memory.
+        """
+        for result in results:
+            raw = self.read(self._path(result.student, result.assignment)) or {}
+            same = bool(result.key) and raw.get("key") == result.key
+            yield replace(result, notebook=raw.get("notebook") if same else None)
 
     def load(self, student: str, assignment: str, key: str) -> SubmissionResult | None:
-        """Return the record of this submission if it was made with the same key, else None."""
+        """Return the record of this submission if it was made with the same key, else None.
+
+        It comes without its notebook, see :meth:`with_notebooks`.
+        """
         raw = self.read(self._path(student, assignment))
         if raw is None:
             return None
         try:
-            result = _result(raw)
+            result = _result({**raw, "notebook": None})
         except (TypeError, KeyError):
             return None  # of another version: it is graded again
         same = (result.student, result.assignment, result.key) == (student, assignment, key)
@@ -112,25 +118,17 @@ class Store:
         return raw if isinstance(raw, dict) else None
 
     def write(self, path: Path, value: Any) -> None:
-        """Write JSON by way of a temporary file beside it.
+        """Write JSON that outlasts a crash of the machine, too.
 
         Raises
         ------
-        StoreError
+        autograde.files.WriteError
             If the disk is full or the folder read-only.
         """
-        part = path.with_suffix(".part")
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                json.dump(value, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError as error:
-            raise StoreError(
-                f"{path} cannot be written ({error.strerror}). Nothing graded so far is lost: "
-                "make room or choose another folder, then run the same command again."
-            ) from None
+        with replacing(path) as file:
+            file.write(json.dumps(value).encode())
+            file.flush()
+            os.fsync(file.fileno())
 
     def _path(self, student: str, assignment: str) -> Path:
         # A digest, because two names may differ only in what a file system ignores.
@@ -151,8 +149,14 @@ def only_grader(out: Path) -> Iterator[None]:
     ------
     StoreError
         If another ``grade`` holds it.
+    autograde.files.WriteError
+        If the folder cannot be written.
     """
-    with (out / ".lock").open("w") as file:
+    try:
+        lock = (out / ".lock").open("w")
+    except OSError as error:
+        raise unwritable(out, error) from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

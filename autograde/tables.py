@@ -12,6 +12,7 @@ from pathlib import Path
 
 from autograde.clean import clean_line, defuse, fused
 from autograde.course import Course
+from autograde.files import write_whole
 from autograde.records import Status, SubmissionResult
 
 GRADES = ("student", "group", "assignment", "score", "max_score", "status")
@@ -34,13 +35,6 @@ def points(value: float | None) -> str:
         return ""
     text = f"{value:.4f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file all at once: whoever reads it sees the old one or the new one."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(text.encode("utf-8", errors="replace"))  # half a surrogate is no text
-    part.replace(path)
 
 
 def in_order(results: Iterable[SubmissionResult]) -> list[SubmissionResult]:

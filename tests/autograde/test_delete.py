@@ -101,7 +101,7 @@ def test_nothing_of_the_student_is_left(graded: tuple[Course, Path]) -> None:
         assert gradebook.find_submission(NAME, "Max").score == 8
     assert said == [
         "Removed of Grace Hopper: 1 record, 1 submission in the gradebook, 1 graded notebook, "
-        "1 feedback page.",
+        "1 feedback page, 6 audit lines.",
         "Written anew without Grace Hopper: grades.csv, tasks.csv, report.html.",
         f"{course.file} still names Grace Hopper; remove the name there by hand.",
         "Delete the upload where it was graded from, too: grading it again brings all this back.",

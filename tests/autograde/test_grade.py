@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sqlite3
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from autograde import marking
 from autograde.__main__ import main
 from autograde.answers import load_answers, submission
 from autograde.course import Course
-from autograde.grade import GradeError, Job, _mark, grade
+from autograde.grade import GradeError, Job, data_source, grade, run_job
 from autograde.marking import Timing, load_assignment
+from autograde.provenance import record_key, software
 from autograde.records import SubmissionResult, TaskResult
 from autograde.release import to_json
 from autograde.store import Store, StoreError, only_grader
-from autograde.submissions import find
+from autograde.submissions import Upload, find
 
 NAME = "01_small"
 
@@ -97,7 +99,7 @@ def test_unchanged_submissions_are_not_run_again(
         raise AssertionError("nothing should run")
 
     with monkeypatch.context() as patch:
-        patch.setattr("autograde.grade._marked", lambda waiting, _: iter(map(refuse, waiting)))
+        patch.setattr("autograde.grade._run_all", refuse)
         patch.setattr("autograde.grade.mark", refuse)
         again = grade(folder, course, out, jobs=2)
     assert marks(again) == marks(first)
@@ -143,21 +145,36 @@ def test_a_crash_loses_only_what_was_running(
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
+def job_of(upload: Upload, course: Course) -> Job:
+    """Return the job that the grader sends to a worker."""
+    assignment, content = load_assignment(NAME, course.file), upload.read()
+    return Job(
+        upload,
+        content,
+        record_key(assignment, course.secret() + b"\0" + content, "bubblewrap"),
+        assignment.version,
+        software(),
+        Timing(),
+        "bubblewrap",
+        course.file,
+        (),
+        os.environ.get("XAIKIT_DATA", ""),
+        data_source(),
+    )
+
+
 def test_an_upload_that_the_grader_stumbles_over_stops_nobody(
     class_of_three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     course, folder = class_of_three
-    assignment = load_assignment(NAME, course.file)
     upload = find(folder, course, [NAME]).uploads[0]
-    job = Job(
-        upload, upload.read(), "key", assignment.version, Timing(), "bubblewrap", course.file, ()
-    )
+    job = job_of(upload, course)
 
     def stumble(*_: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("autograde.grade.mark", stumble)
-    result = _mark(job)
+    result = run_job(job)
     assert (result.status, result.key) == ("broken", "")  # no key: tried again next time
     assert "ZeroDivisionError" in result.notices[0]
 
