@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from autograde.course import Course, CourseError
-from autograde.source import SourceError
+# Everything of our own is imported where it is used: --help answers at once, and Ctrl-C gets its
+# one sentence from the first second on.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    # Imported here, so that --help answers at once.
     from autograde.audit import AuditError
+    from autograde.course import CourseError
     from autograde.delete import DeleteError
     from autograde.executors import WorkersError
     from autograde.files import WriteError
@@ -39,6 +39,7 @@ def _run(options: argparse.Namespace) -> int:
     from autograde.sandbox import SandboxError
     from autograde.score import CheckError
     from autograde.sheets import ExportError
+    from autograde.source import SourceError
     from autograde.store import StoreError
     from autograde.submissions import SubmissionsError
 
@@ -130,6 +131,7 @@ def _count(text: str) -> int:
 
 
 def _release(options: argparse.Namespace) -> None:
+    from autograde.course import Course
     from autograde.release import release
 
     course = Course.read()
@@ -139,6 +141,7 @@ def _release(options: argparse.Namespace) -> None:
 
 
 def _grade(options: argparse.Namespace) -> None:
+    from autograde.course import Course
     from autograde.grade import grade
     from autograde.tables import marks_table
 
@@ -159,6 +162,7 @@ def _grade(options: argparse.Namespace) -> None:
 
 
 def _rerun(options: argparse.Namespace) -> int:
+    from autograde.course import Course
     from autograde.rerun import rerun
 
     same = rerun(
@@ -174,6 +178,7 @@ def _rerun(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from autograde.course import Course
     from autograde.export import export
 
     written = export(
@@ -190,6 +195,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _delete(options: argparse.Namespace) -> None:
+    from autograde.course import Course
     from autograde.delete import delete
 
     delete(options.student, Course.read(), options.out, _say)
@@ -197,6 +203,7 @@ def _delete(options: argparse.Namespace) -> None:
 
 def _demo(options: argparse.Namespace) -> None:
     from autograde import demo, sandbox
+    from autograde.course import Course
     from autograde.grade import grade
     from autograde.marking import load_assignment
     from autograde.release import release

@@ -6,6 +6,7 @@ Imports nothing heavy: a worker runs what stands here before it loads torch.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -123,6 +124,8 @@ def cluster(
             'Grading on a cluster needs dask.distributed: pip install "xaikit[cluster]", on every '
             "machine of it in the same version."
         ) from None
+    # What the client has to say of a lost connection is said below, in a sentence.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=_CONNECTING, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

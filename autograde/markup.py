@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from typing import Any
 
@@ -63,6 +63,8 @@ _MARKER = re.compile(r"\s*< ?!--[^>\n]*-->")  # the blank is clean_markdown's
 _BACKTICKS = re.compile(r"`([^`\n]+)`")
 
 
+# Most cells of a class's notebooks are the released ones: what these two make of them is kept.
+@lru_cache(maxsize=500)
 def code_html(source: str) -> Markup:
     """Return Python source, coloured."""
     source = clean_text(source, 5 * TEXT_LIMIT)
@@ -108,10 +110,19 @@ def markdown_html(
     attachments
         Images pasted into the cell: name, then media type → base64, as nbformat has them.
     """
+    return _markdown_html(source, attachments) if attachments else _plain_markdown_html(source)
+
+
+@lru_cache(maxsize=500)
+def _plain_markdown_html(source: str) -> Markup:
+    return _markdown_html(source, {})
+
+
+def _markdown_html(source: str, attachments: Mapping[str, Mapping[str, str]]) -> Markup:
     formulas: list[Markup] = []
     marker = _MARKER.match(source)
     source = clean_text(source[marker.end() :] if marker else source, 5 * TEXT_LIMIT)
-    html = _markdown().render(source, {"formulas": formulas, "attachments": attachments or {}})
+    html = _markdown().render(source, {"formulas": formulas, "attachments": attachments})
     html = nh3.clean(
         html,
         tags=_HTML,
