@@ -27,6 +27,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -180,25 +181,26 @@ def read(file: Path, index: int, limit: int) -> bytes:
         If it cannot be read, is larger than ``limit`` bytes or is packed suspiciously small.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            info = archive.infolist()[index]
-            if info.flag_bits & 1:
-                raise ArchiveError("The upload is encrypted inside of the archive.")
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ArchiveError("The upload is packed in a way that is not read here.")
-            if info.file_size > limit:
-                raise ArchiveError(
-                    f"The upload is larger than {limit >> 20} MB; please clear all outputs, save "
-                    "it and hand it in again."
-                )
-            if info.file_size > max(_RATIO_FREE, RATIO_LIMIT * info.compress_size):
-                raise ArchiveError(
-                    f"The upload shrinks to less than a {RATIO_LIMIT}th when packed, as no "
-                    "notebook does; please clear all outputs, save it and hand it in again."
-                )
-            with archive.open(info) as member:
-                # zipfile reads no more than the size that the archive declares, checked above.
-                return member.read(limit)
+        status = file.stat()
+        archive = _opened(file, status.st_mtime_ns, status.st_size)
+        info = archive.infolist()[index]
+        if info.flag_bits & 1:
+            raise ArchiveError("The upload is encrypted inside of the archive.")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ArchiveError("The upload is packed in a way that is not read here.")
+        if info.file_size > limit:
+            raise ArchiveError(
+                f"The upload is larger than {limit >> 20} MB; please clear all outputs, save "
+                "it and hand it in again."
+            )
+        if info.file_size > max(_RATIO_FREE, RATIO_LIMIT * info.compress_size):
+            raise ArchiveError(
+                f"The upload shrinks to less than a {RATIO_LIMIT}th when packed, as no "
+                "notebook does; please clear all outputs, save it and hand it in again."
+            )
+        with archive.open(info) as member:
+            # zipfile reads no more than the size that the archive declares, checked above.
+            return member.read(limit)
     except ArchiveError:
         raise
     except Exception as error:  # zipfile and zlib raise whatever they meet
@@ -206,6 +208,12 @@ def read(file: Path, index: int, limit: int) -> bytes:
             f"The upload cannot be unpacked ({clean_line(str(error))}); please download the "
             "archive again."
         ) from None
+
+
+@lru_cache(maxsize=1)
+def _opened(file: Path, modified: int, size: int) -> zipfile.ZipFile:
+    """Open an archive once for all its files: its list of a whole class takes long to parse."""
+    return zipfile.ZipFile(file)
 
 
 def _name(info: zipfile.ZipInfo) -> str:

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,16 @@ class Course:
 
     def group_of(self, student: str) -> str | None:
         """Return the name of the student's group, or None."""
-        return next((name for name, members in self.groups.items() if student in members), None)
+        return self._group_of.get(student)
+
+    @cached_property
+    def people(self) -> frozenset[str]:
+        """Everybody that the file names: students, groups and their members."""
+        return frozenset({*self.students, *self.groups, *self._group_of})
+
+    @cached_property
+    def _group_of(self) -> Mapping[str, str]:
+        return {member: name for name, members in self.groups.items() for member in members}
 
     def members(self, submitter: str) -> tuple[str, ...]:
         """Return the students that a submitter stands for: a group's members, or the student."""

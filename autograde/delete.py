@@ -14,7 +14,7 @@ from autograde.course import Course
 from autograde.feedback import feedback_path, write_feedback
 from autograde.gradebook import FILE, remove_student, with_manual_marks
 from autograde.late import with_penalties
-from autograde.names import meant
+from autograde.names import meaning
 from autograde.records import SubmissionResult
 from autograde.report import write_report
 from autograde.store import Store, only_grader
@@ -74,7 +74,7 @@ def delete(
         everybody = {*submitters, *then.students, *then.groups}
         everybody.update(member for members in then.groups.values() for member in members)
         if student not in everybody and not store.files_of(student):
-            near = meant(student, everybody)
+            near = meaning(everybody)(student)
             hint = f"; do you mean {' or '.join(map(clean_line, near))}?" if near else "."
             raise DeleteError(f"{out} holds nothing of {clean_line(student)}{hint}")
         gone = {student}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -30,21 +30,33 @@ def spellings(name: str) -> frozenset[str]:
     return frozenset(letters(spelling) for spelling in turned) - {""}
 
 
-def meant(name: str, people: Iterable[str]) -> list[str]:
-    """Return whom a platform's name may mean: nobody, one, or several who cannot be told apart.
+def meaning(people: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return a function that says whom a platform's name may mean.
 
     Parameters
     ----------
-    name
-        As the platform spells it.
     people
         Names to choose from.
+
+    Returns
+    -------
+    callable
+        Takes a name as the platform spells it; returns nobody, one, or several who cannot be told
+        apart, in the order given.
     """
-    people = list(dict.fromkeys(people))
-    if name in people:
-        return [name]
-    ours = spellings(name)
-    return [person for person in people if ours & spellings(person)]
+    places = {person: place for place, person in enumerate(dict.fromkeys(people))}
+    spelled: dict[str, list[str]] = defaultdict(list)
+    for person in places:
+        for spelling in spellings(person):
+            spelled[spelling].append(person)
+
+    def meant(name: str) -> list[str]:
+        if name in places:
+            return [name]
+        found = {person for spelling in spellings(name) for person in spelled.get(spelling, ())}
+        return sorted(found, key=lambda person: places[person])
+
+    return meant
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from autograde.clean import clean_line
 from autograde.course import Course
 from autograde.grade import settle_data, solution_timing
 from autograde.marking import load_assignment, mark
-from autograde.names import meant
+from autograde.names import meaning
 from autograde.provenance import record_key, software
 from autograde.records import SubmissionResult
 from autograde.sandbox import Isolation
@@ -76,7 +76,7 @@ def rerun(
     uploads = {u.student: u for u in find(submissions, course, there, [name]).uploads if u.path}
     who = course.group_of(student) or student
     if who not in uploads:
-        near = meant(student, uploads)
+        near = meaning(uploads)(student)
         hint = f"; do you mean {' or '.join(map(clean_line, near))}?" if near else "."
         raise RerunError(f"{submissions} holds no {name} of {clean_line(student)}{hint}")
     recorded = last_lines(who, name, out)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,7 +24,7 @@ from autograde import archives
 from autograde.archives import ArchiveError, Handed
 from autograde.clean import clean_line, safe_name
 from autograde.course import Course
-from autograde.names import meant
+from autograde.names import meaning
 
 SIZE_LIMIT = 32 << 20
 _ENTRY_LIMIT = 1000
@@ -150,9 +151,10 @@ def _of_folder(
         raise SubmissionsError(f"There is no folder {folder}.")
     if (folder / "submitted").is_dir() and not (folder / "submitted").is_symlink():
         folder = folder / "submitted"
+    submitter_of = _submitters(course, notices)
     for entry in _entries(folder, notices, most=None):
         if entry.is_dir(follow_symlinks=False):
-            submitter = _submitter(entry.name, course, notices)
+            submitter = submitter_of(entry.name)
             yield from _of_student(Path(entry.path), submitter, assignments, notices)
         else:
             notices.append(_passed_over(entry.path))
@@ -185,8 +187,9 @@ def _of_archive(
         names = [item.folder] if item.folder else assignments
         handed.append((item, _assignment(item.name, names)))
     if layout == "plain":
-        students = dict.fromkeys(item.student for item, _ in handed)
-        who = {student: _submitter(student, course, notices) for student in students}
+        submitter_of = _submitters(course, notices)
+        who = {item.student: item.student for item, _ in handed}
+        who = {student: submitter_of(student) for student in who}
     else:
         notices.append(
             f"{file.name} is a download from {layout.title()}, which says of no file when it was "
@@ -225,26 +228,24 @@ def _platform_students(
     handed: Sequence[Handed], course: Course, notices: list[str]
 ) -> dict[str, str]:
     """Return who each of a platform's users is, in the course file's own words where it can."""
-    people = _people(course)
+    meant, submitter_of = meaning(sorted(course.people)), _submitters(course, notices)
     names: dict[str, str] = {}
     for item in handed:
-        known = meant(item.student, people)
+        known = meant(item.student)
         names[_identity(item)] = known[0] if len(known) == 1 else item.student
         if len(known) > 1:
             notices.append(
                 f"{clean_line(item.student)} may be {' or '.join(map(clean_line, known))}; graded "
                 "under the name of the download."
             )
-    users = list(names.values())
+    users = Counter(names.values())
     numbers = {_identity(item): item.number for item in handed}
     return {
-        identity: _submitter(
+        identity: submitter_of(
             # Two users of one name stay apart, as do the participants of blind marking.
             f"{name} {numbers[identity]}"
-            if numbers[identity] and (users.count(name) > 1 or name == "Participant")
-            else name,
-            course,
-            notices,
+            if numbers[identity] and (users[name] > 1 or name == "Participant")
+            else name
         )
         for identity, name in names.items()
     }
@@ -301,22 +302,23 @@ def _passed_over(path: str) -> str:
     return f"{shown} was passed over: it is no notebook of the course."
 
 
-def _submitter(name: str, course: Course, notices: list[str]) -> str:
-    """Return who a folder belongs to, in the course file's own words where it knows them."""
-    people = _people(course)
-    student = name if name in people else None
-    if student is None:
-        student = next((p for p in sorted(people) if safe_name(p) == name), None)
-    if student is None:
-        # A name that cannot be shown as it is stays apart from the one it would look like.
-        student = name if clean_line(name) == name else safe_name(name)
-        if course.students:
-            notices.append(f"{student} is not in the class list; graded all the same.")
-    return course.group_of(student) or student
+def _submitters(course: Course, notices: list[str]) -> Callable[[str], str]:
+    """Return a function that says who a folder belongs to, by its name.
 
+    It answers in the course file's own words where that knows them.
+    """
+    of_folder = {safe_name(person): person for person in sorted(course.people, reverse=True)}
 
-def _people(course: Course) -> set[str]:
-    return {*course.students, *course.groups, *(m for g in course.groups.values() for m in g)}
+    def submitter(name: str) -> str:
+        student = name if name in course.people else of_folder.get(name)
+        if student is None:
+            # A name that cannot be shown as it is stays apart from the one it would look like.
+            student = name if clean_line(name) == name else safe_name(name)
+            if course.students:
+                notices.append(f"{student} is not in the class list; graded all the same.")
+        return course.group_of(student) or student
+
+    return submitter
 
 
 def _assignment(file: str, names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from small_course import write_course
 
 from autograde import archives
 from autograde.course import Course
-from autograde.names import meant
+from autograde.names import meaning
 from autograde.submissions import SIZE_LIMIT, Found, SubmissionsError, Upload, find
 
 NAMES = ["01_small", "02_large"]
@@ -348,4 +348,4 @@ def test_strange_names_are_shown_safely(tmp_path: Path, course: Course, name: st
     ],
 )
 def test_who_is_meant(name: str, people: list[str], who: list[str]) -> None:
-    assert meant(name, people) == who
+    assert meaning(people)(name) == who

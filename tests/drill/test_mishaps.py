@@ -1,0 +1,192 @@
+"""What happens to graders: a full disk, a read-only folder, company, vanished files, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autograde.__main__ import main
+from autograde.course import Course
+from autograde.executors import WorkersError
+from autograde.grade import GradeError, grade
+from autograde.marking import load_assignment
+from autograde.store import only_grader
+from tests.drill.test_faults import class_of, grader, left_over, marks, stage_of, watched
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
+from small_course import write_course
+
+MB = 1 << 20
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    load_assignment.cache_clear()
+    course = write_course(tmp_path / "course")
+    class_of(course, tmp_path / "in", 4)
+    return course
+
+
+def walled(*arrangement: str) -> list[str]:
+    """Return the begin of a command that sees the file system, arranged otherwise."""
+    return ["bwrap", "--dev-bind", "/", "/", "--die-with-parent", *arrangement]
+
+
+def graded(said: list[str]) -> set[str]:
+    return {line.split("]")[1].split(",")[0].strip() for line in said if line.startswith("[")}
+
+
+def test_a_full_disk_gets_one_sentence_in_every_stage_and_loses_nothing(
+    course: Course, tmp_path: Path
+):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = [sys.executable, "-m", "tests.drill.full_disk"]
+    done = subprocess.run(
+        [
+            *walled("--size", str(8 * MB), "--tmpfs", str(disk)),
+            *command,
+            *map(str, (course.folder, tmp_path / "in", disk)),
+        ],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    runs = [json.loads(line) for line in done.stdout.splitlines()]
+    full = [run for run in runs if run["code"] != 0]
+    for run in full:
+        assert run["code"] == 1, run["error"]
+        assert len(run["error"].splitlines()) == 1, run["error"]
+        assert "lost" in run["error"] and "room" in run["error"], run["error"]
+    assert [run["room"] for run in runs[:3] if run["code"] == 0] == []
+    places = " ".join(run["error"] for run in full)
+    for what in ("records/timing", "class.json", "/release/", "gradebook.db", "/feedback/"):
+        assert what in places, places
+    quiet: list[str] = []
+    grade(tmp_path / "in", course, tmp_path / "calm", jobs=1, isolation="none", say=quiet.append)
+    assert marks(tmp_path / "out") == marks(tmp_path / "calm")
+
+
+@pytest.mark.parametrize("name", ["report.html", "tasks.csv", "grades.csv", "nbgrader_config.py"])
+def test_no_room_for_one_file_gets_one_sentence(
+    course: Course,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+):
+    """These are too small to be met by chance; a link to a device that is always full stands in."""
+    monkeypatch.chdir(course.folder)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f".{name}.part").symlink_to("/dev/full")
+    monkeypatch.setattr("autograde.grade.solution_timing", lambda *_: None)
+    only_missing = lambda *_: ([], [])  # noqa: E731  # nothing to run: it is about writing
+    monkeypatch.setattr("autograde.grade._sorted_out", only_missing)
+    code = main(["grade", str(tmp_path / "in"), "--out", str(out), "--isolation", "none"])
+    error = capsys.readouterr().err
+    assert (code, len(error.splitlines())) == (1, 1)
+    assert f"{out / name} cannot be written (No space left on device)" in error
+
+
+def test_a_read_only_folder_gets_one_sentence(course: Course, tmp_path: Path):
+    out = tmp_path / "out"
+    (out / "records").mkdir(parents=True)
+    for folder in (out, out / "new"):
+        done = subprocess.run(
+            [*walled("--ro-bind", str(out), str(out)), *grader(tmp_path / "in", folder)],
+            cwd=course.folder,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert f"{folder} cannot be written (Read-only file system)" in line
+
+
+def test_two_graders_in_one_folder(
+    course: Course,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(course.folder)
+    out = tmp_path / "out"
+    out.mkdir()
+    with only_grader(out):
+        code = main(["grade", str(tmp_path / "in"), "--out", str(out), "--isolation", "none"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert code == 1
+    assert f"Another autograde is grading into {out}" in line
+
+
+def test_vanished_submissions_and_a_killed_worker_lose_nothing(course: Course, tmp_path: Path):
+    folder, out, away = tmp_path / "in", tmp_path / "out", tmp_path / "away"
+    said: list[str] = []
+
+    def after_the_first(happening: Callable[[], object]) -> Callable[[str], None]:
+        def say(line: str) -> None:
+            said.append(line)
+            if line.startswith("[1/"):
+                happening()
+
+        return say
+
+    def attempt(happening: Callable[[], object]) -> None:
+        grade(folder, course, out, jobs=1, isolation="none", say=after_the_first(happening))
+
+    with pytest.raises(GradeError, match=r"is gone\. Nothing graded so far is lost"):
+        attempt(lambda: folder.rename(away))
+    away.rename(folder)
+    with pytest.raises(WorkersError, match=r"ended from outside.*Nothing graded so far is lost"):
+        attempt(kill_workers)
+    kept = graded(said)
+    assert len(kept) >= 2  # one of each attempt
+    said.clear()
+    attempt(lambda: None)
+    assert len(graded(said)) >= 1
+    assert graded(said).isdisjoint(kept)
+    assert kill_workers() == 0
+
+
+def kill_workers() -> int:
+    workers = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+    for worker in workers:
+        worker.send_signal(signal.SIGKILL)
+    return len(workers)
+
+
+def test_ctrl_c_gets_one_sentence_and_leaves_no_process(course: Course, tmp_path: Path):
+    said, out = tmp_path / "said", tmp_path / "out"
+    with said.open("wb") as file:
+        process = subprocess.Popen(
+            grader(tmp_path / "in", out),
+            cwd=course.folder,
+            stdout=file,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        for stage, _ in watched(said, process):
+            if stage == "running, some records kept":
+                os.killpg(process.pid, signal.SIGINT)  # a terminal tells all its processes
+                break
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error == b"autograde: stopped; what was graded is kept.\n"
+    assert left_over(process.pid) == ""
+    assert stage_of(said) == "running, some records kept"
+    kept = graded(said.read_text().splitlines())
+    lines: list[str] = []
+    grade(tmp_path / "in", course, out, jobs=1, say=lines.append)
+    assert graded(lines) and graded(lines).isdisjoint(kept)
+    shutil.rmtree(out)
