@@ -121,7 +121,7 @@ def cluster(
         from distributed import Client, KilledWorker, WorkerPlugin
     except ImportError:
         raise WorkersError(
-            'Grading on a cluster needs dask.distributed: pip install "xaikit[cluster]", on every '
+            'Grading on a cluster needs dask.distributed: pip install -e ".[cluster]", on every '
             "machine of it in the same version."
         ) from None
     # What the client has to say of a lost connection is said below, in a sentence.

@@ -44,6 +44,7 @@ from autograde.tables import points
 
 FILE = "gradebook.db"
 _LOG = logging.getLogger(__name__)
+api.app_log.disabled = True  # it logs what it raises, traceback included
 _TOLERANCE = 1e-9
 
 Key = tuple[str, str, str]
@@ -495,8 +496,12 @@ def _one_sentence(db: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)  # about nbgrader's own add_submission
             yield
-    except DatabaseError as error:
-        reason = str(error.orig)
+    except (DatabaseError, api.InvalidEntry) as error:
+        # nbgrader raises some of sqlite's errors under a name of its own.
+        cause = error if isinstance(error, DatabaseError) else error.__context__
+        if not isinstance(cause, DatabaseError):
+            raise
+        reason = str(cause.orig)
         if "locked" in reason:
             cure = "another program is writing to it; close formgrader and grade again"
         elif "full" in reason or "I/O" in reason:
