@@ -199,6 +199,7 @@ def drill(work: Path, students: int, kills: Sequence[str], seed: int = 0) -> Dri
         command = grader(work / "submissions", out)
         moment = draw.uniform(0, took[stage])
         hit.append(kill_in(stage, moment, command, course, work / "said"))
+        print(f"kill {number + 1}: {hit[-1]}", flush=True)
         assert gradebook_is_whole(out)
         assert [path for path in out.rglob("*.csv") if not _is_table(path)] == []
         assert audit_lines(out)[: len(kept)] == kept
@@ -207,6 +208,7 @@ def drill(work: Path, students: int, kills: Sequence[str], seed: int = 0) -> Dri
             last = grader(work / "submissions", out)
             subprocess.run(last, cwd=course.folder, check=True, stdout=subprocess.DEVNULL)
             in_the_end.append(marks(out))
+            print(f"as undisturbed: {in_the_end[-1] == undisturbed}", flush=True)
             out = work / f"killed {number + 1}"
     return Drill(hit, undisturbed, in_the_end)
 
