@@ -71,7 +71,8 @@ class Machines:
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            return subprocess.Popen([DASK, *command], stdout=log, stderr=log)
+            scratch = {**os.environ, "DASK_TEMPORARY_DIRECTORY": str(self.log.parent)}
+            return subprocess.Popen([DASK, *command], stdout=log, stderr=log, env=scratch)
 
     def stop(self) -> None:
         for process in (*self.workers, self.scheduler):
