@@ -142,7 +142,7 @@ def test_a_cluster_that_cannot_be_used_gets_one_sentence(monkeypatch: pytest.Mon
         with pytest.raises(SandboxError, match="bubblewrap is not there"):
             cluster(bare.scheduler_address, prove).__enter__()
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(WorkersError, match=r'pip install "\.\[cluster\]"'):
+    with pytest.raises(WorkersError, match=r'pip install -e "\.\[cluster\]"'):
         cluster("tcp://127.0.0.1:1").__enter__()
 
 
