@@ -325,6 +325,88 @@ def heat_map(
     return figure
 
 
+def summary(
+    explanation: Explanation,
+    image: Tensor,
+    probabilities: Tensor,
+    curves: Mapping[str, Curve],
+    classes: Sequence[str] | None = None,
+    roles: Sequence[str] | None = None,
+) -> Figure:
+    """Show all about one prediction: image, maps, predicted classes, deletion curve.
+
+    Beside a single target's map stands its overlay. Whatever is explained, the parts keep their
+    places. Drawn without pyplot, so that any thread may.
+
+    Parameters
+    ----------
+    explanation
+        Of one image, attributions (1, T, C, H, W).
+    image
+        (1, C, H, W) in [0, 1].
+    probabilities
+        (classes,), of which the five highest are shown.
+    curves
+        Deletion curves by name, as :func:`curves` takes them, with "random" in grey.
+    classes
+        Names of the classes; default: their numbers.
+    roles
+        What each of the T targets is.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    _expect_matching([explanation], image, roles, None)
+    maps = _summed(explanation)[0]
+    scale = _scale(maps)
+    figure = Figure(figsize=(8.2, 5.0), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.25])
+    shown = len(maps) + 1 if len(maps) > 1 else 3
+    axes = top.subplots(1, shown, squeeze=False)[0]
+    _image(axes[0], image[0])
+    axes[0].set_title("image", fontsize=9)
+    for t, axis in enumerate(axes[1 : len(maps) + 1]):
+        _map(axis, maps[t], scale)
+        _outline(axis, image[0])
+        axis.set_title(_top(int(explanation.targets[0, t]), classes, roles, t), fontsize=9)
+    if len(maps) == 1:
+        _faded(axes[2], image[0])
+        drawn = _map(axes[2], maps[0], scale)
+        drawn.set_alpha(np.clip(np.abs(maps[0]) / scale, 0, 0.85))
+        axes[2].set_title("on the image", fontsize=9)
+    beyond = float(np.abs(maps).max()) > scale
+    key = ScalarMappable(Normalize(-scale, scale), COLOURS)
+    bar = top.colorbar(key, ax=axes, extend="both" if beyond else "neither", shrink=0.75)
+    _label_bar(bar, scale)
+    top.supxlabel("red: evidence for the class    blue: evidence against it", fontsize=9)
+    left, right = bottom.subplots(1, 2, width_ratios=[1, 1.5])
+    _predictions(left, probabilities, classes)
+    draw_curves(right, curves, baselines=("random",))
+    right.set_title(
+        f"Deletion: {_top(int(explanation.targets[0, 0]), classes, None, 0)}", fontsize=10
+    )
+    right.set_ylabel("output for the class", fontsize=9)
+    right.legend(fontsize=8, frameon=False, handlelength=3)
+    return figure
+
+
+def _predictions(axis: Axes, probabilities: Tensor, classes: Sequence[str] | None) -> None:
+    """Draw the highest probabilities as bars, the highest on top."""
+    highest, which = probabilities.detach().cpu().double().topk(min(5, len(probabilities)))
+    places = list(range(len(which)))[::-1]
+    axis.barh(places, highest.numpy(), color=LINES[0], height=0.62)
+    axis.set_yticks(places, [_top(int(each), classes, None, 0) for each in which])
+    axis.set_xlim(0, 1.16)
+    axis.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    for place, value in zip(places, highest.tolist(), strict=True):
+        axis.text(value + 0.02, place, f"{100 * value:.0f} %", va="center", fontsize=9)
+    axis.tick_params(axis="y", length=0)
+    axis.tick_params(labelsize=9)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_title("Predictions", fontsize=10)
+
+
 def _expect_matching(
     rows: Sequence[Explanation],
     images: Tensor,
