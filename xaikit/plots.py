@@ -360,8 +360,8 @@ def summary(
     _expect_matching([explanation], image, roles, None)
     maps = _summed(explanation)[0]
     scale = _scale(maps)
-    figure = Figure(figsize=(8.2, 5.0), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.25])
+    figure = Figure(figsize=(7.4, 4.7), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.35])
     shown = len(maps) + 1 if len(maps) > 1 else 3
     axes = top.subplots(1, shown, squeeze=False)[0]
     _image(axes[0], image[0])
@@ -397,7 +397,7 @@ def _predictions(axis: Axes, probabilities: Tensor, classes: Sequence[str] | Non
     places = list(range(len(which)))[::-1]
     axis.barh(places, highest.numpy(), color=LINES[0], height=0.62)
     axis.set_yticks(places, [_top(int(each), classes, None, 0) for each in which])
-    axis.set_xlim(0, 1.16)
+    axis.set_xlim(0, 1.2)
     axis.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
     for place, value in zip(places, highest.tolist(), strict=True):
         axis.text(value + 0.02, place, f"{100 * value:.0f} %", va="center", fontsize=9)

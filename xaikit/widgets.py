@@ -395,7 +395,7 @@ class Explorer(ipw.HBox):  # type: ignore[misc] # ipywidgets has no types
         heading = f"Image {choice.image}: {names[label]}, " + (
             "classified rightly" if predicted == label else f"taken for {names[predicted]}"
         )
-        facts = [METHODS[choice.method].title, f"{explanation.seconds:.2f} s"]
+        facts = [METHODS[choice.method].title, _duration(explanation.seconds)]
         if choice.count is not None and (counted := _counted(choice.method)):
             facts.insert(1, f"{choice.count} {counted[0]}")
         if explanation.convergence_delta is not None:
@@ -469,7 +469,7 @@ def _half(grow: bool = False) -> ipw.Layout:
 
 def _placeholder() -> str:
     """Return an empty picture of the size of those to come, so that nothing jumps."""
-    return '<h4>&nbsp;</h4><p>&nbsp;</p><div style="aspect-ratio: 8.2 / 5"></div>'
+    return '<h4>&nbsp;</h4><p>&nbsp;</p><div style="aspect-ratio: 7.4 / 4.7"></div>'
 
 
 def _counted(method: str) -> tuple[str, int] | None:
@@ -489,6 +489,10 @@ def _reference(baseline: str, inputs: Tensor) -> Tensor:
     width = max(1, min(inputs.shape[-2:]) // 9)
     size = min(4 * width + 1, 2 * ((min(inputs.shape[-2:]) - 1) // 2) + 1)
     return gaussian_blur(inputs, [size, size], [float(width), float(width)])
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"
 
 
 def _sums_to_one(scores: Tensor) -> bool:
