@@ -208,14 +208,14 @@ def curves(
     """
     if not curves:
         raise ValueError("curves needs at least one curve.")
-    figure, axis = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axis = figure.subplots()
     draw_curves(axis, curves, baselines)
     axis.set_title(title, fontsize=11)
     axis.set_ylabel(ylabel, fontsize=10)
     axis.legend(
         fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3
     )
-    plt.close(figure)
     return figure
 
 
@@ -361,7 +361,7 @@ def summary(
     maps = _summed(explanation)[0]
     scale = _scale(maps)
     figure = Figure(figsize=(7.4, 4.7), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.35])
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=[1, 1.35])[:, 0]
     shown = len(maps) + 1 if len(maps) > 1 else 3
     axes = top.subplots(1, shown, squeeze=False)[0]
     _image(axes[0], image[0])

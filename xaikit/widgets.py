@@ -416,9 +416,9 @@ class Explorer(ipw.HBox):  # type: ignore[misc] # ipywidgets has no types
         if choice.segments is not None:
             options["segments"] = SEGMENTS[choice.segments]
         if "background" in takes and "baseline" not in takes:
-            places = torch.linspace(0, len(self._data) - 1, BACKGROUND).round().long().unique()
-            images = [self._data[int(i)][0] for i in places]
-            options["background"] = self._placed(torch.stack(images))
+            apart = max(1, len(self._data) // BACKGROUND)
+            places = range(0, len(self._data), apart)[:BACKGROUND]
+            options["background"] = self._placed(torch.stack([self._data[i][0] for i in places]))
         return options
 
     def _placed(self, images: Tensor) -> Tensor:
@@ -488,7 +488,8 @@ def _reference(baseline: str, inputs: Tensor) -> Tensor:
     # As wide as a ninth of the image: outlines go, the rough shape stays.
     width = max(1, min(inputs.shape[-2:]) // 9)
     size = min(4 * width + 1, 2 * ((min(inputs.shape[-2:]) - 1) // 2) + 1)
-    return gaussian_blur(inputs, [size, size], [float(width), float(width)])
+    blurred: Tensor = gaussian_blur(inputs, [size, size], [float(width), float(width)])
+    return blurred
 
 
 def _duration(seconds: float) -> str:
