@@ -1,4 +1,4 @@
-"""JupyterLab and headless Chromium, each started once a module."""
+"""JupyterLab and headless Chromium, each started once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from selenium import webdriver
 from selenium.webdriver.remote.webdriver import WebDriver
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """JupyterLab on a copy of notebooks/, as `make lab` starts it."""
     folder = tmp_path_factory.mktemp("lab") / "notebooks"
@@ -40,7 +40,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
         server.terminate()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""

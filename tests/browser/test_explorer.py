@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from clicks import TOKEN, choose_from_menu, kernel_status, needs_chromium, screenshot
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -16,6 +16,9 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 pytestmark = needs_chromium
+
+PASSING = (NoSuchElementException, StaleElementReferenceException)
+"""What a page that is being drawn may answer."""
 
 
 def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
@@ -27,7 +30,9 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     )
     nbformat.write(notebook, folder / "explorer.ipynb")
     browser.get(f"{address}/lab/tree/explorer.ipynb?token={TOKEN}&reset")
-    wait = WebDriverWait(browser, 90, ignored_exceptions=[StaleElementReferenceException])
+    wait = WebDriverWait(browser, 90, ignored_exceptions=PASSING)
+    # A cell that runs before the notebook is drawn and its kernel there does nothing at all.
+    wait.until(lambda d: "explorer()" in d.find_element(By.CSS_SELECTOR, ".jp-CodeCell").text)
     wait.until(lambda d: "Idle" in kernel_status(d))
     choose_from_menu(browser, "Run", "Run All Cells")
 
@@ -69,7 +74,7 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     assert stopped < 99 and button(browser, "Explain").is_enabled()
     screenshot(browser, "explorer_cancelled")
 
-    # What is impossible is said in one sentence; the next choice works all the same.
+    # A newer choice takes the place of a running one.
     control(browser, "Targets").select_by_visible_text("Bag")
     wait.until(moved(0))
     control(browser, "Method").select_by_visible_text("Gradient")
@@ -78,6 +83,8 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, "body[data-jp-theme-light=false]"))
     wait.until(lambda d: ink(d) > 150)
     screenshot(browser, "explorer_dark")
+    choose_from_menu(browser, "Settings", "Theme", "JupyterLab Light")
+    wait.until(lambda d: ink(d) < 100)
 
 
 def status(driver: WebDriver) -> str:
