@@ -30,7 +30,7 @@ from xaikit.attribution.passes import observed
 from xaikit.attribution.registry import METHODS
 from xaikit.data import load
 from xaikit.datasets import ImageDataset
-from xaikit.metrics import deletion
+from xaikit.metrics import deletion, random_ranking
 from xaikit.models import load_pretrained
 from xaikit.plots import summary
 
@@ -373,8 +373,7 @@ class Explorer(ipw.HBox):  # type: ignore[misc] # ipywidgets has no types
             attributions=explanation.attributions[:, :1],
             targets=explanation.targets[:, :1],
         )
-        order = torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0))
-        random = replace(first, attributions=order.unsqueeze(1).to(inputs))
+        random = random_ranking(inputs, first.targets)
         fill = _reference(choice.baseline, inputs)
         with torch.no_grad():
             scores = self._model(inputs)[0].cpu()
