@@ -1,10 +1,12 @@
 """The folder of results as a course folder of nbgrader: what formgrader and its commands read.
 
-There is no ``submitted/``: nbgrader would run what lies there, outside of the sandbox.
+There is no ``submitted/``: nbgrader counts and shows what is in ``autograded/``, and what would run
+a submission outside of the sandbox refuses (:mod:`autograde.formgrader`).
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +16,23 @@ from nbformat import NotebookNode
 
 from autograde.tables import write_whole
 
-_CONFIG = """# Makes this folder a course folder of nbgrader: formgrader, generate_feedback, export.
+_CONFIG = '''"""Makes this a course folder of nbgrader: formgrader, generate_feedback, export.
+
+Written by `autograde grade`. Submissions run in its sandbox only: what would run one here refuses.
+"""
+
 from pathlib import Path
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
-"""
+c.CourseDirectory.submitted_directory = "autograded"  # what formgrader lists and counts
+c.Autograde.exporter_class = "autograde.formgrader.RefusesToGrade"
+c.GenerateAssignment.exporter_class = "autograde.formgrader.RefusesToRelease"
+c.GenerateSolution.exporter_class = "autograde.formgrader.RefusesToRelease"
+c.ExchangeFactory.collect = "autograde.formgrader.RefusesToCollect"
+# `nbgrader validate` asks nobody; it stops with "No such kernel named" and this sentence.
+c.Execute.kernel_name = "none, for submissions run in the sandbox of `autograde grade` only"
+'''
 
 
 def write_course_folder(
@@ -46,6 +59,15 @@ def write_course_folder(
 def autograded_path(out: Path, student: str, assignment: str) -> Path:
     """Return where nbgrader looks for the notebook of a student, named as a folder."""
     return out / "autograded" / student / assignment / f"{assignment}.ipynb"
+
+
+def rename_autograded(out: Path, renamed: Mapping[str, str]) -> None:
+    """Rename students' folders of graded notebooks: old name, new name."""
+    for old, new in renamed.items():
+        before, after = out / "autograded" / old, out / "autograded" / new
+        if before.is_dir():
+            shutil.rmtree(after, ignore_errors=True)
+            before.rename(after)
 
 
 def write_autograded(path: Path, notebook: NotebookNode | None, timestamp: str) -> None:

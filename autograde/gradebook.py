@@ -34,9 +34,18 @@ from autograde.course import Course
 from autograde.coursefolder import (
     autograded_path,
     read_notebook,
+    rename_autograded,
     utc,
     write_autograded,
     write_course_folder,
+)
+from autograde.pseudonyms import (
+    is_pseudonym,
+    nbgrader_ids,
+    pseudonym,
+    read_pseudonyms,
+    wanted_ids,
+    write_pseudonyms,
 )
 from autograde.records import SubmissionResult, TaskResult
 from autograde.source import Answer, answers, grading, node
@@ -47,7 +56,7 @@ _LOG = logging.getLogger(__name__)
 _TOLERANCE = 1e-9
 
 Key = tuple[str, str, str]
-"""Student (their name as a folder, nbgrader's id), assignment, task."""
+"""Student (by nbgrader's id: the name as a folder, or a pseudonym), assignment, task."""
 
 
 class GradebookError(Exception):
@@ -93,7 +102,7 @@ def fill_gradebook(
     sources, releases
         The instructor's and the released notebook of each assignment.
     course
-        Deadlines and extensions.
+        Deadlines, what is granted to whom, and whether markers see names.
     out
         The folder that becomes nbgrader's course folder: ``source/``, ``release/`` and
         ``autograded/`` with one notebook each, ``gradebook.db``, ``nbgrader_config.py``.
@@ -115,16 +124,18 @@ def fill_gradebook(
     with _one_sentence(db):
         if not db.exists():
             _create(db)
+        _settle_ids(db, results, course, out)
+        ids = nbgrader_ids(out)
         for name in sorted({r.assignment for r in results}):
             _save_cells(db, name, releases[name], course)
         differences: list[str] = []
         with api.Gradebook(_url(db)) as gradebook:
             for result in results:
                 parts = answers(releases[result.assignment])
-                differences += _save_submission(gradebook, result, parts, course, out)
+                differences += _save_submission(gradebook, result, ids, parts, course, out)
                 gradebook.db.expunge_all()  # else every mark of the class stays in memory
         if not differences:
-            differences = _differences(db, results, releases)
+            differences = _differences(db, results, ids, releases)
     if differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         raise GradebookError(f"{differences[0]}{more}")
@@ -155,10 +166,11 @@ def with_manual_marks(results: Iterable[SubmissionResult], db: Path) -> list[Sub
         If the gradebook cannot be read.
     """
     stored = _stored(db) if db.exists() else {}
+    ids = nbgrader_ids(db.parent)
     merged = []
     for result in results:
         tasks = [
-            _by_hand(task, stored.get((safe_name(result.student), result.assignment, task.task)))
+            _by_hand(task, stored.get((ids(result.student), result.assignment, task.task)))
             for task in result.tasks
         ]
         result = replace(result, tasks=tasks)
@@ -178,10 +190,11 @@ def write_penalties(results: Iterable[SubmissionResult], db: Path) -> None:
     GradebookError
         If the gradebook cannot be written.
     """
+    ids = nbgrader_ids(db.parent)
     with _one_sentence(db), api.Gradebook(_url(db)) as gradebook:
         for result in results:
             with contextlib.suppress(api.MissingEntry):
-                name, student = result.assignment, safe_name(result.student)
+                name, student = result.assignment, ids(result.student)
                 submission = gradebook.find_submission_notebook(name, name, student)
                 submission.late_submission_penalty = result.penalty or None
         gradebook.db.commit()
@@ -200,18 +213,84 @@ def remove_student(student: str, db: Path) -> int:
     GradebookError
         If the gradebook cannot be written.
     """
+    identity = nbgrader_ids(db.parent)(student)
     with _one_sentence(db):
         with api.Gradebook(_url(db)) as gradebook:
             try:
-                submissions = len(gradebook.student_submissions(safe_name(student)))
-                gradebook.remove_student(safe_name(student))
+                submissions = len(gradebook.student_submissions(identity))
+                gradebook.remove_student(identity)
             except api.MissingEntry:
                 return 0
-        engine = create_engine(_url(db), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("VACUUM"))  # else deleted rows can still be read from the file
-        engine.dispose()
+        _vacuum(db)
     return submissions
+
+
+def _vacuum(db: Path) -> None:
+    """Take out of the file what was deleted or changed: it could still be read there."""
+    engine = create_engine(_url(db), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("VACUUM"))
+    engine.dispose()
+
+
+def _settle_ids(db: Path, results: Iterable[SubmissionResult], course: Course, out: Path) -> None:
+    """Call everybody as the course file wants it, those too who were graded before.
+
+    Whoever the gradebook knows under the other kind of id, or under a pseudonym of an earlier
+    secret, is renamed with all marks and notebooks.
+
+    Raises
+    ------
+    GradebookError
+        If names are wanted, and nothing tells whose a pseudonym is.
+    """
+    kept = read_pseudonyms(out)
+    with api.Gradebook(_url(db)) as gradebook:
+        present = {student for (student,) in gradebook.db.query(api.Student.id)}
+    present |= {folder.name for folder in (out / "autograded").glob("*") if folder.is_dir()}
+    students = list(dict.fromkeys(result.student for result in results))
+    owners = {**{safe_name(student): student for student in students}, **kept}
+    if any(map(is_pseudonym, present - kept.keys())):  # pseudonyms.csv was lost
+        secret = course.secret()
+        owners |= {pseudonym(student, secret): student for student in students}
+    for identity in sorted(present - owners.keys()):
+        if not is_pseudonym(identity):
+            owners[identity] = identity  # graded before, and not in this run
+        elif not course.anonymous:
+            raise GradebookError(
+                f"{db} holds marks under {identity}, and nothing tells whose that is: give "
+                "everybody's submissions, or set anonymous = true in course.toml."
+            )
+    # Last whoever is graded now: of them the name is known, of others perhaps only as a folder's.
+    others = {who for identity, who in owners.items() if identity in present}
+    people = [*sorted(others - {*students}), *students]
+    wanted = wanted_ids(people, course)
+    # Written first: whatever happens later, every pseudonym in the gradebook can be told.
+    every = {identity: who for who, identity in wanted.items()} if course.anonymous else {}
+    write_pseudonyms(kept | every, out)
+    renamed = {
+        identity: wanted[owners[identity]]
+        for identity in present & owners.keys()
+        if identity != wanted[owners[identity]]
+    }
+    if renamed:
+        _rename(db, renamed)
+        rename_autograded(out, renamed)
+    write_pseudonyms(every, out)
+
+
+def _rename(db: Path, renamed: Mapping[str, str]) -> None:
+    engine = create_engine(_url(db))
+    with engine.begin() as connection:
+        for old, new in renamed.items():
+            both = {"old": old, "new": new}
+            connection.execute(text("UPDATE student SET id = :new WHERE id = :old"), both)
+            connection.execute(
+                text("UPDATE submitted_assignment SET student_id = :new WHERE student_id = :old"),
+                both,
+            )
+    engine.dispose()
+    _vacuum(db)
 
 
 def _by_hand(task: TaskResult, stored: Stored | None) -> TaskResult:
@@ -226,10 +305,15 @@ def _by_hand(task: TaskResult, stored: Stored | None) -> TaskResult:
 
 
 def _save_submission(
-    gradebook: Any, result: SubmissionResult, parts: list[Answer], course: Course, out: Path
+    gradebook: Any,
+    result: SubmissionResult,
+    ids: Callable[[str], str],
+    parts: list[Answer],
+    course: Course,
+    out: Path,
 ) -> list[str]:
     """Write one submission's marks; return what differs from the records, then unwritten."""
-    student, name = safe_name(result.student), result.assignment
+    student, name = ids(result.student), result.assignment
     gradebook.update_or_create_student(student)
     try:
         gradebook.find_submission(name, student)
@@ -300,14 +384,17 @@ def _answer_texts(notebook: NotebookNode | None) -> dict[str, str]:
 
 
 def _differences(
-    db: Path, results: Iterable[SubmissionResult], releases: Mapping[str, NotebookNode]
+    db: Path,
+    results: Iterable[SubmissionResult],
+    ids: Callable[[str], str],
+    releases: Mapping[str, NotebookNode],
 ) -> list[str]:
     """Compare what a fresh connection reads with the records."""
     stored = _stored(db)
     found = []
     for result in results:
         for part in answers(releases[result.assignment]):
-            mark = stored.get((safe_name(result.student), result.assignment, part.task))
+            mark = stored.get((ids(result.student), result.assignment, part.task))
             if mark is None and result.status == "missing":
                 continue
             record = next((t for t in result.tasks if t.task == part.task), None)

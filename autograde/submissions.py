@@ -228,7 +228,7 @@ def _platform_students(
     people = _people(course)
     names: dict[str, str] = {}
     for item in handed:
-        known = meant(item.student, people)
+        known = meant(item.student, people) or _team_member(item.student, people)
         names[_identity(item)] = known[0] if len(known) == 1 else item.student
         if len(known) > 1:
             notices.append(
@@ -248,6 +248,13 @@ def _platform_students(
         )
         for identity, name in names.items()
     }
+
+
+def _team_member(name: str, people: set[str]) -> list[str]:
+    """Return who of a team is meant: Moodle before 4.1 writes "TEAM-NAME" for every member."""
+    ends = [i for i, character in enumerate(name) if character == "-"]
+    found = (meant(name[i + 1 :].strip(), people) for i in ends)
+    return next((known for known in found if known), [])
 
 
 def _identity(item: Handed) -> str:
