@@ -1,4 +1,4 @@
-"""What nbgrader's buttons and commands do in our folder instead of running submissions.
+"""What nbgrader does differently in our folder: it runs no submission, it shows no mark scheme.
 
 ``nbgrader_config.py``, which every folder of results holds, names these classes. nbgrader makes
 its exporter before it touches folder or gradebook, so refusing there leaves both as they are; and
@@ -10,17 +10,20 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
 from nbgrader.converters import NbGraderException
+from nbgrader.exchange import ExchangeError
 from nbgrader.exchange.abc import ExchangeCollect
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+MARK_SCHEME = "mark-scheme"
+"""Tags a cell of a graded notebook that is for whoever marks it."""
 
 GRADING = (
-    "Submissions of this course are run in a sandbox, and only by `autograde grade`: give it the "
-    "submissions again to grade them; nothing was run or changed here."
+    "Nothing was run or changed: submissions run only in the sandbox of `autograde grade`, "
+    "which takes them anew."
 )
-RELEASING = (
-    "The notebooks of this course are made by `autograde release` from its solutions; nothing was "
-    "changed here."
-)
+RELEASING = "Nothing was changed: `autograde release` makes the notebooks of this course."
 
 
 class RefusesToGrade(NotebookExporter):
@@ -44,7 +47,19 @@ class RefusesToCollect(ExchangeCollect):
 
     def start(self) -> None:
         """Refuse."""
-        _refuse(self, GRADING)
+        self.log.error(GRADING)
+        raise ExchangeError(GRADING)
+
+
+class HidesMarkSchemes(NbGraderPreprocessor):
+    """Keeps mark schemes out of the pages of ``nbgrader generate_feedback``."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Return the notebook without them."""
+        nb.cells = [c for c in nb.cells if MARK_SCHEME not in c.metadata.get("tags", ())]
+        return nb, resources
 
 
 def _refuse(who: Any, sentence: str) -> NoReturn:

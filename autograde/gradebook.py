@@ -33,6 +33,7 @@ from autograde.clean import clean_markdown, safe_name
 from autograde.course import Course
 from autograde.coursefolder import (
     autograded_path,
+    for_markers,
     read_notebook,
     rename_autograded,
     utc,
@@ -131,8 +132,10 @@ def fill_gradebook(
         differences: list[str] = []
         with api.Gradebook(_url(db)) as gradebook:
             for result in results:
-                parts = answers(releases[result.assignment])
-                differences += _save_submission(gradebook, result, ids, parts, course, out)
+                source, release = sources[result.assignment], releases[result.assignment]
+                differences += _save_submission(
+                    gradebook, result, ids, source, answers(release), course, out
+                )
                 gradebook.db.expunge_all()  # else every mark of the class stays in memory
         if not differences:
             differences = _differences(db, results, ids, releases)
@@ -308,6 +311,7 @@ def _save_submission(
     gradebook: Any,
     result: SubmissionResult,
     ids: Callable[[str], str],
+    source: NotebookNode,
     parts: list[Answer],
     course: Course,
     out: Path,
@@ -349,7 +353,8 @@ def _save_submission(
         said = record.message if record and record.score is not None else ""
         comments[part.task].auto_comment = clean_markdown(said) or None  # rendered as Markdown
     gradebook.db.commit()
-    write_autograded(file, notebook, result.timestamp)
+    shown = None if notebook is None else for_markers(notebook, source)
+    write_autograded(file, shown, result.timestamp)
     return []
 
 
