@@ -103,13 +103,13 @@ def for_markers(notebook: NotebookNode, source: NotebookNode) -> NotebookNode:
         if task in schemes:
             text = f"**Mark scheme**, for whoever marks.\n\n{schemes[task]}"
             quoted = "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
-            scheme = {
+            above = {
                 "id": sha256(f"mark scheme {task}".encode()).hexdigest()[:16],
                 "cell_type": "markdown",
                 "metadata": {"tags": [MARK_SCHEME], "editable": False, "deletable": False},
                 "source": quoted,
             }
-            cells.append(node(scheme))
+            cells.append(node(above))
         cells.append(cell)
     metadata = {**notebook.metadata, "kernelspec": _NO_KERNEL}
     return node({**notebook, "metadata": metadata, "cells": cells})

@@ -30,7 +30,7 @@ class RefusesToGrade(NotebookExporter):
     """Stands where ``nbgrader autograde`` looks for its exporter."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         _refuse(self, GRADING)
 
 
@@ -38,11 +38,11 @@ class RefusesToRelease(NotebookExporter):
     """Stands where ``nbgrader generate_assignment`` and ``generate_solution`` look for theirs."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         _refuse(self, RELEASING)
 
 
-class RefusesToCollect(ExchangeCollect):
+class RefusesToCollect(ExchangeCollect):  # type: ignore[misc]
     """Stands where ``nbgrader collect`` looks for its exchange: ours holds cleaned notebooks."""
 
     def start(self) -> None:
@@ -51,7 +51,7 @@ class RefusesToCollect(ExchangeCollect):
         raise ExchangeError(GRADING)
 
 
-class HidesMarkSchemes(NbGraderPreprocessor):
+class HidesMarkSchemes(NbGraderPreprocessor):  # type: ignore[misc]
     """Keeps mark schemes out of the pages of ``nbgrader generate_feedback``."""
 
     def preprocess(
