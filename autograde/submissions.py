@@ -24,8 +24,8 @@ from autograde.archives import ArchiveError, Handed
 from autograde.clean import clean_line, safe_name
 from autograde.course import Course
 from autograde.names import meant
+from xaikit.uploads import SIZE_LIMIT
 
-SIZE_LIMIT = 32 << 20
 _ENTRY_LIMIT = 1000
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
 _SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")

@@ -1,0 +1,156 @@
+"""Which submissions of different groups are so alike that a person should look at both?
+
+Answers are compared by what was written into them, as overlapping runs of tokens in which names,
+texts and layout do not count: renaming variables and reformatting change nothing. What the release
+hands out, and what many wrote alike, says nothing and is left out. scikit-learn counts and compares;
+the work grows with the number of submissions, not of pairs, because runs of tokens that many share
+are gone before pairs are formed.
+
+Two people may well think alike: a pair found here is a reason to look, never a finding.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+RUN = 10
+"""So many tokens in a row are compared at a time; of prose, words."""
+ALIKE = 0.6
+"""Notice from this share of the rarer pages on (Jaccard's index of the runs of tokens)."""
+LEAST_RUNS = 40
+"""So many runs have to be common: short answers look alike by themselves."""
+MOST_SHARERS = 30
+"""What more submissions than these have in common is the class's way, however large the class."""
+
+_BUILTINS = frozenset(dir(builtins))
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two submissions that are alike.
+
+    Attributes
+    ----------
+    assignment
+        The notebook.
+    students
+        Who handed them in, in the order of their names.
+    share
+        Of all that either wrote and few others did, what both did: in [0, 1].
+    tasks
+        In which answers most of it lies, the largest part first.
+    """
+
+    assignment: str
+    students: tuple[str, str]
+    share: float
+    tasks: tuple[str, ...]
+
+
+def similar(
+    assignment: str,
+    submissions: Iterable[tuple[str, Mapping[str, str]]],
+    handed_out: Mapping[str, str],
+    together: Callable[[str, str], bool] = lambda one, other: one == other,
+) -> list[Pair]:
+    """Find pairs of submissions to one notebook that are nearly the same.
+
+    Parameters
+    ----------
+    assignment
+        The notebook's name.
+    submissions
+        For each submission its student or group and the source of the answers, by task. Read
+        once, one after the other: a generator will do.
+    handed_out
+        The source of the answer cells as students got them, by task.
+    together
+        Whether two names hand in together, or are the same (a resubmission).
+
+    Returns
+    -------
+    list of Pair
+        The most alike first.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    given = {run for task, source in handed_out.items() for run in _runs(task, source)}
+    students: list[str] = []
+
+    def documents() -> Iterator[set[tuple[str, ...]]]:
+        for student, sources in submissions:
+            students.append(student)
+            yield {r for task, text in sources.items() for r in _runs(task, text)} - given
+
+    counter = CountVectorizer(analyzer=lambda runs: runs, binary=True)
+    try:
+        table = counter.fit_transform(documents())
+    except ValueError:  # nobody wrote anything
+        return []
+    sharers = table.sum(axis=0).A1
+    most = min(MOST_SHARERS, max(2, len(students) // 2))
+    columns = ((sharers > 1) & (sharers <= most)).nonzero()[0]
+    # Runs of one author alone count as what is different, those of the class do not count at all.
+    sizes = table[:, (sharers <= most).nonzero()[0]].sum(axis=1).A1
+    shared = table[:, columns]
+    common = (shared @ shared.T).tocoo()
+    names = counter.get_feature_names_out()
+    found = []
+    for i, j, both in zip(common.row, common.col, common.data, strict=True):
+        share = both / (sizes[i] + sizes[j] - both)
+        if i < j and both >= LEAST_RUNS and share >= ALIKE and not together(students[i], students[j]):
+            runs = names[columns[shared[i].multiply(shared[j]).indices]]
+            pair = (students[i], students[j])
+            found.append(
+                Pair(assignment, (min(pair), max(pair)), float(share), _tasks(run[0] for run in runs))
+            )
+    return sorted(found, key=lambda pair: (-pair.share, pair.students))
+
+
+def _tasks(tasks: Iterable[str]) -> tuple[str, ...]:
+    counts: dict[str, int] = {}
+    for task in tasks:
+        counts[task] = counts.get(task, 0) + 1
+    return tuple(sorted(counts, key=lambda task: (-counts[task], task)))
+
+
+def _runs(task: str, source: str) -> Iterator[tuple[str, ...]]:
+    """Yield the overlapping runs of tokens of an answer, each with its task."""
+    tokens = list(_prose(source) if source.lstrip().startswith("<!--") else _tokens(source))
+    for start in range(len(tokens) - RUN + 1):
+        yield (task, *islice(tokens, start, start + RUN))
+
+
+def _prose(source: str) -> Iterator[str]:
+    for line in source.split("\n"):
+        if not line.lstrip().startswith("<!--"):
+            yield from (word.casefold() for word in _WORD.findall(line))
+
+
+def _tokens(source: str) -> Iterator[str]:
+    """Yield the tokens of code; a student's own names and texts are all the same.
+
+    Pygments reads code that Python would refuse, too.
+    """
+    from pygments.lexers.python import PythonLexer
+    from pygments.token import Comment, Name, String, Text
+
+    before = ""
+    for kind, text in PythonLexer().get_tokens(source):
+        if kind in Comment or kind in Text or kind in String.Doc:
+            continue
+        if kind in String:
+            if before != '""':
+                yield '""'
+            text = '""'
+        elif kind in Name and before != "." and not keyword.iskeyword(text):
+            yield text if text in _BUILTINS else "x"
+        else:
+            yield text
+        before = text
