@@ -28,6 +28,7 @@ from autograde.release import to_json
 from autograde.report import write_report
 from autograde.sandbox import Isolation, SandboxError
 from autograde.score import CheckError
+from autograde.similarity import similar_in_class
 from autograde.source import answers, sources
 from autograde.store import Store, only_grader
 from autograde.submissions import Found, SubmissionsError, Upload, find
@@ -324,7 +325,8 @@ def _write_all(
     write_grades(results, course, out / "grades.csv")
     write_tasks(results, course, out / "tasks.csv")
     write_feedback(results, course, out)
-    write_report(results, course, out / "report.html")
+    alike = similar_in_class(results, releases, course)
+    write_report(results, course, out / "report.html", alike)
     say(f"Written in {time.monotonic() - started:.0f} s")
     return results
 

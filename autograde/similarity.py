@@ -1,10 +1,10 @@
-"""Which submissions of different groups are so alike that a person should look at both?
+"""Find submissions of different groups so alike that a person should look at both.
 
 Answers are compared by what was written into them, as overlapping runs of tokens in which names,
 texts and layout do not count: renaming variables and reformatting change nothing. What the release
-hands out, and what many wrote alike, says nothing and is left out. scikit-learn counts and compares;
-the work grows with the number of submissions, not of pairs, because runs of tokens that many share
-are gone before pairs are formed.
+hands out, and what many wrote alike, says nothing and is left out. scikit-learn counts and
+compares; the work grows with the number of submissions, not of pairs, because runs of tokens that
+many share are gone before pairs are formed.
 
 Two people may well think alike: a pair found here is a reason to look, never a finding.
 """
@@ -16,7 +16,14 @@ import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from hashlib import blake2b
+
+import numpy as np
+from nbformat import NotebookNode
+
+from autograde.course import Course
+from autograde.records import SubmissionResult
+from autograde.source import answers, node
 
 RUN = 10
 """So many tokens in a row are compared at a time; of prose, words."""
@@ -83,7 +90,7 @@ def similar(
     given = {run for task, source in handed_out.items() for run in _runs(task, source)}
     students: list[str] = []
 
-    def documents() -> Iterator[set[tuple[str, ...]]]:
+    def documents() -> Iterator[set[str]]:
         for student, sources in submissions:
             students.append(student)
             yield {r for task, text in sources.items() for r in _runs(task, text)} - given
@@ -93,24 +100,62 @@ def similar(
         table = counter.fit_transform(documents())
     except ValueError:  # nobody wrote anything
         return []
-    sharers = table.sum(axis=0).A1
+    sharers = np.asarray(table.sum(axis=0)).ravel()
     most = min(MOST_SHARERS, max(2, len(students) // 2))
     columns = ((sharers > 1) & (sharers <= most)).nonzero()[0]
     # Runs of one author alone count as what is different, those of the class do not count at all.
-    sizes = table[:, (sharers <= most).nonzero()[0]].sum(axis=1).A1
+    sizes = np.asarray(table[:, (sharers <= most).nonzero()[0]].sum(axis=1)).ravel()
     shared = table[:, columns]
     common = (shared @ shared.T).tocoo()
     names = counter.get_feature_names_out()
     found = []
     for i, j, both in zip(common.row, common.col, common.data, strict=True):
         share = both / (sizes[i] + sizes[j] - both)
-        if i < j and both >= LEAST_RUNS and share >= ALIKE and not together(students[i], students[j]):
+        if (
+            i < j
+            and both >= LEAST_RUNS
+            and share >= ALIKE
+            and not together(students[i], students[j])
+        ):
             runs = names[columns[shared[i].multiply(shared[j]).indices]]
             pair = (students[i], students[j])
             found.append(
-                Pair(assignment, (min(pair), max(pair)), float(share), _tasks(run[0] for run in runs))
+                Pair(
+                    assignment,
+                    (min(pair), max(pair)),
+                    float(share),
+                    _tasks(run.split("\n", 1)[0] for run in runs),
+                )
             )
     return sorted(found, key=lambda pair: (-pair.share, pair.students))
+
+
+def similar_in_class(
+    results: Iterable[SubmissionResult], releases: Mapping[str, NotebookNode], course: Course
+) -> list[Pair]:
+    """Find the alike pairs of a class, notebook by notebook; members of one group are not asked."""
+
+    def together(one: str, other: str) -> bool:
+        return (course.group_of(one) or one) == (course.group_of(other) or other)
+
+    def written(results: Iterable[SubmissionResult]) -> Iterator[tuple[str, dict[str, str]]]:
+        for result in results:
+            if result.notebook is not None:
+                yield result.student, _sources(node(result.notebook))
+
+    results = list(results)
+    return [
+        pair
+        for name, release in releases.items()
+        for pair in similar(
+            name, written(r for r in results if r.assignment == name), _sources(release), together
+        )
+    ]
+
+
+def _sources(notebook: NotebookNode) -> dict[str, str]:
+    """Return the source of each answer cell, by task."""
+    return {part.task: notebook.cells[part.cell].source for part in answers(notebook)}
 
 
 def _tasks(tasks: Iterable[str]) -> tuple[str, ...]:
@@ -120,11 +165,13 @@ def _tasks(tasks: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(counts, key=lambda task: (-counts[task], task)))
 
 
-def _runs(task: str, source: str) -> Iterator[tuple[str, ...]]:
+def _runs(task: str, source: str) -> Iterator[str]:
     """Yield the overlapping runs of tokens of an answer, each with its task."""
     tokens = list(_prose(source) if source.lstrip().startswith("<!--") else _tokens(source))
     for start in range(len(tokens) - RUN + 1):
-        yield (task, *islice(tokens, start, start + RUN))
+        # Told apart by a digest, not kept: a class has millions.
+        run = " ".join(tokens[start : start + RUN]).encode()
+        yield f"{task}\n{blake2b(run, digest_size=8).hexdigest()}"
 
 
 def _prose(source: str) -> Iterator[str]:
