@@ -31,6 +31,32 @@ def expect(condition: object, hint: str) -> None:
         raise CheckFailed(hint)
 
 
+NOT_FINITE = "holds nan or infinity: look for a division by zero."
+
+
+def no_numbers(name: str, value: Any) -> str:
+    """Say that a value should hold numbers. Grading says so in these words, too."""
+    kind = "text" if isinstance(value, str | np.ndarray) else type(value).__name__
+    return f"`{name}` should hold numbers (an array or a tensor), not {kind}."
+
+
+def misfit(array: NDArray[Any], shape: tuple[int | None, ...], name: str) -> str:
+    """Say what is wrong with an array's shape or numbers, in grading's words; nothing if nothing.
+
+    ``None`` in the shape stands for any length.
+    """
+    fits = array.ndim == len(shape) and all(
+        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        want = " × ".join("any" if n is None else str(n) for n in shape) or "a single number"
+        have = " × ".join(map(str, array.shape)) or "a single number"
+        return f"`{name}` should have shape {want}; yours has {have}."
+    if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        return f"`{name}` {NOT_FINITE}"
+    return ""
+
+
 def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.float64]:
     """Return the value as a finite float array, or fail with what is wrong about its form.
 
@@ -57,18 +83,9 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise CheckFailed(
-            f"`{name}` should hold numbers (an array or a tensor), not {type(value).__name__}."
-        ) from None
-    fits = array.ndim == len(shape) and all(
-        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
-    )
-    if not fits:
-        want = " × ".join("any" if n is None else str(n) for n in shape) or "a single number"
-        have = " × ".join(map(str, array.shape)) or "a single number"
-        raise CheckFailed(f"`{name}` should have shape {want}; yours has {have}.")
-    if not np.isfinite(array).all():
-        raise CheckFailed(f"`{name}` holds nan or infinity: look for a division by zero.")
+        raise CheckFailed(no_numbers(name, value)) from None
+    if wrong := misfit(array, shape, name):
+        raise CheckFailed(wrong)
     return array
 
 
