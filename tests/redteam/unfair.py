@@ -171,12 +171,6 @@ def crashing_extra_cell(notebook: NotebookNode) -> None:
     )
 
 
-@case("unfair", "a kernel that only the student's machine has")
-def wrong_kernel(notebook: NotebookNode) -> None:
-    notebook.metadata["kernelspec"] = {"name": "my-env", "display_name": "mine", "language": "R"}
-    notebook.metadata["language_info"] = {"name": "R"}
-
-
 @case("unfair", "a download cut short", 0.0, "not valid JSON")
 def cut_short(notebook: NotebookNode) -> bytes:
     return to_json(notebook).encode()[:-40]
