@@ -185,8 +185,8 @@ def _tokens(source: str) -> Iterator[str]:
 
     Pygments reads code that Python would refuse, too.
     """
-    from pygments.lexers.python import PythonLexer
-    from pygments.token import Comment, Name, String, Text
+    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
+    from pygments.token import Comment, Name, String, Text  # type: ignore[import-untyped]
 
     before = ""
     for kind, text in PythonLexer().get_tokens(source):
