@@ -8,8 +8,8 @@ import secrets
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ FILE = "course.toml"
 SECRET_VARIABLE = "AUTOGRADE_SECRET"
 SECRET_FILE = ".course-secret"
 
-_TABLES = ("assignments", "extensions", "groups", "late")
+_TABLES = ("accommodations", "assignments", "extensions", "grading", "groups", "late")
 
 
 class CourseError(Exception):
@@ -53,6 +53,25 @@ class Late:
 
 
 @dataclass(frozen=True)
+class Accommodation:
+    """What a single student is granted for all assignments, an illness or a disability.
+
+    Attributes
+    ----------
+    extra_days
+        So many days later is every deadline; an extension that ends later still counts instead.
+    grace_hours
+        Instead of everybody's, if that is less.
+    late_penalty
+        Whether handing in late costs anything.
+    """
+
+    extra_days: float = 0.0
+    grace_hours: float = 0.0
+    late_penalty: bool = True
+
+
+@dataclass(frozen=True)
 class Course:
     """Everything that ``course.toml`` says. Read it with :meth:`read`.
 
@@ -70,10 +89,14 @@ class Course:
         By the notebook's name, such as ``01_theory``.
     extensions
         Later deadlines: student or group, then assignment.
+    accommodations
+        What single students or groups are granted for all assignments.
     groups
         The members of each group.
     late
-        What handing in late costs.
+        What handing in late costs everybody without an accommodation.
+    anonymous
+        Whether those who mark by hand see pseudonyms in place of names.
     file
         The ``course.toml`` that was read.
     """
@@ -85,8 +108,10 @@ class Course:
     students: tuple[str, ...] = ()
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     extensions: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    accommodations: Mapping[str, Accommodation] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     late: Late = field(default_factory=Late)
+    anonymous: bool = False
     file: Path = Path(FILE)
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
@@ -154,17 +179,35 @@ class Course:
         return (*self.groups, *(s for s in self.students if self.group_of(s) is None))
 
     def deadline(self, assignment: str, submitter: str) -> datetime | None:
-        """Return when the assignment is due for this student or group, extensions included.
+        """Return when the assignment is due for this student or group, with all that is granted.
 
         A group is late only when its latest member is: the latest of the deadlines counts.
         """
         deadline = self.assignment(assignment).deadline
         if deadline is None:
             return None
-        group = self.group_of(submitter)
-        concerned = {submitter, *self.members(group or submitter), *([group] if group else [])}
+        concerned = self._concerned(submitter)
         extended = (self.extensions.get(who, {}).get(assignment) for who in concerned)
-        return max([deadline, *(e for e in extended if e is not None)])
+        days = max((grant.extra_days for grant in self._granted(submitter)), default=0.0)
+        later = deadline + timedelta(days=days)
+        return max([later, *(e for e in extended if e is not None)])
+
+    def late_for(self, submitter: str) -> Late:
+        """Return what handing in late costs this student or group: the mildest that is granted."""
+        granted = self._granted(submitter)
+        if not all(grant.late_penalty for grant in granted):
+            return Late()
+        hours = max([self.late.grace_hours, *(grant.grace_hours for grant in granted)])
+        return replace(self.late, grace_hours=hours)
+
+    def _granted(self, submitter: str) -> list[Accommodation]:
+        concerned = self._concerned(submitter)
+        return [grant for who, grant in self.accommodations.items() if who in concerned]
+
+    def _concerned(self, submitter: str) -> set[str]:
+        """Return the submitter, and with a group its members."""
+        group = self.group_of(submitter)
+        return {submitter, *self.members(group or submitter), *([group] if group else [])}
 
     def secret(self) -> bytes:
         """Return the course's secret, from which hidden inputs are derived.
@@ -238,16 +281,20 @@ class _Reader:
         if isinstance(group_size, bool) or not isinstance(group_size, int) or group_size < 1:
             raise self.fail("group_size", "a whole number from 1 on")
         assignments = self.assignments(data)
+        students = self.people(data.get("students", []), "students")
+        groups = self.groups(data, group_size)
         return Course(
             name=self.text(data, "name"),
             repository=repository,
             branch=self.text(data, "branch", "main"),
             group_size=group_size,
-            students=self.people(data.get("students", []), "students"),
+            students=students,
             assignments=assignments,
             extensions=self.extensions(data, assignments),
-            groups=self.groups(data, group_size),
+            accommodations=self.accommodations(data, students, groups),
+            groups=groups,
             late=self.late(data),
+            anonymous=self.anonymous(data),
             file=self.file,
             tables={key: value for key, value in data.items() if key not in known},
         )
@@ -316,11 +363,58 @@ class _Reader:
                     f"{self.file}: late.{key} is not a key that the rule for late submissions "
                     f"knows ({', '.join(limits)})."
                 )
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not 0 <= value <= limits[key] or value == float("inf"):
-                most = "on" if limits[key] == float("inf") else "to 100"
-                raise self.fail(f"late.{key}", f"a number from 0 {most}")
+            self.number(value, f"late.{key}", limits[key])
         return Late(**{key: float(value) for key, value in table.items()})
+
+    def number(self, value: Any, key: str, most: float = float("inf")) -> float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= most or value == float("inf"):
+            raise self.fail(
+                key, f"a number from 0 {'on' if most == float('inf') else f'to {most:.0f}'}"
+            )
+        return float(value)
+
+    def anonymous(self, data: dict[str, Any]) -> bool:
+        table = self.table(data, "grading")
+        for key, value in table.items():
+            if key != "anonymous":
+                raise CourseError(
+                    f"{self.file}: grading.{key} is not a key that grading knows (anonymous)."
+                )
+            if not isinstance(value, bool):
+                raise self.fail("grading.anonymous", "true or false")
+        return bool(table.get("anonymous", False))
+
+    def accommodations(
+        self,
+        data: dict[str, Any],
+        students: tuple[str, ...],
+        groups: Mapping[str, tuple[str, ...]],
+    ) -> Mapping[str, Accommodation]:
+        known = {*students, *groups, *(member for names in groups.values() for member in names)}
+        found = {}
+        for who, entry in self.table(data, "accommodations").items():
+            key = f'accommodations."{who}"'
+            if students and who.strip() not in known:
+                # A slip of the pen would take away in silence what was granted.
+                raise CourseError(f"{self.file}: {key} names nobody of the class list or groups.")
+            if not isinstance(entry, dict):
+                raise self.fail(key, "a table such as { extra_days = 3 }")
+            for inner in entry:
+                if inner not in ("extra_days", "grace_hours", "late_penalty"):
+                    raise CourseError(
+                        f"{self.file}: {key}.{inner} is not a key that an accommodation knows "
+                        "(extra_days, grace_hours, late_penalty)."
+                    )
+            penalty = entry.get("late_penalty", True)
+            if not isinstance(penalty, bool):
+                raise self.fail(f"{key}.late_penalty", "true or false")
+            found[who.strip()] = Accommodation(
+                self.number(entry.get("extra_days", 0), f"{key}.extra_days", 1000.0),
+                self.number(entry.get("grace_hours", 0), f"{key}.grace_hours"),
+                penalty,
+            )
+        return found
 
     def extensions(
         self, data: dict[str, Any], assignments: Mapping[str, Assignment]

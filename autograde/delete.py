@@ -15,6 +15,7 @@ from autograde.feedback import feedback_path, write_feedback
 from autograde.gradebook import FILE, remove_student, with_manual_marks
 from autograde.late import with_penalties
 from autograde.names import meaning
+from autograde.pseudonyms import nbgrader_ids, read_pseudonyms, write_pseudonyms
 from autograde.records import SubmissionResult
 from autograde.report import write_report
 from autograde.store import Store, only_grader
@@ -115,11 +116,17 @@ def _remove(
 ) -> tuple[int, int, int, int]:
     """Remove a submitter's files; return how many records, submissions, notebooks and pages."""
     records = store.files_of(who)
+    identity = nbgrader_ids(out)(who)
     for file in records:
         file.unlink()
     submissions = remove_student(who, out / FILE) if (out / FILE).is_file() else 0
-    notebooks = _remove_folder(out / "autograded" / safe_name(who), "*.ipynb")
-    pages = _remove_folder(out / "feedback" / safe_name(who), "*.html")
+    notebooks = _remove_folder(out / "autograded" / identity, "*.ipynb")
+    # nbgrader's own pages lie there under its id.
+    pages = sum(
+        _remove_folder(out / "feedback" / name, "*.html") for name in {safe_name(who), identity}
+    )
+    left = {key: student for key, student in read_pseudonyms(out).items() if student != who}
+    write_pseudonyms(left, out)
     for result in results:
         for member in course.members(who):
             page = out / feedback_path(member, result.assignment)

@@ -28,6 +28,7 @@ from autograde.release import to_json
 from autograde.report import write_report
 from autograde.sandbox import Isolation, SandboxError
 from autograde.score import CheckError
+from autograde.similarity import similar_in_class
 from autograde.source import answers, sources
 from autograde.store import Store, only_grader
 from autograde.submissions import Found, SubmissionsError, Upload, find
@@ -396,23 +397,28 @@ def _write_all(
     instructor = {name: a.instructor for name, a in trusted.items()}
     releases = {name: a.released for name, a in trusted.items()}
     versions = {name: a.version for name, a in trusted.items()}
+
+    def whole(some: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
+        return _slowly(store.with_notebooks(some), len(results), say)
+
     store.save_class(results, course)
     say("Writing the gradebook")
-    whole = _slowly(store.with_notebooks(results), len(results), say)
-    gradebook = fill_gradebook(whole, instructor, releases, course, out)
-    shown = with_penalties(with_manual_marks(results, gradebook), course)
-    write_penalties(shown, gradebook)
+    gradebook = fill_gradebook(results, instructor, releases, course, out, whole)
+    final = with_penalties(with_manual_marks(results, gradebook), course)
+    write_penalties(final, gradebook)
     say("Writing the audit record")
-    audit.note(results, shown, audit.Origin(versions, software(), isolation), out)
+    audit.note(results, final, audit.Origin(versions, software(), isolation), out)
     say("Writing tables")
-    write_grades(shown, course, out / "grades.csv")
-    write_tasks(shown, course, out / "tasks.csv")
+    write_grades(final, course, out / "grades.csv")
+    write_tasks(final, course, out / "tasks.csv")
     say("Writing feedback")
-    write_feedback(_slowly(store.with_notebooks(shown), len(shown), say), course, out)
+    write_feedback(whole(final), course, out)
+    say("Comparing submissions with each other")
+    alike = similar_in_class(final, releases, course, whole)
     say("Writing the report")
-    write_report(shown, course, out / "report.html")
+    write_report(final, course, out / "report.html", alike)
     say(f"Written in {time.monotonic() - started:.0f} s")
-    return shown
+    return final
 
 
 def _slowly(

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -33,10 +33,20 @@ from autograde.clean import clean_markdown, safe_name
 from autograde.course import Course
 from autograde.coursefolder import (
     autograded_path,
+    for_markers,
     read_notebook,
+    rename_autograded,
     utc,
     write_autograded,
     write_course_folder,
+)
+from autograde.pseudonyms import (
+    is_pseudonym,
+    nbgrader_ids,
+    pseudonym,
+    read_pseudonyms,
+    wanted_ids,
+    write_pseudonyms,
 )
 from autograde.records import SubmissionResult, TaskResult
 from autograde.source import Answer, answers, grading, node
@@ -47,8 +57,9 @@ _LOG = logging.getLogger(__name__)
 api.app_log.disabled = True  # it logs what it raises, traceback included
 _TOLERANCE = 1e-9
 
+Whole = Callable[[Iterable[SubmissionResult]], Iterable[SubmissionResult]]
 Key = tuple[str, str, str]
-"""Student (their name as a folder, nbgrader's id), assignment, task."""
+"""Student (by nbgrader's id: the name as a folder, or a pseudonym), assignment, task."""
 
 
 class GradebookError(Exception):
@@ -79,26 +90,29 @@ class Stored:
 
 
 def fill_gradebook(
-    results: Iterable[SubmissionResult],
+    results: Sequence[SubmissionResult],
     sources: Mapping[str, NotebookNode],
     releases: Mapping[str, NotebookNode],
     course: Course,
     out: Path,
+    whole: Whole = iter,
 ) -> Path:
     """Write the marks into ``out/gradebook.db``, and nbgrader's folders beside it.
 
     Parameters
     ----------
     results
-        As the scorer left them, without marks given by hand; taken one at a time, because their
-        notebooks are large.
+        As the scorer left them, without marks given by hand.
     sources, releases
         The instructor's and the released notebook of each assignment.
     course
-        Deadlines and extensions.
+        Deadlines, what is granted to whom, and whether markers see names.
     out
         The folder that becomes nbgrader's course folder: ``source/``, ``release/`` and
         ``autograded/`` with one notebook each, ``gradebook.db``, ``nbgrader_config.py``.
+    whole
+        Yields the results with their notebooks, if they have been left aside: these are large, and
+        one is needed at a time.
 
     Returns
     -------
@@ -112,22 +126,24 @@ def fill_gradebook(
         that submission's marks are as they were; all others are written.
     """
     db = out / FILE
-    kept: list[SubmissionResult] = []
     write_course_folder(out, releases, sources, releases)
     with _one_sentence(db):
         if not db.exists():
             _create(db)
+        _settle_ids(db, results, course, out)
+        ids = nbgrader_ids(out)
         for name in sorted(releases):
             _save_cells(db, name, releases[name], course)
         differences: list[str] = []
         with api.Gradebook(_url(db)) as gradebook:
-            for result in results:
-                parts = answers(releases[result.assignment])
-                differences += _save_submission(gradebook, result, parts, course, out)
+            for result in whole(results):
+                source, release = sources[result.assignment], releases[result.assignment]
+                differences += _save_submission(
+                    gradebook, result, ids, source, answers(release), course, out
+                )
                 gradebook.db.expunge_all()  # else every mark of the class stays in memory
-                kept.append(replace(result, notebook=None))
         if not differences:
-            differences = _differences(db, kept, releases)
+            differences = _differences(db, results, ids, releases)
     if differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         raise GradebookError(f"{differences[0]}{more}")
@@ -158,10 +174,11 @@ def with_manual_marks(results: Iterable[SubmissionResult], db: Path) -> list[Sub
         If the gradebook cannot be read.
     """
     stored = _stored(db) if db.exists() else {}
+    ids = nbgrader_ids(db.parent)
     merged = []
     for result in results:
         tasks = [
-            _by_hand(task, stored.get((safe_name(result.student), result.assignment, task.task)))
+            _by_hand(task, stored.get((ids(result.student), result.assignment, task.task)))
             for task in result.tasks
         ]
         result = replace(result, tasks=tasks)
@@ -181,10 +198,11 @@ def write_penalties(results: Iterable[SubmissionResult], db: Path) -> None:
     GradebookError
         If the gradebook cannot be written.
     """
+    ids = nbgrader_ids(db.parent)
     with _one_sentence(db), api.Gradebook(_url(db)) as gradebook:
         for result in results:
             with contextlib.suppress(api.MissingEntry):
-                name, student = result.assignment, safe_name(result.student)
+                name, student = result.assignment, ids(result.student)
                 submission = gradebook.find_submission_notebook(name, name, student)
                 submission.late_submission_penalty = result.penalty or None
         gradebook.db.commit()
@@ -203,18 +221,84 @@ def remove_student(student: str, db: Path) -> int:
     GradebookError
         If the gradebook cannot be written.
     """
+    identity = nbgrader_ids(db.parent)(student)
     with _one_sentence(db):
         with api.Gradebook(_url(db)) as gradebook:
             try:
-                submissions = len(gradebook.student_submissions(safe_name(student)))
-                gradebook.remove_student(safe_name(student))
+                submissions = len(gradebook.student_submissions(identity))
+                gradebook.remove_student(identity)
             except api.MissingEntry:
                 return 0
-        engine = create_engine(_url(db), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("VACUUM"))  # else deleted rows can still be read from the file
-        engine.dispose()
+        _vacuum(db)
     return submissions
+
+
+def _vacuum(db: Path) -> None:
+    """Take out of the file what was deleted or changed: it could still be read there."""
+    engine = create_engine(_url(db), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("VACUUM"))
+    engine.dispose()
+
+
+def _settle_ids(db: Path, results: Iterable[SubmissionResult], course: Course, out: Path) -> None:
+    """Call everybody as the course file wants it, those too who were graded before.
+
+    Whoever the gradebook knows under the other kind of id, or under a pseudonym of an earlier
+    secret, is renamed with all marks and notebooks.
+
+    Raises
+    ------
+    GradebookError
+        If names are wanted, and nothing tells whose a pseudonym is.
+    """
+    kept = read_pseudonyms(out)
+    with api.Gradebook(_url(db)) as gradebook:
+        present = {student for (student,) in gradebook.db.query(api.Student.id)}
+    present |= {folder.name for folder in (out / "autograded").glob("*") if folder.is_dir()}
+    students = list(dict.fromkeys(result.student for result in results))
+    owners = {**{safe_name(student): student for student in students}, **kept}
+    if any(map(is_pseudonym, present - kept.keys())):  # pseudonyms.csv was lost
+        secret = course.secret()
+        owners |= {pseudonym(student, secret): student for student in students}
+    for identity in sorted(present - owners.keys()):
+        if not is_pseudonym(identity):
+            owners[identity] = identity  # graded before, and not in this run
+        elif not course.anonymous:
+            raise GradebookError(
+                f"{db} holds marks under {identity}, and nothing tells whose that is: give "
+                "everybody's submissions, or set anonymous = true in course.toml."
+            )
+    # Last whoever is graded now: of them the name is known, of others perhaps only as a folder's.
+    others = {who for identity, who in owners.items() if identity in present}
+    people = [*sorted(others - {*students}), *students]
+    wanted = wanted_ids(people, course)
+    # Written first: whatever happens later, every pseudonym in the gradebook can be told.
+    every = {identity: who for who, identity in wanted.items()} if course.anonymous else {}
+    write_pseudonyms(kept | every, out)
+    renamed = {
+        identity: wanted[owners[identity]]
+        for identity in present & owners.keys()
+        if identity != wanted[owners[identity]]
+    }
+    if renamed:
+        _rename(db, renamed)
+        rename_autograded(out, renamed)
+    write_pseudonyms(every, out)
+
+
+def _rename(db: Path, renamed: Mapping[str, str]) -> None:
+    engine = create_engine(_url(db))
+    with engine.begin() as connection:
+        for old, new in renamed.items():
+            both = {"old": old, "new": new}
+            connection.execute(text("UPDATE student SET id = :new WHERE id = :old"), both)
+            connection.execute(
+                text("UPDATE submitted_assignment SET student_id = :new WHERE student_id = :old"),
+                both,
+            )
+    engine.dispose()
+    _vacuum(db)
 
 
 def _by_hand(task: TaskResult, stored: Stored | None) -> TaskResult:
@@ -229,10 +313,16 @@ def _by_hand(task: TaskResult, stored: Stored | None) -> TaskResult:
 
 
 def _save_submission(
-    gradebook: Any, result: SubmissionResult, parts: list[Answer], course: Course, out: Path
+    gradebook: Any,
+    result: SubmissionResult,
+    ids: Callable[[str], str],
+    source: NotebookNode,
+    parts: list[Answer],
+    course: Course,
+    out: Path,
 ) -> list[str]:
     """Write one submission's marks; return what differs from the records, then unwritten."""
-    student, name = safe_name(result.student), result.assignment
+    student, name = ids(result.student), result.assignment
     gradebook.update_or_create_student(student)
     try:
         gradebook.find_submission(name, student)
@@ -268,7 +358,8 @@ def _save_submission(
         said = record.message if record and record.score is not None else ""
         comments[part.task].auto_comment = clean_markdown(said) or None  # rendered as Markdown
     gradebook.db.commit()
-    write_autograded(file, notebook, result.timestamp)
+    shown = None if notebook is None else for_markers(notebook, source)
+    write_autograded(file, shown, result.timestamp)
     return []
 
 
@@ -303,14 +394,17 @@ def _answer_texts(notebook: NotebookNode | None) -> dict[str, str]:
 
 
 def _differences(
-    db: Path, results: Iterable[SubmissionResult], releases: Mapping[str, NotebookNode]
+    db: Path,
+    results: Iterable[SubmissionResult],
+    ids: Callable[[str], str],
+    releases: Mapping[str, NotebookNode],
 ) -> list[str]:
     """Compare what a fresh connection reads with the records."""
     stored = _stored(db)
     found = []
     for result in results:
         for part in answers(releases[result.assignment]):
-            mark = stored.get((safe_name(result.student), result.assignment, part.task))
+            mark = stored.get((ids(result.student), result.assignment, part.task))
             if mark is None and result.status == "missing":
                 continue
             record = next((t for t in result.tasks if t.task == part.task), None)

@@ -21,7 +21,7 @@ def percent_off(late: Late, after: timedelta) -> float:
     Parameters
     ----------
     late
-        The course's rule.
+        The course's rule, as it is for the student.
     after
         The time from the deadline, extensions included, to the upload.
     """
@@ -40,13 +40,14 @@ def with_penalties(results: Iterable[SubmissionResult], course: Course) -> list[
 
 def _with_penalty(result: SubmissionResult, course: Course) -> SubmissionResult:
     deadline = course.deadline(result.assignment, result.student)
-    if HANDED_IN_LATE not in result.notices or course.late.percent_per_day == 0:
+    late = course.late_for(result.student)
+    if HANDED_IN_LATE not in result.notices or late.percent_per_day == 0:
         return result
     if deadline is None or not result.timestamp:
         sentence = "Handed in after the deadline; nothing is taken off, as nobody knows how late."
         return _saying(result, sentence, 0.0)
     after = datetime.fromisoformat(result.timestamp) - deadline
-    percent = percent_off(course.late, after)
+    percent = percent_off(late, after)
     if percent == 0:
         sentence = f"Handed in {_words(after)} after the deadline; nothing is taken off for that."
         return _saying(result, sentence, 0.0)

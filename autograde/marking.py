@@ -12,7 +12,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from autograde.course import Course
-from autograde.rebuild import BrokenUploadError, Rebuilt, rebuild
+from autograde.rebuild import Rebuilt, rebuild
 from autograde.records import Status, SubmissionResult
 from autograde.release import released, solutions, to_json
 from autograde.run import Calls, Cell, CellRun, call_functions, run_notebook
@@ -20,6 +20,7 @@ from autograde.sandbox import Isolation, Limits
 from autograde.score import graded_notebook, hidden_inputs, score
 from autograde.source import Checks, answers, grading, is_test, read_source
 from autograde.tasks import Call, Value
+from xaikit.uploads import BrokenUploadError
 
 NOT_BY_HAND = ("xaikit", "captum", "shap", "lime", "alibi")
 

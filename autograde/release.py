@@ -7,13 +7,16 @@ which one is still to be found.
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import keyword
 import logging
 import re
 import tokenize
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -28,6 +31,7 @@ from nbgrader.preprocessors import (
 )
 
 from autograde.course import Course
+from autograde.rebuild import stubs_of
 from autograde.source import (
     Checks,
     Source,
@@ -95,6 +99,7 @@ def release(
         path.write_text(to_json(notebook), encoding="utf-8", newline="\n")
         tasks = answers(notebook)
         report(f"{path}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
+    _write_manifest({path.stem: notebook for path, notebook in made}, list(there), course)
     return [path for path, _ in made]
 
 
@@ -124,9 +129,40 @@ def released(source: Source) -> NotebookNode:
         cell.source = cell.source.strip("\n")
     ComputeChecksums().preprocess(notebook, {})
     _refuse_leaks(source, notebook)
+    digest = hashlib.sha256(to_json(notebook).encode()).hexdigest()[:12]
+    notebook.metadata["course"] = {"notebook": source.name, "release": digest}
     nbformat.validate(notebook)
     MetadataValidator().validate_nb(notebook)
     return notebook
+
+
+def _write_manifest(
+    notebooks: Mapping[str, NotebookNode], there: Sequence[str], course: Course
+) -> None:
+    """Bring what the course's library knows of its notebooks up to date."""
+    file = course.folder / "xaikit" / "assets" / "notebooks.json"
+    if file.parent.is_dir():  # else the course uses the library as it is installed
+        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        entries = kept | manifest(notebooks)
+        known = {name: entries[name] for name in there if name in entries}
+        file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8", newline="\n")
+
+
+def manifest(notebooks: Mapping[str, NotebookNode]) -> dict[str, Any]:
+    """Return what students' copies of the library know of these releases, as JSON has it.
+
+    By it a student's file is looked at before it is handed in: see :mod:`xaikit.handin`.
+    """
+    return {
+        name: {
+            "release": notebook.metadata["course"]["release"],
+            "answers": {
+                task: {"marker": s.marker, "cell_id": s.cell_id, "blank": sorted(s.blank)}
+                for task, s in stubs_of(notebook).items()
+            },
+        }
+        for name, notebook in notebooks.items()
+    }
 
 
 def solutions(source: Source) -> dict[str, str]:

@@ -13,6 +13,7 @@ from autograde.feedback import feedback_path
 from autograde.files import write_whole
 from autograde.pages import render
 from autograde.records import SubmissionResult, TaskResult
+from autograde.similarity import Pair
 from autograde.tables import by_student, in_order, weighted_share
 
 BINS = 10
@@ -62,13 +63,20 @@ class TaskRate:
     common_count: int
 
 
-def write_report(results: Sequence[SubmissionResult], course: Course, path: Path) -> None:
+def write_report(
+    results: Sequence[SubmissionResult], course: Course, path: Path, alike: Sequence[Pair] = ()
+) -> None:
     """Write the report for these results; it links to the feedback pages beside it."""
-    write_whole(path, report_html(results, course))
+    write_whole(path, report_html(results, course, alike))
 
 
-def report_html(results: Sequence[SubmissionResult], course: Course) -> str:
-    """Return the report: marks, their spread, tasks, work left, what went wrong, slow runs."""
+def report_html(
+    results: Sequence[SubmissionResult], course: Course, alike: Sequence[Pair] = ()
+) -> str:
+    """Return the report: marks, their spread, tasks, work left, what went wrong, slow runs.
+
+    ``alike`` are the pairs of submissions that a person should look at side by side.
+    """
     results = in_order(results)
     table = by_student(results)
     return render(
@@ -87,6 +95,8 @@ def report_html(results: Sequence[SubmissionResult], course: Course) -> str:
             for r in results
             if (notes := _notes(r)) or r.status in ("late", "partial", "broken")
         ],
+        alike=alike,
+        unrun=sum(r.status == "broken" for r in results),
         slowest=sorted((r for r in results if r.seconds > 0), key=lambda r: -r.seconds)[:SLOWEST],
     )
 

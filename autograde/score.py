@@ -23,6 +23,7 @@ from autograde.records import TaskResult
 from autograde.run import Failed
 from autograde.source import Answer, answers, node
 from autograde.tasks import Call, Called, Task, Value, Wrong
+from xaikit.checks import NOT_FINITE
 
 MESSAGE_LIMIT = 500
 NOT_ANSWERED = "Not answered: the answer cell is as it was handed out."
@@ -209,9 +210,9 @@ def _expect_finite(value: Any, name: str) -> None:
             pending.extend(item)
         elif isinstance(item, np.ndarray):
             if item.dtype.kind in "fc" and not np.isfinite(item).all():
-                raise Wrong(f"{name} holds values that are not finite (nan or infinity).")
+                raise Wrong(f"{name} {NOT_FINITE}")
         elif isinstance(item, float | np.floating) and not math.isfinite(item):
-            raise Wrong(f"{name} holds values that are not finite (nan or infinity).")
+            raise Wrong(f"{name} {NOT_FINITE}")
 
 
 def _checked(task: Task, fraction: Any) -> float:

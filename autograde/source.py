@@ -95,6 +95,13 @@ def answers(notebook: NotebookNode) -> list[Answer]:
     return found
 
 
+def mark_scheme(source: str) -> str:
+    """Return the mark scheme in an author's answer cell; empty if there is none."""
+    pattern = r"BEGIN MARK SCHEME[^\n]*\n(.*?)\n[^\n]*END MARK SCHEME"
+    match = re.search(pattern, source, re.DOTALL)
+    return match[1].strip() if match else ""
+
+
 def node(value: dict[str, Any]) -> NotebookNode:
     """Turn plain dictionaries into the nodes that nbformat and nbgrader work on (a deep copy)."""
     return from_dict(value)  # type: ignore[no-untyped-call,no-any-return]

@@ -25,8 +25,8 @@ from autograde.archives import ArchiveError, Handed
 from autograde.clean import clean_line, safe_name
 from autograde.course import Course
 from autograde.names import meaning
+from xaikit.uploads import SIZE_LIMIT
 
-SIZE_LIMIT = 32 << 20
 _ENTRY_LIMIT = 1000
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
 _SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")
@@ -231,7 +231,7 @@ def _platform_students(
     meant, submitter_of = meaning(sorted(course.people)), _submitters(course, notices)
     names: dict[str, str] = {}
     for item in handed:
-        known = meant(item.student)
+        known = meant(item.student) or _team_member(item.student, meant)
         names[_identity(item)] = known[0] if len(known) == 1 else item.student
         if len(known) > 1:
             notices.append(
@@ -249,6 +249,13 @@ def _platform_students(
         )
         for identity, name in names.items()
     }
+
+
+def _team_member(name: str, meant: Callable[[str], list[str]]) -> list[str]:
+    """Return who of a team is meant: Moodle before 4.1 writes "TEAM-NAME" for every member."""
+    ends = [i for i, character in enumerate(name) if character == "-"]
+    found = (meant(name[i + 1 :].strip()) for i in ends)
+    return next((known for known in found if known), [])
 
 
 def _identity(item: Handed) -> str:

@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xaikit.checks import misfit, no_numbers
+
 Score = Callable[[Any], float | None]
 """Takes ``dict[str, Any]`` (a :class:`Value` task) or ``list[Called]`` (a :class:`Call` task)."""
 
@@ -136,17 +138,10 @@ def expect_array(value: Any, shape: tuple[int | None, ...], name: str) -> NDArra
         with contextlib.suppress(ValueError):
             value = np.stack(value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "bif":
-        raise Wrong(f"`{name}` should hold numbers (an array or a tensor).")
-    fits = value.ndim == len(shape) and all(
-        want is None or have == want for have, want in zip(value.shape, shape, strict=True)
-    )
-    if not fits:
-        want = "×".join("?" if n is None else str(n) for n in shape) or "a single number"
-        have = "×".join(map(str, value.shape)) or "a single number"
-        raise Wrong(f"`{name}` should have shape {want}; yours has {have}.")
+        raise Wrong(no_numbers(name, value))
     array = value.astype(np.float64)
-    if not np.isfinite(array).all():
-        raise Wrong(f"`{name}` holds values that are not finite (nan or infinity).")
+    if wrong := misfit(array, shape, name):
+        raise Wrong(wrong)
     return array
 
 

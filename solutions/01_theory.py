@@ -1687,3 +1687,13 @@ checks.passed("quiz-more")
 #   (2018); Park et al., *Multimodal explanations* (2018); Hanawa et al., *Evaluation of
 #   similarity-based explanations* (2021); Baur and Strassen, *The complexity of partial derivatives*
 #   (1983); Griewank and Walther, *Evaluating derivatives* (2008).
+
+# %% [markdown]
+# ## Hand in
+#
+# Save the notebook, then run the cell below: it looks at the saved file and says whether grading
+# will find all your answers in it. In a terminal `python -m xaikit check 01_theory.ipynb` does the
+# same. What you hand in is the file `01_theory.ipynb` itself.
+
+# %%
+checks.upload("01_theory.ipynb")

@@ -101,7 +101,8 @@ def score_quiz(answers: Any, chosen: Mapping[str, Variant], name: str) -> None:
         groups = "; ".join(f"{group} {r}/{w}/{a}" for group, (r, w, a) in counts.items())
         message = (
             f"{right} right, {wrong} wrong, {abstained} abstained. "
-            f"By group (right/wrong/abstained): {groups}."
+            f"By group (right/wrong/abstained): {groups}. Read the statements of the weakest group "
+            "again, word by word: look for an `always`, an `only` or a changed condition."
         )
         if unreadable:
             message += (
@@ -147,7 +148,9 @@ def taxonomy(values: dict[str, Any]) -> None:
     right = [method for method, place in PLACES.items() if _words(given.get(method)) == place]
     expect(
         len(right) == len(PLACES),
-        f"{len(right)} of {len(PLACES)} methods are placed rightly in all three respects.",
+        f"{len(right)} of {len(PLACES)} methods are placed rightly in all three respects. Ask of each "
+        "whether it explains one prediction or the model, whether the model is explainable by "
+        "itself, and whether it needs to look inside.",
         len(right) / len(PLACES),
     )
 
@@ -451,7 +454,7 @@ def repair_weight(calls: list[Called]) -> None:
             call.returned,
             reference,
             "weight_of_coalition",
-            "The formula above counts the players before i: here that is one fewer than `size`.",
+            "The formula of Section 5 counts the players before i: here that is one fewer than `size`.",
             atol=1e-12,
         )
 
@@ -499,7 +502,7 @@ def coalition_worths(calls: list[Called]) -> None:
         found = expect_array(call.returned, (len(reference),), "coalition_worths")
         hint = "Feature i is present if bit i of the coalition's number is 1, the lowest bit first."
         if np.allclose(found[::-1], reference, rtol=1e-3, atol=1e-4):
-            hint = "Present and absent have changed places."
+            hint = "Present and absent have changed places: bit 1 takes x, bit 0 the baseline."
         expect_close(found, reference, "coalition_worths", hint, rtol=1e-3, atol=1e-4)
 
 
@@ -717,7 +720,7 @@ def least_squares(calls: list[Called]) -> None:
         if np.allclose(found, _fit(samples, outputs, weights**2)):
             hint = "The weights enter twice: to scale rows, take their square roots."
         elif np.allclose(found, _fit(samples, outputs, np.ones(len(outputs)))):
-            hint = "The weights have no effect."
+            hint = "The weights have no effect: each squared error counts times its weight."
         elif np.allclose(np.roll(found, 1), reference):
             hint = "The intercept comes first."
         expect_close(found, reference, "weighted_least_squares", hint)
@@ -913,7 +916,9 @@ def knockoff_statistic(calls: list[Called]) -> None:
         found = expect_array(call.returned, reference.shape, "knockoff_statistics")
         hint = "W_j = (z_j u_j)² − (z̃_j u_j)², where u is the product of all matrices."
         if np.allclose(found, z**2 - rival**2):
-            hint = "The filters alone are compared; the network behind them belongs to it."
+            hint = (
+                "Only the filters are compared: multiply by u, what the network does behind them."
+            )
         expect_close(found, reference, "knockoff_statistics", hint)
 
 

@@ -1,4 +1,4 @@
-"""Make again what the package ships: ``python -m xaikit train NAME`` or ``… sample``."""
+"""What the package does by command: look at a notebook to hand in, make again what it ships."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from xaikit import handin
 from xaikit.data import write_sample
 from xaikit.training import RECIPES, pretrain, save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train a network that the package ships, or draw its sample of FashionMNIST, again."""
+    """Look at a notebook before it is handed in, or make again what the package ships."""
     parser = argparse.ArgumentParser(prog="python -m xaikit", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a network: the command of every model card")
     train.add_argument("name", choices=list(RECIPES))
+    check = commands.add_parser("check", help="can this notebook be handed in?")
+    check.add_argument("file", metavar="FILE.ipynb", type=Path)
     sample = commands.add_parser("sample", help="draw the embedded sample of FashionMNIST")
     for command in (train, sample):
         command.add_argument("--data", metavar="FOLDER", help="where the full data set lies")
@@ -24,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "--out", metavar="FOLDER", type=Path, default=Path(), help="where the files go"
         )
     options = parser.parse_args(arguments)
+    if options.command == "check":
+        verdict = handin.check(options.file)
+        print(verdict)
+        return 0 if verdict.good else 1
     try:
         if options.command == "sample":
             write_sample(options.out, options.data)

@@ -8,6 +8,7 @@ marks, not sufficient: grading also calls functions on inputs that nobody has se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,32 @@ def expect(condition: object, hint: str) -> None:
     """Raise :class:`CheckFailed` with the hint unless the condition holds."""
     if not condition:
         raise CheckFailed(hint)
+
+
+NOT_FINITE = "holds nan or infinity: look for a division by zero."
+
+
+def no_numbers(name: str, value: Any) -> str:
+    """Say that a value should hold numbers. Grading says so in these words, too."""
+    kind = "text" if isinstance(value, str | np.ndarray) else type(value).__name__
+    return f"`{name}` should hold numbers (an array or a tensor), not {kind}."
+
+
+def misfit(array: NDArray[Any], shape: tuple[int | None, ...], name: str) -> str:
+    """Say what is wrong with an array's shape or numbers, in grading's words; nothing if nothing.
+
+    ``None`` in the shape stands for any length.
+    """
+    fits = array.ndim == len(shape) and all(
+        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        want = " × ".join("any" if n is None else str(n) for n in shape) or "a single number"
+        have = " × ".join(map(str, array.shape)) or "a single number"
+        return f"`{name}` should have shape {want}; yours has {have}."
+    if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        return f"`{name}` {NOT_FINITE}"
+    return ""
 
 
 def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.float64]:
@@ -56,18 +83,9 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise CheckFailed(
-            f"`{name}` should hold numbers (an array or a tensor), not {type(value).__name__}."
-        ) from None
-    fits = array.ndim == len(shape) and all(
-        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
-    )
-    if not fits:
-        want = " × ".join("any" if n is None else str(n) for n in shape) or "a single number"
-        have = " × ".join(map(str, array.shape)) or "a single number"
-        raise CheckFailed(f"`{name}` should have shape {want}; yours has {have}.")
-    if not np.isfinite(array).all():
-        raise CheckFailed(f"`{name}` holds nan or infinity: look for a division by zero.")
+        raise CheckFailed(no_numbers(name, value)) from None
+    if wrong := misfit(array, shape, name):
+        raise CheckFailed(wrong)
     return array
 
 
@@ -108,3 +126,28 @@ def function(value: Any, name: str) -> Callable[..., Any]:
 def passed(task: str) -> None:
     """Say that the visible part of a task holds."""
     print(f"✓ {task}: the visible checks pass. Hidden ones decide about the marks.")
+
+
+def upload(file: str) -> None:
+    """Say whether a notebook file can be handed in: the right one, saved, all answers found.
+
+    The last cell of every notebook calls it; ``python -m xaikit check FILE`` does the same. It
+    looks at the file, not at what is on the screen, so save the notebook first.
+
+    Parameters
+    ----------
+    file
+        The notebook's file, such as ``01_theory.ipynb``.
+    """
+    import sys
+
+    from xaikit import handin
+
+    path = Path(file)
+    if "google.colab" in sys.modules and not path.exists():
+        print(handin.IN_COLAB)
+        return
+    session = sys.modules.get("IPython")
+    shell = session.get_ipython() if session is not None else None
+    history = shell.user_ns.get("In", []) if shell is not None else []
+    print(handin.check(path, handin.last_run(history)))

@@ -103,6 +103,34 @@ def test_moodles_blind_marking_and_teams(tmp_path: Path, course: Course) -> None
     }
 
 
+def test_teams_of_moodle_before_4_1(tmp_path: Path, course: Course) -> None:
+    """A folder a member, TEAM-NAME; the course file's groups count, names may hold hyphens."""
+    course = replace(course, students=("Ada Lovelace", "Alan Turing", "Jean-Luc Moulin"))
+    end = "_assignsubmission_file_/01_small.ipynb"
+    names = (
+        "Blue team-Ada Lovelace_1",
+        "Blue team-Turing Alan_2",
+        "Default group-Jean-Luc Moulin_3",
+    )
+    file = pack(tmp_path / "teams.zip", {f"{name}{end}": name[:4].encode() for name in names})
+    assert contents(find(file, course, NAMES)) == {
+        ("Group 1", "01_small"): b"Blue",
+        ("Jean-Luc Moulin", "01_small"): b"Defa",
+    }
+
+
+def test_group_assignments_of_canvas(tmp_path: Path, course: Course) -> None:
+    """Canvas names the file by the group and one member's number."""
+    file = pack(
+        tmp_path / "submissions.zip",
+        {"group1_LATE_101_5001_01_small.ipynb": b"one", "xaigroup7_102_5002_01_small.ipynb": b"x"},
+    )
+    assert contents(find(file, course, NAMES)) == {
+        ("Group 1", "01_small"): b"one",
+        ("xaigroup7", "01_small"): b"x",
+    }
+
+
 def test_two_users_of_one_name_stay_apart(tmp_path: Path, course: Course) -> None:
     course = replace(course, students=("Ada Lovelace",), groups={})
     end = "_assignsubmission_file/01_small.ipynb"

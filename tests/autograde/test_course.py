@@ -143,3 +143,50 @@ def test_our_own_course_file_is_valid() -> None:
     course = Course.read(REPOSITORY)
     assert course.group_size == 3
     assert {"right", "wrong", "abstain"} <= set(course.settings("quiz"))
+
+
+GRANTS = """
+[accommodations]
+"Ada Lovelace" = { extra_days = 3 }
+"Alan Turing" = { extra_days = 1.5, grace_hours = 48 }
+"Grace Hopper" = { extra_days = 2, late_penalty = false }
+"""
+
+
+def test_accommodations_move_every_deadline(tmp_path: Path) -> None:
+    """Counted from everybody's deadline; a later extension counts; a group has the best."""
+    write_course(tmp_path)
+    (tmp_path / "course.toml").write_text(
+        COURSE + GRANTS + "[late]\npercent_per_day = 10\ngrace_hours = 2\n"
+    )
+    course = Course.read(tmp_path)
+    for who in ("Ada Lovelace", "Alan Turing", "Group 1"):
+        assert course.deadline("01_small", who) == datetime.fromisoformat(
+            "2027-05-03T23:59:00+02:00"
+        )
+        assert course.late_for(who).grace_hours == 48
+        assert course.late_for(who).percent_per_day == 10
+    extended = datetime.fromisoformat("2027-05-07T23:59:00+02:00")
+    assert course.deadline("01_small", "Grace Hopper") == extended
+    assert course.late_for("Grace Hopper").percent_per_day == 0
+    assert course.deadline("01_small", "Max") == course.assignment("01_small").deadline
+    assert course.late_for("Max") == course.late
+    assert course.deadline("02_none", "Ada Lovelace") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[accommodations]\n"Ada Lovelase" = { extra_days = 3 }', "names nobody of the class"),
+        ('[accommodations]\n"Ada Lovelace" = 3', "should be a table such as"),
+        ('[accommodations]\n"Ada Lovelace" = { days = 3 }', "days is not a key"),
+        ('[accommodations]\n"Ada Lovelace" = { extra_days = -1 }', "a number from 0 to 1000"),
+        ('[accommodations]\n"Ada Lovelace" = { late_penalty = 0 }', "should be true or false"),
+        ('[grading]\nanonymous = "yes"', "grading.anonymous should be true or false"),
+        ("[grading]\nanonymus = true", "grading.anonymus is not a key"),
+    ],
+)
+def test_a_grant_that_is_none_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "course.toml").write_text(f"{COURSE}\n{text}\n")
+    with pytest.raises(CourseError, match=sentence):
+        Course.read(tmp_path)

@@ -10,9 +10,10 @@ import pytest
 
 from autograde import demo, marking
 from autograde.course import Course, CourseError
-from autograde.rebuild import BrokenUploadError, rebuild
+from autograde.rebuild import rebuild
 from autograde.records import SubmissionResult
 from autograde.source import answers, sources
+from xaikit.uploads import BrokenUploadError
 
 COURSE = Course.read(Path(__file__))
 RECIPE = COURSE.folder / "solutions" / "demo_class.toml"

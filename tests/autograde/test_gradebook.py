@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,14 @@ from graded_class import NAME, Class, mark_output, small_class
 from inert import elements, text
 from nbformat.v4 import new_output
 from nbgrader import api
-from nbgrader.apps import ExportApp, GenerateFeedbackApp
+from nbgrader.apps import (
+    AutogradeApp,
+    ExportApp,
+    GenerateAssignmentApp,
+    GenerateFeedbackApp,
+    GenerateSolutionApp,
+    ValidateApp,
+)
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveAutoGrades
@@ -29,8 +37,10 @@ from autograde.gradebook import (
     GradebookError,
     fill_gradebook,
     manual_scores,
+    remove_student,
     with_manual_marks,
 )
+from autograde.pseudonyms import nbgrader_ids, read_pseudonyms
 from autograde.records import SubmissionResult
 from autograde.source import answers
 
@@ -65,12 +75,14 @@ def marked(db: Path, student: str = STUDENT) -> dict[str, tuple[Any, ...]]:
         }
 
 
-def mark_by_hand(db: Path, task: str, score: float, comment: str = "", extra: Any = None) -> None:
+def mark_by_hand(
+    db: Path, task: str, score: float, comment: str = "", extra: Any = None, student: str = STUDENT
+) -> None:
     """Do what formgrader does when a person types a mark and a comment."""
     with opened(db) as gradebook:
-        grade = gradebook.find_grade(task, NAME, NAME, STUDENT)
+        grade = gradebook.find_grade(task, NAME, NAME, student)
         grade.manual_score, grade.extra_credit, grade.needs_manual_grade = score, extra, False
-        said = gradebook.find_comment(task.removesuffix("-test"), NAME, NAME, STUDENT)
+        said = gradebook.find_comment(task.removesuffix("-test"), NAME, NAME, student)
         said.manual_comment = comment or None
         gradebook.db.commit()
 
@@ -276,6 +288,170 @@ def test_nbgrader_export(course_folder: Path) -> None:
     with (course_folder / "exported.csv").open(encoding="utf-8") as file:
         found = {r["student_id"]: (r["score"], r["max_score"]) for r in csv.DictReader(file)}
     assert found == {STUDENT: ("5.0", "9.0"), "Group 1": ("5.0", "9.0"), "Max": ("0.0", "9.0")}
+
+
+def test_nbgrader_export_does_not_replace_our_table(course_folder: Path) -> None:
+    """Without a file's name, nbgrader would write over ``grades.csv``."""
+    (course_folder / "grades.csv").write_text("ours")
+    app = ExportApp()
+    app.initialize([])
+    app.start()
+    assert (course_folder / "grades.csv").read_text() == "ours"
+    assert STUDENT in (course_folder / "nbgrader_grades.csv").read_text(encoding="utf-8")
+
+
+def trapped(course_folder: Path) -> tuple[Path, Path]:
+    """Return a submission that writes a file if it is run, and that file."""
+    ran = course_folder.parent / "ran"
+    submission = course_folder / "autograded" / STUDENT / NAME / f"{NAME}.ipynb"
+    notebook = nbformat.read(submission, as_version=4)
+    for part in answers(notebook):
+        if not part.manual:
+            notebook.cells[part.cell].source += f"\nopen({str(ran)!r}, 'w').close()"
+    nbformat.write(notebook, submission)
+    return submission, ran
+
+
+@pytest.mark.parametrize(
+    ("app", "arguments"),
+    [
+        (AutogradeApp, [NAME, "--force"]),
+        (AutogradeApp, [NAME, "--no-execute"]),
+        (GenerateAssignmentApp, [NAME, "--force"]),
+        (GenerateSolutionApp, [NAME, "--force"]),
+        (ValidateApp, [f"autograded/{STUDENT}/{NAME}/{NAME}.ipynb"]),
+    ],
+    ids=["autograde", "without running", "assignment", "solution", "validate"],
+)
+def test_nbgraders_own_commands_run_and_change_nothing(
+    course_folder: Path, app: Any, arguments: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever command is given in our folder, a submission does not run, nor do marks change."""
+    _, ran = trapped(course_folder)
+    files = {p: p.read_bytes() for p in course_folder.rglob("*") if p.is_file()}
+    command = app()
+    command.initialize(arguments)
+    command.log.propagate = True
+    with pytest.raises(SystemExit) as stopped:
+        command.start()
+    assert stopped.value.code == 1
+    assert "sandbox of `autograde grade`" in caplog.text or "`autograde release`" in caplog.text
+    assert not ran.exists()
+    assert {p: p.read_bytes() for p in course_folder.rglob("*") if p.is_file()} == files
+
+
+def test_without_our_configuration_nbgrader_runs_it(
+    course_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The trap of the test before is one."""
+    submission, ran = trapped(course_folder)
+    (course_folder / "nbgrader_config.py").write_text("")
+    notebook = nbformat.read(submission, as_version=4)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python"}
+    nbformat.write(notebook, submission)
+    command = ValidateApp()
+    command.initialize([str(submission)])
+    command.start()
+    assert ran.exists()
+
+
+def test_markers_see_the_scheme_and_students_do_not(course_folder: Path) -> None:
+    """It stands above the answer that is marked by it, and not on nbgrader's feedback page."""
+    shown = course_folder / "autograded" / STUDENT / NAME / f"{NAME}.ipynb"
+    cells = nbformat.read(shown, as_version=4).cells
+    position = next(i for i, c in enumerate(cells) if "answer: why" in c.source)
+    assert "> Two points for the formula" in cells[position - 1].source
+    app = GenerateFeedbackApp()
+    app.initialize([NAME])
+    app.start()
+    page = (course_folder / "feedback" / STUDENT / NAME / f"{NAME}.html").read_text("utf-8")
+    assert "Because the sum of the first n numbers" in page
+    assert "Two points for" not in page
+
+
+def anonymous(small: Class, wanted: bool = True) -> Class:
+    """Return the class with or without pseudonyms for markers."""
+    return replace(small, course=replace(small.course, anonymous=wanted))
+
+
+def bytes_for_markers(out: Path) -> bytes:
+    """Return all that markers are given, names of files and folders included."""
+    found = [out / "gradebook.db", *(out / "autograded").rglob("*")]
+    return b"\n".join(
+        str(p.relative_to(out)).encode() + (p.read_bytes() if p.is_file() else b"") for p in found
+    )
+
+
+def test_markers_see_no_names_and_marks_come_back(small: Class, tmp_path: Path) -> None:
+    """Marks given under a pseudonym reach the right student, and only them."""
+    results = [small.result(), small.result("Group 1"), small.unreadable("Max Mustermann")]
+    db = fill(anonymous(small), tmp_path, *results)
+    seen = bytes_for_markers(tmp_path)
+    for name in (b"Grace", b"Hopper", b"Group 1", b"Ada", b"Mustermann"):
+        assert name not in seen
+    ids = nbgrader_ids(tmp_path)
+    assert len({ids(r.student) for r in results}) == 3
+    mark_by_hand(db, "why", 3.0, "Well argued.", student=ids("Group 1"))
+    fill(anonymous(small), tmp_path, *results)
+    grace, group, _ = with_manual_marks(results, db)
+    assert (grace.tasks[2].score, group.tasks[2].score) == (None, 3.0)
+    assert group.tasks[2].message == "Well argued."
+    assert set(read_pseudonyms(tmp_path).values()) == {r.student for r in results}
+
+
+def test_another_secret_is_another_pseudonym(
+    small: Class, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can compute them from a class list; after a new secret marks are still there."""
+    monkeypatch.setenv("AUTOGRADE_SECRET", "one" * 10)
+    db = fill(anonymous(small), tmp_path, small.result())
+    first = nbgrader_ids(tmp_path)(STUDENT)
+    mark_by_hand(db, "why", 3.0, student=first)
+    monkeypatch.setenv("AUTOGRADE_SECRET", "two" * 10)
+    fill(anonymous(small), tmp_path, small.result())
+    second = nbgrader_ids(tmp_path)(STUDENT)
+    assert first != second
+    assert manual_scores(db) == {(second, NAME, "why"): 3.0}
+
+
+@pytest.mark.parametrize("begin", [False, True])
+def test_switching_pseudonyms_keeps_marks(small: Class, tmp_path: Path, begin: bool) -> None:
+    """Those too of students who are not in the second run; no name is left behind."""
+    both = [small.result(), small.result("Ada Lovelace")]
+    db = fill(anonymous(small, begin), tmp_path, *both)
+    for student, score in ((STUDENT, 3.0), ("Ada Lovelace", 2.0)):
+        mark_by_hand(db, "why", score, "Said.", student=nbgrader_ids(tmp_path)(student))
+    fill(anonymous(small, not begin), tmp_path, both[0])
+    assert [r.tasks[2].score for r in with_manual_marks(both, db)] == [3.0, 2.0]
+    folders = {p.name for p in (tmp_path / "autograded").iterdir()}
+    assert folders == {nbgrader_ids(tmp_path)(r.student) for r in both}
+    if begin:
+        assert folders == {STUDENT, "Ada Lovelace"} and not read_pseudonyms(tmp_path)
+    else:
+        assert not [n for n in (b"Grace", b"Lovelace") if n in bytes_for_markers(tmp_path)]
+    fill(anonymous(small, begin), tmp_path, *both)
+    assert [r.tasks[2].score for r in with_manual_marks(both, db)] == [3.0, 2.0]
+
+
+def test_a_pseudonym_that_nothing_explains_is_one_sentence(small: Class, tmp_path: Path) -> None:
+    """Without the list of pseudonyms, whoever is graded is found; others would lose marks."""
+    db = fill(anonymous(small), tmp_path, small.result(), small.result("Ada Lovelace"))
+    mark_by_hand(db, "why", 3.0, student=nbgrader_ids(tmp_path)(STUDENT))
+    (tmp_path / "pseudonyms.csv").unlink()
+    before = content(db)
+    with pytest.raises(GradebookError, match="nothing tells whose that is"):
+        fill(small, tmp_path, small.result())
+    assert content(db) == before
+    fill(small, tmp_path, small.result(), small.result("Ada Lovelace"))
+    assert manual_scores(db) == {(STUDENT, NAME, "why"): 3.0}
+
+
+def test_a_student_under_a_pseudonym_is_removed(small: Class, tmp_path: Path) -> None:
+    """By name: the gradebook knows another one."""
+    db = fill(anonymous(small), tmp_path, small.result(), small.result("Ada Lovelace"))
+    identity = nbgrader_ids(tmp_path)(STUDENT)
+    assert remove_student(STUDENT, db) == 1
+    assert identity.encode() not in db.read_bytes()
 
 
 def test_nbgrader_generate_feedback(course_folder: Path) -> None:

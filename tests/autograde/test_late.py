@@ -105,6 +105,33 @@ def test_points_are_taken_off_the_score_and_off_no_task(small: Class, tmp_path: 
     ]
 
 
+@pytest.mark.parametrize(
+    ("student", "after", "penalty"),
+    [
+        ("Eve", timedelta(days=3), 0.0),  # three days are hers, and everybody's two hours
+        ("Eve", timedelta(days=3, hours=2), 0.0),
+        ("Eve", timedelta(days=3, hours=2, seconds=1), 0.9),
+        ("Max", timedelta(hours=48), 0.0),
+        ("Max", timedelta(hours=48, seconds=1), 2.25),  # three days begun, at most 25 %
+        ("Group 1", timedelta(days=30), 0.0),  # Alan's
+        ("Somebody", timedelta(hours=3), 0.9),
+    ],
+)
+def test_accommodations_at_their_boundaries(
+    small: Class, student: str, after: timedelta, penalty: float
+) -> None:
+    grants = """[accommodations]
+        "Eve" = { extra_days = 3 }
+        "Max" = { grace_hours = 48 }
+        "Alan Turing" = { late_penalty = false }
+    """
+    everybody = '"Grace Hopper", "Eve", "Max"]'
+    text = small.course.file.read_text().replace('"Grace Hopper"]', everybody)
+    small.course.file.write_text(text + grants)
+    (result,) = with_penalties([handed_in(small, student, after)], Course.read(small.course.file))
+    assert result.penalty == pytest.approx(penalty)
+
+
 def test_feedback_says_what_was_taken_off(small: Class) -> None:
     (result,) = with_penalties([handed_in(small, "Eve", timedelta(days=1))], small.course)
     read = " ".join(text(feedback_html(result, small.course)).split())

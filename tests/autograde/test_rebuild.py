@@ -17,16 +17,10 @@ from nbgrader.utils import compute_checksum
 from small_course import small_source
 
 from autograde.course import Course
-from autograde.rebuild import (
-    CELL_LIMIT,
-    EXTRA_LIMIT,
-    SOURCE_LIMIT,
-    BrokenUploadError,
-    Rebuilt,
-    rebuild,
-)
+from autograde.rebuild import EXTRA_LIMIT, Rebuilt, rebuild
 from autograde.release import released, solutions, solved
 from autograde.source import answers, read_source, sources
+from xaikit.uploads import CELL_LIMIT, SOURCE_LIMIT, BrokenUploadError
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -12,6 +12,7 @@ from inert import assert_inert, elements, parse, text
 from autograde.feedback import write_feedback
 from autograde.records import SubmissionResult
 from autograde.report import distributions, report_html, task_rates, waiting, write_report
+from autograde.similarity import Pair
 
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>"
 
@@ -132,3 +133,30 @@ def test_a_class_without_submissions(small: Class) -> None:
     html = report_html([], small.course)
     assert_inert(html)
     assert "There are no submissions." in text(html)
+
+
+def test_alike_submissions_are_named_without_a_verdict(
+    small: Class, results: list[SubmissionResult]
+) -> None:
+    """Both names link to their pages, with the share and the answers; hostile names are text."""
+    results.append(small.result(HOSTILE))
+    html = report_html(
+        results,
+        small.course,
+        [
+            Pair(NAME, ("Grace Hopper", "Max"), 0.934, ("double", "why")),
+            Pair(NAME, (HOSTILE, "Max"), 0.61, ()),
+        ],
+    )
+    assert_inert(html)
+    read = " ".join(text(html).split())
+    assert "Grace Hopper and Max93 %double, why" in read
+    assert "no finding" in read
+    assert "Alike" not in text(report_html(results, small.course))
+
+
+def test_what_got_no_marks_because_it_could_not_be_run_is_counted(
+    small: Class, results: list[SubmissionResult]
+) -> None:
+    read = text(report_html(results, small.course))
+    assert "1 that could not be read or run and got no marks" in read

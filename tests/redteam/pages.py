@@ -88,3 +88,8 @@ def hidden_inputs_printed(notebook: NotebookNode) -> None:
 @case("page", "2 MB of prints", silent="flood" * 20_000)
 def output_flood(notebook: NotebookNode) -> None:
     before(notebook, "total", "print('flood' * 400_000)")
+
+
+@case("page", "a name that a page would read backwards, in a formula's text", silent="\u202e")
+def turned_text(notebook: NotebookNode) -> None:
+    cell(notebook, "why").source += "\n\nscore: \u202e9 fo 0\u202c"

@@ -169,3 +169,8 @@ def crashing_extra_cell(notebook: NotebookNode) -> None:
         notebook.cells.index(cell(notebook, "quiz")),
         new_code_cell("import ctypes\nctypes.string_at(0)"),
     )
+
+
+@case("unfair", "a download cut short", 0.0, "not valid JSON")
+def cut_short(notebook: NotebookNode) -> bytes:
+    return to_json(notebook).encode()[:-40]

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 from matplotlib.axes import Axes
@@ -13,7 +14,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from xaikit import Explanation
-from xaikit.plots import attribution_grid, image_row
+from xaikit.metrics import Curve
+from xaikit.plots import attribution_grid, curves, heat_map, image_row, overlay, summary
 
 CLASSES = ["shirt", "shoe", "bag"]
 
@@ -133,3 +135,101 @@ def test_grid_refuses_what_does_not_match() -> None:
         attribution_grid(one, pictures(), names=["a", "b"])
     with pytest.raises(ValueError, match="at least one explanation"):
         attribution_grid([], pictures())
+
+
+def test_overlay_shows_strong_evidence_alone_on_one_scale() -> None:
+    one = explanation("gradient")
+    figure = overlay(one, pictures(), CLASSES, roles=["true", "likely"], alpha=0.6)
+    axes = [axis for axis in drawn(figure, "RdBu_r") if len(axis.images) == 2]
+    assert [axis.get_title() for axis in axes] == [
+        "true:\nshirt",
+        "likely:\nbag",
+        "true:\nshoe",
+        "likely:\nshirt",
+    ]
+    limits = {axis.images[1].get_clim() for axis in axes}
+    assert len(limits) == 1
+    ((low, high),) = limits
+    assert low == -high
+    for axis, map_ in zip(axes, one.attributions.flatten(0, 1)[:, 0].numpy(), strict=True):
+        opacity = axis.images[1].get_alpha()
+        assert opacity.max() <= 0.6
+        np.testing.assert_allclose(opacity, 0.6 * np.minimum(abs(map_) / high, 1), rtol=1e-5)
+    with pytest.raises(ValueError, match="alpha has to be"):
+        overlay(one, pictures(), alpha=0)
+
+
+def curve(scores: list[list[list[float]]]) -> Curve:
+    """Return a curve of given scores (N, T, steps + 1)."""
+    values = torch.tensor(scores)
+    fractions = torch.linspace(0, 1, values.shape[2])
+    return Curve(fractions, values, torch.trapezoid(values, fractions))
+
+
+def test_curves_have_means_bands_and_areas() -> None:
+    two = curve([[[4.0, 2.0, 0.0], [2.0, 0.0, 0.0]], [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]])
+    figure = curves({"lime": two, "random": curve([[[4.0, 4.0, 0.0]]])}, title="Deletion, black")
+    (axis,) = figure.axes
+    lime, random = axis.lines
+    np.testing.assert_allclose(lime.get_xdata(), [0, 50, 100])
+    np.testing.assert_allclose(lime.get_ydata(), [2, 1, 0.5])  # by hand: (3 + 1) / 2, …
+    (band,) = axis.collections  # a single image has none
+    # Images' means 3 and 1: standard deviation √2, standard error 1.
+    start = band.get_paths()[0].vertices
+    start = start[start[:, 0] == 0][:, 1]
+    assert start.max() == pytest.approx(2 + 1.96) and start.min() == pytest.approx(2 - 1.96)
+    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert labels == ["LIME (area 1.12)", "random (area 3.00)"]
+    assert random.get_color() == "0.5" and lime.get_color() != "0.5"
+    assert lime.get_linestyle() != random.get_linestyle()
+    assert axis.get_title() == "Deletion, black" and "%" in axis.get_xlabel()
+
+
+def test_curves_can_be_told_apart_without_colour() -> None:
+    names = [f"method {i}" for i in range(6)]
+    lines = curves({name: curve([[[1.0, 0.0]]]) for name in names}).axes[0].lines
+    assert len({str(line._unscaled_dash_pattern) for line in lines}) == 6
+    assert len({line.get_color() for line in lines}) == 6
+    with pytest.raises(ValueError, match="cannot be told apart"):
+        curves({name: curve([[[1.0, 0.0]]]) for name in [*names, "one more"]})
+    with pytest.raises(ValueError, match="at least one curve"):
+        curves({})
+
+
+def test_heat_map_prints_its_numbers_legibly() -> None:
+    matrix = [[1.0, -0.25], [float("nan"), 1.0]]
+    figure = heat_map(matrix, ["lime", "gradient"], title="Agreement", limits=(-0.5, 1))
+    axis, bar = figure.axes
+    assert [text.get_text() for text in axis.texts] == ["1.00", "−0.25", "–", "1.00"]
+    assert [text.get_color() for text in axis.texts] == ["white", "black", "black", "white"]
+    assert axis.images[0].get_clim() == (-1, 1) and axis.images[0].get_cmap().name == "RdBu_r"
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["lime", "gradient"]
+    assert bar.get_ylabel() == "rank correlation" and axis.get_title() == "Agreement"
+    shares = heat_map(torch.tensor([[0.0, 1.0]]), ["a"], ["b", "c"], limits=(0, 1)).axes[0]
+    greys = shares.images[0].get_cmap()(np.linspace(0, 1, 50))[:, :3] @ [0.299, 0.587, 0.114]
+    assert (np.diff(greys) > 0).all(), "in grey the order of values is lost"
+    with pytest.raises(ValueError, match="does not match 1 rows and 1 columns"):
+        heat_map(matrix, ["lime"])
+    with pytest.raises(ValueError, match="limits have to rise"):
+        heat_map(matrix, ["a", "b"], limits=(1, 1))
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_summary_shows_maps_predictions_and_curves(targets: int) -> None:
+    both = explanation("gradient")
+    one = replace(
+        both, attributions=both.attributions[:1, :targets], targets=both.targets[:1, :targets]
+    )
+    chances = torch.tensor([0.2, 0.1, 0.7])
+    lines = {"gradient": curve([[[1.0, 0.0]]]), "random": curve([[[1.0, 1.0]]])}
+    figure = summary(one, pictures()[:1], chances, lines, CLASSES)
+    maps = drawn(figure, "RdBu_r")
+    assert len(maps) == 2
+    for axis, map_ in zip(maps, one.attributions[0, :, 0], strict=False):
+        np.testing.assert_allclose(axis.images[-1].get_array().data, map_.numpy())
+    bars = next(axis for axis in figure.findobj(Axes) if axis.get_title() == "Predictions")
+    assert [tick.get_text() for tick in bars.get_yticklabels()] == ["bag", "shirt", "shoe"]
+    widths = [patch.get_width() for patch in bars.patches]
+    assert widths == pytest.approx([0.7, 0.2, 0.1])
+    deletion = next(axis for axis in figure.findobj(Axes) if axis.get_title() == "Deletion: shirt")
+    assert len(deletion.lines) == 2 and plt.get_fignums() == []

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from xaikit.attribution.registry import Problem
+
+_OBSERVER: ContextVar[Callable[[int, int], None] | None] = ContextVar("observer", default=None)
+
+
+@contextmanager
+def observed(observer: Callable[[int, int], None]) -> Iterator[None]:
+    """Tell the observer, before each block of rows and at the end, how many of how many are done.
+
+    In place of the bar, and for this thread only. An exception of the observer's ends the
+    explanation there: the model is handed back as it was.
+    """
+    token = _OBSERVER.set(observer)
+    try:
+        yield
+    finally:
+        _OBSERVER.reset(token)
 
 
 @contextmanager
@@ -140,9 +157,16 @@ def pairs(problem: Problem, images: int, copies: int) -> Iterator[tuple[slice, s
     part of one image's copies. A bar shows the progress of anything that takes over two seconds.
     """
     at_once = max(1, problem.chunk // copies)
-    with tqdm(total=images * copies, delay=2, leave=False, unit="rows") as bar:
+    total, done, observer = images * copies, 0, _OBSERVER.get()
+    with tqdm(total=total, delay=2, leave=False, unit="rows", disable=observer is not None) as bar:
         for i in range(0, images, at_once):
             for j in range(0, copies, problem.chunk):
                 block = slice(i, min(i + at_once, images)), slice(j, min(j + problem.chunk, copies))
+                if observer is not None:
+                    observer(done, total)
                 yield block
-                bar.update((block[0].stop - i) * (block[1].stop - j))
+                rows = (block[0].stop - i) * (block[1].stop - j)
+                done += rows
+                bar.update(rows)
+    if observer is not None:
+        observer(done, total)

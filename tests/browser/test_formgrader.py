@@ -1,0 +1,238 @@
+"""A person marks in nbgrader's formgrader: in headless Chromium, by clicking."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.ui import WebDriverWait
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
+
+from small_course import SOURCE, write_course
+
+from autograde.answers import submission
+from autograde.course import Course
+from autograde.grade import grade
+from autograde.marking import load_assignment
+from autograde.release import to_json
+
+NAME, TOKEN = "01_small", "tests"
+COMMENT = "Say where the formula comes from."
+FIGURE = """
+# %% nbgrader={"grade_id": "given-figure"}
+from PIL import Image
+Image.new("RGB", (60, 40), "steelblue")
+
+# %% [markdown] nbgrader={"grade_id": "why\""""
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("chromedriver") and shutil.which("chromium")),
+    reason="needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)",
+)
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Course, Path, Path]:
+    """A class of two, graded with pseudonyms; each answer would write a file if it were run."""
+    folder = tmp_path_factory.mktemp("formgrader")
+    source = SOURCE.replace('\n# %% [markdown] nbgrader={"grade_id": "why"', FIGURE)
+    course = write_course(folder / "course", source)
+    course.file.write_text(course.file.read_text() + "\n[grading]\nanonymous = true\n")
+    course = Course.read(course.file)
+    load_assignment.cache_clear()
+    assignment = load_assignment(NAME, course.file)
+    file = str(folder / "ran")
+    trap = f"\ntry:\n    open({file!r}, 'w').close()\nexcept OSError:\n    pass"
+    for student in ("Group 1", "Grace Hopper"):
+        texts = {**assignment.solutions, "total": assignment.solutions["total"] + trap}
+        handed = folder / "submissions" / student / f"{NAME}.ipynb"
+        handed.parent.mkdir(parents=True)
+        handed.write_text(to_json(submission(assignment.released, texts)), encoding="utf-8")
+    out = folder / "graded"
+    grade(folder / "submissions", course, out, jobs=2, say=lambda line: None)
+    assert not (folder / "ran").exists()
+    return course, folder / "submissions", out
+
+
+@pytest.fixture(scope="module")
+def address(graded: tuple[Course, Path, Path]) -> Iterator[str]:
+    """JupyterLab in the folder of results, as the README says."""
+    _, _, out = graded
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--port=0", "--allow-root"),
+            f"--IdentityProvider.token={TOKEN}",
+        ],
+        cwd=out,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "JUPYTER_CONFIG_DIR": str(out.parent / "config")},
+    ) as server:
+        assert server.stderr is not None
+        found = next(m for line in server.stderr if (m := re.search(r"http://[\d.]+:\d+", line)))
+        # Unread, what the server says would fill the pipe, and it would wait.
+        drain = subprocess.Popen(["cat"], stdin=server.stderr, stdout=subprocess.DEVNULL)
+        yield found[0]
+        server.terminate()
+        drain.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    profile = tmp_path_factory.mktemp("profile")
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1300,1600"):
+        options.add_argument(argument)
+    options.add_argument(f"--user-data-dir={profile}")
+    service = webdriver.ChromeService(shutil.which("chromedriver") or "")
+    driver = webdriver.Chrome(options=options, service=service)
+    yield driver
+    driver.quit()
+
+
+def test_a_person_marks_and_grading_again_keeps_it(
+    graded: tuple[Course, Path, Path], address: str, browser: WebDriver
+) -> None:
+    """From the list to a submission, points and comment, the next one, and back."""
+    course, submissions, out = graded
+    wait = WebDriverWait(browser, 30)
+    browser.get(f"{address}/lab?token={TOKEN}")  # logs in, and gives the cookie that pages need
+    browser.get(f"{address}/formgrader/gradebook/{NAME}/{NAME}")
+    links = wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, "tbody td.name a.name-hidden"))
+    shot(browser, "gradebook")
+    assert len(links) == 2
+    assert not any(name in browser.page_source for name in ("Grace", "Hopper", "Group 1"))
+    links[0].click()
+    score = wait.until(lambda d: d.find_element(By.ID, "why"))
+    wait.until(lambda d: d.find_element(By.ID, "why-comment").get_attribute("placeholder"))
+    page = browser.find_element(By.TAG_NAME, "body").text
+    assert "Two points for the formula" in page, "whoever marks sees the mark scheme"
+    assert "Because the sum of the first n numbers" in page
+    pictures = browser.find_elements(By.CSS_SELECTOR, "#notebook img")
+    assert [p.get_property("naturalWidth") for p in pictures] == [60]
+    name = re.search(r"student-[0-9a-f]{12}", browser.page_source)
+    assert name and not any(n in browser.page_source for n in ("Grace", "Hopper", "Group 1"))
+    score.send_keys("3.5")
+    said = browser.find_element(By.ID, "why-comment")
+    said.send_keys(COMMENT)
+    browser.execute_script("arguments[0].blur()", said)  # leaving a field saves it
+    shot(browser, "submission")
+    wait.until(lambda _: stored(out) == [("3.5", COMMENT)], f"{stored(out)}")
+
+    first = browser.current_url
+    browser.find_element(By.CSS_SELECTOR, "li.next a").click()
+    wait.until(lambda d: d.current_url != first and d.find_elements(By.ID, "why"))
+    browser.get(first)
+    wait.until(lambda d: d.find_element(By.ID, "why").get_attribute("value") == "3.5")
+    assert browser.find_element(By.ID, "why-comment").get_attribute("value") == COMMENT
+
+    grade(submissions, course, out, say=lambda line: None)
+    owners = {r["pseudonym"]: r["student"] for r in rows(out / "pseudonyms.csv")}
+    who = owners[name[0]]
+    members = course.members(who)
+    marks = {r["student"]: (r["score"], r["status"]) for r in rows(out / "grades.csv")}
+    assert {marks[m] for m in members} == {("8.5", "graded")}
+    assert {m for s, m in marks.items() if s not in members} == {("5", "manual_pending")}
+    assert COMMENT in (out / "feedback" / who / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "Two points for" not in (out / "feedback" / who / f"{NAME}.html").read_text("utf-8")
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert who in report and "8.5" in report
+    assert stored(out) == [("3.5", COMMENT)]
+
+
+def test_no_button_runs_a_submission(
+    graded: tuple[Course, Path, Path], address: str, browser: WebDriver
+) -> None:
+    """The list shows what was handed in; autograde, assign and validate refuse and say why."""
+    _, _, out = graded
+    wait = WebDriverWait(browser, 30)
+    browser.get(f"{address}/lab?token={TOKEN}")
+    browser.get(f"{address}/formgrader/manage_assignments")
+    count = wait.until(lambda d: d.find_element(By.CSS_SELECTOR, "td.num-submissions a"))
+    shot(browser, "assignments")
+    assert count.text == "2"
+    count.click()
+    buttons = wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, "td.autograde a"))
+    shot(browser, "submissions")
+    assert "needs autograding" not in browser.page_source
+    before = folder_content(out)
+    buttons[0].click()
+    dialog = wait.until(
+        lambda d: next((e for e in d.find_elements(By.CSS_SELECTOR, ".modal.in") if e.text), None)
+    )
+    wait.until(lambda _: "only in the sandbox" in dialog.text)
+    shot(browser, "refusal")
+    assert "error autograding" in dialog.text
+
+    student = next((out / "autograded").iterdir()).name
+    for path in (
+        f"formgrader/api/submission/{NAME}/{student}/autograde",
+        f"formgrader/api/assignment/{NAME}/assign",
+        f"assignments/validate?path=autograded/{student}/{NAME}/{NAME}.ipynb",
+        f"assignments/validate?path=source/{NAME}/{NAME}.ipynb",
+    ):
+        answer = post(browser, f"{address}/{path}")
+        assert answer["success"] is False, path
+        assert "sandbox" in str(answer) or "autograde release" in str(answer), path
+    assert not (out.parent / "ran").exists()
+    assert folder_content(out) == before
+
+
+def post(driver: WebDriver, url: str) -> dict[str, Any]:
+    """Return what the server answers to a click's request, in the page's own session."""
+    script = """
+        const done = arguments[1], xsrf = document.cookie.match(/_xsrf=([^;]+)/)[1];
+        fetch(arguments[0], {method: "POST", headers: {"X-XSRFToken": xsrf}})
+            .then(r => r.text()).then(done).catch(e => done(String(e)));
+    """
+    answer: dict[str, Any] = json.loads(driver.execute_async_script(script, url))
+    return answer
+
+
+def stored(out: Path) -> list[tuple[str, str]]:
+    """Return the marks and comments that nbgrader exports as given by hand."""
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{out / 'gradebook.db'}") as gradebook:
+        notebooks = gradebook.notebook_submissions(NAME, NAME)
+        return [
+            (str(grade.manual_score), comment.manual_comment)
+            for n in notebooks
+            for grade in n.grades
+            for comment in n.comments
+            if grade.manual_score is not None and comment.name == grade.name
+        ]
+
+
+def folder_content(out: Path) -> dict[str, bytes]:
+    return {
+        str(p.relative_to(out)): p.read_bytes()
+        for kind in ("autograded", "release", "source")
+        for p in sorted((out / kind).rglob("*"))
+        if p.is_file()
+    } | {"gradebook.db": (out / "gradebook.db").read_bytes()}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def shot(driver: WebDriver, name: str) -> None:
+    if shots := os.environ.get("XAIKIT_SCREENSHOTS"):
+        Path(shots).mkdir(parents=True, exist_ok=True)
+        driver.save_screenshot(str(Path(shots) / f"formgrader-{name}.png"))
