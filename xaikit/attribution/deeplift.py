@@ -115,6 +115,7 @@ def _expect_complete(shares: Tensor, rise: Tensor, scores: Tensor) -> None:
 
 _Apply = Callable[[Tensor], Tensor]
 _Pool = Callable[[Tensor], tuple[Tensor, Tensor]]
+_Part = tuple[Tensor, Tensor]
 
 
 class _Call(NamedTuple):
@@ -193,7 +194,8 @@ class _Rescale(_Watch):
     """Leaves every output as it is, and gives nonlinear calls their multipliers as slopes.
 
     The rows are images × references, image by image; the k-th nonlinear call meets the k-th
-    recorded one.
+    recorded one. An image's rows are equal before they meet the references, so that what depends
+    on the image alone is computed once, on its first row.
     """
 
     def __init__(self, calls: list[_Call], images: int, copies: slice, references: int) -> None:
@@ -201,11 +203,17 @@ class _Rescale(_Watch):
         self.calls = iter(calls)
         self.images, self.copies, self.references = images, copies, references
 
-    def expanded(self, recorded: Tensor, like: Tensor) -> Tensor:
-        """Return what was recorded at these rows' references."""
-        # A model may fold other dimensions into the first, behind the examples.
-        each = recorded.reshape(self.references, -1)[self.copies]
-        return each.repeat(self.images, 1).reshape(like.shape)
+    def split(self, rows: Tensor) -> Tensor:
+        """Return rows (images · copies · f, …) as a view (images, copies, f, …).
+
+        A model may fold other dimensions into the first, behind the examples: f.
+        """
+        copies = len(range(*self.copies.indices(self.references)))
+        return rows.unflatten(0, (self.images, copies, -1))
+
+    def met(self, recorded: Tensor) -> Tensor:
+        """Return what was recorded at these rows' references, (copies, f, …)."""
+        return recorded.unflatten(0, (self.references, -1))[self.copies]
 
     def next(self, x: Tensor) -> _Call | None:
         """Return the matching recorded call, or None for one apart from the inputs."""
@@ -213,7 +221,12 @@ class _Rescale(_Watch):
         if not x.requires_grad:
             return None
         rows = self.images * len(range(*self.copies.indices(self.references)))
-        if call is None or call.before.numel() * rows != x.numel() * self.references:
+        if (
+            call is None
+            or call.before.shape[1:] != x.shape[1:]
+            or call.before.shape[0] % self.references
+            or call.before.shape[0] * rows != x.shape[0] * self.references
+        ):
             raise ValueError(
                 "the model runs other operations for the inputs than for the reference, so their "
                 "activations cannot be compared; use integrated_gradients for it."
@@ -223,39 +236,78 @@ class _Rescale(_Watch):
     def activation(self, apply: _Apply, x: Tensor) -> Tensor:
         if (call := self.next(x)) is None:
             return apply(x)
-        value = x.detach()
+        first = self.split(x.detach())[:, :1]
         with torch.enable_grad():
-            probe = value.clone().requires_grad_()
+            probe = first.clone().requires_grad_()
             after = apply(probe)
             (slope,) = torch.autograd.grad(after.sum(), probe)
-        after, before = after.detach(), self.expanded(call.after, after)
-        run = value - self.expanded(call.before, value)
+        after, before = after.detach(), self.met(call.after)
+        run = first - self.met(call.before)
         rounding = 16 * torch.finfo(run.dtype).eps * (after.abs() + before.abs())
-        return after + _ratio(after - before, run, slope, rounding) * (x - value)
+        multipliers = _ratio(after - before, run, slope, rounding).flatten(0, 2)
+        result: Tensor = _Multiplied.apply(x, apply, multipliers)
+        return result
 
     def pooling(self, pool: _Pool, x: Tensor, dimensions: int) -> Tensor:
         if (call := self.next(x)) is None:
             return pool(x)[0]
+        assert call.places is not None  # the same operation was recorded as a pooling
         value = x.detach()
         after, places = pool(value)
-        assert call.places is not None  # the same operation was recorded as a pooling
-        before = self.expanded(call.after, after)
-        there = self.expanded(call.places, places)
-
-        def at(tensor: Tensor, index: Tensor) -> Tensor:
-            picked = tensor.flatten(-dimensions).gather(-1, index.flatten(-dimensions))
-            return picked.reshape(after.shape)
-
-        run = value - self.expanded(call.before, value)
+        run = (self.split(value) - self.met(call.before)).flatten(0, 2)
+        before = self.met(call.after).expand_as(self.split(after)).flatten(0, 2)
+        there = self.met(call.places).expand_as(self.split(places)).flatten(0, 2)
         # The difference of maxima, cut at the higher one: the first part happened where the
         # input has its maximum, the second where the reference has.
         highest = torch.maximum(after, before)
         one, none = torch.ones_like(after), torch.zeros_like(after)
         # Neither ratio leaves [0, 1], so rounding does no harm.
-        here = _ratio(highest - before, at(run, places), one, none)
-        other = _ratio(after - highest, at(run, there), none, none)
-        change = x - value
-        return after + here * at(change, places) + other * at(change, there)
+        here = _ratio(highest - before, _picked(run, places, dimensions), one, none)
+        other = _ratio(after - highest, _picked(run, there, dimensions), none, none)
+        result: Tensor = _Placed.apply(x, after, dimensions, (here, places), (other, there))
+        return result
+
+
+class _Multiplied(torch.autograd.Function):
+    """An activation whose slopes are multipliers."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, apply: _Apply, multipliers: Tensor) -> Tensor:
+        """Return the activation's value."""
+        ctx.multipliers = multipliers
+        return apply(x)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None, None]:
+        """Return the slopes times the multipliers."""
+        return slopes[0] * ctx.multipliers, None, None
+
+
+class _Placed(torch.autograd.Function):
+    """A pooled value whose slopes go to two sets of places, by their multipliers."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor, dimensions: int, *parts: _Part) -> Tensor:
+        """Return the value; parts are multipliers and their places."""
+        ctx.like, ctx.dimensions, ctx.parts = x, dimensions, parts
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the slopes, spread to the places."""
+        total = torch.zeros_like(ctx.like)
+        space = total.shape[-ctx.dimensions :].numel()
+        flat = total.view(*total.shape[: -ctx.dimensions], space)
+        for multipliers, places in ctx.parts:
+            share = (slopes[0] * multipliers).flatten(-ctx.dimensions)
+            flat.scatter_add_(-1, places.flatten(-ctx.dimensions), share)
+        return total, *[None] * (2 + len(ctx.parts))
+
+
+def _picked(tensor: Tensor, places: Tensor, dimensions: int) -> Tensor:
+    """Return a tensor's values at the places that a pooling of it chose."""
+    found = tensor.flatten(-dimensions).gather(-1, places.flatten(-dimensions))
+    return found.view(places.shape)
 
 
 def _ratio(rise: Tensor, run: Tensor, slope: Tensor, rounding: Tensor) -> Tensor:
