@@ -6,7 +6,6 @@ predictions. ``xaikit.plots`` shows the result.
 
 from xaikit.attribution import (
     Explanation,
-    exemplar,
     explain,
     methods,
     targets_of_interest,
@@ -17,7 +16,6 @@ from xaikit.models import load_pretrained
 
 __all__ = [
     "Explanation",
-    "exemplar",
     "explain",
     "load",
     "load_pretrained",

@@ -32,6 +32,11 @@ def cheap(name: str, background: Tensor | None = None) -> dict[str, Any]:
     """Return options that make the method quick and that any input allows."""
     options = METHODS[name].options
     wanted = {"steps": 10, "samples": 20, "background": background}
+    if name == "exemplar":
+        assert background is not None
+        wanted |= {"examples": background.repeat(5, *[1] * (background.ndim - 1))}
+        # Classes in turn, so that each has an example whatever the targets.
+        wanted |= {"labels": torch.arange(len(wanted["examples"])) % 5}
     return {option: value for option, value in wanted.items() if option in options}
 
 
@@ -130,8 +135,9 @@ def test_chunks_change_nothing_and_bound_the_rows(
         parts = explain(network, images, targets, name, chunk=chunk, **options).attributions
         hook.remove()
         assert (whole - parts).abs().max() < 1e-5
-        # The first pass only asks how many classes there are, with two examples at most.
-        assert max(widths[1:]) <= chunk
+        # Two passes only ask on which layout the model runs, and how many classes there are, with
+        # two examples at most.
+        assert max(widths[2:]) <= chunk and max(widths[:2]) <= 2
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -294,7 +300,11 @@ class Returns(nn.Module):
         ((NET, X, 0, "gradient"), {"chunk": 0}, ValueError, "chunk has to be a whole number"),
         ((NET, X, 0), {"steps": 0}, ValueError, "steps has to be a whole number"),
         ((NET, X, 0), {"steps": 2.0}, ValueError, "steps has to be a whole number"),
-        ((NET, X, 0), {"baseline": X}, ValueError, r"shape \(1, 2, 2\)"),
+        ((NET, X, 0), {"baseline": X[:, :, :1]}, ValueError, r"shape \(1, 2, 2\)"),
+        ((NET, X, 0), {"baseline": X[0, 0]}, ValueError, r"shape \(1, 2, 2\)"),
+        ((NET, X, 0), {"baseline": X[:0]}, ValueError, "baseline holds no reference"),
+        ((NET, X, 0), {"baseline": "samples"}, ValueError, "no card that names its training"),
+        ((NET, X[:, 0], 0), {"baseline": "blurred"}, ValueError, "blurred baseline needs images"),
         ((NET, X, 0), {"baseline": "beige"}, ValueError, "unknown baseline 'beige'.*black"),
         ((NET, X, 0, "smoothgrad"), {"samples": -1}, ValueError, "samples has to be"),
         ((NET, X, 0, "smoothgrad"), {"noise": -1}, ValueError, "noise has to be 0 or more"),
@@ -359,7 +369,7 @@ def test_methods_say_what_the_course_teaches() -> None:
     assert set(required.split()) <= set(records)
     for record in records.values():
         assert record.scope == "local"
-        assert record.based_on in ("gradient", "perturbation", "relevance")
+        assert record.based_on in ("gradient", "perturbation", "relevance", "example")
         # Who only perturbs needs outputs alone, and nobody else does.
         assert record.model_agnostic == (record.based_on == "perturbation")
         assert "forward" in record.passes and re.search(r"(19|20)\d\d.*(arXiv|doi):", record.paper)

@@ -6,6 +6,7 @@ A method's file registers it when it is imported here, and documents its options
 
 from xaikit.attribution import (  # noqa: F401 (imported for their registration)
     deeplift,
+    exemplar,
     expected_gradients,
     grad_cam,
     gradient,
@@ -18,17 +19,14 @@ from xaikit.attribution import (  # noqa: F401 (imported for their registration)
     smoothgrad,
 )
 from xaikit.attribution.api import explain, methods, targets_of_interest
-from xaikit.attribution.exemplar import Exemplars, exemplar
 from xaikit.attribution.explanation import Explanation
 from xaikit.attribution.registry import Method
 from xaikit.attribution.segments import superpixels
 from xaikit.attribution.tree_shap import tree_shap
 
 __all__ = [
-    "Exemplars",
     "Explanation",
     "Method",
-    "exemplar",
     "explain",
     "methods",
     "superpixels",

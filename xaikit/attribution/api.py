@@ -20,7 +20,7 @@ from xaikit.attribution.arguments import (
     probed,
 )
 from xaikit.attribution.explanation import Explanation
-from xaikit.attribution.passes import borrowed, outputs
+from xaikit.attribution.passes import borrowed, channels_last, outputs
 from xaikit.attribution.registry import METHODS, Method, Problem
 
 
@@ -55,10 +55,11 @@ def explain(
         How many examples pass the model at once: the memory bound.
     **options
         The method's own, with these names: ``steps`` (path methods), ``samples`` (sampling
-        methods), ``baseline`` (one reference: a number, a tensor of an input's shape, or
-        ``"black"``, ``"grey"``, ``"white"`` for 0, ½, 1; default zeros), ``background``
-        (reference inputs (B, *shape)), ``segments`` (superpixels), ``layer`` (a module),
-        ``rule`` and ``epsilon`` (relevance propagation). ``methods()`` lists each method's options;
+        methods), ``baseline`` (what an absent feature shows: a number, a tensor, ``"black"``,
+        ``"grey"``, ``"white"``, ``"blurred"`` or ``"samples"``, see
+        :mod:`xaikit.attribution.baselines`; default zeros), ``background`` (reference inputs
+        (B, *shape)), ``segments`` (superpixels), ``layer`` (a module), ``rule`` and ``epsilon``
+        (relevance propagation). ``methods()`` lists each method's options;
         ``help("xaikit.attribution.lime")``, say, documents them.
 
     Returns
@@ -85,9 +86,9 @@ def explain(
     known_options(chosen, options)
     count(chunk, "chunk")
     inputs = checked_inputs(model, inputs)
-    with borrowed(model):
+    with borrowed(model), channels_last(model, inputs):
         probe = probed(model, inputs)
-        if chosen.based_on != "perturbation" and _are_probabilities(probe):
+        if chosen.based_on in ("gradient", "relevance") and _are_probabilities(probe):
             warnings.warn(
                 "the model returns probabilities: their gradients vanish where the network is "
                 "sure, and mix the evidence for all classes; explain its logits (the model "
@@ -122,8 +123,8 @@ def _are_probabilities(scores: Tensor) -> bool:
 
 
 def methods() -> list[Method]:
-    """List the methods of :func:`explain`: those on gradients, on relevance, on perturbations."""
-    basis = ("gradient", "relevance", "perturbation")
+    """List the methods of :func:`explain`: on gradients, relevance, perturbations, examples."""
+    basis = ("gradient", "relevance", "perturbation", "example")
     return sorted(METHODS.values(), key=lambda each: (basis.index(each.based_on), each.name))
 
 
@@ -145,7 +146,7 @@ def targets_of_interest(model: nn.Module, inputs: Tensor, labels: Tensor) -> Ten
         (N, 4) int64, on the inputs' device. Of equal outputs the lower class counts as likelier.
     """
     inputs = checked_inputs(model, inputs)
-    with borrowed(model), torch.no_grad():
+    with borrowed(model), channels_last(model, inputs), torch.no_grad():
         classes = probed(model, inputs).shape[1]
         true = checked_targets(labels, inputs, classes)
         if true.shape[1] != 1 or classes < 2:

@@ -11,7 +11,9 @@ SIZE = 50
 """Training images in the default background."""
 
 
-def reference_inputs(problem: Problem, background: Tensor | None) -> Tensor:
+def reference_inputs(
+    problem: Problem, background: Tensor | None, name: str = "background"
+) -> Tensor:
     """Return the background (B, *shape) given, or draw the default one.
 
     The default is stratified: equally many training images a class of the data set that
@@ -22,11 +24,11 @@ def reference_inputs(problem: Problem, background: Tensor | None) -> Tensor:
         background = _training_images(problem)
     if not isinstance(background, Tensor) or background.shape[1:] != inputs.shape[1:]:
         raise ValueError(
-            f"background has to be a tensor (B, …) of inputs like the explained ones, each of "
+            f"{name} has to be a tensor (B, …) of inputs like the explained ones, each of "
             f"shape {tuple(inputs.shape[1:])}; it is {getattr(background, 'shape', background)!r}."
         )
     if len(background) == 0:
-        raise ValueError("background holds no reference: give at least one.")
+        raise ValueError(f"{name} holds no reference: give at least one.")
     return background.detach().to(device=inputs.device, dtype=inputs.dtype)
 
 

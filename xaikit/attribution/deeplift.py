@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from xaikit.attribution.arguments import reference
 from xaikit.attribution.background import reference_inputs
+from xaikit.attribution.baselines import Baseline, baselines
 from xaikit.attribution.functions import ACTIVATIONS
 from xaikit.attribution.passes import gradients_at, outputs, pairs
 from xaikit.attribution.registry import Attribution, Problem, method
@@ -32,7 +33,7 @@ _POOLING = {
     paper="Shrikumar et al. 2017, Learning important features through propagating activation "
     "differences, arXiv:1704.02685",
 )
-def deeplift(problem: Problem, *, baseline: float | Tensor | str | None = None) -> Attribution:
+def deeplift(problem: Problem, *, baseline: Baseline = None) -> Attribution:
     """Return each feature's share of the output's difference from its value at a baseline.
 
     The rescale rule: an activation passes on Δoutput / Δinput instead of its slope; a maximum
@@ -45,9 +46,18 @@ def deeplift(problem: Problem, *, baseline: float | Tensor | str | None = None) 
     problem
         What is explained.
     baseline
-        The reference: a number, or a tensor of an input's shape; default zeros.
+        The reference, see :data:`xaikit.attribution.baselines.Baseline`; default zeros. Of
+        several, the mean of their attributions (DeepSHAP).
     """
-    return _rescaled(problem, reference(baseline, problem.inputs).unsqueeze(0))
+    references = baselines(problem, baseline)
+    if references.stride(0) == 0:  # all inputs have the same
+        return _rescaled(problem, references[0])
+    alone = [
+        _rescaled(replace(problem, inputs=x[None], targets=wanted[None]), own)
+        for x, wanted, own in zip(problem.inputs, problem.targets, references, strict=True)
+    ]
+    maps, deltas, _ = zip(*alone, strict=True)
+    return Attribution(torch.cat(maps), torch.cat(deltas))
 
 
 @method(
@@ -209,11 +219,11 @@ class _Rescale(_Watch):
         A model may fold other dimensions into the first, behind the examples: f.
         """
         copies = len(range(*self.copies.indices(self.references)))
-        return rows.unflatten(0, (self.images, copies, -1))
+        return rows.view(self.images, copies, -1, *rows.shape[1:])
 
     def met(self, recorded: Tensor) -> Tensor:
         """Return what was recorded at these rows' references, (copies, f, …)."""
-        return recorded.unflatten(0, (self.references, -1))[self.copies]
+        return recorded.view(self.references, -1, *recorded.shape[1:])[self.copies]
 
     def next(self, x: Tensor) -> _Call | None:
         """Return the matching recorded call, or None for one apart from the inputs."""

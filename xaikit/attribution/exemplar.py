@@ -1,120 +1,122 @@
-"""Exemplars: the training examples that a network finds most alike."""
+"""Exemplars: the training examples that a network finds most alike, and what sets them apart."""
 
 from __future__ import annotations
-
-import time
-from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import checked_inputs, checked_targets, count, probed
-from xaikit.attribution.passes import borrowed, chunks, outputs
-from xaikit.attribution.registry import Problem
+from xaikit.attribution.arguments import count
+from xaikit.attribution.integrated_gradients import gauss_legendre
+from xaikit.attribution.passes import chunks, outputs, pairs
+from xaikit.attribution.registry import Attribution, Problem, method
 
 
-@dataclass(frozen=True)
-class Exemplars:
-    """The nearest training example of each target class.
-
-    Attributes
-    ----------
-    images
-        (N, T, *shape), the examples themselves.
-    indices
-        (N, T), their places in the training data.
-    distances
-        (N, T), Euclidean, in feature space.
-    targets
-        (N, T) classes.
-    seconds
-        Wall-clock time.
-    """
-
-    images: Tensor
-    indices: Tensor
-    distances: Tensor
-    targets: Tensor
-    seconds: float
-
-
+@method(
+    "Nearest exemplar",
+    based_on="example",
+    passes="B training examples forward, then steps × T forward and backward",
+    paper="Papernot & McDaniel 2018, Deep k-nearest neighbors: towards confident, interpretable "
+    "and robust deep learning, arXiv:1803.04765",
+)
 def exemplar(
-    model: nn.Module,
-    inputs: Tensor,
-    targets: Any,
+    problem: Problem,
     *,
     examples: Tensor | None = None,
     labels: Tensor | None = None,
     layer: nn.Module | None = None,
-    chunk: int = 128,
-) -> Exemplars:
-    """Find the training example of each target class that is nearest in feature space.
+    steps: int = 20,
+) -> Attribution:
+    """Find each target class's training example nearest in feature space, and what is unlike it.
 
-    An explanation by example: "this coat, because it is like that coat" (Kim et al. 2016,
-    Examples are not enough, learn to criticize!). Nearness is the network's own: it tells what
-    the network confuses, not what a person would call similar.
+    An explanation by example: "this coat, because it is like that coat". Nearness is the
+    network's own: it tells what the network confuses, not what a person would call similar.
+
+    The example itself stands in the details. The map shares minus the squared distance out among
+    the input's features, by integrated gradients on the way from the exemplar, where the distance
+    is zero: negative values are what makes the input unlike the class, positive ones what brings
+    it nearer. A map sums to −distance², up to the error of the quadrature. It does not share out
+    the target's output, hence no convergence delta.
 
     Parameters
     ----------
-    model
-        Maps (N, *shape) to (N, classes).
-    inputs
-        (N, *shape), floating point, on the model's device.
-    targets
-        The class or classes of the examples: an int, (N,) or (N, T).
+    problem
+        What is explained.
     examples, labels
         Training data (B, *shape) and (B,); default: the training split of the data set that the
-        model's card names.
+        model's card names, all of it.
     layer
         A module whose flattened outputs are the features; default: what enters the last linear
         layer.
-    chunk
-        How many examples pass the model at once.
+    steps
+        Points of the Gauss-Legendre rule on each way.
 
     Returns
     -------
-    Exemplars
-        Of equally near examples the first one counts.
-
-    Raises
-    ------
-    ValueError, TypeError
-        In one sentence: a class without examples, shapes that do not fit, no linear layer.
+    Attribution
+        ``details``: ``exemplars`` (N, T, *shape), ``indices`` (N, T), their places in the
+        training data, ``distances`` (N, T), Euclidean. Of equally near examples the first counts.
     """
-    start = time.perf_counter()
-    count(chunk, "chunk")
-    inputs = checked_inputs(model, inputs)
-    examples, labels = _training_data(model, inputs, examples, labels)
-    with borrowed(model), torch.no_grad():
-        wanted = checked_targets(targets, inputs, probed(model, inputs).shape[1])
-        problem = Problem(model, inputs, wanted, 0, chunk)
-        ours = _features(problem, layer)
-        indices = torch.empty_like(wanted)
-        distances = inputs.new_empty(wanted.shape)
-        for target in sorted(set(wanted.flatten().tolist())):
-            members = (labels == target).nonzero().squeeze(1)
-            if len(members) == 0:
-                raise ValueError(f"no training example has class {target}: choose other targets.")
-            theirs = _features(replace(problem, inputs=examples[members.cpu()].to(inputs)), layer)
+    count(steps, "steps")
+    inputs, targets = problem.inputs, problem.targets
+    examples, labels = _training_data(problem, examples, labels)
+    with _Features(problem.model, layer) as features:
+        with torch.no_grad():
+            indices, distances = _nearest(problem, features, examples, labels)
+        found = examples[indices.cpu()].to(inputs)
+        # A way for each input and target.
+        ends = inputs.repeat_interleave(targets.shape[1], dim=0)
+        starts = found.flatten(0, 1)
+        nodes, weights = (torch.as_tensor(each).to(inputs) for each in gauss_legendre(steps))
+        fractions = nodes.view(-1, *[1] * (inputs.ndim - 1))
+        maps = torch.zeros_like(ends)
+        for block, points in pairs(problem, len(ends), steps):
+            start, way = starts[block].unsqueeze(1), (ends[block] - starts[block]).unsqueeze(1)
+            path = (start + fractions[points] * way).flatten(0, 1).requires_grad_()
+            number = len(fractions[points])
+            with torch.no_grad():
+                goal = features(starts[block])
+            apart = features(path) - goal.repeat_interleave(number, dim=0)
+            (slopes,) = torch.autograd.grad(apart.square().sum(), path)
+            slopes = slopes.view(-1, number, *inputs.shape[1:])
+            maps[block] -= torch.einsum("s,ns...->n...", weights[points], slopes) * way[:, 0]
+    details = {"exemplars": found, "indices": indices, "distances": distances}
+    return Attribution(maps.view_as(found), details=details)
+
+
+def _nearest(
+    problem: Problem, features: _Features, examples: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the places (N, T) of the nearest examples of each target, and the distances."""
+    inputs, targets = problem.inputs, problem.targets
+    ours = torch.cat([features(inputs[rows]) for rows in chunks(problem, len(inputs))])
+    indices = torch.empty_like(targets)
+    distances = inputs.new_empty(targets.shape)
+    for target in sorted(set(targets.flatten().tolist())):
+        members = (labels == target).nonzero().squeeze(1)
+        if len(members) == 0:
+            raise ValueError(f"no training example has class {target}: choose other targets.")
+        least = inputs.new_full((len(inputs),), float("inf"))
+        place = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
+        for rows in chunks(problem, len(members)):
+            theirs = features(examples[members[rows]].to(inputs))
             # Exact differences: the fast formula of products would round a distance of zero.
             apart = torch.cdist(ours, theirs, compute_mode="donot_use_mm_for_euclid_dist")
-            nearest, place = apart.min(dim=1)
-            here = wanted == target
-            found = members.to(place.device)[place]
-            indices = torch.where(here, found.unsqueeze(1), indices)
-            distances = torch.where(here, nearest.unsqueeze(1), distances)
-    images = examples[indices.cpu()].to(inputs)
-    return Exemplars(images, indices, distances, wanted, time.perf_counter() - start)
+            near, where = apart.min(dim=1)
+            found = members[rows].to(where.device)[where]
+            place, least = torch.where(near < least, found, place), torch.minimum(near, least)
+        here = targets == target
+        indices = torch.where(here, place.unsqueeze(1), indices)
+        distances = torch.where(here, least.unsqueeze(1), distances)
+    return indices, distances
 
 
 def _training_data(
-    model: nn.Module, inputs: Tensor, examples: Tensor | None, labels: Tensor | None
+    problem: Problem, examples: Tensor | None, labels: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     if (examples is None) != (labels is None):
         raise ValueError("exemplar needs examples and labels together, or neither.")
     if examples is None or labels is None:
-        card = getattr(model, "card", None)
+        card = getattr(problem.model, "card", None)
         if not isinstance(card, dict) or "data" not in card:
             raise ValueError(
                 "this model has no card that names its training data: give examples= and labels=."
@@ -123,40 +125,53 @@ def _training_data(
 
         data = load(card["data"], "train")
         examples, labels = data.images, torch.as_tensor(data.labels)
-    if examples.shape[1:] != inputs.shape[1:] or labels.shape != (len(examples),):
+    shape = problem.inputs.shape[1:]
+    if examples.shape[1:] != shape or labels.shape != (len(examples),):
         raise ValueError(
-            f"examples have to be (B, …) of the inputs' shape {tuple(inputs.shape[1:])} with a "
-            f"label each; they are {tuple(examples.shape)} with labels {tuple(labels.shape)}."
+            f"examples have to be (B, …) of the inputs' shape {tuple(shape)} with a label each; "
+            f"they are {tuple(examples.shape)} with labels {tuple(labels.shape)}."
         )
     return examples.detach().cpu(), labels.cpu()
 
 
-def _features(problem: Problem, layer: nn.Module | None) -> Tensor:
-    """Return the flattened features of the problem's inputs (N, features)."""
-    model, seen = problem.model, list[Tensor]()
-    if layer is None:
-        linear = [each for each in model.modules() if isinstance(each, nn.Linear)]
-        if not linear:
-            raise ValueError(
-                "exemplar needs features, and the model has no linear layer: name a module with "
-                "layer=, for example model[3]."
-            )
-        hook = linear[-1].register_forward_pre_hook(lambda _, passed: seen.append(passed[0]))
-    elif isinstance(layer, nn.Module) and any(layer is each for each in model.modules()):
-        hook = layer.register_forward_hook(lambda _, __, found: seen.append(found))
-    else:
-        raise ValueError("layer has to be a module of the model, for example model[3].")
-    features = []
-    try:
-        for rows in chunks(problem, len(problem.inputs)):
-            seen.clear()
-            outputs(model, problem.inputs[rows])
-            if len(seen) != 1:
+class _Features:
+    """A model's features: flattened outputs of a layer, or what enters the last linear one."""
+
+    def __init__(self, model: nn.Module, layer: nn.Module | None) -> None:
+        self.model, self.seen = model, list[Tensor]()
+        if layer is None:
+            linear = [each for each in model.modules() if isinstance(each, nn.Linear)]
+            if not linear:
                 raise ValueError(
-                    f"exemplar's layer ran {len(seen)} times in one pass: choose one that runs "
-                    f"once."
+                    "exemplar needs features, and the model has no linear layer: name a module "
+                    "with layer=, for example model[3]."
                 )
-            features.append(seen[0].flatten(1).clone())
-    finally:
-        hook.remove()
-    return torch.cat(features)
+            self.hook = linear[-1].register_forward_pre_hook(self._entering)
+        elif isinstance(layer, nn.Module) and any(layer is each for each in model.modules()):
+            self.hook = layer.register_forward_hook(self._leaving)
+        else:
+            raise ValueError("layer has to be a module of the model, for example model[3].")
+
+    def _entering(self, _: nn.Module, passed: tuple[Tensor, ...]) -> None:
+        self.seen.append(passed[0].flatten(1).clone())
+
+    def _leaving(self, _: nn.Module, __: object, found: Tensor) -> None:
+        # Copies: an in-place activation may follow.
+        self.seen.append(found.flatten(1).clone())
+
+    def __enter__(self) -> _Features:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hook.remove()
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Return the features (n, F) of rows (n, *shape)."""
+        self.seen.clear()
+        outputs(self.model, rows)
+        if len(self.seen) != 1:
+            raise ValueError(
+                f"exemplar's layer ran {len(self.seen)} times in one pass: choose one that runs "
+                f"once."
+            )
+        return self.seen.pop()

@@ -82,22 +82,25 @@ def depends_on_inputs(value: Any) -> bool:
     return isinstance(value, tuple | list) and any(map(depends_on_inputs, value))
 
 
-def current_layer(model: nn.Module, func: Callable[..., Any]) -> str:
-    """Return where in the model a watched function is running, to name it in an error.
-
-    The innermost module whose ``forward`` is on the call stack; the model itself is named by
-    its class.
-    """
+def current_module(model: nn.Module) -> tuple[str, nn.Module] | None:
+    """Return the innermost of the model's modules whose ``forward`` is running, and its name."""
     names = {id(module): name for name, module in model.named_modules()}
     frame = sys._getframe(1)
     while frame is not None:
         owner = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
         if isinstance(owner, nn.Module) and id(owner) in names:
-            kind, name = type(owner).__name__, names[id(owner)]
-            where = f"layer {name!r}, {kind}" if name else f"the forward of {kind}"
-            return f"{plain_name(func)} ({where})"
+            return names[id(owner)], owner
         frame = frame.f_back  # type: ignore[assignment]
-    return plain_name(func)
+    return None
+
+
+def current_layer(model: nn.Module, func: Callable[..., Any]) -> str:
+    """Return where in the model a watched function is running, to name it in an error."""
+    if (found := current_module(model)) is None:
+        return plain_name(func)
+    name, kind = found[0], type(found[1]).__name__
+    where = f"layer {name!r}, {kind}" if name else f"the forward of {kind}"
+    return f"{plain_name(func)} ({where})"
 
 
 def overwritten(x: Tensor, after: Tensor, in_place: bool) -> Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from xaikit.attribution.arguments import count, reference
-from xaikit.attribution.passes import gradients_at, outputs_at, pairs, target_outputs
+from xaikit.attribution.arguments import count
+from xaikit.attribution.baselines import Baseline, baselines, mean_at
+from xaikit.attribution.passes import gradients_at, pairs, target_outputs
 from xaikit.attribution.registry import Attribution, Problem, method
 
 
@@ -20,7 +20,7 @@ from xaikit.attribution.registry import Attribution, Problem, method
     paper="Sundararajan et al. 2017, Axiomatic attribution for deep networks, arXiv:1703.01365",
 )
 def integrated_gradients(
-    problem: Problem, *, steps: int = 50, baseline: float | Tensor | str | None = None
+    problem: Problem, *, steps: int = 50, baseline: Baseline = None
 ) -> Attribution:
     """Return (input − baseline) times the mean gradient on the straight line between them.
 
@@ -33,25 +33,29 @@ def integrated_gradients(
         polynomials of degree up to 2 · steps on the line. The convergence delta is the rule's
         error: more steps make it smaller.
     baseline
-        Where the path starts: a number, or a tensor of an input's shape; default zeros.
+        Where the path starts, see :data:`xaikit.attribution.baselines.Baseline`; default zeros.
+        From several, the mean of the paths' attributions.
     """
     count(steps, "steps")
     inputs, targets = problem.inputs, problem.targets
-    start = reference(baseline, inputs)
-    nodes, weights = (torch.as_tensor(each).to(inputs) for each in _gauss_legendre(steps))
-    fractions = nodes.view(-1, *[1] * (inputs.ndim - 1))
-    mean = inputs.new_zeros((*targets.shape, *inputs.shape[1:]))
-    for images, points in pairs(problem, len(inputs), steps):
-        path = start + fractions[points] * (inputs[images].unsqueeze(1) - start)
-        slopes = gradients_at(problem, path, targets[images])[1]
-        mean[images] += torch.einsum("s,ns...->n...", weights[points], slopes)
-    attributions = mean * (inputs - start).unsqueeze(1)
-    at_start = outputs_at(problem, start[None, None], targets.reshape(1, -1)).view_as(targets)
-    change = target_outputs(problem) - at_start
+    starts = baselines(problem, baseline)
+    nodes, weights = (torch.as_tensor(each).to(inputs) for each in gauss_legendre(steps))
+    number = starts.shape[1]
+    # Every step of every path: point p is step p % steps on the path from reference p // steps.
+    fractions = nodes.repeat(number).view(-1, *[1] * (inputs.ndim - 1))
+    shares = weights.repeat(number) / number
+    whence = torch.arange(number, device=inputs.device).repeat_interleave(steps)
+    attributions = inputs.new_zeros((*targets.shape, *inputs.shape[1:]))
+    for images, points in pairs(problem, len(inputs), number * steps):
+        start = starts[images][:, whence[points]]
+        way = inputs[images].unsqueeze(1) - start
+        slopes = gradients_at(problem, start + fractions[points] * way, targets[images])[1]
+        attributions[images] += torch.einsum("s,ns...,nst...->nt...", shares[points], way, slopes)
+    change = target_outputs(problem) - mean_at(problem, starts)
     return Attribution(attributions, attributions.flatten(2).sum(2) - change)
 
 
-def _gauss_legendre(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def gauss_legendre(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the nodes in (0, 1) and weights, which sum to 1."""
     nodes, weights = np.polynomial.legendre.leggauss(steps)  # type: ignore[no-untyped-call]
     return (nodes + 1) / 2, weights / 2

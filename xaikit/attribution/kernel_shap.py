@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xaikit.attribution.arguments import count, reference
+from xaikit.attribution.arguments import count
 from xaikit.attribution.background import reference_inputs
-from xaikit.attribution.passes import mean_output, outputs_at, pairs, target_outputs
+from xaikit.attribution.baselines import Baseline, baselines, mean_at
+from xaikit.attribution.masking import masked_outputs
+from xaikit.attribution.passes import target_outputs
 from xaikit.attribution.registry import Attribution, Problem, method
 from xaikit.attribution.segments import superpixels
 
@@ -31,7 +33,7 @@ def kernel_shap(
     *,
     samples: int = 1000,
     segments: Tensor | NDArray[np.int64] | str | None = "auto",
-    baseline: float | Tensor | str | None = None,
+    baseline: Baseline = None,
     background: Tensor | None = None,
 ) -> Attribution:
     """Return Shapley values of the segments: their mean gain over all orders of appearing.
@@ -54,9 +56,10 @@ def kernel_shap(
     segments
         Superpixels, see :func:`xaikit.attribution.segments.superpixels`; None: single features.
     baseline
-        What an absent segment shows: a number, or a tensor of an input's shape; default zeros.
+        What an absent segment shows, see :data:`xaikit.attribution.baselines.Baseline`; default
+        zeros. Of several references, their mean output is the coalition's value.
     background
-        Instead of a baseline, references (B, *shape) to average over; B times the cost.
+        Another name for a baseline of several references, (B, *shape), as shap has it.
 
     Returns
     -------
@@ -68,21 +71,21 @@ def kernel_shap(
     inputs, targets = problem.inputs, problem.targets
     if baseline is not None and background is not None:
         raise ValueError("kernel_shap takes a baseline or a background, not both.")
-    hidden = (
-        reference(baseline, inputs).unsqueeze(0)
-        if background is None
-        else reference_inputs(problem, background)
-    )
+    if background is not None:
+        baseline = reference_inputs(problem, background)
+    hidden = baselines(problem, baseline)
     labels = superpixels(inputs, segments)
     sizes = labels.flatten(1).amax(1) + 1
-    change = target_outputs(problem) - mean_output(problem, hidden)
+    absent = mean_at(problem, hidden)
+    change = target_outputs(problem) - absent
     attributions = inputs.new_empty((*targets.shape, *inputs.shape[1:]))
     for size in sorted(set(sizes.tolist())):
         members = (sizes == size).nonzero().squeeze(1)
         # A fresh generator each time: an input's map must not depend on the rest of its batch.
         masks, weights = coalitions(size, samples, problem.generator())
         masks, weights = masks.to(inputs.device), weights.to(inputs.device)
-        rise = _scores(problem, members, labels[members], masks, hidden)
+        scores = masked_outputs(problem, members, labels[members], masks, hidden)
+        rise = scores - absent[members].unsqueeze(1)
         values = _shapley(masks, weights, rise, change[members])
         attributions[members] = _spread(values.to(inputs.dtype), labels[members], inputs)
     delta = attributions.flatten(2).sum(2) - change
@@ -164,25 +167,6 @@ def _drawn(
     )
     included = -torch.expm1(draws * torch.log1p(-chance.clamp(max=1 - 1e-12)))
     return chosen, chance * total / 2 / included
-
-
-def _scores(
-    problem: Problem, members: Tensor, labels: Tensor, masks: Tensor, hidden: Tensor
-) -> Tensor:
-    """Return the coalitions' values (members, M, T) above the references' mean output."""
-    inputs, targets = problem.inputs[members], problem.targets[members]
-    scores = inputs.new_zeros((len(members), len(masks), targets.shape[1]))
-    references = len(hidden)
-    if len(masks) == 0:  # a single segment, or samples for no pair
-        return scores
-    for block, copies in pairs(problem, len(members), len(masks) * references):
-        row = torch.arange(copies.start, copies.stop, device=inputs.device)
-        which, absent = row // references, row % references
-        present = masks[which][:, labels[block]].transpose(0, 1)
-        masked = torch.where(present, inputs[block].unsqueeze(1), hidden[absent])
-        found = outputs_at(problem, masked, targets[block])
-        scores[block] = scores[block].index_add(1, which, found / references)
-    return scores - mean_output(problem, hidden)[members].unsqueeze(1)
 
 
 def _shapley(masks: Tensor, weights: Tensor, rise: Tensor, change: Tensor) -> Tensor:

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xaikit.attribution.arguments import count, reference
-from xaikit.attribution.passes import outputs_at, pairs
+from xaikit.attribution.arguments import count
+from xaikit.attribution.baselines import Baseline, baselines
+from xaikit.attribution.masking import masked_outputs
 from xaikit.attribution.registry import Attribution, Problem, method
 from xaikit.attribution.segments import superpixels
 
@@ -30,7 +31,7 @@ def lime(
     *,
     samples: int = 1000,
     segments: Tensor | NDArray[np.int64] | str | None = "auto",
-    baseline: float | Tensor | str | None = None,
+    baseline: Baseline = None,
     kernel_width: float = 0.25,
 ) -> Attribution:
     """Return the weights of a ridge regression on which segments are present.
@@ -51,7 +52,8 @@ def lime(
     segments
         Superpixels, see :func:`xaikit.attribution.segments.superpixels`.
     baseline
-        What an absent segment shows: a number, or a tensor of an input's shape; default zeros.
+        What an absent segment shows, see :data:`xaikit.attribution.baselines.Baseline`; default
+        zeros. Of several, the surrogate fits the mean output.
     kernel_width
         How far from the input the surrogate has to be faithful.
 
@@ -65,7 +67,7 @@ def lime(
     if not kernel_width > 0:
         raise ValueError(f"kernel_width has to be positive, not {kernel_width!r}.")
     inputs, targets = problem.inputs, problem.targets
-    hidden = reference(baseline, inputs)
+    hidden = baselines(problem, baseline)
     labels = superpixels(inputs, segments)
     sizes = labels.flatten(1).amax(1) + 1
     attributions = inputs.new_empty((*targets.shape, *inputs.shape[1:]))
@@ -76,7 +78,7 @@ def lime(
         masks = torch.randint(0, 2, (samples, size), generator=problem.generator())
         masks[0] = 1
         masks = masks.to(inputs.device)
-        scores = _scores(problem, members, labels[members], masks.bool(), hidden)
+        scores = masked_outputs(problem, members, labels[members], masks.bool(), hidden)
         weights, fit[members] = _surrogates(masks, scores, kernel_width)
         spread = labels[members].flatten(1).unsqueeze(1).expand(-1, targets.shape[1], -1)
         maps = weights.to(inputs.dtype).gather(2, spread)
@@ -84,18 +86,6 @@ def lime(
             attributions[members]
         )
     return Attribution(attributions, details={"segments": labels, "fit": fit})
-
-
-def _scores(
-    problem: Problem, members: Tensor, labels: Tensor, masks: Tensor, hidden: Tensor
-) -> Tensor:
-    """Return the targets' outputs (members, samples, T) for the masked inputs."""
-    scores = problem.inputs.new_empty((len(members), len(masks), problem.targets.shape[1]))
-    for block, draws in pairs(problem, len(members), len(masks)):
-        present = masks[draws][:, labels[block]].transpose(0, 1)
-        masked = torch.where(present, problem.inputs[members[block]].unsqueeze(1), hidden)
-        scores[block, draws] = outputs_at(problem, masked, problem.targets[members[block]])
-    return scores
 
 
 def _surrogates(masks: Tensor, scores: Tensor, width: float) -> tuple[Tensor, Tensor]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from xaikit.attribution.functions import (
     current_layer,
+    current_module,
     depends_on_inputs,
     first_argument,
     is_relu,
@@ -23,8 +25,11 @@ from xaikit.attribution.functions import (
 from xaikit.attribution.passes import chunks, gradients_at
 from xaikit.attribution.registry import Attribution, Problem, method
 
-RULES = ("epsilon", "gamma", "alpha_beta", "z_plus", "composite")
-"""How :func:`lrp` can share relevance out."""
+RULES = ("epsilon", "gamma", "alpha_beta", "z_plus", "w_square", "z_box")
+"""How a layer can share relevance out."""
+
+Rules = str | Mapping[str | type[nn.Module], str]
+"""One of :data:`RULES` or ``"composite"``, or a rule for each layer, by its name or its type."""
 
 _CONVOLUTIONS = {f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2, 3)}
 _AVERAGES = {f"{kind}avg_pool{d}d" for kind in ("", "adaptive_") for d in (1, 2, 3)} | {"mean"}
@@ -67,10 +72,12 @@ _MOVES = {
 def lrp(
     problem: Problem,
     *,
-    rule: str = "epsilon",
+    rule: Rules = "epsilon",
     epsilon: float = 1e-6,
     gamma: float = 0.25,
     alpha: float = 2.0,
+    low: float = 0.0,
+    high: float = 1.0,
 ) -> Attribution:
     """Return the target's output, shared out layer by layer among what contributed to it.
 
@@ -83,8 +90,15 @@ def lrp(
     - ``"gamma"``: what has the sign of Σz counts 1 + γ times.
     - ``"alpha_beta"``: α zᵢ⁺ / Σz⁺ − (α − 1) zᵢ⁻ / Σz⁻.
     - ``"z_plus"``: zᵢ⁺ / Σz⁺, that is α = 1.
+    - ``"w_square"``: wᵢ² / Σw², whatever the input: for first layers with inputs of any sign.
+    - ``"z_box"`` (zᴮ): (xᵢwᵢ − l wᵢ⁺ − h wᵢ⁻) / Σ, for first layers with inputs in [l, h]. Like
+      w², it leaves the bias out.
     - ``"composite"``: ε in linear layers, z⁺ in convolutions (Kohlbrenner et al. 2020,
       arXiv:1910.09840): the usual choice for images.
+
+    A mapping gives each layer its own: ``{"0": "z_box", nn.Linear: "epsilon", "": "gamma"}``.
+    Keys are names as in ``model.named_modules()``, each with all that lies within (``""`` is the
+    whole model), or types; the longest name that fits wins, then the first type, then ``""``.
 
     ReLUs pass relevance on as it is, maxima to the place where they were taken, averages as
     linear layers. Batch normalisation has a rule under ``"epsilon"`` only; fold it into the
@@ -95,7 +109,7 @@ def lrp(
     problem
         What is explained.
     rule
-        One of the above.
+        One of the above, or a mapping from layers to them.
     epsilon
         Positive, in the output's units: added to each denominator's magnitude. Larger values
         absorb relevance and remove noise.
@@ -103,27 +117,67 @@ def lrp(
         For ``"gamma"``: 0 is ``"epsilon"``, infinity nears ``"z_plus"``.
     alpha
         For ``"alpha_beta"``: at least 1.
+    low, high
+        For ``"z_box"``: the range of the inputs of its layer.
     """
-    if rule not in RULES:
-        raise ValueError(f"unknown rule {rule!r}: choose one of {', '.join(RULES)}.")
+    chosen = _choice(problem.model, rule)
     _expect_positive(epsilon)
     if not 0 <= gamma < float("inf"):
         raise ValueError(f"gamma has to be 0 or more, and finite; not {gamma!r}.")
     if not 1 <= alpha < float("inf"):
         raise ValueError(f"alpha has to be 1 or more, and finite; not {alpha!r}.")
-    plain, positive = _epsilon_rule(epsilon), _alpha_beta_rule(1.0, epsilon)
-    other = _gamma_rule(gamma, epsilon) if rule == "gamma" else _alpha_beta_rule(alpha, epsilon)
-    linear, convolution = {
-        "epsilon": (plain, plain),
-        "z_plus": (positive, positive),
-        "composite": (plain, positive),
-    }.get(rule, (other, other))
-    return _relevance(
-        problem,
-        lambda: _Propagation(
-            problem, f"lrp with rule={rule!r}", linear, convolution, normalises=rule == "epsilon"
-        ),
-    )
+    called = f"lrp with rule={rule!r}" if isinstance(rule, str) else "lrp"
+    rules = {
+        "epsilon": _epsilon_rule(epsilon),
+        "gamma": _gamma_rule(gamma, epsilon),
+        "alpha_beta": _alpha_beta_rule(alpha, epsilon),
+        "z_plus": _alpha_beta_rule(1.0, epsilon),
+        "w_square": _square_rule(epsilon),
+        "z_box": _box_rule(low, high, epsilon, called),
+    }
+    return _relevance(problem, lambda: _Propagation(problem, called, rules, chosen))
+
+
+_Choice = Callable[[Callable[..., Any]], str]
+"""From a function that a layer has called to the name of the layer's rule."""
+
+
+def _choice(model: nn.Module, rule: Rules) -> _Choice:
+    """Return which rule a layer has, or say what is wrong with the choice."""
+    if rule == "composite":
+        return lambda func: "epsilon" if plain_name(func) == "linear" else "z_plus"
+    if isinstance(rule, str):
+        if rule not in RULES:
+            names = ", ".join((*RULES, "composite"))
+            raise ValueError(f"unknown rule {rule!r}: choose one of {names}.")
+        return lambda _: rule
+    layers = {name for name, _ in model.named_modules()}
+    for key, value in rule.items():
+        if value not in RULES:
+            raise ValueError(f"unknown rule {value!r}: choose one of {', '.join(RULES)}.")
+        if not (isinstance(key, type) and issubclass(key, nn.Module)) and key not in layers:
+            raise ValueError(
+                f"rule= names no layer of the model with {key!r}: use a name from "
+                f"model.named_modules(), or a type such as nn.Linear."
+            )
+
+    def of_layer(func: Callable[..., Any]) -> str:
+        name, layer = current_module(model) or ("", model)
+        path = name.split(".")
+        for end in range(len(path), 0, -1):
+            if name and (found := rule.get(".".join(path[:end]))):
+                return found
+        for key, value in rule.items():
+            if isinstance(key, type) and isinstance(layer, key):
+                return value
+        if "" in rule:
+            return rule[""]
+        raise ValueError(
+            f"rule= says nothing of {current_layer(model, func)}: name its layer or its type, or "
+            f'give "" for all others.'
+        )
+
+    return of_layer
 
 
 @method(
@@ -157,15 +211,17 @@ def deep_taylor(
         Positive: added to each denominator's magnitude.
     """
     _expect_positive(epsilon)
-    least, most = problem.inputs.aminmax()
-    if not (low <= least and most <= high and low < high):
-        raise ValueError(
-            f"deep_taylor needs inputs in [low, high] = [{low:g}, {high:g}], but they reach from "
-            f"{least:.4g} to {most:.4g}: scale them, or give their range as low= and high=."
-        )
-    hidden = _alpha_beta_rule(1.0, epsilon, biased=False)
-    first = _box_rule(low, high, epsilon)
-    return _relevance(problem, lambda: _Propagation(problem, "deep_taylor", hidden, hidden, first))
+    rules = {
+        "hidden": _alpha_beta_rule(1.0, epsilon, biased=False),
+        "first": _box_rule(low, high, epsilon, "deep_taylor"),
+    }
+
+    def propagation() -> _Propagation:
+        # The model is a chain, as whatever joins branches is refused: the first comes once a pass.
+        order = chain(["first"], repeat("hidden"))
+        return _Propagation(problem, "deep_taylor", rules, lambda _: next(order))
+
+    return _relevance(problem, propagation)
 
 
 def _expect_positive(epsilon: float) -> None:
@@ -277,8 +333,23 @@ def _gamma_rule(gamma: float, epsilon: float) -> _Rule:
     return rule
 
 
-def _box_rule(low: float, high: float, epsilon: float) -> _Rule:
+def _square_rule(epsilon: float) -> _Rule:
     def rule(layer: _Layer, x: Tensor, _: Tensor) -> _Shares:
+        weight = None if layer.weight is None else layer.weight.square()
+        parts = [_Part(torch.ones_like(x), weight)]
+        return [(1 / (layer.total(parts) + epsilon), parts)]
+
+    return rule
+
+
+def _box_rule(low: float, high: float, epsilon: float, called: str) -> _Rule:
+    def rule(layer: _Layer, x: Tensor, _: Tensor) -> _Shares:
+        least, most = x.aminmax()
+        if not (low <= least and most <= high and low < high):
+            raise ValueError(
+                f"{called} needs inputs in [low, high] = [{low:g}, {high:g}], but they reach from "
+                f"{least:.4g} to {most:.4g}: scale them, or give their range as low= and high=."
+            )
         ends = torch.full_like(x, -low), torch.full_like(x, -high)
         parts = [_Part(x, layer.weight)]
         if layer.weight is None:
@@ -298,15 +369,12 @@ class _Propagation(TorchFunctionMode):
         self,
         problem: Problem,
         called: str,
-        linear: _Rule,
-        convolution: _Rule,
-        first: _Rule | None = None,
-        normalises: bool = False,
+        rules: Mapping[str, _Rule],
+        choice: _Choice,
     ) -> None:
         super().__init__()
         self.model, self.called = problem.model, called
-        self.linear, self.convolution, self.first = linear, convolution, first
-        self.normalises = normalises
+        self.rules, self.choice = rules, choice
 
     def __torch_function__(
         self,
@@ -322,28 +390,24 @@ class _Propagation(TorchFunctionMode):
             if is_relu(func, args, kwargs):
                 return overwritten(x, x + (x.clamp(min=0) - x).detach(), in_place)
             if name == "linear" or name in _CONVOLUTIONS:
-                rule = self.linear if name == "linear" else self.convolution
-                return self.shared(rule, _weighted(func, args, kwargs), x)
+                return self.shared(self.choice(func), _weighted(func, args, kwargs), x)
             if name in _AVERAGES:
-                return self.shared(self.convolution, _average(func, args, kwargs), x)
-            if func is functional.batch_norm and self.normalises:
+                return self.shared(self.choice(func), _average(func, args, kwargs), x)
+            if func is functional.batch_norm and self.choice(func) == "epsilon":
                 layer = _normalisation(*args, **kwargs)
                 if layer is not None:
-                    return self.shared(self.linear, layer, x)
+                    return self.shared("epsilon", layer, x)
         result = func(*args, **kwargs)
         if depends_on_inputs(result) and (in_place or name not in _MAXIMA | _MOVES):
             self.refuse(func, name)
         return result
 
-    def shared(self, rule: _Rule, layer: _Layer, x: Tensor) -> Tensor:
+    def shared(self, rule: str, layer: _Layer, x: Tensor) -> Tensor:
         """Return the layer's outputs, with the rule's shares as their gradients."""
-        if self.first is not None:
-            # The model is a chain, as whatever joins branches is refused: this comes once a pass.
-            rule, self.first = self.first, None
         with torch.no_grad():
             value = x.detach()
             y = layer.product(value, layer.weight) + layer.bias
-            shares = rule(layer, value, y)
+            shares = self.rules[rule](layer, value, y)
         # Zero, and one as a gradient: shares times this leave outputs alone.
         nothing = x - value
         for factor, parts in shares:

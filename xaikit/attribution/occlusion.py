@@ -9,7 +9,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from xaikit.attribution.arguments import count, reference
+from xaikit.attribution.arguments import count
+from xaikit.attribution.baselines import Baseline, baselines
 from xaikit.attribution.passes import outputs_at, pairs, target_outputs
 from xaikit.attribution.registry import Attribution, Problem, method
 
@@ -27,7 +28,7 @@ def occlusion(
     *,
     window: int | None = None,
     stride: int | None = None,
-    baseline: float | Tensor | str | None = None,
+    baseline: Baseline = None,
 ) -> Attribution:
     """Return the mean loss of output over the windows that hide a feature.
 
@@ -42,7 +43,8 @@ def occlusion(
         From one window to the next; default: half the window, at least 1. The last window may
         reach over the edge.
     baseline
-        What a hidden feature shows: a number, or a tensor of an input's shape; default zeros.
+        What a hidden feature shows, see :data:`xaikit.attribution.baselines.Baseline`; default
+        zeros. Of several, the mean loss.
     """
     inputs, targets = problem.inputs, problem.targets
     image = inputs.ndim == 4
@@ -54,17 +56,20 @@ def occlusion(
             f"a window of {side} with stride {step} does not cover inputs of {tuple(space)}: it "
             f"must not be larger than they are, and the stride not larger than the window."
         )
-    hidden = reference(baseline, inputs)
+    hidden = baselines(problem, baseline)
     masks = torch.stack(list(_windows(space, side, step))).to(inputs.device)
     full = target_outputs(problem)
     lost = inputs.new_zeros((*targets.shape, *space))
-    for images, places in pairs(problem, len(inputs), len(masks)):
+    number = hidden.shape[1]
+    for images, rows in pairs(problem, len(inputs), len(masks) * number):
+        row = torch.arange(rows.start, rows.stop, device=inputs.device)
+        there, absent = masks[row // number], hidden[images][:, row % number]
         # Leading dimensions of one: the mask is broadcast over channels.
-        mask = masks[places].view(-1, *[1] * (inputs.ndim - 1 - len(space)), *space)
-        occluded = torch.where(mask, hidden, inputs[images].unsqueeze(1))
+        mask = there.view(-1, *[1] * (inputs.ndim - 1 - len(space)), *space)
+        occluded = torch.where(mask, absent, inputs[images].unsqueeze(1))
         drop = full[images].unsqueeze(1) - outputs_at(problem, occluded, targets[images])
-        lost[images] += torch.einsum("npt,p...->nt...", drop, masks[places].to(inputs.dtype))
-    mean = lost / masks.sum(dim=0)
+        lost[images] += torch.einsum("npt,p...->nt...", drop, there.to(inputs.dtype))
+    mean = lost / (number * masks.sum(dim=0))
     shape = (*targets.shape, *[1] * (inputs.ndim - 1 - len(space)), *space)
     return Attribution(mean.view(shape).expand(*targets.shape, *inputs.shape[1:]).contiguous())
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-Basis = Literal["gradient", "perturbation", "relevance"]
+Basis = Literal["gradient", "perturbation", "relevance", "example"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Method:
     model_agnostic
         Whether outputs suffice; otherwise it reads gradients or layers.
     based_on
-        ``"gradient"``, ``"perturbation"`` or ``"relevance"``.
+        ``"gradient"``, ``"perturbation"``, ``"relevance"`` or ``"example"``.
     complete
         Whether the attributions of an input sum to a change of the output (completeness,
         also called efficiency or summation to delta).
