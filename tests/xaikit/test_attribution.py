@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from xaikit import (
     Explanation,
@@ -250,6 +251,115 @@ def test_baselines_have_names(
 ) -> None:
     named = explain(network, images, 0, method, baseline=name).attributions
     assert torch.equal(named, explain(network, images, 0, method, baseline=value).attributions)
+
+
+WITH_BASELINE = [name for name in NAMES if "baseline" in METHODS[name].options]
+
+
+@pytest.mark.parametrize("method", WITH_BASELINE)
+def test_several_references_are_averaged(
+    method: str, network: nn.Module, images: Tensor, targets: Tensor, background: Tensor
+) -> None:
+    options = {"samples": 40} if "samples" in METHODS[method].options else {}
+    found = explain(network, images, targets, method, baseline=background[:3], **options)
+    one_by_one = [
+        explain(network, images, targets, method, baseline=each, **options).attributions
+        for each in background[:3]
+    ]
+    expected = torch.stack(one_by_one).mean(0)
+    assert (found.attributions - expected).abs().max() < 1e-4 * expected.abs().max()
+    for chunk in (1, 7):
+        parts = explain(
+            network, images, targets, method, baseline=background[:3], chunk=chunk, **options
+        ).attributions
+        assert (found.attributions - parts).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("method", WITH_BASELINE)
+def test_a_blurred_baseline_is_each_images_own(
+    method: str, network: nn.Module, images: Tensor, targets: Tensor
+) -> None:
+    options = {"samples": 40} if "samples" in METHODS[method].options else {}
+    found = explain(network, images, targets, method, baseline="blurred", **options)
+    deviation = 12 / 7
+    reach = int(2 * deviation) + 1
+    taps = torch.arange(-reach, reach + 1).double()
+    taps = (-(taps**2) / 2 / deviation**2).exp() / (-(taps**2) / 2 / deviation**2).exp().sum()
+    for i in range(len(images)):
+        padded = torch.nn.functional.pad(images[i : i + 1].double(), [reach] * 4, "reflect")
+        blurred = torch.nn.functional.conv2d(padded, torch.outer(taps, taps)[None, None])[0]
+        alone = explain(
+            network, images[i : i + 1], targets[i : i + 1], method, baseline=blurred, **options
+        )
+        apart = (found.attributions[i] - alone.attributions[0]).abs().max()
+        assert apart < 1e-4 * alone.attributions.abs().max()
+
+
+def test_sampled_baselines_are_the_default_background() -> None:
+    model, x = load_pretrained("fashion_mnist"), load("fashion_mnist", "test").images[:2]
+    sampled = explain(model, x, 0, "deeplift", baseline="samples", seed=2).attributions
+    assert torch.equal(sampled, explain(model, x, 0, "deep_shap", seed=2).attributions)
+
+
+class Viewing(nn.Module):
+    """Views a feature map as a vector, which fails where channels come last."""
+
+    def __init__(self, network: nn.Sequential) -> None:
+        super().__init__()
+        self.body, self.head = network[:6], network[7:]
+        self.passes: list[bool] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.body(x)
+        self.passes.append(not maps.is_contiguous())
+        return self.head(maps.view(len(x), -1))
+
+
+def test_a_model_that_cannot_run_on_channels_last_keeps_its_layout(
+    network: nn.Sequential, images: Tensor, targets: Tensor
+) -> None:
+    model = Viewing(network)
+    before = [(each.data_ptr(), each.stride()) for each in model.parameters()]
+    found = explain(model, images, targets, "gradient").attributions
+    assert model.passes == [True, False, False]
+    assert [(each.data_ptr(), each.stride()) for each in model.parameters()] == before
+    expected = explain(network, images, targets, "gradient").attributions
+    torch.testing.assert_close(found, expected)
+    model.head = nn.Sequential(nn.Flatten(), *network[7:])
+    explain(network, images, targets, "gradient")
+    assert [(each.data_ptr(), each.stride()) for each in model.parameters()] == before
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the most numbers that one result held."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for each in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(each, Tensor):
+                self.numbers = max(self.numbers, each.untyped_storage().nbytes() // 4)
+        return result
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_memory_is_bounded_whatever_there_is_to_do(
+    name: str, network: nn.Module, images: Tensor, background: Tensor
+) -> None:
+    def largest(number: int, columns: int, effort: int) -> int:
+        options = cheap(name, background[torch.arange(effort) % 9])
+        options |= {key: effort for key in ("steps", "samples") if key in options}
+        x = images[torch.arange(number) % 4] + torch.linspace(0, 1e-3, number).view(-1, 1, 1, 1)
+        x = x.clamp(0, 1)
+        with Largest() as seen:
+            explain(network, x, torch.arange(columns).expand(number, -1), name, chunk=8, **options)
+        return seen.numbers
+
+    # A pass's widest tensor: 8 rows of 4 maps of 12 × 12. A map for all that was asked is due.
+    for number, columns, effort in ((2, 1, 10), (20, 1, 10), (4, 5, 10), (2, 1, 120)):
+        due = max(8 * 4 * 144 * 5, 2 * number * columns * 144, effort * 5 * 144)
+        assert largest(number, columns, effort) <= due
 
 
 NET = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))

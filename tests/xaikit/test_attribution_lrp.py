@@ -24,7 +24,11 @@ SETTINGS: list[dict[str, Any]] = [
     {"rule": "alpha_beta", "alpha": 1.5, "epsilon": 0.01},
     {"rule": "z_plus", "epsilon": 0.01},
     {"rule": "composite", "epsilon": 0.01},
+    {"rule": "w_square", "epsilon": 1e-12},
+    {"rule": {"0": "z_box", nn.Linear: "epsilon", "": "gamma"}, "epsilon": 0.01, "gamma": 0.3},
+    {"rule": {"0": "w_square", "9": "epsilon", nn.Linear: "z_plus", "": "alpha_beta"}},
 ]
+NAMED = [each for each in SETTINGS if isinstance(each["rule"], str)]
 
 
 def by_name(settings: dict[str, Any]) -> str:
@@ -57,9 +61,15 @@ def two_layers(*biases: float) -> nn.Sequential:
         ("gamma", {"gamma": 1.0}, [96 / 25 + 1 / 5, -36 / 25 - 3 / 5]),
         # ε is all there is in linear layers.
         ("composite", {}, [14, -12]),
+        # Class 0: of 9 + 1, h₁ gets 9/10 · 2. h₁: a 4/5 and b 1/5; h₂: half each.
+        ("w_square", {}, [1.8 * 0.8 + 0.2 * 0.5, 1.8 * 0.2 + 0.2 * 0.5]),
+        # In [0, 4]. Class 0: h₁ 3, h₂ −1 + 4: half each of 2. h₁: a 4, b −3 + 4; h₂: a 2, b 3.
+        ("z_box", {"high": 4.0}, [4 / 5 + 2 / 5, 1 / 5 + 3 / 5]),
+        # The last layer's name wins over the type: 2 by z⁺ to h₁, there 4 and −3 by ε.
+        ({nn.Linear: "epsilon", "2": "z_plus"}, {}, [8, -6]),
     ],
 )
-def test_two_layers_by_hand(rule: str, options: dict[str, Any], expected: list[float]) -> None:
+def test_two_layers_by_hand(rule: Any, options: dict[str, Any], expected: list[float]) -> None:
     x = torch.tensor([[2.0, 3]]).double()
     answer = explain(two_layers(), x, 0, "lrp", rule=rule, epsilon=1e-12, **options)
     torch.testing.assert_close(answer.attributions[0, 0], torch.tensor(expected).double())
@@ -104,17 +114,23 @@ def test_deep_taylor_by_hand() -> None:
 
 
 def shared(
-    contributions: Tensor,
+    weights: Tensor,
+    x: Tensor,
     bias: Tensor,
     relevance: Tensor,
     rule: str,
-    epsilon: float,
+    epsilon: float = 1e-6,
     gamma: float = 0.25,
     alpha: float = 2.0,
 ) -> Tensor:
-    """Share the relevance of units (J,) among inputs: contributions (J, I), by plain loops."""
-    found = torch.zeros(contributions.shape[1], dtype=contributions.dtype)
-    for z, b, r in zip(contributions, bias, relevance, strict=True):
+    """Share the relevance of units (J,) among inputs (I,): weights (J, I), by plain loops."""
+    found = torch.zeros(len(x), dtype=x.dtype)
+    for w, b, r in zip(weights, bias, relevance, strict=True):
+        z = w * x
+        if rule in ("w_square", "z_box"):  # of inputs in [0, 1]
+            own = w**2 if rule == "w_square" else z - 1 * w.clamp(max=0)
+            found += own / (own.sum() + epsilon) * r
+            continue
         plus = sum(float(each) for each in [*z, b] if each > 0)
         minus = sum(float(each) for each in [*z, b] if each < 0)
         whole = plus + minus
@@ -158,7 +174,11 @@ def slowly(model: nn.Sequential, image: Tensor, target: int, settings: dict[str,
         given = dict(settings)
         if given["rule"] == "composite":
             given["rule"] = "epsilon" if isinstance(layer, nn.Linear) else "z_plus"
-        spread = shared(matrix * before.flatten(), bias, relevance.flatten(), **given)
+        if isinstance(given["rule"], dict):
+            place = str(list(model).index(layer))
+            keys = (place, type(layer), "")
+            given["rule"] = next(given["rule"][key] for key in keys if key in given["rule"])
+        spread = shared(matrix, before.flatten(), bias, relevance.flatten(), **given)
         relevance = spread.view(before[0].shape)
     return relevance
 
@@ -179,7 +199,8 @@ def test_is_the_obvious_loop(settings: dict[str, Any], pool: type[nn.Module]) ->
         nn.ReLU(),
         nn.Linear(8, 2),
     ).double()
-    x = torch.randn(2, 2, 4, 4).double()
+    boxed = "z_box" in str(settings["rule"])
+    x = (torch.rand(2, 2, 4, 4) if boxed else torch.randn(2, 2, 4, 4)).double()
     found = explain(model, x, [[0, 1]] * 2, "lrp", **settings).attributions
     for i in range(2):
         for t in range(2):
@@ -301,7 +322,7 @@ def test_is_captums(rule: Callable[[], Any], options: dict[str, Any], images: Te
     ],
     ids=["F", "torch_", "inplace", "clamp", "one", "one_"],
 )
-@pytest.mark.parametrize("settings", [*SETTINGS, {}], ids=lambda each: each.get("rule", "taylor"))
+@pytest.mark.parametrize("settings", [*NAMED, {}], ids=lambda each: str(each.get("rule", "taylor")))
 def test_a_relu_is_the_same_however_it_is_called(
     settings: dict[str, Any],
     activation: Callable[[Tensor], Tensor],
@@ -359,7 +380,16 @@ def test_batch_normalisation_is_refused_where_it_has_no_rule() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
-        ("lrp", {"rule": "w_square"}, "unknown rule 'w_square': choose one of epsilon, gamma"),
+        ("lrp", {"rule": "flat"}, "unknown rule 'flat': choose one of epsilon, gamma"),
+        ("lrp", {"rule": {"": "composite"}}, "unknown rule 'composite': choose one of epsilon"),
+        ("lrp", {"rule": {"11": "gamma"}}, "names no layer of the model with '11'"),
+        ("lrp", {"rule": {Tensor: "gamma"}}, "names no layer of the model with"),
+        (
+            "lrp",
+            {"rule": {"0": "gamma"}},
+            r"says nothing of max_pool|says nothing of conv2d \(layer '3'",
+        ),
+        ("lrp", {"rule": "z_box", "high": 0.5}, r"inputs in \[low, high\] = \[0, 0.5\]"),
         ("lrp", {"epsilon": 0.0}, "epsilon has to be positive"),
         ("lrp", {"gamma": -1.0}, "gamma has to be 0 or more"),
         ("lrp", {"alpha": 0.5}, "alpha has to be 1 or more"),
