@@ -1,9 +1,10 @@
-"""A network whose activations are functions, reused modules or whatever a test chooses."""
+"""Small networks: one of modules, one whose activations are whatever a test chooses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 
@@ -18,3 +19,21 @@ class Chain(nn.Module):
         for layer in self.layers:
             x = self.activation(x) if isinstance(layer, nn.ReLU) else layer(x)
         return x
+
+
+def convolutional(pool: type[nn.Module]) -> nn.Sequential:
+    """Return a small random classifier of (N, 1, 12, 12) images into 5 classes."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1),
+            nn.ReLU(),
+            pool(2),
+            nn.Conv2d(4, 6, 3, padding=1),
+            nn.ReLU(),
+            pool(2),
+            nn.Flatten(),
+            nn.Linear(54, 16),
+            nn.ReLU(),
+            nn.Linear(16, 5),
+        ).eval()

@@ -4,25 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from chain import convolutional
 from torch import Tensor, nn
-
-
-def convolutional(pool: type[nn.Module]) -> nn.Sequential:
-    """Return a small random classifier of (N, 1, 12, 12) images into 5 classes."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return nn.Sequential(
-            nn.Conv2d(1, 4, 3, padding=1),
-            nn.ReLU(),
-            pool(2),
-            nn.Conv2d(4, 6, 3, padding=1),
-            nn.ReLU(),
-            pool(2),
-            nn.Flatten(),
-            nn.Linear(54, 16),
-            nn.ReLU(),
-            nn.Linear(16, 5),
-        ).eval()
 
 
 @pytest.fixture
