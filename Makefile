@@ -23,6 +23,7 @@ release: $(READY)  ## solutions/ -> notebooks/
 
 bench: $(READY)  ## our speed as a ratio to the libraries'
 	$(PYTHON) -m tests.benchmarks.bench_attribution
+	$(PYTHON) -m tests.benchmarks.accuracy
 	$(PYTHON) -m tests.benchmarks.bench_metrics
 
 $(READY): requirements.lock pyproject.toml
