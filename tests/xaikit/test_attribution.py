@@ -414,7 +414,7 @@ class Returns(nn.Module):
         ((NET, X, 0), {"baseline": X[0, 0]}, ValueError, r"shape \(1, 2, 2\)"),
         ((NET, X, 0), {"baseline": X[:0]}, ValueError, "baseline holds no reference"),
         ((NET, X, 0), {"baseline": "samples"}, ValueError, "no card that names its training"),
-        ((NET, X[:, 0], 0), {"baseline": "blurred"}, ValueError, "blurred baseline needs images"),
+        ((NET, X[:, 0], 0), {"baseline": "blurred"}, ValueError, 'baseline="blurred" needs images'),
         ((NET, X, 0), {"baseline": "beige"}, ValueError, "unknown baseline 'beige'.*black"),
         ((NET, X, 0, "smoothgrad"), {"samples": -1}, ValueError, "samples has to be"),
         ((NET, X, 0, "smoothgrad"), {"noise": -1}, ValueError, "noise has to be 0 or more"),

@@ -45,14 +45,14 @@ def baselines(problem: Problem, baseline: Baseline) -> Tensor:
     return references.expand(len(inputs), *references.shape)
 
 
-def blurred(images: Tensor) -> Tensor:
+def blurred(images: Tensor, name: str = "baseline") -> Tensor:
     """Return images (N, C, H, W), blurred: their rough shades stay, and no outline."""
     from torchvision.transforms.functional import gaussian_blur
 
     if images.ndim != 4 or min(images.shape[2:]) < 2:
         raise ValueError(
-            f"a blurred baseline needs images (N, C, H, W) of at least 2 × 2 pixels, not inputs "
-            f"of shape {tuple(images.shape)}: choose another baseline."
+            f'{name}="blurred" needs images (N, C, H, W) of at least 2 × 2 pixels, not inputs of '
+            f"shape {tuple(images.shape)}: choose another {name}."
         )
     deviation = min(images.shape[2:]) / 7
     # Mirrored edges must not be wider than the image.

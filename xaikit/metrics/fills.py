@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from xaikit.attribution.arguments import NAMED, reference
+from xaikit.attribution.baselines import blurred
 
 Fill = float | Tensor | str | None
 
@@ -26,7 +25,7 @@ def filled(fill: Fill, inputs: Tensor, seed: int) -> Tensor:
         space = tuple(range(2 if inputs.ndim == 4 else 1, inputs.ndim))
         return inputs.mean(space, keepdim=True).expand(inputs.shape)
     if fill == "blurred":
-        return _blurred(inputs)
+        return blurred(inputs, "fill")
     if fill == "noise":
         # One draw for all inputs: an input's score does not depend on the rest of its batch.
         draw = torch.rand(
@@ -41,17 +40,3 @@ def filled(fill: Fill, inputs: Tensor, seed: int) -> Tensor:
             f"a tensor."
         )
     return reference(fill, inputs, "fill").expand(inputs.shape)
-
-
-def _blurred(images: Tensor) -> Tensor:
-    from torchvision.transforms.functional import gaussian_blur
-
-    if images.ndim != 4 or min(images.shape[2:]) < 2:
-        raise ValueError(
-            f'fill="blurred" needs images (N, C, H, W) of at least 2 × 2 pixels, not inputs of '
-            f"shape {tuple(images.shape)}: choose another fill."
-        )
-    deviation = min(images.shape[2:]) / 7
-    side = 2 * math.ceil(2 * deviation) + 1
-    blurred: Tensor = gaussian_blur(images, [side, side], [deviation, deviation])
-    return blurred
