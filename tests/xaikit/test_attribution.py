@@ -260,7 +260,7 @@ WITH_BASELINE = [name for name in NAMES if "baseline" in METHODS[name].options]
 def test_several_references_are_averaged(
     method: str, network: nn.Module, images: Tensor, targets: Tensor, background: Tensor
 ) -> None:
-    options = {"samples": 40} if "samples" in METHODS[method].options else {}
+    options = cheap(method) if method != "kernel_shap" else {"samples": 40}
     found = explain(network, images, targets, method, baseline=background[:3], **options)
     one_by_one = [
         explain(network, images, targets, method, baseline=each, **options).attributions
@@ -279,7 +279,7 @@ def test_several_references_are_averaged(
 def test_a_blurred_baseline_is_each_images_own(
     method: str, network: nn.Module, images: Tensor, targets: Tensor
 ) -> None:
-    options = {"samples": 40} if "samples" in METHODS[method].options else {}
+    options = cheap(method) if method != "kernel_shap" else {"samples": 40}
     found = explain(network, images, targets, method, baseline="blurred", **options)
     deviation = 12 / 7
     reach = int(2 * deviation) + 1
@@ -348,7 +348,8 @@ def test_memory_is_bounded_whatever_there_is_to_do(
     name: str, network: nn.Module, images: Tensor, background: Tensor
 ) -> None:
     def largest(number: int, columns: int, effort: int) -> int:
-        options = cheap(name, background[torch.arange(effort) % 9])
+        sampled = "samples" in METHODS[name].options
+        options = cheap(name, background if sampled else background[torch.arange(effort) % 9])
         options |= {key: effort for key in ("steps", "samples") if key in options}
         x = images[torch.arange(number) % 4] + torch.linspace(0, 1e-3, number).view(-1, 1, 1, 1)
         x = x.clamp(0, 1)
