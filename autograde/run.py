@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from autograde import wire
-from autograde.sandbox import Isolation, Limits, Sandbox
+from autograde.sandbox import Isolation, Limits, Sandbox, warmed
 
 _START = 180.0  # seconds that interpreter, kernel and torch may take to come up on a busy machine
 _GRACE = 15.0  # beyond a limit that is kept inside, until it is kept from outside
@@ -320,7 +320,10 @@ def _drive(
         job = {"cells": [describe(cell, i >= len(again)) for i, cell in enumerate(todo)]}
         position = -1  # nothing has run yet
         reason = ""
-        with Sandbox(module, job, limits, isolation, hidden, without) as sandbox:
+        with (
+            warmed(limits, isolation, hidden, without) as process,
+            Sandbox(module, job, limits, isolation, hidden, without, process) as sandbox,
+        ):
             sandbox.deadline = time.monotonic() + _START
             began = time.monotonic()
             for record in sandbox.records():

@@ -32,17 +32,38 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from autograde import seccomp, wire
+from autograde import seccomp, warm, wire
+from autograde.usage import descendants, first, in_sockets, proportional, resident, running
+from autograde.warm import Warmed
 
 Isolation = Literal["bubblewrap", "none"]
 
 _HOME = "/tmp/home"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _CONFIGURATION = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
+_IMPORTED = (  # what takes long and most notebooks want; alibi takes longer and few do
+    "autograde.inside.run_notebook",
+    "autograde.inside.call_functions",
+    "IPython.core.interactiveshell",
+    "ipykernel.ipkernel",
+    "matplotlib.pyplot",
+    "torch",
+    "torchvision",
+    "scipy.stats",
+    "sklearn.linear_model",
+    "skimage.segmentation",
+    "pandas",
+    "tqdm.auto",
+    "ipywidgets",
+    "captum.attr",
+    "shap",
+    "lime.lime_image",
+    "xaikit",
+)
 _NUMERICAL = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
+_ANYBODY = "{anybody}"
 _TICK = 0.2
 _LONG = 3.0  # seconds over which what is busy is averaged
-_OWN_SOCKETS = 100
 _RECORD = wire.Caps(size=32 << 20, values=50_000, depth=12, text=16 << 20)
 
 
@@ -211,21 +232,25 @@ def _environment(home: str, limits: Limits) -> dict[str, str]:
 # --- the command ---------------------------------------------------------------------------------
 
 
-def _resource_limits(limits: Limits, isolation: Isolation) -> list[str]:
-    """Return the command that sets what the kernel itself bounds, for each process on its own."""
-    command = [
-        "prlimit",
-        "--core=0",
-        f"--cpu={int(limits.seconds * (limits.threads + 1)) + 60}",
-        f"--fsize={limits.disk}",
+def _resource_limits(limits: Limits, isolation: Isolation) -> dict[str, int]:
+    """Return what the kernel itself bounds, for each process on its own."""
+    bounds = {
+        "core": 0,
+        "cpu": int(limits.seconds * (limits.threads + 1)) + 60,
+        "fsize": limits.disk,
         # An ordinary flood ends in a MemoryError, which costs a cell and not the sandbox. Address
         # space as a whole cannot be bounded: torch maps gigabytes of it.
-        f"--data={limits.memory}",
-        "--nofile=1024",
-    ]
+        "data": limits.memory,
+        "nofile": 1024,
+    }
     if isolation == "bubblewrap":  # outside, it would count the user's other processes too
-        command.append(f"--nproc={limits.processes}")
-    return [*command, "--"]
+        bounds["nproc"] = limits.processes
+    return bounds
+
+
+def _limited(program: Sequence[str], limits: Limits, isolation: Isolation) -> list[str]:
+    bounds = [f"--{name}={most}" for name, most in _resource_limits(limits, isolation).items()]
+    return ["prlimit", *bounds, "--", *program]
 
 
 def _bubblewrap(
@@ -233,13 +258,14 @@ def _bubblewrap(
     limits: Limits,
     hidden: Sequence[Path],
     without: Sequence[str],
-    descriptors: Sequence[str],
+    options: Sequence[str],
 ) -> list[str]:
+    """Return the command that builds the walls, for :data:`_ANYBODY` where root gives it."""
     view = _view(hidden, without)
     walls = ["bwrap", "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]
     if "--disable-userns" in _bwrap_help():
         walls.append("--disable-userns")
-    walls += ["--hostname", "sandbox", "--new-session", "--die-with-parent", *descriptors]
+    walls += ["--hostname", "sandbox", "--new-session", "--die-with-parent", *options]
     walls += ["--proc", "/proc", "--dev", "/dev"]
     for folder, share in (("/dev/shm", 2), ("/tmp", 1)):
         walls += ["--size", str(limits.disk // share), "--perms", "1777", "--tmpfs", folder]
@@ -248,24 +274,62 @@ def _bubblewrap(
     walls += ["--remount-ro", "/dev", "--remount-ro", "/", "--clearenv"]
     for name, value in _environment(_HOME, limits).items():
         walls += ["--setenv", name, value]
-    command = [*walls, "--", *_resource_limits(limits, "bubblewrap"), *program]
+    command = [*walls, "--", *program]
     if os.geteuid() == 0:
-        user = str((1 << 30) + secrets.randbelow(1 << 29))
         # With PIDs of its own, because the death of this stage must be the death of what another
         # user runs under it, whom it may not kill.
         stage = ["bwrap", "--unshare-pid", "--die-with-parent", "--dev-bind", "/dev", "/dev"]
         stage += ["--dev-bind", "/proc", "/proc", "--perms", "0755", "--dir", "/tmp", *view]
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             stage += ["--cap-add", capability]
-        drop = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--inh-caps=-all"]
-        drop.append("--bounding-set=-all")
+        drop = ["setpriv", "--reuid", _ANYBODY, "--regid", _ANYBODY, "--clear-groups"]
+        drop += ["--inh-caps=-all", "--bounding-set=-all"]
         command = [*stage, "--", *drop, "--", *command]
     # If the machine runs out of memory after all, the sandbox goes first.
     return ["choom", "-n", "1000", "--", *command]
 
 
+def _as_somebody(command: Sequence[str]) -> list[str]:
+    """Name a user whom nothing else belongs to."""
+    user = str((1 << 30) + secrets.randbelow(1 << 29))
+    return [user if word == _ANYBODY else word for word in command]
+
+
 def _bwrap_help() -> str:
     return subprocess.run(["bwrap", "--help"], capture_output=True, text=True, check=False).stdout
+
+
+@contextlib.contextmanager
+def warmed(
+    limits: Limits, isolation: Isolation, hidden: Sequence[Path], without: Sequence[str]
+) -> Iterator[Warmed | None]:
+    """Lend a process that has imported what notebooks import, or None where a run starts alone."""
+    process = None
+    if isolation == "bubblewrap" and seccomp.program():
+        _require_programs(isolation)
+        walls = tuple(_warming(limits, hidden, without, _IMPORTED))
+        process = warm.take(walls, lambda: Warmed(_as_somebody(walls), _outside()))
+    try:
+        yield process
+    finally:
+        if process is not None and process.alive():
+            warm.put(walls, process)
+
+
+def _warming(
+    limits: Limits, hidden: Sequence[Path], without: Sequence[str], imports: Sequence[str]
+) -> list[str]:
+    """Return the command for a warmed process. It has rights that its runs give up."""
+    rights = []
+    for capability in ("CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETPCAP"):
+        rights += ["--cap-add", capability]
+    program = [sys.executable, "-m", "autograde.inside.warmed", *imports]
+    return _bubblewrap(program, Limits(threads=limits.threads), hidden, without, rights)
+
+
+def _outside() -> dict[str, str]:
+    """Return the environment of bwrap itself."""
+    return {"PATH": os.environ.get("PATH", os.defpath)}
 
 
 # --- a running sandbox ---------------------------------------------------------------------------
@@ -283,6 +347,10 @@ class Sandbox:
         takes.
     limits, isolation, hidden, without
         See :func:`autograde.run.run_notebook` and :func:`autograde.run.call_functions`.
+
+    warmed
+        A process behind the same walls to fork the program from. If it does not answer, the program
+        starts on its own.
 
     Attributes
     ----------
@@ -306,6 +374,7 @@ class Sandbox:
         isolation: Isolation = "bubblewrap",
         hidden: Sequence[Path] = (),
         without: Sequence[str] = (),
+        warmed: Warmed | None = None,
     ) -> None:
         self.module = module
         self.job = job
@@ -313,44 +382,72 @@ class Sandbox:
         self.isolation = isolation
         self.hidden = hidden
         self.without = without
+        self.warmed = warmed
         self.deadline = time.monotonic() + limits.seconds
         self.stopped = ""
         self.complaint = ""
         self._child: int | None = None  # a pidfd of the first process inside
         self._root: Path | None = None
+        self._top = 0  # the process below which all are that are watched
         self._started = False
         self._busy = 0.0  # a running mean
 
     def __enter__(self) -> Self:
         _require_programs(self.isolation)
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         with contextlib.ExitStack() as stack:
             job = _sealed(wire.encode_arguments((self.job,)), stack)
-            program = [sys.executable, "-m", self.module]
+            self._output, output = os.pipe()
+            self._errors, errors = os.pipe()
+            stack.callback(os.close, output)
+            stack.callback(os.close, errors)
+            if self.warmed is not None and self.warmed.run(self._settings(), (job, output, errors)):
+                self._process = self.warmed.process
+                self._most = self.limits.memory + self.warmed.image
+            else:
+                self._end_warmed()
+                self._process = self._start(job, output, errors)
+                self._most = self.limits.memory
+        return self
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what a run of a warmed process is told beside its job."""
+        return {
+            "module": self.module,
+            "disk": self.limits.disk,
+            "limits": _resource_limits(self.limits, "bubblewrap"),
+            "rules": seccomp.program().hex(),
+        }
+
+    def _start(self, job: int, output: int, errors: int) -> subprocess.Popen[bytes]:
+        """Start the program on its own."""
+        program = [sys.executable, "-m", self.module]
+        program = _limited(program, self.limits, self.isolation)
+        with contextlib.ExitStack() as stack:
             pass_fds: list[int] = []
-            folder, environment = "/", {"PATH": os.environ.get("PATH", os.defpath)}
-            self._temporary: tempfile.TemporaryDirectory[str] | None = None
+            folder, environment = "/", _outside()
             if self.isolation == "none":
                 self._temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
                 folder = self._temporary.name
                 environment = _environment(folder, self.limits)
-                command = [*_resource_limits(self.limits, "none"), *program]
+                command = program
             else:
-                descriptors: list[str] = []
+                options: list[str] = []
                 if rules := seccomp.program():
                     pass_fds.append(_sealed(rules, stack))
-                    descriptors = ["--seccomp", str(pass_fds[-1])]
-                command = _bubblewrap(program, self.limits, self.hidden, self.without, descriptors)
-            self._process = subprocess.Popen(
+                    options = ["--seccomp", str(pass_fds[-1])]
+                walls = _bubblewrap(program, self.limits, self.hidden, self.without, options)
+                command = _as_somebody(walls)
+            return subprocess.Popen(
                 command,
                 stdin=job,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stdout=output,
+                stderr=errors,
                 pass_fds=pass_fds,
                 env=environment,
                 cwd=folder,
                 start_new_session=True,
             )
-        return self
 
     def __exit__(
         self,
@@ -358,26 +455,40 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # The end of the first process inside is the end of all of them, and bwrap waits for it.
+        # The end of the first process inside is the end of all of them, and its parent, bwrap or
+        # the warmed process, waits for it.
         if self._child is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._child, signal.SIGKILL)
+        if self.warmed is not None:
+            if self._child is None or not self.warmed.over():
+                self._end_warmed()
+        else:
+            self._end_process()
+        if self._child is not None:
+            os.close(self._child)
+        os.close(self._output)
+        os.close(self._errors)
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def _end_warmed(self) -> None:
+        if self.warmed is not None:
+            self.warmed.end()
+            self.warmed = None
+
+    def _end_process(self) -> None:
+        if self._child is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(5)
-            os.close(self._child)
         if self._process.poll() is None and self.isolation == "none":
-            for process in reversed(_descendants(self._process.pid)):  # in groups of their own
+            for process in reversed(descendants(self._process.pid)):  # in groups of their own
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
         if self._process.poll() is None or self.isolation == "none":
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        for stream in (self._process.stdout, self._process.stderr):
-            assert stream is not None
-            stream.close()
-        if self._temporary is not None:
-            self._temporary.cleanup()
 
     def records(self) -> Iterator[wire.Plain]:
         """Yield each record that the program writes, decoded, until ``stopped`` says why no more.
@@ -390,8 +501,7 @@ class Sandbox:
         reader = wire.RecordReader(_RECORD.size)
         received = 0
         watched = 0.0
-        assert self._process.stdout is not None and self._process.stderr is not None
-        output, errors = self._process.stdout.fileno(), self._process.stderr.fileno()
+        output, errors = self._output, self._errors
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ)
             selector.register(errors, selectors.EVENT_READ)
@@ -426,13 +536,13 @@ class Sandbox:
                     self.stopped = "output flood"
         if not self._started:
             self._process.kill()
-            self.complaint += self._process.stderr.read(4000).decode(errors="replace")
+            self.complaint += os.read(errors, 4000).decode(errors="replace")
             raise SandboxError(_cure(self.complaint, self.stopped))
 
     def _begin(self) -> bool:
         """Find the first process inside, now that it is running and before student code does."""
-        inner = max(_descendants(self._process.pid), key=_first)
-        if self.isolation == "bubblewrap" and _first(inner):
+        inner = max(descendants(self._process.pid), key=first)
+        if self.isolation == "bubblewrap" and first(inner):
             with contextlib.suppress(ProcessLookupError):  # over already
                 self._child = os.pidfd_open(inner)
                 self._root = Path(f"/proc/{inner}/root")
@@ -440,7 +550,7 @@ class Sandbox:
 
     def _exceeded(self) -> str:
         """Return which limit the processes inside are over, if any."""
-        processes = _descendants(self._process.pid)
+        processes = descendants(self._top)
         files = memory = 0
         if self._root is not None:
             for folder in ("tmp", "dev/shm"):
@@ -448,15 +558,15 @@ class Sandbox:
                     usage = os.statvfs(self._root / folder)
                     files += usage.f_files - usage.f_ffree
                     memory += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-            memory += _in_sockets(self._root.parent)
+            memory += in_sockets(self._root.parent)
         if files > self.limits.files:
             return "disk"
-        self._busy += (sum(map(_running, processes)) - self._busy) * _TICK / _LONG
+        self._busy += (sum(map(running, processes)) - self._busy) * _TICK / _LONG
         if self._busy > self.limits.busy:
             return "busy"
-        if memory + sum(map(_resident, processes)) > self.limits.memory and (
+        if memory + sum(map(resident, processes)) > self._most and (
             # What processes share counts once, but that takes the kernel longer to find out.
-            memory + sum(map(_proportional, processes)) > self.limits.memory
+            memory + sum(map(proportional, processes)) > self._most
         ):
             return "memory"
         return ""
@@ -472,74 +582,6 @@ def _sealed(data: bytes, stack: contextlib.ExitStack) -> int:
     seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
     return descriptor
-
-
-def _descendants(root: int) -> list[int]:
-    """Return the process and all below it: orphans stay below the sandbox's first process."""
-    children: dict[int, list[int]] = {}
-    with os.scandir("/proc") as entries:
-        numbers = [entry.name for entry in entries if entry.name.isdigit()]
-    for number in numbers:
-        with contextlib.suppress(OSError):
-            status = os.open(f"/proc/{number}/stat", os.O_RDONLY)
-            try:
-                parent = int(os.read(status, 512).rpartition(b")")[2].split()[1])
-            finally:
-                os.close(status)
-            children.setdefault(parent, []).append(int(number))
-    found = [root]
-    for process in found:
-        found += children.get(process, [])
-    return found
-
-
-def _first(process: int) -> int:
-    """Return how many PID namespaces deep a process is if it is the first in its own, else 0."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{process}/status").read_text().splitlines():
-            if line.startswith("NSpid:") and line.endswith("\t1"):
-                return len(line.split())
-    return 0
-
-
-def _resident(process: int) -> int:
-    """Return the bytes that a process holds, with what is swapped out and its page tables."""
-    return 1024 * sum(_fields(f"{process}/status", b"VmRSS", b"VmSwap", b"VmPTE"))
-
-
-def _proportional(process: int) -> int:
-    tables = sum(_fields(f"{process}/status", b"VmPTE"))
-    shares = _fields(f"{process}/smaps_rollup", b"Pss", b"SwapPss")
-    return 1024 * (sum(shares) + tables) if shares else _resident(process)
-
-
-def _fields(file: str, *names: bytes) -> list[int]:
-    """Return the numbers behind these names in a file of /proc; none if it is gone."""
-    with contextlib.suppress(OSError):
-        lines = (line.split() for line in Path("/proc", file).read_bytes().splitlines())
-        return [int(words[1]) for words in lines if words and words[0].rstrip(b":") in names]
-    return []
-
-
-def _running(process: int) -> int:
-    """Return how many threads of a process run or wait for a processor."""
-    count = 0
-    with contextlib.suppress(OSError):
-        for thread in Path(f"/proc/{process}/task").iterdir():
-            count += (thread / "stat").read_bytes().rpartition(b")")[2].split()[0] == b"R"
-    return count
-
-
-def _in_sockets(process: Path) -> int:
-    """Return the most that the sockets inside may hold, for which no process's size accounts.
-
-    Those that a kernel has of its own are not counted.
-    """
-    with contextlib.suppress(OSError):
-        used = int((process / "net/sockstat").read_text().split()[2])
-        largest = 2 * int(Path("/proc/sys/net/core/wmem_max").read_text())
-        return max(0, used - _OWN_SOCKETS) * largest
-    return 0
 
 
 # --- does it hold? -------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,8 @@ def take_job() -> tuple[Any, Send]:
     Records go to a copy of standard output that child processes do not inherit; standard input and
     output themselves lead nowhere from then on, so that what student code prints is no record.
     """
-    (job,) = wire.decode_arguments(sys.stdin.buffer.read())
+    with open(0, "rb", closefd=False) as file:
+        (job,) = wire.decode_arguments(file.read())
     stream = os.fdopen(os.dup(1), "wb")
     silence(0, 1)
     return job, lambda record: wire.write_record(stream, record)

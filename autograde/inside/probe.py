@@ -82,6 +82,11 @@ def _status(name: str) -> str:
     return ""
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Report all findings in one record."""
     given, send = take_job()
     send({"kind": "probe", "findings": list(findings(given))})
+
+
+if __name__ == "__main__":
+    main()

@@ -10,21 +10,22 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+from ipykernel import kernelapp
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
 
 from autograde import wire
-from autograde.inside.channel import take_job
+from autograde.inside.channel import silence, take_job
 from autograde.inside.harvest import packed
 
 _GRACE = 5.0  # seconds that an interrupted cell has to end
@@ -46,15 +47,10 @@ class Kernel:
         file, _ = write_connection_file(
             str(self.folder / "connection.json"), ip=str(self.folder / "s"), transport="ipc"
         )
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", file]
-        self.process = subprocess.Popen(
-            [*command, "--HistoryManager.enabled=False", "--IPCompleter.use_jedi=False"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"},
-        )
+        self._ended = False
+        self.process = os.fork()  # before the client starts threads
+        if self.process == 0:
+            _be_kernel(file)
         self.client = BlockingKernelClient(connection_file=file)
         self.client.load_connection_file()
         self.client.start_channels(hb=False)  # a busy machine misses heartbeats of a sound kernel
@@ -64,8 +60,14 @@ class Kernel:
     def end(self) -> None:
         """End the kernel: without walls around, nothing else would."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+            os.killpg(self.process, signal.SIGKILL)
+        if not self._ended:
+            os.waitpid(self.process, 0)
+
+    def ended(self) -> bool:
+        """Return whether the kernel's process is over."""
+        self._ended = self._ended or os.waitpid(self.process, os.WNOHANG) != (0, 0)
+        return self._ended
 
     def run(self, source: str, seconds: float, silent: bool = False) -> Iterator[dict[str, Any]]:
         """Execute source and yield the messages it publishes.
@@ -87,14 +89,14 @@ class Kernel:
             if left <= 0 and interrupted:
                 raise KernelLost("timeout")
             if left <= 0:
-                os.killpg(self.process.pid, signal.SIGINT)
+                os.killpg(self.process, signal.SIGINT)
                 interrupted = True
                 deadline = time.monotonic() + _GRACE
                 continue
             try:
                 message = self.client.get_iopub_msg(timeout=min(left, 0.2))
             except queue.Empty:
-                if self.process.poll() is not None:
+                if self.ended():
                     raise KernelLost("kernel died") from None
                 continue
             if message["parent_header"].get("msg_id") != request:
@@ -123,6 +125,24 @@ class Kernel:
         source = f"__import__('autograde.inside.harvest', fromlist=['x']).{call}"
         for _ in self.run(source, _HARVEST, silent=True):
             pass
+
+
+def _be_kernel(connection: str) -> NoReturn:
+    """Turn this fork into the kernel, as ``python -m ipykernel_launcher`` would be."""
+    try:
+        os.setsid()
+        silence(0, 1, 2)
+        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        if sys.path[0] in ("", str(Path.cwd())):
+            del sys.path[0]  # IPython adds it again, as ''
+        backend = os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+        if matplotlib := sys.modules.get("matplotlib"):
+            matplotlib.rcParams["backend"] = backend  # it has looked at the environment before
+        sys.argv = ["ipykernel_launcher", "-f", connection]
+        sys.argv += ["--HistoryManager.enabled=False", "--IPCompleter.use_jedi=False"]
+        kernelapp.launch_new_instance()
+    finally:
+        os._exit(0)
 
 
 class Outputs:

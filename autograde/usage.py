@@ -1,0 +1,78 @@
+"""What processes of the sandbox use, read from /proc on the host's side."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+_OWN_SOCKETS = 100
+
+
+def descendants(root: int) -> list[int]:
+    """Return the process and all below it: orphans stay below the sandbox's first process."""
+    children: dict[int, list[int]] = {}
+    with os.scandir("/proc") as entries:
+        numbers = [entry.name for entry in entries if entry.name.isdigit()]
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            status = os.open(f"/proc/{number}/stat", os.O_RDONLY)
+            try:
+                parent = int(os.read(status, 512).rpartition(b")")[2].split()[1])
+            finally:
+                os.close(status)
+            children.setdefault(parent, []).append(int(number))
+    found = [root]
+    for process in found:
+        found += children.get(process, [])
+    return found
+
+
+def first(process: int) -> int:
+    """Return how many PID namespaces deep a process is if it is the first in its own, else 0."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("NSpid:") and line.endswith("\t1"):
+                return len(line.split())
+    return 0
+
+
+def resident(process: int) -> int:
+    """Return the bytes that a process holds, with what is swapped out and its page tables."""
+    return 1024 * sum(_fields(f"{process}/status", b"VmRSS", b"VmSwap", b"VmPTE"))
+
+
+def proportional(process: int) -> int:
+    """Return the bytes that a process holds, what it shares divided among those that share."""
+    tables = sum(_fields(f"{process}/status", b"VmPTE"))
+    shares = _fields(f"{process}/smaps_rollup", b"Pss", b"SwapPss")
+    return 1024 * (sum(shares) + tables) if shares else resident(process)
+
+
+def _fields(file: str, *names: bytes) -> list[int]:
+    """Return the numbers behind these names in a file of /proc; none if it is gone."""
+    with contextlib.suppress(OSError):
+        lines = (line.split() for line in Path("/proc", file).read_bytes().splitlines())
+        return [int(words[1]) for words in lines if words and words[0].rstrip(b":") in names]
+    return []
+
+
+def running(process: int) -> int:
+    """Return how many threads of a process run or wait for a processor."""
+    count = 0
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            count += (thread / "stat").read_bytes().rpartition(b")")[2].split()[0] == b"R"
+    return count
+
+
+def in_sockets(process: Path) -> int:
+    """Return the most that the sockets inside may hold, for which no process's size accounts.
+
+    Those that a kernel has of its own are not counted.
+    """
+    with contextlib.suppress(OSError):
+        used = int((process / "net/sockstat").read_text().split()[2])
+        largest = 2 * int(Path("/proc/sys/net/core/wmem_max").read_text())
+        return max(0, used - _OWN_SOCKETS) * largest
+    return 0
