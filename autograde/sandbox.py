@@ -48,7 +48,6 @@ _IMPORTED = (  # what takes long and most notebooks want; alibi takes longer and
     "ipykernel.ipkernel",
     "matplotlib.pyplot",
     "torch",
-    "torchvision",
     "scipy.stats",
     "sklearn.linear_model",
     "skimage.segmentation",

@@ -56,8 +56,8 @@ class Warmed:
         self._control, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with inner:
             self.process = subprocess.Popen(
-                list(command),
-                stdin=inner,
+                command,
+                stdin=inner.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=environment,
