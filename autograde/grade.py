@@ -124,7 +124,8 @@ def grade(
         hidden = (course.folder.resolve(), folder.resolve(), out.resolve())
         if isolation == "bubblewrap":
             say("Sandbox: proving that it holds")
-            sandbox.prove(hidden)
+            if slower := sandbox.prove(hidden):
+                say(f"Sandbox: {slower}")
         settle_data(say)
         names = sorted({upload.assignment for upload in found.uploads})
         trusted = {name: load_assignment(name, course.file) for name in names}

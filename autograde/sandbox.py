@@ -34,7 +34,7 @@ from typing import Any, Literal, Self
 
 from autograde import seccomp, warm, wire
 from autograde.usage import descendants, first, in_sockets, proportional, resident, running
-from autograde.warm import Warmed
+from autograde.warm import CannotWarmError, Warmed
 
 Isolation = Literal["bubblewrap", "none"]
 
@@ -306,8 +306,8 @@ def warmed(
     process = None
     if isolation == "bubblewrap" and seccomp.program():
         _require_programs(isolation)
-        walls = tuple(_warming(limits, hidden, without, _IMPORTED))
-        process = warm.take(walls, lambda: Warmed(_as_somebody(walls), _outside()))
+        walls = _warming(limits, hidden, without, _IMPORTED)
+        process = warm.take(walls, lambda: _warm(walls, limits))
     try:
         yield process
     finally:
@@ -317,13 +317,27 @@ def warmed(
 
 def _warming(
     limits: Limits, hidden: Sequence[Path], without: Sequence[str], imports: Sequence[str]
-) -> list[str]:
+) -> warm.Walls:
     """Return the command for a warmed process. It has rights that its runs give up."""
     rights = []
     for capability in ("CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETPCAP"):
         rights += ["--cap-add", capability]
     program = [sys.executable, "-m", "autograde.inside.warmed", *imports]
-    return _bubblewrap(program, Limits(threads=limits.threads), hidden, without, rights)
+    return tuple(_bubblewrap(program, Limits(threads=limits.threads), hidden, without, rights))
+
+
+def _warm(walls: warm.Walls, limits: Limits) -> Warmed:
+    return Warmed(_as_somebody(walls), _outside(), _settings("", limits))
+
+
+def _settings(module: str, limits: Limits) -> dict[str, Any]:
+    """Return what a run of a warmed process is told beside its job."""
+    return {
+        "module": module,
+        "disk": limits.disk,
+        "limits": _resource_limits(limits, "bubblewrap"),
+        "rules": seccomp.program().hex(),
+    }
 
 
 def _outside() -> dict[str, str]:
@@ -400,23 +414,16 @@ class Sandbox:
             self._errors, errors = os.pipe()
             stack.callback(os.close, output)
             stack.callback(os.close, errors)
-            if self.warmed is not None and self.warmed.run(self._settings(), (job, output, errors)):
+            streams = (job, output, errors)
+            settings = _settings(self.module, self.limits)
+            if self.warmed is not None and self.warmed.run(settings, streams):
                 self._process = self.warmed.process
                 self._most = self.limits.memory + self.warmed.image
             else:
                 self._end_warmed()
-                self._process = self._start(job, output, errors)
+                self._process = self._start(*streams)
                 self._most = self.limits.memory
         return self
-
-    def _settings(self) -> dict[str, Any]:
-        """Return what a run of a warmed process is told beside its job."""
-        return {
-            "module": self.module,
-            "disk": self.limits.disk,
-            "limits": _resource_limits(self.limits, "bubblewrap"),
-            "rules": seccomp.program().hex(),
-        }
 
     def _start(self, job: int, output: int, errors: int) -> subprocess.Popen[bytes]:
         """Start the program on its own."""
@@ -540,11 +547,13 @@ class Sandbox:
 
     def _begin(self) -> bool:
         """Find the first process inside, now that it is running and before student code does."""
-        inner = max(descendants(self._process.pid), key=first)
+        self._top = self._process.pid
+        inner = max(descendants(self._top), key=first)
         if self.isolation == "bubblewrap" and first(inner):
             with contextlib.suppress(ProcessLookupError):  # over already
                 self._child = os.pidfd_open(inner)
                 self._root = Path(f"/proc/{inner}/root")
+                self._top = inner
         return True
 
     def _exceeded(self) -> str:
@@ -638,7 +647,7 @@ def _cure(complaint: str, stopped: str) -> str:
     return f"The sandbox did not start: {last}"
 
 
-def prove(hidden: Sequence[Path] = ()) -> None:
+def prove(hidden: Sequence[Path] = ()) -> str:
     """Run a probe in the sandbox and raise unless the isolation really holds.
 
     Parameters
@@ -646,11 +655,31 @@ def prove(hidden: Sequence[Path] = ()) -> None:
     hidden
         Folders that must not be seen: the course with its solutions, submissions, the gradebook.
 
+    Returns
+    -------
+    str
+        Empty, or a sentence that says why no run can be forked from a warmed process here: the
+        walls are the same, and every run takes longer.
+
     Raises
     ------
     SandboxError
         With one sentence that says what does not hold and what to do.
     """
+    _probe(hidden, None)
+    try:
+        if not seccomp.program():
+            raise CannotWarmError("for this processor there is no list of refused system calls")
+        warmed = _warm(_warming(Limits(), hidden, (), ()), Limits())
+    except CannotWarmError as reason:
+        return f"Each run starts a Python of its own, which takes seconds longer: {reason}."
+    _probe(hidden, warmed)
+    warmed.end()
+    return ""
+
+
+def _probe(hidden: Sequence[Path], warmed: Warmed | None) -> None:
+    """Try the walls from inside."""
     own = Path(__file__).resolve().parent
     forbidden = [*hidden, own / "tasks.py", own.parent / "solutions", Path.home() / ".ssh"]
     limits = Limits(seconds=60)
@@ -661,7 +690,8 @@ def prove(hidden: Sequence[Path] = ()) -> None:
             "packages": ["numpy", "torch", "ipykernel", "jupyter_client", "xaikit"],
             "disk": limits.disk,
         }
-        with Sandbox("autograde.inside.probe", job, limits, hidden=hidden) as sandbox:
+        module = "autograde.inside.probe"
+        with Sandbox(module, job, limits, hidden=hidden, warmed=warmed) as sandbox:
             report = next(sandbox.records())  # trusted: no student code is inside
     if report["findings"]:
         raise SandboxError(f"The sandbox does not hold here: {report['findings'][0]}")

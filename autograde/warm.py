@@ -11,11 +11,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 PATIENCE = 2  # runs behind the same walls that start on their own
@@ -36,8 +37,10 @@ class Warmed:
 
     Parameters
     ----------
-    command
-        Starts it in the sandbox.
+    command, environment
+        Start it in the sandbox.
+    settings
+        What a run is told (see :meth:`run`), for a rehearsal: it builds all walls and runs nothing.
 
     Attributes
     ----------
@@ -52,7 +55,9 @@ class Warmed:
         If it does not start.
     """
 
-    def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], settings: Mapping[str, Any]
+    ) -> None:
         self._control, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with inner:
             self.process = subprocess.Popen(
@@ -67,19 +72,33 @@ class Warmed:
         word, _, rest = self._hear(_IMPORTS).partition(" ")
         if word != "ready":
             self.end()
-            raise CannotWarmError(rest or "it did not start")
+            raise CannotWarmError(rest or "bubblewrap does not start it with the rights it needs")
         self.image = int(rest)
+        if complaint := self._rehearse(settings):
+            self.end()
+            raise CannotWarmError(complaint)
 
-    def run(self, settings: dict[str, Any], descriptors: Sequence[int]) -> bool:
+    def _rehearse(self, settings: Mapping[str, Any]) -> str:
+        """Return what keeps a run from building its walls, if anything does."""
+        reader, writer = os.pipe()
+        with os.fdopen(reader, encoding="utf-8", errors="replace") as complaints:
+            with os.fdopen(writer, "wb"):
+                begun = self.run({**settings, "module": ""}, (writer, writer, writer))
+            if begun and self._hear(_ANSWER) == "over 0":
+                return ""
+            lines = complaints.read(4000).splitlines() if begun else []
+        return lines[-1] if lines else "a rehearsal did not end"
+
+    def run(self, settings: Mapping[str, Any], descriptors: Sequence[int]) -> bool:
         """Fork a run whose standard streams are these; return whether that happened."""
         with contextlib.suppress(OSError):
-            socket.send_fds(self._control, [json.dumps(settings).encode()], descriptors)
+            socket.send_fds(self._control, [json.dumps(dict(settings)).encode()], descriptors)
             return self._hear(_ANSWER) == "begun"
         return False
 
     def over(self) -> bool:
         """Return whether the run and all of its processes are over, waiting for it a little."""
-        return self._hear(_ANSWER) == "over"
+        return self._hear(_ANSWER).startswith("over")
 
     def alive(self) -> bool:
         """Return whether it can run once more."""
