@@ -8,17 +8,15 @@ whole sandbox; what has been sent before stays.
 from __future__ import annotations
 
 import os
-import random
 import sys
 from typing import Any
 
-import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from autograde import wire
 from autograde.inside.channel import Send, silence, take_job
-from autograde.inside.harvest import describe
+from autograde.inside.harvest import describe, seed
 
 _TORCH = (b"torch", b"tensor", b"network")  # as in sources, and as in encoded arguments
 
@@ -44,6 +42,7 @@ def main() -> None:
     shell = _Shell.instance(config=config)
     silence(2)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    seed()
     send({"kind": "ready"})
     for cell in job["cells"]:
         result = shell.run_cell(cell["source"], store_history=False)  # type: ignore[no-untyped-call]
@@ -59,10 +58,7 @@ def _call(function: Any, arguments: bytes, send: Send) -> None:
         send({"kind": "call", "missing": ""})
         return
     inputs = wire.decode_arguments(arguments)
-    random.seed(0)
-    np.random.seed(0)
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(0)
+    seed()
     send({"kind": "begin"})
     try:
         returned = function(*inputs)

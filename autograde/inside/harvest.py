@@ -5,6 +5,8 @@ Called by an expression that binds no name, so the student's namespace stays as 
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,19 @@ import numpy as np
 from autograde import wire
 
 
-def ignore_exit() -> None:
-    """Let ``exit()`` do nothing: the kernel would end a little later, in some other task's cell."""
+def seed() -> None:
+    """Start the global generators from the same state in every run."""
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
+def begin() -> None:
+    """Seed, and let ``exit()`` do nothing: the kernel would end later, in another task's cell."""
     from IPython.core.interactiveshell import InteractiveShell
 
+    seed()
     InteractiveShell.instance().ask_exit = lambda: None  # type: ignore[attr-defined]
 
 

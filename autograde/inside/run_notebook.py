@@ -55,7 +55,7 @@ class Kernel:
         self.client.load_connection_file()
         self.client.start_channels(hb=False)  # a busy machine misses heartbeats of a sound kernel
         self.client.wait_for_ready(timeout=150)
-        self._call("ignore_exit()")
+        self._call("begin()")
 
     def end(self) -> None:
         """End the kernel: without walls around, nothing else would."""

@@ -18,7 +18,6 @@ import gc
 import importlib
 import json
 import os
-import random
 import resource
 import signal
 import socket
@@ -79,6 +78,7 @@ def _enclosed(settings: dict[str, Any], descriptors: list[int]) -> NoReturn:
         os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         _call("unshare", _NAMESPACES)
         if (first := os.fork()) == 0:
+            os.setsid()  # a signal to one's own group crosses namespaces
             _mount(settings["disk"])
             _raise_loopback()
             _limit(settings["limits"])
@@ -86,7 +86,6 @@ def _enclosed(settings: dict[str, Any], descriptors: list[int]) -> NoReturn:
             _filter(bytes.fromhex(settings["rules"]))
             # Of these, another than the first, because signals do not reach that one.
             if (program := os.fork()) == 0:
-                _seed()
                 sys.argv = [settings["module"]]
                 if settings["module"]:  # else it is a rehearsal
                     importlib.import_module(settings["module"]).main()
@@ -176,15 +175,6 @@ def _size(field: str) -> int:
         if line.startswith(field + ":"):
             return 1024 * int(line.split()[1])
     return 0
-
-
-def _seed() -> None:
-    """Start every run from the same state of the global generators."""
-    random.seed(0)
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed(0)
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(0)
 
 
 if __name__ == "__main__":

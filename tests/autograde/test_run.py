@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from autograde import warm
 from autograde.run import (
     CallRun,
     Calls,
@@ -38,6 +40,22 @@ while True:
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forked() -> Iterator[None]:
+    """Fork already the first run from a warmed process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm, "PATIENCE", 0)
+        yield
+
+
+@pytest.fixture(scope="module", params=["forked", "alone"])
+def start(request: pytest.FixtureRequest, forked: None) -> Iterator[str]:
+    """Let runs be forked from a warmed process, or start on their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm, "PATIENCE", 0 if request.param == "forked" else 10**9)
+        yield request.param
+
+
 def text(cell: CellRun) -> str:
     """Return all a cell printed and raised."""
     return "".join(out.get("text", "") + out.get("ename", "") for out in cell.outputs)
@@ -57,7 +75,7 @@ def stops(run: NotebookRun | CallRun) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def ordinary() -> NotebookRun:
+def ordinary(start: str) -> NotebookRun:
     """Run a notebook with outputs of all kinds, errors, and answers of all kinds."""
     cells = [
         Cell("print", "import sys\nprint('out'); print('err', file=sys.stderr)\n1 + 1"),
@@ -305,7 +323,7 @@ def test_both_isolations_give_the_same_answers(isolation: Isolation) -> None:
 
 
 @pytest.fixture(scope="module")
-def called() -> CallRun:
+def called(start: str) -> CallRun:
     """Call functions that are right, wrong, slow, rude and missing, in one run."""
     sources = {
         "given": "import random, time\nimport numpy as np, torch\n%matplotlib inline",

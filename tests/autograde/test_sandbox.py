@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ import pytest
 
 import autograde
 import xaikit
-from autograde import sandbox
+from autograde import sandbox, warm
 from autograde.run import Cell, Failed, NotebookRun, run_notebook
 from autograde.sandbox import Limits, SandboxError
 
@@ -159,14 +160,39 @@ for folder in ("/tmp", "/dev/shm"):
             os.remove(f"{folder}/flood{number}")
 """,
     "environment": "environment = dict(os.environ)",
+    "command": "command = open('/proc/1/cmdline').read().split('\\0')",
     "names": "names = sorted(name for name in dir() if not name.startswith('_'))",
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forked() -> Iterator[None]:
+    """Fork already the first run from a warmed process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm, "PATIENCE", 0)
+        yield
+
+
+@pytest.fixture(scope="module", params=["forked", "alone"])
+def start(request: pytest.FixtureRequest, forked: None) -> Iterator[str]:
+    """Let runs be forked from a warmed process, or start on their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm, "PATIENCE", 0 if request.param == "forked" else 10**9)
+        yield request.param
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Set up things on the host that must not be seen or reached, beside data that may be."""
-    folder = tmp_path_factory.mktemp("host")
+def place() -> Iterator[dict[str, Any]]:
+    """Set up things on the host that must not be seen or reached, beside data that may be.
+
+    Not below /tmp, because there no run can be forked.
+    """
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as temporary:
+        yield from set_up(Path(temporary))
+
+
+def set_up(folder: Path) -> Iterator[dict[str, Any]]:
+    folder.chmod(0o755)
     data = folder / "data"
     (data / "submissions").mkdir(parents=True)
     (data / "shown.txt").write_text("shown")
@@ -208,7 +234,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def observed(place: dict[str, Any]) -> NotebookRun:
+def observed(start: str, place: dict[str, Any]) -> NotebookRun:
     """Make all observations in one sandbox."""
     given = "\n".join(f"{name} = {value!r}" for name, value in place.items())
     cells = [Cell("given", given)]
@@ -228,6 +254,11 @@ def seen(run: NotebookRun, task: str, name: str = "") -> Any:
 
 def test_the_run_itself_went_through(observed: NotebookRun) -> None:
     assert observed.stops == []
+
+
+def test_it_was_started_as_it_should_be(observed: NotebookRun, start: str) -> None:
+    command = seen(observed, "command")
+    assert ("autograde.inside.warmed" in command) == (start == "forked")
 
 
 def test_nobody_is_root_inside(observed: NotebookRun) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -82,9 +83,23 @@ level = len(deepest)
     assert seen["above"] == 0  # the first process has no parent here
     assert len(seen["read"]) == 0
     assert set(np.asarray(seen["traced"]).tolist()) == {-1}
-    assert np.asarray(seen["groups"]).tolist() == [0, 0]  # somebody's who cannot be named
+    assert np.asarray(seen["groups"]).tolist() == [1, 1]
     assert seen["level"] == 1
     assert waiting().alive()
+
+
+def test_a_signal_to_ones_own_group_stays_inside() -> None:
+    source = "def f(number):\n    import os, signal\n    os.kill(number, signal.SIGKILL)"
+    for number in (0, -1):
+        run = call_functions([Cell("f", source, "f")], {"f": Calls("f", [(number,)])})
+        assert isinstance(run.results["f"][0], Failed)
+        time.sleep(0.5)
+        assert waiting().alive()
+        assert b"inside.warmed" in command_of(max(descendants(waiting().process.pid)))
+
+
+def command_of(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 def test_no_descriptor_leads_out() -> None:
@@ -193,14 +208,16 @@ drawn = [random.random(), np.random.rand(), torch.rand(1).item()]
 """
 
 
-def test_a_run_leaves_nothing_for_the_next() -> None:
+def test_a_run_leaves_nothing_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_IMPORTED", (*sandbox._IMPORTED, "torch"))
     first = look(POISON, "drawn")
     process = waiting()
     second = look(LOOK, "found", "processes", "drawn")
     assert waiting() is process  # it was forked from the same
     assert len(second["found"]) == 0, second["found"]
     assert second["processes"] == 3
-    np.testing.assert_array_equal(second["drawn"], first["drawn"])  # from the same seeds
+    np.testing.assert_array_equal(second["drawn"], first["drawn"])
+    assert second["drawn"][0] == random.Random(0).random()
 
 
 def test_the_poison_would_be_found() -> None:
@@ -272,7 +289,7 @@ def test_none_outlives_a_grader_that_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as grader:
         assert grader.stdout is not None
         below = [pid for pid in json.loads(grader.stdout.readline()) if pid != grader.pid]
-        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in below]
+        commands = [command_of(pid) for pid in below]
         grader.kill()
     assert sum(b"inside.warmed" in command for command in commands) >= 2  # bwrap, and within
     for _ in range(100):
@@ -284,7 +301,7 @@ def test_none_outlives_a_grader_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_only_so_many_wait() -> None:
-    for without in (["captum"], ["shap"], ["lime"]):
+    for without in (["captum"], ["shap"], ["lime"], ["torch"], ["pandas"]):
         call_functions([Cell("f", "def f(): pass", "f")], {"f": Calls("f", [()])}, without=without)
     assert len(warm._waiting) == warm._KEPT
     ended = [process for _, process in warm._waiting]

@@ -17,7 +17,8 @@ from unittest import mock
 import nbformat
 from nbconvert import HTMLExporter
 
-from autograde import marking
+from autograde import grade as grader
+from autograde import marking, warm
 from autograde.course import Course
 from autograde.grade import grade
 from autograde.records import SubmissionResult
@@ -141,11 +142,12 @@ class Ours:
 
 
 def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str, Ours]:
-    """Grade them as one class, by the command that an instructor gives."""
+    """Grade them as one class, by the command that an instructor gives, every run a warmed one."""
     write_uploads(course, cases, folder / "submissions", nbgrader=False)
     out = folder / "graded"
     lines: list[str] = []
-    records = grade(folder / "submissions", course, out, jobs=2, say=lines.append)
+    with mock.patch.object(grader, "_begin_worker", _begin_impatient_worker):
+        records = grade(folder / "submissions", course, out, jobs=2, say=lines.append)
     assert sum(line.startswith("[") for line in lines) > 1, lines
     found = {}
     shown = {case.name for case in cases if case.silent}
@@ -163,6 +165,11 @@ def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str
     return found
 
 
+def _begin_impatient_worker() -> None:
+    warm.PATIENCE = 0
+    grader._begin_worker()
+
+
 def grade_tightly(course: Course, cases: Sequence[Case], hidden: Path) -> dict[str, Ours]:
     """Grade them two at a time under limits that are small enough to be hit in seconds."""
     trusted = assignment(course)
@@ -175,6 +182,7 @@ def grade_tightly(course: Course, cases: Sequence[Case], hidden: Path) -> dict[s
     with (
         mock.patch.object(marking, "Limits", TIGHT),
         mock.patch.object(marking, "_LEAST_SECONDS", 6.0),
+        mock.patch.object(warm, "PATIENCE", 0),
         ThreadPoolExecutor(2) as pool,
     ):
         return {c.name: ours for c, ours in zip(cases, pool.map(run, cases), strict=True)}
