@@ -401,7 +401,6 @@ class Sandbox:
         self.complaint = ""
         self._child: int | None = None  # a pidfd of the first process inside
         self._root: Path | None = None
-        self._top = 0  # the process below which all are that are watched
         self._started = False
         self._busy = 0.0  # a running mean
 
@@ -418,7 +417,7 @@ class Sandbox:
             settings = _settings(self.module, self.limits)
             if self.warmed is not None and self.warmed.run(settings, streams):
                 self._process = self.warmed.process
-                self._most = self.limits.memory + self.warmed.image
+                self._most = self.limits.memory + self.warmed.image  # which is not the run's
             else:
                 self._end_warmed()
                 self._process = self._start(*streams)
@@ -547,18 +546,16 @@ class Sandbox:
 
     def _begin(self) -> bool:
         """Find the first process inside, now that it is running and before student code does."""
-        self._top = self._process.pid
-        inner = max(descendants(self._top), key=first)
+        inner = max(descendants(self._process.pid), key=first)
         if self.isolation == "bubblewrap" and first(inner):
             with contextlib.suppress(ProcessLookupError):  # over already
                 self._child = os.pidfd_open(inner)
                 self._root = Path(f"/proc/{inner}/root")
-                self._top = inner
         return True
 
     def _exceeded(self) -> str:
         """Return which limit the processes inside are over, if any."""
-        processes = descendants(self._top)
+        processes = descendants(self._process.pid)
         files = memory = 0
         if self._root is not None:
             for folder in ("tmp", "dev/shm"):

@@ -43,10 +43,14 @@ def resident(process: int) -> int:
 
 
 def proportional(process: int) -> int:
-    """Return the bytes that a process holds, what it shares divided among those that share."""
+    """Return the bytes that a process holds, what it shares divided among those that share.
+
+    Files that are only read do not count: they are the system's, which forgets them if need be.
+    """
     tables = sum(_fields(f"{process}/status", b"VmPTE"))
     shares = _fields(f"{process}/smaps_rollup", b"Pss", b"SwapPss")
-    return 1024 * (sum(shares) + tables) if shares else resident(process)
+    files = _fields(f"{process}/smaps_rollup", b"Pss_File")
+    return 1024 * (sum(shares) - sum(files) + tables) if shares else resident(process)
 
 
 def _fields(file: str, *names: bytes) -> list[int]:

@@ -19,6 +19,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from autograde.usage import descendants, proportional
+
 PATIENCE = 2  # runs behind the same walls that start on their own
 _KEPT = 4  # that wait: with all packages and without those out of reach by hand, two of each
 _IMPORTS = 180.0  # seconds
@@ -47,7 +49,7 @@ class Warmed:
     process
         The outermost of its processes on the host.
     image
-        Bytes that its imports hold and that its runs share.
+        Bytes that it holds while nothing runs: its runs share them.
 
     Raises
     ------
@@ -73,10 +75,10 @@ class Warmed:
         if word != "ready":
             self.end()
             raise CannotWarmError(rest or "bubblewrap does not start it with the rights it needs")
-        self.image = int(rest)
         if complaint := self._rehearse(settings):
             self.end()
             raise CannotWarmError(complaint)
+        self.image = sum(map(proportional, descendants(self.process.pid)))
 
     def _rehearse(self, settings: Mapping[str, Any]) -> str:
         """Return what keeps a run from building its walls, if anything does."""

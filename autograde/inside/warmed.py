@@ -54,7 +54,7 @@ def main() -> None:
     if threads > 1 or shared:
         control.send(b"no: an import started a thread or shares memory")
         return
-    control.send(b"ready %d" % _size("VmRSS"))
+    control.send(b"ready")
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 3)
         if not message:
@@ -140,7 +140,7 @@ def _raise_loopback() -> None:
 def _limit(limits: dict[str, int]) -> None:
     """Set the limits of each process; of data, beyond what the imports hold."""
     for name, value in limits.items():
-        most = value + _size("VmData") if name == "data" else value
+        most = value + _data() if name == "data" else value
         resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (most, most))
 
 
@@ -169,12 +169,10 @@ def _call(name: str, *arguments: int | bytes) -> None:
         raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
-def _size(field: str) -> int:
-    """Return the bytes that a line of this process's status tells."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field + ":"):
-            return 1024 * int(line.split()[1])
-    return 0
+def _data() -> int:
+    """Return the bytes of this process that count as data."""
+    (line,) = (x for x in Path("/proc/self/status").read_text().splitlines() if "VmData" in x)
+    return 1024 * int(line.split()[1])
 
 
 if __name__ == "__main__":
