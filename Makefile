@@ -21,10 +21,11 @@ lab: $(READY)  ## the students' notebooks in JupyterLab
 release: $(READY)  ## solutions/ -> notebooks/
 	$(PYTHON) -m autograde release
 
-bench: $(READY)  ## our speed as a ratio to the libraries'
+bench: $(READY)  ## our speed as a ratio to the libraries' and to nbgrader's
 	$(PYTHON) -m tests.benchmarks.bench_attribution
 	$(PYTHON) -m tests.benchmarks.accuracy
 	$(PYTHON) -m tests.benchmarks.bench_metrics
+	$(PYTHON) -m tests.benchmarks.bench_grading
 
 $(READY): requirements.lock pyproject.toml
 	@sh .ci/system-packages bubblewrap
