@@ -177,7 +177,9 @@ def forked() -> Iterator[None]:
 def start(request: pytest.FixtureRequest, forked: None) -> Iterator[str]:
     """Let runs be forked from a warmed process, or start on their own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warm, "PATIENCE", 0 if request.param == "forked" else 10**9)
+        if request.param == "alone":
+            patch.setattr(warm, "PATIENCE", 10**9)
+            patch.setattr(warm, "_waiting", [])
         yield request.param
 
 
