@@ -9,8 +9,8 @@ up, gradebook, feedback, report.
 
 nbgrader runs the same notebook with the same visible checks, and after each of them our hidden
 check as a hidden test in the kernel (:mod:`tests.benchmarks.hidden_tests`). It gets the references
-as a file, where we compute them once a worker, as many threads as it likes, where we take one a job,
-and a time limit that a busy machine does not exceed.
+as a file, where we compute them once a worker; as many threads as it likes, where we take one a
+job; and a time limit that a busy machine does not exceed.
 """
 
 from __future__ import annotations
