@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from unittest import mock
 
 import nbformat
 from nbconvert import HTMLExporter
 
-from autograde import grade as grader
-from autograde import marking, warm
+from autograde import executors, marking, warm
 from autograde.course import Course
 from autograde.grade import grade
 from autograde.records import SubmissionResult
@@ -146,7 +146,7 @@ def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str
     write_uploads(course, cases, folder / "submissions", nbgrader=False)
     out = folder / "graded"
     lines: list[str] = []
-    with mock.patch.object(grader, "_begin_worker", _begin_impatient_worker):
+    with mock.patch.object(executors, "_begin_worker", _begin_impatient_worker):
         records = grade(folder / "submissions", course, out, jobs=2, say=lines.append)
     assert sum(line.startswith("[") for line in lines) > 1, lines
     found = {}
@@ -165,9 +165,9 @@ def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str
     return found
 
 
-def _begin_impatient_worker() -> None:
+def _begin_impatient_worker(lifeline: Connection) -> None:
     warm.PATIENCE = 0
-    grader._begin_worker()
+    executors._begin_worker(lifeline)
 
 
 def grade_tightly(course: Course, cases: Sequence[Case], hidden: Path) -> dict[str, Ours]:
