@@ -33,7 +33,15 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from autograde import seccomp, warm, wire
-from autograde.usage import descendants, first, in_sockets, proportional, resident, running
+from autograde.usage import (
+    descendants,
+    first,
+    goes_first,
+    in_sockets,
+    proportional,
+    resident,
+    running,
+)
 from autograde.warm import CannotWarmError, Warmed
 
 Isolation = Literal["bubblewrap", "none"]
@@ -556,6 +564,8 @@ class Sandbox:
     def _exceeded(self) -> str:
         """Return which limit the processes inside are over, if any."""
         processes = descendants(self._process.pid)
+        for process in processes:
+            goes_first(process)
         files = memory = 0
         if self._root is not None:
             for folder in ("tmp", "dev/shm"):

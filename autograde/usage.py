@@ -37,6 +37,12 @@ def first(process: int) -> int:
     return 0
 
 
+def goes_first(process: int) -> None:
+    """Let a process end before others if the machine runs out of memory, whatever it set itself."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{process}/oom_score_adj").write_text("1000")
+
+
 def resident(process: int) -> int:
     """Return the bytes that a process holds, with what is swapped out and its page tables."""
     return 1024 * sum(_fields(f"{process}/status", b"VmRSS", b"VmSwap", b"VmPTE"))

@@ -65,6 +65,14 @@ for name in os.listdir("/proc"):
             secrets.append(name)
 readable = open(DATA + "/shown.txt").read()
 """,
+    "last": """
+import time
+with open("/proc/self/oom_score_adj", "w") as file:
+    file.write("0")
+end = time.monotonic() + 15
+while (last := int(open("/proc/self/oom_score_adj").read())) == 0 and time.monotonic() < end:
+    time.sleep(0.1)
+""",
     "processes": """
 import os
 numbers = [name for name in os.listdir("/proc") if name.isdigit()]
@@ -293,6 +301,10 @@ def test_processes_of_the_host_are_not_visible(observed: NotebookRun) -> None:
     processes = seen(observed, "processes")
     assert 2 <= len(processes) <= 5
     assert set(processes) <= {"bwrap", "python", "python3", Path(sys.executable).resolve().name}
+
+
+def test_nobody_stays_behind_others_when_memory_runs_out(observed: NotebookRun) -> None:
+    assert seen(observed, "last") == 1000
 
 
 def test_nothing_on_the_network_answers(observed: NotebookRun) -> None:
