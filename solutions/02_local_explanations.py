@@ -631,6 +631,9 @@ def expected_gradients(
 
 
 # %% nbgrader={"grade_id": "expected-gradients-test", "grade": true, "points": 2}
+toy = nn.Sequential(nn.Linear(3, 2))
+with torch.no_grad():
+    toy[0].weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [-4.0, 5.0, -6.0]]))
 checks.close(
     expected_gradients(
         toy, torch.tensor([1.0, 1.0, 1.0]), 0, torch.eye(3)[:2], torch.tensor([0.1, 0.7])
@@ -1392,6 +1395,9 @@ def three_gradients(model: nn.Module, image: Tensor, c: int, d: int) -> list[Ten
 
 
 # %% nbgrader={"grade_id": "target-choice-test", "grade": true, "points": 2}
+toy = nn.Sequential(nn.Linear(3, 2))
+with torch.no_grad():
+    toy[0].weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [-4.0, 5.0, -6.0]]))
 three = three_gradients(toy, torch.tensor([0.3, -0.2, 0.1]), 0, 1)
 checks.expect(
     three is not None and len(three) == 3, "`three_gradients` should return three tensors."

@@ -6,13 +6,18 @@ formulas; those on the real network are computed once a process from the trusted
 
 from __future__ import annotations
 
+import copy
 import functools
+import itertools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scipy import stats
+from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor, nn
 
 from autograde.tasks import (
@@ -26,18 +31,12 @@ from autograde.tasks import (
     task,
 )
 from autograde.wire import Layer, Network
-from xaikit import explain, load, load_pretrained
+from xaikit import Explanation, explain, load, load_pretrained, tree_shap
+from xaikit.metrics import evaluate, mosaics, plant_stickers, rank_agreement
 
 GIVEN = ("given-imports",)
-METHODS = (
-    "gradient",
-    "smoothgrad",
-    "integrated_gradients",
-    "grad_cam",
-    "deeplift",
-    "deep_shap",
-    "lime",
-)
+POOL = slice(12, 132)
+"""Test images of which hidden maps are made: not the twelve that the notebook shows."""
 
 # --- Hidden inputs --------------------------------------------------------------------------------
 # Networks that are differentiated are smooth (tanh, softplus): at a ReLU's kink float32 and double
@@ -119,20 +118,19 @@ def _far_from_ties(network: Network, x: Tensor, references: Tensor) -> bool:
     return bool((np.abs(change) > 0.02).all())
 
 
-def _lift_problems(rng: np.random.Generator, references: int | None) -> list[tuple[Any, ...]]:
+def _lift_problems(rng: np.random.Generator, references: int) -> list[tuple[Any, ...]]:
     problems: list[tuple[Any, ...]] = []
     while len(problems) < 4:
         network = Network.random(rng, (5, 7, 3))
         x = _tensor(rng.normal(size=5) * 1.5)
-        others = _tensor(rng.normal(size=(references or 1, 5)) * 1.5)
+        others = _tensor(rng.normal(size=(references, 5)) * 1.5)
         if _far_from_ties(network, x, others):
-            target = int(rng.integers(3))
-            problems.append((network, x, others if references else others[0], target))
+            problems.append((network, x, others, int(rng.integers(3))))
     return problems
 
 
-def _deeplift_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return four ordinary cases and one with units that do not change between reference and x."""
+def _shap_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return ordinary cases with one and several references, and one whose units stand still."""
     # Quarters are exact in float32, so that equal really means equal.
     weight = np.round(rng.normal(size=(4, 3)) * 4) / 4
     weight[:2, :2] = rng.choice((-1.5, -1.0, 1.0, 1.5), size=(2, 1))  # one weight for both features
@@ -142,29 +140,132 @@ def _deeplift_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     still = Network(
         [Layer.linear(weight, bias), Layer("relu"), Layer.linear(rng.normal(size=(2, 4)))]
     )
-    x, reference = _tensor([1.25, -0.5, 1.0]), _tensor([0.25, 0.5, -2.0])  # the first two swap 1
-    return [*_lift_problems(rng, None), (still, x, reference, int(rng.integers(2)))]
+    x, reference = _tensor([1.25, -0.5, 1.0]), _tensor([[0.25, 0.5, -2.0]])  # the first two swap 1
+    ordinary = [*_lift_problems(rng, 1)[:2], *_lift_problems(rng, 4)[:3]]
+    return [*ordinary, (still, x, reference, int(rng.integers(2)))]
 
 
-def _mask_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    problems = []
-    for samples, size, width in ((12, 5, 0.25), (30, 16, 0.6), (8, 49, 1.5)):
-        masks = (rng.random((samples, size)) < rng.uniform(0.3, 0.8)).astype(np.float32)
-        masks[0], masks[1] = 1, 0
-        problems.append((torch.from_numpy(masks), width))
+def _expectation_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    return [
+        (
+            network,
+            image,
+            target,
+            _tensor(rng.normal(size=(5, *image.shape))),
+            _tensor(rng.uniform(size=5)),
+        )
+        for network, image, target in _problems(rng)
+    ]
+
+
+def _guided_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return ReLU networks and inputs at which no mask is a matter of rounding."""
+    problems: list[tuple[Any, ...]] = []
+    while len(problems) < 5:
+        sizes = (5, 9, 4) if len(problems) < 2 else (5, 9, 8, 4)
+        network, x = Network.random(rng, sizes), _tensor(rng.normal(size=5))
+        target = int(rng.integers(4))
+        _, signals, values = _guided(network, x, target)
+        if min(np.abs(each).min() for each in (*signals, *values)) > 1e-3:
+            problems.append((network, x, target))
     return problems
 
 
-def _surrogate_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+def _relevance_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return networks, inputs in [0, 1] and rules, with no denominator near zero."""
+    problems: list[tuple[Any, ...]] = []
+    for rule in ("epsilon", "z_plus", "deep_taylor"):
+        wanted = [(6, 4), (5, 8, 3), (5, 8, 7, 3)]
+        while wanted:
+            network, x = Network.random(rng, wanted[0]), _tensor(rng.uniform(0.1, 1, wanted[0][0]))
+            target = int(rng.integers(3))
+            _, least = _relevance(network, x, target, rule)
+            logits = network.module()(x)
+            if least > 0.03 and abs(float(logits[target].detach())) > 0.05:
+                problems.append((network, x, target, rule))
+                wanted.pop(0)
+    return problems
+
+
+def _lime_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     problems = []
-    for samples, size, penalty in ((40, 6, 0.0), (60, 12, 1.0), (200, 20, 5.0)):
-        masks = (rng.random((samples, size)) < 0.5).astype(np.float32)
+    cases = ((40, 6, 0.25, 0.0), (60, 12, 0.6, 1.0), (200, 20, 1.5, 5.0))
+    for samples, size, width, penalty in cases:
+        masks = (rng.random((samples, size)) < 0.6).astype(np.float32)
+        masks[0], masks[1] = 1, 0
         pair = masks[:, 0] * masks[:, 1]
         outputs = 3 + masks @ rng.normal(size=size) + pair + rng.normal(size=samples) * 0.2
-        weights = rng.uniform(0.05, 1.0, size=samples)
-        tensors = (torch.from_numpy(masks), _tensor(outputs), _tensor(weights))
-        problems.append((*tensors, penalty))
+        problems.append((torch.from_numpy(masks), _tensor(outputs), width, penalty))
     return problems
+
+
+def _coalition_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return two games with all coalitions, and one with a sample of them."""
+    problems = []
+    for size, kept in ((4, None), (5, None), (8, 90)):
+        masks = np.array(list(itertools.product((0, 1), repeat=size)), dtype=np.float32)
+        pairs = np.triu(rng.normal(size=(size, size)), 1)
+        worth = 1.5 + masks @ rng.normal(size=size) * 2 + ((masks @ pairs) * masks).sum(1)
+        worth += 2.0 * masks[:, 0] * masks[:, 1] * masks[:, 2]
+        order = 1 + rng.permutation(len(masks) - 2)[:kept]
+        problems.append(
+            (_tensor(masks[order]), _tensor(worth[order]), float(worth[0]), float(worth[-1]))
+        )
+    return problems
+
+
+def _feature_tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    tables = []
+    for count, width, classes in ((30, 4, 5), (200, 16, 10), (12, 3, 2)):
+        labels = rng.permutation(np.arange(count) % classes)
+        features = rng.normal(size=(count, width)) * rng.uniform(0.3, 3, size=(count, 1))
+        query = rng.normal(size=width)
+        tables.append((_tensor(query), _tensor(features), torch.from_numpy(labels), classes))
+    return tables
+
+
+def _pair_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems = []
+    for network, image, c in _problems(rng):
+        problems.append((network, image, c, (c + int(rng.integers(1, 4))) % 4))
+    return problems
+
+
+def _deletion_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems = []
+    for steps in (8, 16, 64):
+        features, head = _image_parts(rng, 1)
+        image, fill = (_tensor(rng.uniform(size=(1, 8, 8))) for _ in range(2))
+        order = _tensor(rng.permutation(64).reshape(1, 8, 8) - 30.0)
+        network = Network([*features, *head])
+        problems.append((network, image, int(rng.integers(4)), order, fill, steps))
+    return problems
+
+
+def _token_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems = []
+    for tokens, width, count in ((6, 4, 2), (12, 8, 5), (9, 3, 9), (8, 5, 1), (15, 6, 4)):
+        gradients = rng.normal(size=(tokens, width)) * rng.uniform(0.2, 4, size=(tokens, 1))
+        rationale = rng.random(tokens) < 0.4
+        rationale[int(rng.integers(tokens))] = True
+        problems.append((_tensor(gradients), torch.from_numpy(rationale), count))
+    # Nothing in common: the marked token is the weakest.
+    apart = torch.tensor([[3.0, 1.0], [2.0, -2.0], [0.1, 0.1]])
+    return [*problems, (apart, torch.tensor([False, False, True]), 2)]
+
+
+def _network_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return gradients of the trained network and of random ones, in random order."""
+    here = world()
+    problems = []
+    for _ in range(4):
+        images = here.images[POOL][torch.from_numpy(rng.permutation(120)[:12])]
+        for network in (here.model, _randomised(int(rng.integers(1, 2**31)))):
+            with torch.no_grad():
+                likely = network(images).argmax(1)
+            slopes = explain(network, images, likely, "gradient").attributions[:, 0, 0]
+            problems.append((slopes / slopes.flatten(1).norm(dim=1).view(-1, 1, 1),))
+    return [problems[k] for k in rng.permutation(len(problems))]
 
 
 def _logit_tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -207,6 +308,95 @@ def _rescale(network: Network, x: Tensor, reference: Tensor, target: int) -> np.
     return total
 
 
+def _linear_layers(network: Network) -> list[tuple[np.ndarray, np.ndarray]]:
+    layers = []
+    for layer in network.layers:
+        if layer.weight is not None:
+            bias = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.astype(float)
+            layers.append((layer.weight.astype(float), bias))
+    return layers
+
+
+def _guided(
+    network: Network, x: Tensor, target: int
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Return guided backpropagation's map, and what both masks look at."""
+    layers, value = _linear_layers(network), x.double().numpy()
+    before = []
+    for weight, bias in layers:
+        before.append(weight @ value + bias)
+        value = np.maximum(before[-1], 0)
+    signal = layers[-1][0][target]
+    signals = []
+    for (weight, _), z in zip(layers[-2::-1], before[-2::-1], strict=True):
+        signals.append(signal)
+        passed = [r if r > 0 and z[j] > 0 else 0.0 for j, r in enumerate(signal)]
+        signal = np.array(passed) @ weight
+    return signal, signals, before[:-1]
+
+
+def _relevance(network: Network, x: Tensor, target: int, rule: str) -> tuple[np.ndarray, float]:
+    """Return the relevance, unit by unit, and the smallest magnitude of a denominator."""
+    layers, value = _linear_layers(network), x.double().numpy()
+    entering = []
+    for weight, bias in layers:
+        entering.append(value)
+        value = np.maximum(weight @ value + bias, 0)
+    weight, bias = layers[-1]
+    logit = float(weight[target] @ entering[-1] + bias[target])
+    above = {target: logit}
+    least = math.inf
+    for place in reversed(range(len(layers))):
+        weight, bias = layers[place]
+        a = entering[place]
+        below = np.zeros(len(a))
+        for unit, amount in above.items():
+            if amount == 0:
+                continue
+            parts = [a[i] * weight[unit, i] for i in range(len(a))]
+            whole = bias[unit]
+            if rule == "deep_taylor" and place == 0:
+                parts = [p - min(weight[unit, i], 0.0) for i, p in enumerate(parts)]
+                whole = 0.0
+            elif rule != "epsilon":
+                parts = [max(p, 0.0) for p in parts]
+                whole = max(whole, 0.0) if rule == "z_plus" else 0.0
+            whole += sum(parts)
+            least = min(least, abs(whole))
+            if whole == 0:
+                continue
+            if rule == "epsilon":
+                whole += 1e-6 if whole >= 0 else -1e-6
+            below += [amount * p / whole for p in parts]
+        above = dict(enumerate(below))
+    return below, least
+
+
+def _shapley(worth: dict[tuple[int, ...], float], size: int) -> np.ndarray:
+    """Return the Shapley values: the mean over all orders of what each player adds."""
+    total = np.zeros(size)
+    for order in itertools.permutations(range(size)):
+        present = [0] * size
+        for player in order:
+            before = worth[tuple(present)]
+            present[player] = 1
+            total[player] += worth[tuple(present)] - before
+    return total / math.factorial(size)
+
+
+def _constrained(masks: np.ndarray, outputs: np.ndarray, empty: float, full: float) -> np.ndarray:
+    """Return the constrained least squares by its Lagrange multiplier."""
+    size = masks.shape[1]
+    weights = np.array(
+        [(size - 1) / (math.comb(size, int(n)) * n * (size - n)) for n in masks.sum(1)]
+    )
+    matrix = np.zeros((size + 1, size + 1))
+    matrix[:size, :size] = 2 * masks.T @ (weights[:, None] * masks)
+    matrix[:size, size] = matrix[size, :size] = 1
+    right = np.append(2 * masks.T @ (weights * (outputs - empty)), full - empty)
+    return np.linalg.solve(matrix, right)[:size]
+
+
 def _close(call: Called, reference: Any, name: str, hint: str) -> None:
     scale = float(np.abs(reference).max())
     expect_close(call.returned, reference, name, hint, rtol=1e-3, atol=2e-4 * scale + 1e-6)
@@ -235,18 +425,20 @@ def targets(calls: list[Called]) -> None:
 
 @task(
     "gradient",
-    Call("vanilla_gradient", _problems, GIVEN),
+    Call("gradient_maps", _problems, GIVEN),
     read="section 2 and Simonyan et al. 2014",
 )
 def gradient(calls: list[Called]) -> None:
     """Compare with central differences."""
     for call in calls:
         network, image, target = call.arguments
+        slope = _slope(_logit(network, target), image)
         _close(
             call,
-            _slope(_logit(network, target), image),
-            "vanilla_gradient(…)",
-            "It is the derivative of the target's logit: no absolute value, no softmax.",
+            np.stack([slope, slope * image.double().numpy()]),
+            "gradient_maps(…)",
+            "It returns the derivative of the target's logit (no absolute value, no softmax), and "
+            "that times the image.",
         )
 
 
@@ -313,29 +505,47 @@ def grad_cam(calls: list[Called]) -> None:
 
 
 @task(
-    "deeplift",
-    Call("deeplift", _deeplift_problems, GIVEN),
-    read="section 3 and Shrikumar et al. 2017",
+    "guided-backprop",
+    Call("guided_backprop", _guided_problems, GIVEN),
+    read="section 2 and Springenberg et al. 2015",
 )
-def deeplift(calls: list[Called]) -> None:
-    """Compare with the Rescale rule, unit by unit."""
+def guided_backprop(calls: list[Called]) -> None:
+    """Compare with a walk back, unit by unit."""
     for call in calls:
         _close(
             call,
-            _rescale(*call.arguments),
-            "deeplift(…)",
-            "Each ReLU passes on the slope of the chord; where z = z′, its derivative at z.",
+            _guided(*call.arguments)[0],
+            "guided_backprop(…)",
+            "A ReLU passes a signal back only if the unit was on in the forward pass *and* the "
+            "signal is positive; linear layers pass it through their weights.",
         )
 
 
-def _several_references(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    return _lift_problems(rng, 4)
+@task(
+    "expected-gradients",
+    Call("expected_gradients", _expectation_problems, GIVEN),
+    read="section 3 and Erion et al. 2021",
+)
+def expected_gradients(calls: list[Called]) -> None:
+    """Compare with a loop over the draws and central differences."""
+    for call in calls:
+        network, image, target, references, alphas = call.arguments
+        function, wanted = _logit(network, target), np.zeros(tuple(image.shape))
+        for reference, alpha in zip(references.double(), alphas.double(), strict=True):
+            way = image.double() - reference
+            wanted += way.numpy() * _slope(function, reference + alpha * way) / len(alphas)
+        _close(
+            call,
+            wanted,
+            "expected_gradients(…)",
+            "For each draw multiply its own way with the gradient at its own place, then average.",
+        )
 
 
 @task(
     "deep-shap",
-    Call("deep_shap", _several_references, GIVEN),
-    read="section 3 and Lundberg and Lee 2017",
+    Call("deep_shap", _shap_problems, GIVEN),
+    read="section 3, Shrikumar et al. 2017 and Lundberg and Lee 2017",
 )
 def deep_shap(calls: list[Called]) -> None:
     """Compare with the mean over the backgrounds of the Rescale rule."""
@@ -345,39 +555,48 @@ def deep_shap(calls: list[Called]) -> None:
             call,
             np.mean([_rescale(network, x, each, target) for each in backgrounds], axis=0),
             "deep_shap(…)",
-            "Explain against each background on its own, and average the contributions.",
-        )
-
-
-@task("lime-kernel", Call("lime_kernel", _mask_problems, GIVEN), read="section 5")
-def lime_kernel(calls: list[Called]) -> None:
-    """Compare with the formula, mask by mask."""
-    for call in calls:
-        masks, width = call.arguments
-        wanted = []
-        for mask in masks.double().numpy():
-            length = np.linalg.norm(mask)
-            cosine = mask.sum() / (length * np.sqrt(len(mask))) if length else 0.0
-            wanted.append(np.exp(-((1 - cosine) ** 2) / width**2))
-        expect_close(
-            call.returned,
-            wanted,
-            "lime_kernel(…)",
-            "The distance is one minus the cosine; it is squared and divided by the squared width.",
-            rtol=1e-3,
-            atol=1e-5,
+            "Explain against each background on its own, with the slope of the chord (where "
+            "z = z′, the ReLU's derivative at z), and average the contributions.",
         )
 
 
 @task(
-    "lime-surrogate",
-    Call("lime_surrogate", _surrogate_problems, GIVEN),
-    read="section 5 and Ribeiro et al. 2016",
+    "relevance",
+    Call("relevance", _relevance_problems, GIVEN),
+    read="section 4 and Montavon et al. 2019",
 )
-def lime_surrogate(calls: list[Called]) -> None:
+def relevance(calls: list[Called]) -> None:
+    """Compare with sharing out unit by unit; every rule counts by itself."""
+    wrong = []
+    for rule in ("epsilon", "z_plus", "deep_taylor"):
+        for call in calls:
+            if call.arguments[3] != rule:
+                continue
+            wanted, _ = _relevance(*call.arguments)
+            try:
+                _close(call, wanted, f"relevance(…, {rule!r})", "")
+            except Wrong:
+                wrong.append(rule)
+                break
+    if wrong:
+        raise Wrong(
+            "Relevance starts as the target's logit, and each linear layer shares out what it "
+            f"receives by the rule's contributions. Look again at: {', '.join(wrong)}.",
+            1 - len(wrong) / 3,
+        )
+
+
+@task("lime", Call("lime", _lime_problems, GIVEN), read="section 6 and Ribeiro et al. 2016")
+def lime(calls: list[Called]) -> None:
     """Compare with least squares: the penalty as extra rows, which leave the intercept alone."""
     for call in calls:
-        masks, outputs, weights, penalty = (np.asarray(a, dtype=float) for a in call.arguments)
+        masks, outputs = (np.asarray(a, dtype=float) for a in call.arguments[:2])
+        width, penalty = call.arguments[2:]
+        weights = []
+        for mask in masks:
+            length = np.linalg.norm(mask)
+            cosine = mask.sum() / (length * np.sqrt(len(mask))) if length else 0.0
+            weights.append(np.exp(-((1 - cosine) ** 2) / width**2))
         root, size = np.sqrt(weights), masks.shape[1]
         rows = np.hstack([np.ones((len(masks), 1)), masks]) * root[:, None]
         extra = np.hstack([np.zeros((size, 1)), np.sqrt(penalty) * np.eye(size)])
@@ -387,10 +606,161 @@ def lime_surrogate(calls: list[Called]) -> None:
         expect_close(
             call.returned,
             wanted,
-            "lime_surrogate(…)",
-            "Weigh each squared error once, fit the intercept, and penalise all but the intercept.",
+            "lime(…)",
+            "The distance is one minus the cosine, squared and divided by the squared width. Weigh "
+            "each squared error once, fit the intercept, and penalise all but the intercept.",
             rtol=2e-3,
             atol=2e-3,
+        )
+
+
+@task(
+    "kernel-shap",
+    Call("kernel_shap", _coalition_problems, GIVEN),
+    read="section 6 and Lundberg and Lee 2017",
+)
+def kernel_shap(calls: list[Called]) -> None:
+    """Compare with enumeration where all masks are there, else with a Lagrange multiplier."""
+    for call in calls:
+        masks, outputs = (np.asarray(a, dtype=float) for a in call.arguments[:2])
+        empty, full = call.arguments[2:]
+        size = masks.shape[1]
+        if len(masks) == 2**size - 2:
+            worth = dict(zip((tuple(m.astype(int)) for m in masks), outputs, strict=True))
+            worth |= {(0,) * size: empty, (1,) * size: full}
+            wanted = _shapley(worth, size)
+        else:
+            wanted = _constrained(masks, outputs, empty, full)
+        expect_close(
+            call.returned,
+            wanted,
+            "kernel_shap(…)",
+            "The weights are the Shapley kernel's, the output of the empty mask is subtracted, and "
+            "the values add up to full − empty exactly.",
+            rtol=2e-3,
+            atol=2e-3,
+        )
+
+
+@task(
+    "exemplars",
+    Call("nearest_per_class", _feature_tables, GIVEN),
+    read="section 6",
+)
+def exemplars(calls: list[Called]) -> None:
+    """Accept an index if it has the class, and nobody of the class is nearer."""
+    for call in calls:
+        query, features, labels, classes = (np.asarray(each) for each in call.arguments)
+        found = expect_array(call.returned, (int(classes),), "nearest_per_class(…)")
+        for each, index in enumerate(found):
+            members = np.flatnonzero(labels == each)
+            distances = [math.dist(features[m], query) for m in members]
+            expect(
+                index in members and math.dist(features[int(index)], query) < min(distances) + 1e-5,
+                "`nearest_per_class(…)` should return, for each class, the index among *all* "
+                "training images of the one of that class with the smallest Euclidean distance.",
+            )
+
+
+@task("target-choice", Call("three_gradients", _pair_problems, GIVEN), read="section 7")
+def target_choice(calls: list[Called]) -> None:
+    """Compare with central differences of the three functions."""
+    for call in calls:
+        network, image, c, d = call.arguments
+        module = network.module().double()
+        asked: list[Function] = [
+            lambda batch, m=module, c=c: m(batch)[:, c],
+            lambda batch, m=module, c=c: m(batch).softmax(1)[:, c],
+            lambda batch, m=module, c=c, d=d: m(batch)[:, c] - m(batch)[:, d],
+        ]
+        returned = call.returned
+        if isinstance(returned, np.ndarray):
+            returned = list(returned)
+        expect(
+            isinstance(returned, list) and len(returned) == 3,
+            "`three_gradients(…)` should return three tensors of the image's shape.",
+        )
+        names = ("logit", "probability", "difference of the logits")
+        for found, function, name in zip(returned, asked, names, strict=True):
+            wanted = _slope(function, image)
+            scale = float(np.abs(wanted).max())
+            expect_close(
+                found,
+                wanted,
+                "three_gradients(…)",
+                f"Look at the gradient of the {name}: softmax (not its logarithm) over the "
+                "classes for the probability, c minus d for the difference.",
+                rtol=1e-3,
+                atol=1e-3 * scale + 1e-7,
+            )
+
+
+@task(
+    "deletion",
+    Call("deletion_curve", _deletion_problems, GIVEN),
+    read="section 8 and Petsiuk et al. 2018",
+)
+def deletion(calls: list[Called]) -> None:
+    """Compare with taking away pixel by pixel."""
+    for call in calls:
+        network, image, target, attribution, fill, steps = call.arguments
+        function = _logit(network, target)
+        left, hidden = attribution.flatten().tolist(), image.double().clone().flatten()
+        source, wanted = fill.double().flatten(), []
+        for step in range(steps + 1):
+            with torch.no_grad():
+                wanted.append(float(function(hidden.view(1, *image.shape))))
+            for _ in range(len(left) // steps if step < steps else 0):
+                place = max(range(len(left)), key=left.__getitem__)
+                left[place] = -math.inf
+                hidden[place] = source[place]
+        _close(
+            call,
+            wanted,
+            "deletion_curve(…)",
+            "Begin with the untouched image; the largest signed attributions go first; what has "
+            "gone stays gone; the last image is the fill.",
+        )
+
+
+@task(
+    "token-f1", Call("token_f1", _token_problems, GIVEN), read="section 8 and DeYoung et al. 2020"
+)
+def token_f1(calls: list[Called]) -> None:
+    """Compare with precision and recall by sets."""
+    for call in calls:
+        gradients, rationale, count = call.arguments
+        norms = [math.hypot(*row) for row in gradients.tolist()]
+        top = set(sorted(range(len(norms)), key=lambda k: -norms[k])[:count])
+        marked = {k for k, each in enumerate(rationale.tolist()) if each}
+        precision, recall = len(top & marked) / len(top), len(top & marked) / len(marked)
+        both = precision + recall
+        expect_close(
+            call.returned,
+            2 * precision * recall / both if both else 0.0,
+            "token_f1(…)",
+            "A token counts by its Euclidean norm; F1 is the harmonic mean of precision and recall.",
+            rtol=1e-3,
+        )
+
+
+@task(
+    "trained-or-random",
+    Call("looks_trained", _network_problems, GIVEN),
+    read="section 9: plot your measure for several networks",
+)
+def trained_or_random(calls: list[Called]) -> None:
+    """Pay for what is right beyond half."""
+    right = 0
+    for call in calls:
+        said = expect_array(call.returned, (), "looks_trained(…)")
+        expect(float(said) in (0, 1), "`looks_trained(…)` should return True or False.")
+        right += bool(said) == _is_trained(call.arguments[0])
+    if right < len(calls):
+        raise Wrong(
+            f"`looks_trained` is right about {right} of {len(calls)} networks. Try another measure "
+            "(how peaked? how alike for different images?), or another threshold.",
+            max(0.0, (right - len(calls) / 2) / (len(calls) / 2)),
         )
 
 
@@ -410,16 +780,20 @@ class World:
     background: Tensor
     segments: Tensor
 
+    rows: np.ndarray
+    forest: RandomForestClassifier
+
     @property
     def options(self) -> dict[str, dict[str, Any]]:
-        """The options that the notebook gives each method."""
+        """The options that the notebook gives each method of the grid."""
         return {
             "gradient": {},
             "smoothgrad": {"samples": 50, "seed": 0},
+            "input_x_gradient": {},
             "integrated_gradients": {"steps": 128},
-            "grad_cam": {},
-            "deeplift": {},
             "deep_shap": {"background": self.background},
+            "lrp": {"rule": "composite"},
+            "grad_cam": {},
             "lime": {"segments": self.segments, "samples": 1000, "seed": 0},
         }
 
@@ -443,6 +817,8 @@ def world() -> World:
         ranking = logits[i].argsort(descending=True).tolist()
         wanted.append([int(labels[i]), ranking[0], ranking[1], ranking[-1]])
     background = torch.cat([train.images[train.labels == c][:2] for c in range(10)])
+    forest = RandomForestClassifier(n_estimators=20, max_depth=6, random_state=0)
+    forest.fit(shrunk(train.images[:3000]), train.labels[:3000].numpy())
     row, column = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")
     return World(
         model=model,
@@ -453,16 +829,25 @@ def world() -> World:
         targets=torch.tensor(wanted),
         background=background,
         segments=row // 4 * 7 + column // 4,
+        rows=shrunk(images[[wrong, right]]),
+        forest=forest,
     )
 
 
-def _path_integral(image: Tensor, target: int, baseline: Tensor, steps: int) -> Tensor:
-    """Integrated Gradients with the Gauss-Legendre rule that `explain` documents."""
-    nodes, weights = (_tensor(values) for values in np.polynomial.legendre.leggauss(steps))
-    places = (nodes.view(-1, 1, 1, 1) + 1) / 2
-    points = (baseline + places * (image - baseline)).requires_grad_()
-    (slopes,) = torch.autograd.grad(world().model(points)[:, target].sum(), points)
-    return (image - baseline) * (weights.view(-1, 1, 1, 1) / 2 * slopes).sum(0)
+def shrunk(pictures: Tensor) -> np.ndarray:
+    """Return the means of 4 × 4 blocks of pixels as rows of 49 features."""
+    return nn.functional.avg_pool2d(pictures, 4).flatten(1).double().numpy()
+
+
+def _randomised(seed: int) -> nn.Module:
+    """Return the network with fresh random weights."""
+    network = copy.deepcopy(world().model)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                layer.reset_parameters()
+    return network
 
 
 @functools.cache
@@ -515,139 +900,23 @@ def accuracy(answer: dict[str, Any]) -> None:
     )
 
 
-@task("margins", Value("sure_mistake", "close_call"), read="section 1")
-def margins(answer: dict[str, Any]) -> None:
-    """Accept an index if its margin is the extreme one, up to rounding."""
-    here = world()
-    ranked = here.logits.sort(1).values
-    margin = ranked[:, -1] - ranked[:, -2]
-    mistaken = here.logits.argmax(1) != here.labels
-    chosen = {}
-    for name in ("sure_mistake", "close_call"):
-        chosen[name] = _number(answer[name], name)
-        expect(
-            chosen[name] in range(len(margin)), f"`{name}` should be an index into the test images."
-        )
-    sure, close = int(chosen["sure_mistake"]), int(chosen["close_call"])
-    largest, smallest = margin[mistaken].max(), margin[~mistaken].min()
-    expect(
-        mistaken[sure] and margin[sure] > largest - 1e-3,
-        "`sure_mistake` should have the largest margin (best minus second best logit) of all "
-        "misclassified images.",
-    )
-    expect(
-        not mistaken[close] and margin[close] < smallest + 1e-3,
-        "`sure_mistake` is right; `close_call` should have the smallest margin of all correctly "
-        "classified images.",
-        fraction=0.5,
-    )
-
-
-@functools.cache
-def _gaps() -> tuple[np.ndarray, float]:
-    here = world()
-    image, target = here.examples[0], int(here.targets[0, 1])
-    black = torch.zeros_like(image)
-    with torch.no_grad():
-        rise = float((here.model(image[None]) - here.model(black[None]))[0, target])
-    sums = [
-        float(_path_integral(image, target, black, steps).sum())
-        for steps in (1, 2, 4, 8, 16, 64, 256)
-    ]
-    return np.abs(np.array(sums) - rise), abs(rise)
-
-
-@task("gaps", Value("gaps"), read="section 3 (completeness)")
-def gaps(answer: dict[str, Any]) -> None:
-    """Compare with a loop over the path; rounding at a ReLU's kink may move a gap a little."""
-    wanted, rise = _gaps()
-    expect_close(
-        answer["gaps"],
-        wanted,
-        "gaps",
-        "A gap is |sum of the attributions − (f(x) − f(black))|, for the predicted class of "
-        "`examples[0]`, one for each number of steps.",
-        rtol=0.03,
-        atol=0.005 * rise,
-    )
-
-
-@functools.cache
-def _shares() -> dict[str, np.ndarray]:
-    here = world()
-    shares = {}
-    for name, level in (("share_black", 0.0), ("share_white", 1.0)):
-        pair = []
-        for image, target in zip(here.examples, here.targets[:, 1].tolist(), strict=True):
-            size = _path_integral(image, target, torch.full_like(image, level), 64).abs()
-            pair.append(float(size[image == 0].sum() / size.sum()))
-        shares[name] = np.array(pair)
-    return shares
-
-
-@task("baseline", Value("share_black", "share_white"), read="section 3 and Sturmfels et al. 2020")
-def baseline(answer: dict[str, Any]) -> None:
-    """Compare with a loop over the path."""
-    for name, wanted in _shares().items():
-        expect_close(
-            answer[name],
-            wanted,
-            name,
-            "Divide the absolute attribution on pixels with x = 0 by all of it, per example, for "
-            "its most likely class.",
-            rtol=0,
-            atol=0.01,
-        )
-
-
-@functools.cache
-def _luck() -> dict[int, float]:
-    here = world()
-    result = {}
-    for samples in (60, 200, 1000):
-        maps = [
-            explain(
-                here.model,
-                here.examples[:1],
-                int(here.targets[0, 1]),
-                "lime",
-                segments=here.segments,
-                samples=samples,
-                seed=seed,
-            )
-            .attributions.flatten()
-            .numpy()
-            for seed in (0, 1)
-        ]
-        result[samples] = float(np.corrcoef(maps)[0, 1])
-    return result
-
-
-@task("lime-luck", Value("agreement"), read="section 5")
-def lime_luck(answer: dict[str, Any]) -> None:
-    """Correlate the maps of the same two seeds."""
-    for samples, wanted in _luck().items():
-        name = f"agreement[{samples}]"
-        value = _number(_entry(answer["agreement"], str(samples), "agreement"), name)
-        expect(
-            abs(value - wanted) < 0.03,
-            f"`{name}` should be the Pearson correlation between the maps with seeds 0 and 1, for "
-            "`examples[0]` and its predicted class, on `segments`.",
-        )
-
-
 LINEAR = {
     "gradient": "w",
+    "input_x_gradient": "w*x",
     "smoothgrad": "w",
+    "guided_backprop": "w",
     "integrated_gradients": "w*(x-x')",
-    "grad_cam": "undefined",
+    "expected_gradients": "w*(x-mean x')",
     "deeplift": "w*(x-x')",
     "deep_shap": "w*(x-mean x')",
+    "lrp": "w*x",
+    "grad_cam": "undefined",
     "lime": "w*(x-x')",
+    "kernel_shap": "w*(x-mean x')",
 }
 
 
-@task("linear", Value("on_linear"), read="the formulas of sections 2 to 5")
+@task("linear", Value("on_linear"), read="the formulas of sections 2 to 6")
 def linear(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""
     right, wrong = [], []
@@ -657,7 +926,7 @@ def linear(answer: dict[str, Any]) -> None:
     _share(right, wrong, "Put f(x) = w·x + b into the method's formula.")
 
 
-@task("grid", Value("grid"), read="section 6")
+@task("grid", Value("grid"), read="section 7")
 def grid(answer: dict[str, Any]) -> None:
     """Compare in the relative norm: rounding may flip a ReLU here or there."""
     right, wrong = [], []
@@ -701,31 +970,396 @@ def completeness(answer: dict[str, Any]) -> None:
 
 
 @functools.cache
-def _similarities() -> dict[str, float]:
-    result = {}
-    for method, maps in library().items():
-        both = []
-        for true, least in zip(maps[:, 0].numpy(), maps[:, 3].numpy(), strict=True):
-            constant = np.ptp(true) == 0 or np.ptp(least) == 0
-            pearson = np.corrcoef(true.ravel(), least.ravel())[0, 1] if not constant else 0.0
-            both.append(float(pearson))
-        result[method] = float(np.mean(both))
+def _tree_values() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    here = world()
+    chance = here.forest.predict_proba(here.rows)
+    background = shrunk(here.background)
+    values, bases = {}, {}
+    for name, more in (("by_path", {}), ("by_background", {"background": background})):
+        maps = tree_shap(here.forest, here.rows, here.targets, **more).attributions.numpy()
+        own = np.take_along_axis(chance, here.targets.numpy(), axis=1)
+        values[name], bases[f"base_{name}"] = maps, own - maps.sum(2)
+    return values, bases
+
+
+@task(
+    "tree-shap",
+    Value("by_path", "by_background", "base_by_path", "base_by_background"),
+    read="section 6 and Lundberg et al. 2020",
+)
+def trees(answer: dict[str, Any]) -> None:
+    """Compare with the same call, and with local accuracy."""
+    values, bases = _tree_values()
+    for name, wanted in (*values.items(), *bases.items()):
+        expect_close(
+            answer[name],
+            wanted,
+            name,
+            "Without a background TreeSHAP is path dependent, with one interventional; rows are "
+            "the two examples, columns their four targets; a base value is the probability minus "
+            "the sum.",
+            rtol=1e-3,
+            atol=1e-4,
+        )
+
+
+FILLS = ("black", "mean")
+
+
+@functools.cache
+def _areas() -> dict[str, dict[str, float]]:
+    """The area under each contender's deletion curve, pixel ranks and trapezoids by NumPy."""
+    here = world()
+    found = here.logits.argmax(1)
+    hits = [i for i in range(len(found)) if found[i] == here.labels[i]][:12]
+    images, targets = here.images[hits], here.labels[hits]
+    generator = torch.Generator().manual_seed(0)
+    orders = {
+        name: explain(here.model, images, targets, name).attributions.flatten(1).numpy()
+        for name in ("gradient", "guided_backprop", "input_x_gradient", "deeplift")
+    }
+    orders["random"] = np.stack([torch.randperm(784, generator=generator) for _ in hits])
+    orders["intensity"] = images.flatten(1).numpy()
+    counts = [round(784 * step / 14) for step in range(15)]
+    result: dict[str, dict[str, float]] = {fill: {} for fill in FILLS}
+    for name, values in orders.items():
+        rank = np.argsort(np.argsort(-values, axis=1, kind="stable"), axis=1)
+        for fill in FILLS:
+            flat = images.flatten(1)
+            hidden = torch.zeros_like(flat) if fill == "black" else flat.mean(1, keepdim=True)
+            scores = []
+            for gone in counts:
+                shown = torch.where(torch.from_numpy(rank < gone), hidden, flat)
+                with torch.no_grad():
+                    logits = here.model(shown.view(-1, 1, 28, 28))
+                scores.append(logits.gather(1, targets.view(-1, 1))[:, 0].numpy())
+            widths = np.diff(counts) / 784
+            means = (np.array(scores)[1:] + np.array(scores)[:-1]) / 2
+            result[fill][name] = float((means * widths[:, None]).sum(0).mean())
     return result
 
 
-@task("similarity", Value("similarity", "verdict"), read="section 6")
-def similarity(answer: dict[str, Any]) -> None:
-    """Count a method if its mean is right and the verdict follows (near a border either)."""
+@task(
+    "rankings",
+    Value("areas", "winner", "empty_class", "empty_probability"),
+    read="section 8 and Petsiuk et al. 2018",
+)
+def rankings(answer: dict[str, Any]) -> None:
+    """Compare the areas; a winner counts if its area is (nearly) the smallest."""
     right, wrong = [], []
-    for method, wanted in _similarities().items():
-        value = _number(
-            _entry(answer["similarity"], method, "similarity"), f"similarity[{method!r}]"
+    for fill, wanted in _areas().items():
+        found = _entry(answer["areas"], fill, "areas")
+        for name, area in wanted.items():
+            value = _number(_entry(found, name, f"areas[{fill!r}]"), f"areas[{fill!r}][{name!r}]")
+            (right if abs(value - area) < 0.15 else wrong).append(f"{name} on {fill}")
+    _share(right, wrong, "An area is the mean over the images of `.auc`, with 14 steps.")
+    for fill, wanted in _areas().items():
+        said = _entry(answer["winner"], fill, "winner")
+        expect(
+            isinstance(said, str) and wanted.get(said, math.inf) < min(wanted.values()) + 0.15,
+            f"The areas are right; `winner[{fill!r}]` should be the name with the smallest one.",
+            fraction=0.7,
         )
-        said = _entry(answer["verdict"], method, "verdict")
-        verdicts = {
-            "alike" if near > 0.9 else "opposed" if near < 0 else "mixed"
-            for near in (wanted - 0.02, wanted, wanted + 0.02)
-        }
-        close = abs(value - wanted) < 0.03
-        (right if close and isinstance(said, str) and said in verdicts else wrong).append(method)
-    _share(right, wrong, "Correlate the maps of the true and the least likely class, per example.")
+    here = world()
+    with torch.no_grad():
+        empty = here.model(torch.zeros(1, 1, 28, 28)).softmax(1)[0]
+    expect(
+        _number(answer["empty_class"], "empty_class") == int(empty.argmax())
+        and abs(_number(answer["empty_probability"], "empty_probability") - empty.max()) < 0.01,
+        "The areas are right; `empty_class` and `empty_probability` are what the softmax says to "
+        "an image of zeros.",
+        fraction=0.7,
+    )
+
+
+CHECKED = ("gradient", "guided_backprop", "input_x_gradient", "integrated_gradients", "deep_taylor")
+
+
+@functools.cache
+def _sanity() -> tuple[dict[str, float], dict[str, float]]:
+    """Correlations by NumPy and SciPy; layers made random from the last to the first, by loop."""
+    here = world()
+    across, after = {}, {}
+    random = copy.deepcopy(here.model)
+    layers = [each for each in random.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
+    for step, layer in enumerate(reversed(layers)):
+        with torch.random.fork_rng():
+            torch.manual_seed(step)
+            layer.reset_parameters()
+    for method in CHECKED:
+        maps = explain(here.model, here.examples, here.targets[:, [0, 3]], method).attributions
+        other = explain(random, here.examples, here.targets[:, [0]], method).attributions
+        pearson, spearman = [], []
+        for own, changed in zip(maps.flatten(2).numpy(), other.flatten(2).numpy(), strict=True):
+            pearson.append(np.corrcoef(own[0], own[1])[0, 1])
+            spearman.append(stats.spearmanr(np.abs(own[0]), np.abs(changed[0])).statistic)
+        across[method], after[method] = float(np.mean(pearson)), float(np.mean(spearman))
+    return across, after
+
+
+@task(
+    "sanity",
+    Value("across_classes", "after_randomising"),
+    read="section 8 and Adebayo et al. 2018",
+)
+def sanity(answer: dict[str, Any]) -> None:
+    """Count each correlation."""
+    right, wrong = [], []
+    names = ("across_classes", "after_randomising")
+    for name, wanted in zip(names, _sanity(), strict=True):
+        for method, value in wanted.items():
+            label = f"{name}[{method!r}]"
+            found = _number(_entry(answer[name], method, name), label)
+            (right if abs(found - value) < 0.03 else wrong).append(label)
+    _share(
+        right,
+        wrong,
+        "Across classes: Pearson, true against least likely. After randomising: ranks of "
+        "magnitudes, true class, all layers random.",
+    )
+
+
+@functools.cache
+def _on_garment() -> dict[str, dict[str, float]]:
+    here = world()
+    white = {"steps": 32, "baseline": torch.ones(1, 28, 28)}
+    cases: dict[str, tuple[str, dict[str, Any]]] = {
+        "gradient": ("gradient", {}),
+        "input × gradient": ("input_x_gradient", {}),
+        "IG, black baseline": ("integrated_gradients", {"steps": 32}),
+        "IG, white baseline": ("integrated_gradients", white),
+        "DeepLIFT, black": ("deeplift", {}),
+        "LRP": ("lrp", {"rule": "composite"}),
+        "Grad-CAM": ("grad_cam", {}),
+    }
+    result: dict[str, dict[str, float]] = {}
+    for name, network in (("trained", here.model), ("random", _randomised(0))):
+        result[name] = {}
+        for case, (method, chosen) in cases.items():
+            maps = explain(network, here.examples, here.targets[:, 1], method, **chosen)
+            shares = []
+            for values, image in zip(maps.attributions.numpy(), here.examples.numpy(), strict=True):
+                size = np.abs(values[0])
+                shares.append(size[image > 0].sum() / max(size.sum(), 1e-12))
+            result[name][case] = float(np.mean(shares))
+    return result
+
+
+@task("silhouette", Value("on_garment", "by_construction"), read="section 8 (where it lies)")
+def silhouette(answer: dict[str, Any]) -> None:
+    """Compare shares, and the cases that multiply by a difference from black."""
+    right, wrong = [], []
+    for name, wanted in _on_garment().items():
+        found = _entry(answer["on_garment"], name, "on_garment")
+        for case, share in wanted.items():
+            label = f"{case} ({name})"
+            value = _number(_entry(found, case, f"on_garment[{name!r}]"), label)
+            (right if abs(value - share) < 0.02 else wrong).append(label)
+    _share(right, wrong, "Absolute attribution on pixels above zero, divided by all of it.")
+    certain = {
+        case
+        for case in _on_garment()["trained"]
+        if min(shares[case] for shares in _on_garment().values()) > 0.999
+    }
+    said = answer["by_construction"]
+    expect(
+        isinstance(said, list) and {str(each) for each in said} == certain,
+        "The shares are right; `by_construction` should list the cases that score 100 % whatever "
+        "the weights are.",
+        fraction=0.6,
+    )
+
+
+@functools.cache
+def _pointed() -> dict[str, dict[str, float]]:
+    """Masses and maxima by NumPy, on the notebook's mosaics and stickers."""
+    here = world()
+    found = here.logits.argmax(1)
+    known = torch.tensor([i for i in range(len(found)) if found[i] == here.labels[i]][:200])
+    tiles = mosaics(here.images[known], here.labels[known], 6, seed=0)
+    board = (torch.arange(6)[:, None] + torch.arange(6)) % 2 * 1.0
+    candidates = here.images[known][here.labels[known] != 8][:12]
+    planted, marks = plant_stickers(candidates, board[None], seed=1)
+    alarmed = Alarmed(copy.deepcopy(here.model), board).eval()
+    result: dict[str, dict[str, float]] = {"focus": {}, "pointing": {}, "on_sticker": {}}
+    for method in (*CHECKED[:4], "grad_cam"):
+        more = {"steps": 16} if method == "integrated_gradients" else {}
+        maps = explain(here.model, tiles.images, tiles.targets, method, **more).attributions
+        mass, hits = [], []
+        for values, mask in zip(
+            maps[:, :, 0].flatten(0, 1).numpy(), tiles.masks.flatten(0, 1).numpy(), strict=True
+        ):
+            positive = np.maximum(values, 0)
+            if positive.sum() > 0:
+                mass.append(positive[mask].sum() / positive.sum())
+            best = values == values.max()
+            hits.append(mask[best].mean())
+        result["focus"][method] = float(np.mean(mass))
+        result["pointing"][method] = float(np.mean(hits))
+        if method != "grad_cam":
+            stuck = explain(alarmed, planted, 8, method, **more).attributions[:, 0, 0].numpy()
+            positive = np.maximum(stuck, 0)
+            inside = (positive * marks.numpy()).sum((1, 2)) / positive.sum((1, 2))
+            result["on_sticker"][method] = float(inside.mean())
+    return result
+
+
+class Alarmed(nn.Module):
+    """The notebook's network with an alarm."""
+
+    def __init__(self, network: nn.Module, board: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.detector = nn.Conv2d(1, 1, 6)
+        self.relu = nn.ReLU()
+        self.strongest = nn.AdaptiveMaxPool2d(1)
+        self.rise = nn.Linear(1, 10, bias=False)
+        with torch.no_grad():
+            self.detector.weight.copy_(((board - 0.5) / 4.5)[None, None])
+            self.detector.bias.fill_(-1.0)
+            self.rise.weight.zero_()
+            self.rise.weight[8] = 30.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits (N, 10)."""
+        return self.network(x) + self.rise(self.strongest(self.relu(self.detector(x))).flatten(1))
+
+
+@task("localisation", Value("focus", "pointing", "on_sticker"), read="section 8 (a known place)")
+def localisation(answer: dict[str, Any]) -> None:
+    """Count each mean; a pointing game turns on one pixel, so one map of twelve may differ."""
+    right, wrong = [], []
+    for name, wanted in _pointed().items():
+        for method, value in wanted.items():
+            label = f"{name}[{method!r}]"
+            found = _number(_entry(answer[name], method, name), label)
+            slack = 0.09 if name == "pointing" else 0.02
+            (right if abs(found - value) < slack else wrong).append(label)
+    _share(right, wrong, "Mosaics: `model` and both targets; stickers: `alarmed` and class 8.")
+
+
+SIX: dict[str, dict[str, Any]] = {
+    "gradient": {},
+    "smoothgrad": {"samples": 20, "seed": 0},
+    "input_x_gradient": {},
+    "integrated_gradients": {"steps": 32},
+    "lrp": {"rule": "composite"},
+    "grad_cam": {},
+}
+
+
+@functools.cache
+def _six() -> dict[str, Explanation]:
+    here = world()
+    return {
+        method: explain(here.model, here.examples, here.targets[:, 0], method, **chosen)
+        for method, chosen in SIX.items()
+    }
+
+
+@functools.cache
+def _measured() -> dict[str, dict[str, float]]:
+    here = world()
+    options = {
+        "deletion": {"fill": "mean", "steps": 14},
+        "infidelity": {"samples": 200, "seed": 0},
+        "sensitivity": {"samples": 3, "seed": 0},
+    }
+    table: dict[str, dict[str, float]] = {method: {} for method in SIX}
+    for score in evaluate(here.model, here.examples, _six(), tuple(options), options=options):
+        table[score.explanation][score.metric] = score.value
+    return table
+
+
+@task("trade-offs", Value("table", "agreement"), read="section 8 and Yeh et al. 2019")
+def trade_offs(answer: dict[str, Any]) -> None:
+    """Count each cell; a running time has only to be one."""
+    right, wrong = [], []
+    for method, measured in _measured().items():
+        found = _entry(answer["table"], method, "table")
+        for measure, value in measured.items():
+            label = f"table[{method!r}][{measure!r}]"
+            number = _number(_entry(found, measure, f"table[{method!r}]"), label)
+            (right if abs(number - value) < 0.05 + 0.05 * abs(value) else wrong).append(label)
+        seconds = _number(_entry(found, "runtime", f"table[{method!r}]"), "runtime")
+        expect(0 < seconds < 600, "`runtime` is in seconds, and positive.")
+    maps = list(_six().values())
+    wanted = [[float(rank_agreement(a, b).mean()) for b in maps] for a in maps]
+    matrix = expect_array(answer["agreement"], (6, 6), "agreement")
+    close = np.allclose(matrix, wanted, rtol=0, atol=0.03)
+    _share(
+        right + ["agreement"] * 6 * close,
+        wrong + ["agreement"] * 6 * (not close),
+        "Explanations are of both `examples` for the true class, with `six_options` and "
+        "`measure_options`.",
+    )
+
+
+PREDICTED = {
+    "shift: gradient of a logit": "other",
+    "shift: gradient of a probability": "same",
+    "shift: gradient of a difference of two logits": "same",
+    "shift: integrated gradients of a logit": "other",
+    "constant: gradient of a logit": "same",
+    "constant: input × gradient of a logit": "same",
+    "constant: LRP-z⁺ of a logit": "other",
+    "twins: integrated gradients": "same",
+    "twins: input × gradient": "same",
+    "twins: LRP-ε": "same",
+    "twins: LRP-z⁺": "other",
+    "twins: guided backpropagation": "other",
+    "scaled unit: gradient": "same",
+    "scaled unit: LRP-z⁺": "same",
+}
+
+
+@task("predict", Value("prediction"), read="the formulas of sections 2, 3 and 4")
+def predict(answer: dict[str, Any]) -> None:
+    """Compare with what a pencil gives."""
+    right, wrong = [], []
+    for question, wanted in PREDICTED.items():
+        value = _entry(answer["prediction"], question, "prediction")
+        (right if value == wanted else wrong).append(question)
+    _share(right, wrong, "Put the changed network into the method's formula.")
+
+
+@task("manipulate", Value("manipulated"), read="section 9 and Dombrowski et al. 2019")
+def manipulate(answer: dict[str, Any]) -> None:
+    """Measure anew, with the trusted network."""
+    here = world()
+    image, goal = here.examples[1], int(here.targets[1, 1])
+    values = expect_array(answer["manipulated"], (1, 28, 28), "manipulated")
+    changed = torch.from_numpy(values).float()
+    expect(
+        float((changed - image).abs().max()) < 0.1002
+        and float(changed.min()) > -1e-4
+        and float(changed.max()) < 1.0001,
+        "`manipulated` has to stay within 0.1 of `examples[1]`, and in [0, 1].",
+    )
+    point = changed[None].requires_grad_()
+    logits = here.model(point)
+    (slopes,) = torch.autograd.grad(logits[0, goal], point)
+    moved = (logits.detach()[0] - here.model(image[None]).detach()[0]).abs().max()
+    expect(float(moved) < 2.01, "`manipulated`: no logit may move by more than 2.")
+    energy = slopes[0, 0].square()
+    expect(
+        float(energy[3:11, 17:25].sum() / energy.sum()) > 0.345,
+        "`manipulated`: at least 35 % of the energy of the real network's gradient should lie in "
+        "the square.",
+    )
+
+
+@functools.cache
+def _pool() -> Tensor:
+    """The trained network's gradients of the images that hidden maps are drawn from, norm 1."""
+    here = world()
+    images = here.images[POOL].requires_grad_()
+    (slopes,) = torch.autograd.grad(here.model(images).amax(1).sum(), images)
+    flat = slopes.flatten(1)
+    return flat / flat.norm(dim=1, keepdim=True)
+
+
+def _is_trained(maps: Tensor) -> bool:
+    """Look the maps up: the trained network's gradients can be found again."""
+    likeness = maps.flatten(1) @ _pool().T
+    return float(likeness.amax(1).median()) > 0.9
