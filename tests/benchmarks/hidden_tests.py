@@ -7,11 +7,12 @@ what plain nbgrader has to do to do the same work. The references are read from 
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from autograde import score, wire
@@ -19,6 +20,14 @@ from autograde.source import Checks, load_checks
 from autograde.tasks import Call
 
 SECRET = b"the benchmark's"
+
+
+def _read_only(kept: dict[str, Any]) -> MappingProxyType[str, Any]:
+    return MappingProxyType(kept)
+
+
+# Explanations hold read-only dictionaries, which pickle does not know.
+copyreg.pickle(MappingProxyType, lambda kept: (_read_only, (dict(kept),)))  # type: ignore[arg-type]
 
 
 def write_references(checks: Path, file: Path) -> None:
