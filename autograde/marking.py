@@ -12,6 +12,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from autograde.course import Course
+from autograde.figures import is_figure, to_run
 from autograde.rebuild import Rebuilt, rebuild
 from autograde.records import Status, SubmissionResult
 from autograde.release import released, solutions, to_json
@@ -55,11 +56,24 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Timing:
-    """What the solution took, in seconds: each cell by its id, one call on average, all of it."""
+    """What the solution's run took and showed.
+
+    Attributes
+    ----------
+    cells
+        Seconds of each cell, by its id.
+    call
+        Seconds of one hidden call, on average.
+    total
+        Seconds of all of it.
+    figures
+        The outputs of cells that only show something, by their ids; see :mod:`autograde.figures`.
+    """
 
     cells: Mapping[str, float] = field(default_factory=dict)
     call: float = 0.0
     total: float = 0.0
+    figures: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 @cache
@@ -101,7 +115,8 @@ def mark(
     secret
         The course's secret, from which hidden inputs are derived.
     timing
-        What the solution took; time limits are multiples of it.
+        What the solution took and showed: time limits are multiples of the former, and cells that
+        only show something are not run again. Without it, all are.
     isolation
         Whether student code runs in the sandbox.
     hidden
@@ -112,7 +127,7 @@ def mark(
     SubmissionResult
         The record, without key and timestamp.
     Timing
-        What this submission took.
+        What this submission took and showed.
 
     Raises
     ------
@@ -151,7 +166,7 @@ def mark(
         calls_made += sum(len(call.arguments) for call in calls.values())
 
     results = score(assignment.checks.tasks, rebuilt, answered.answers, called)
-    outputs = {cell.id: cell.outputs for cell in answered.cells}
+    outputs = {**timing.figures, **{cell.id: cell.outputs for cell in answered.cells}}
     stopped = list(dict.fromkeys(_stop(cell, rebuilt) for cell in stops))
     record = SubmissionResult(
         student,
@@ -164,15 +179,29 @@ def mark(
         submission_hash=digest,
     )
     took = {cell.id: cell.seconds for cell in answered.cells}
-    return record, Timing(took, calling / max(calls_made, 1), seconds)
+    figures = {cell.id: outputs[cell.id] for cell in assignment.released.cells if is_figure(cell)}
+    return record, Timing(took, calling / max(calls_made, 1), seconds, figures)
 
 
 def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cell]:
-    """Return the code cells to run: all but the test cells, which the scorer fills in."""
+    """Return the code cells to run.
+
+    Not the test cells, which the scorer fills in, nor what is known to show the same for everybody.
+    """
     tasks = {answer.cell: answer for answer in answers(rebuilt.notebook)}
+    numbered = list(enumerate(rebuilt.notebook.cells))
+    known = [(position, cell) for position, cell in numbered if cell.id in timing.figures]
+    left_out = {position for position, _ in known} - to_run(
+        known,
+        [
+            (position, cell.source)
+            for position, cell in numbered
+            if cell.cell_type == "code" and (position in tasks or cell.id in rebuilt.extras)
+        ],
+    )
     cells = []
-    for position, cell in enumerate(rebuilt.notebook.cells):
-        if cell.cell_type != "code" or is_test(grading(cell)):
+    for position, cell in numbered:
+        if cell.cell_type != "code" or is_test(grading(cell)) or position in left_out:
             continue
         answer = tasks.get(position)
         task = "" if answer is None or answer.manual else answer.task

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from nbformat.notebooknode import from_dict
 
 from autograde.course import Course
+from autograde.figures import TAG, defined, is_figure, needed
 from autograde.tasks import Call, Task
 
 CHECKS_SUFFIX = "_checks"
@@ -330,6 +331,7 @@ def _validate(notebook: NotebookNode, checks: Checks, file: Path) -> None:
     for task in sorted(set(checks.tasks) - automatic):
         raise SourceError(f"{checks.file}: the task {task!r} has no answer cell in {file.name}.")
     _validate_needs(notebook, checks)
+    _validate_figures(notebook, file)
 
 
 def _validate_points(meta: dict[str, Any], where: str) -> None:
@@ -385,6 +387,30 @@ def _validate_needs(notebook: NotebookNode, checks: Checks) -> None:
                     f"{where}, which imports {sorted(forbidden)[0]}: not there for a task by hand; "
                     "please split that cell."
                 )
+
+
+def _validate_figures(notebook: NotebookNode, file: Path) -> None:
+    """Raise unless every cell tagged as a figure leaves behind only what no later cell takes."""
+    for position, cell in enumerate(notebook.cells):
+        if not is_figure(cell):
+            continue
+        meta, where = grading(cell), f"{file}: {_called(cell)}"
+        if cell.cell_type != "code" or meta["grade"] or meta["solution"]:
+            raise SourceError(f"{where}: only a given code cell is tagged {TAG!r}.")
+        try:
+            names = defined(cell.source)
+        except SyntaxError:
+            raise SourceError(f"{where}: what is tagged {TAG!r} is plain Python.") from None
+        for later in notebook.cells[position + 1 :]:
+            if later.cell_type != "code" or is_test(grading(later)) or is_figure(later):
+                continue
+            if taken := (needed(later.source) or frozenset()) & names:
+                raise SourceError(
+                    f"{where}: it is tagged {TAG!r}, but {_called(later)} takes "
+                    f"{sorted(taken)[0]!r} from it; rename that, or take the tag away."
+                )
+            if not grading(later)["solution"] and needed(later.source) is not None:
+                names -= defined(later.source)  # from here on it is that cell's
 
 
 def _imports(source: str) -> set[str]:

@@ -218,7 +218,7 @@ checks.passed("taxonomy")
 # - **E3** {{ quiz_E3 }}
 # - **E4** {{ quiz_E4 }}
 
-# %%
+# %% tags=["figure"]
 # Given: what answering is worth on average, if you are right with probability p.
 right, wrong = float("{{ quiz_right }}"), float("{{ quiz_wrong }}")
 abstain = float("{{ quiz_abstain }}")
@@ -538,7 +538,7 @@ checks.passed("repair-cosine")
 # At $x = 2$ the gradient is 0, although moving from $\bar x = 0$ to 2 has raised the output by 1.
 # Integrated gradients: $(2-0)\cdot\int_0^1 [2\alpha<1]\,d\alpha = 2\cdot\tfrac12 = 1$.
 
-# %%
+# %% tags=["figure"]
 # Given: a saturated function, its gradient along the path, and what integrated gradients collect.
 alpha = np.linspace(0, 1, 201)
 slope = (2 * alpha < 1).astype(float)
@@ -954,7 +954,7 @@ checks.passed("lrp-first-layer")
 #
 # The only difference is where the bias $-1$ sits. The figure convinces you that they agree.
 
-# %%
+# %% tags=["figure"]
 # Given: the two networks on a grid.
 axis_1, axis_2 = np.meshgrid(np.linspace(-1, 4, 101), np.linspace(-1, 3, 101))
 

@@ -219,7 +219,7 @@ def show_map(axis: plt.Axes, values: Tensor, title: str, limit: float | None = N
     axis.figure.colorbar(drawn, ax=axis, shrink=0.7)
 
 
-# %%
+# %% tags=["figure"]
 figure, axes = plt.subplots(
     1, 4, figsize=(11, 2.8), width_ratios=(1, 1.6, 1, 1.6), layout="constrained"
 )
@@ -318,7 +318,7 @@ for found, method in zip(pair, ("gradient", "input_x_gradient"), strict=True):
     )
 checks.passed("gradient")
 
-# %%
+# %% tags=["figure"]
 figure, axes = plt.subplots(1, 3, figsize=(8, 2.6), layout="constrained")
 axes[0].imshow(examples[1, 0].cpu(), cmap="gray", vmin=0, vmax=1)
 axes[0].axis("off")
@@ -378,7 +378,7 @@ checks.close(
 )
 checks.passed("smoothgrad")
 
-# %%
+# %% tags=["figure"]
 levels = (0.0, 0.05, 0.15, 0.4)
 figure, axes = plt.subplots(1, 5, figsize=(12, 2.5), layout="constrained")
 axes[0].imshow(examples[0, 0].cpu(), cmap="gray", vmin=0, vmax=1)
@@ -553,7 +553,7 @@ checks.passed("integrated-gradients")
 # the Gauss-Legendre rule, which chooses places and weights of its steps more cleverly than the
 # midpoint rule; the idea is the same. How many steps does it take until the numbers add up?
 
-# %%
+# %% tags=["figure"]
 all_steps = (1, 2, 4, 8, 16, 64, 256)
 deltas = [
     explain(model, examples[:1], predicted, "integrated_gradients", steps=steps).convergence_delta
@@ -581,7 +581,7 @@ plt.show()
 # 2020](https://distill.pub/2020/attribution-baselines/)). FashionMNIST's background is exactly
 # black. Before you look: what do you expect for a black baseline, what for a white one?
 
-# %%
+# %% tags=["figure"]
 figure, axes = plt.subplots(1, 4, figsize=(11, 2.5), layout="constrained")
 axes[0].imshow(examples[1, 0].cpu(), cmap="gray", vmin=0, vmax=1)
 axes[0].axis("off")
@@ -883,7 +883,7 @@ for rule, options in (
     )
 checks.passed("relevance")
 
-# %%
+# %% tags=["figure"]
 rows = {
     "LRP-ε": {"method": "lrp", "rule": "epsilon"},
     "LRP-z⁺": {"method": "lrp", "rule": "z_plus"},
@@ -979,7 +979,7 @@ checks.close(
 )
 checks.passed("grad-cam")
 
-# %%
+# %% tags=["figure"]
 heats = explain(model, examples, targets[:, [1, 3]], "grad_cam").attributions.cpu()
 figure, axes = plt.subplots(1, 4, figsize=(10, 2.8), layout="constrained")
 for column, axis in enumerate(axes):
@@ -1098,7 +1098,7 @@ plt.show()
 # `explain` are those of the authors' package.) How much is chance? Below, the correlation between
 # the maps of two seeds. An explanation that another seed would contradict explains the seed.
 
-# %%
+# %% tags=["figure"]
 for samples in tqdm((60, 200, 1000), desc="LIME twice"):
     one, other = (
         explain(
@@ -1188,7 +1188,7 @@ checks.passed("kernel-shap")
 # (`explain` shares a square's Shapley value among its 16 pixels, so that the map adds up, and gives
 # every pixel LIME's coefficient as it is.)
 
-# %%
+# %% tags=["figure"]
 figure, axes = plt.subplots(1, 3, figsize=(8.5, 2.6), layout="constrained")
 axes[0].imshow(examples[1, 0].cpu(), cmap="gray", vmin=0, vmax=1)
 axes[0].axis("off")
@@ -1534,7 +1534,7 @@ checks.passed("grid")
 # picture that you interpret at the end of this section. Red speaks for a class, blue against it;
 # all eight maps of a method share one colour scale, so that you can compare them.
 
-# %%
+# %% tags=["figure"]
 shared = []
 for method in tqdm(options, desc="explaining"):
     shared.append(explain(model, examples, targets, method, **options[method]))
@@ -2560,7 +2560,7 @@ checks.passed("trained-or-random")
 # down before you look.
 
 
-# %%
+# %% tags=["figure"]
 def drawn(number: int) -> Tensor:
     """Return the places in `images` of eight cards: four mistakes and four hits, mixed."""
     draw = torch.Generator().manual_seed(number)
@@ -2653,7 +2653,7 @@ cards(number=1, with_maps=True)
 # Any image by any method: move the sliders. (The page computes in the background and does not
 # belong to the marks.)
 
-# %%
+# %% tags=["figure"]
 explorer(model, test)
 
 # %% [markdown]
@@ -2661,7 +2661,7 @@ explorer(model, test)
 # this machine or can be downloaded, and says so kindly if not. Digits are bright strokes on exactly
 # black ground, too: which of your results would you expect to hold?
 
-# %%
+# %% tags=["figure"]
 try:
     digits = load("mnist", split="test")
 except (FileNotFoundError, OSError) as reason:

@@ -1,0 +1,117 @@
+"""Given cells that only show something: run once, with the solution, not for every submission.
+
+An author tags such a cell ``figure``. What it shows is the same for everybody, because given cells
+depend on no answer; so graded notebooks carry what the solution's run showed. A cell is run after
+all where a student's code needs a name that it defines.
+"""
+
+from __future__ import annotations
+
+import ast
+import symtable
+from collections.abc import Iterable, Iterator
+
+from nbformat import NotebookNode
+
+TAG = "figure"
+_BY_NAME = frozenset({"globals", "locals", "vars", "eval", "exec", "compile", "get_ipython"})
+"""Whoever uses one of these may reach any name without writing it as one."""
+
+
+def is_figure(cell: NotebookNode) -> bool:
+    """Return whether an author has tagged the cell as one that only shows something."""
+    return TAG in cell.metadata.get("tags", [])
+
+
+def defined(source: str) -> frozenset[str]:
+    """Return the names that a cell binds for the cells after it.
+
+    Raises
+    ------
+    SyntaxError
+        If it is not plain Python.
+    """
+    table = symtable.symtable(source, "cell", "exec")
+    bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+    return frozenset(bound | {s.get_name() for s in _globals(table) if s.is_assigned()})
+
+
+def needed(source: str) -> frozenset[str] | None:
+    """Return the names that a cell takes from cells before it; None if it may take any.
+
+    That is so for what is not plain Python (a magic, a mistake), and for code that looks names up.
+    A name that the cell binds itself, before it first reads it, is its own.
+    """
+    try:
+        table = symtable.symtable(source, "cell", "exec")
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    read = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
+    read |= {symbol.get_name() for symbol in _globals(table) if symbol.is_referenced()}
+    read |= set(_changed(tree))
+    if read & _BY_NAME:
+        return None
+    first = _first_uses(tree)
+    own = {symbol.get_name() for symbol in table.get_symbols()}
+    return frozenset(name for name in read if name not in own or not first.get(name, False))
+
+
+def to_run(
+    figures: Iterable[tuple[int, NotebookNode]], students: Iterable[tuple[int, str]]
+) -> set[int]:
+    """Return the positions of figure cells that have to run for this submission.
+
+    Parameters
+    ----------
+    figures
+        Positions of the figure cells in the notebook, and the cells.
+    students
+        Positions and sources of the cells that the student wrote.
+    """
+    wanted = [(position, needed(source)) for position, source in students]
+    found = set()
+    for position, cell in sorted(figures, key=lambda figure: -figure[0]):
+        names = defined(cell.source)
+        if any(at > position and (some is None or some & names) for at, some in wanted):
+            found.add(position)
+            wanted.append((position, needed(cell.source)))  # perhaps of an earlier figure
+    return found
+
+
+def _globals(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
+    """Yield the cell's names that its functions and classes use."""
+    for inner in table.get_children():
+        yield from (symbol for symbol in inner.get_symbols() if symbol.is_global())
+        yield from _globals(inner)
+
+
+def _changed(tree: ast.AST) -> Iterator[str]:
+    """Yield the names that are added to or deleted, which is to need them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del):
+            yield node.id
+
+
+def _first_uses(tree: ast.AST) -> dict[str, bool]:
+    """Return for each name whether its first place in the text binds it.
+
+    On one line the right side of an assignment comes first, as it does when it runs.
+    """
+    places: dict[str, tuple[int, bool]] = {}
+
+    def note(name: str, line: int, binds: bool) -> None:
+        places[name] = min(places.get(name, (line, binds)), (line, binds))
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            note(node.id, node.lineno, isinstance(node.ctx, ast.Store))
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            note(node.target.id, node.lineno, False)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            note(node.name, node.lineno, True)
+        elif isinstance(node, ast.alias):
+            note((node.asname or node.name).partition(".")[0], node.lineno, True)
+    return {name: binds for name, (_, binds) in places.items()}
