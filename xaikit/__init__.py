@@ -4,6 +4,7 @@ One call for one question: ``load`` the data, ``load_pretrained`` a network, ``e
 predictions. ``xaikit.plots`` shows the result.
 """
 
+from xaikit.attacks import attack
 from xaikit.attribution import (
     Explanation,
     explain,
@@ -16,6 +17,7 @@ from xaikit.models import load_pretrained
 
 __all__ = [
     "Explanation",
+    "attack",
     "explain",
     "load",
     "load_pretrained",

@@ -1,0 +1,206 @@
+"""Attacks against closed forms, and their own promises."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from xaikit import attack, load, load_pretrained
+
+SMALL = {
+    "fgsm": {"epsilon": 0.05},
+    "pgd": {"epsilon": 0.05, "steps": 5},
+    "patch": {"size": 6, "steps": 5, "places": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    return load_pretrained("lecture")
+
+
+@pytest.fixture(scope="module")
+def images() -> tuple[Tensor, Tensor]:
+    data = load("fashion_mnist", "test")
+    return data.images[:12], data.labels[:12]
+
+
+def linear(weights: list[float]) -> nn.Module:
+    """Two classes, the second one's lead over the first being w·x."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(len(weights), 2, bias=False)).double()
+    with torch.no_grad():
+        model[1].weight.copy_(torch.tensor([[0.0] * len(weights), weights]))
+    return model
+
+
+# --- closed forms: on a linear model the strongest attack is known --------------------------------
+
+
+@pytest.mark.parametrize("method", ["fgsm", "pgd"])
+def test_a_linear_model_falls_exactly_when_epsilon_reaches_the_l1_margin(method: str):
+    # x leads class 0 by w·x = −0.2; moving each feature by ε changes that by ε |w|₁ = 4 ε.
+    model, x = linear([1.0, -3.0]), torch.tensor([[0.4, 0.2]]).double()
+    assert not attack(model, x, 0, method, epsilon=0.049).success
+    found = attack(model, x, 0, method, epsilon=0.051)
+    assert found.success and found.predicted == 1 and found.distance <= 0.051 + 1e-12
+
+
+def test_a_linear_model_falls_exactly_when_the_ball_reaches_the_plane():
+    # The plane w·x = 0 is |w·x| / |w|₂ = 0.2 / √10 away.
+    model, x = linear([1.0, -3.0]), torch.tensor([[0.4, 0.2]]).double()
+    away = 0.2 / 10**0.5
+    assert not attack(model, x, 0, "pgd", epsilon=0.98 * away, norm="2").success
+    found = attack(model, x, 0, "pgd", epsilon=1.02 * away, norm="2")
+    assert found.success and found.distance <= 1.02 * away + 1e-12
+
+
+def test_a_step_of_fgsm_is_the_sign_of_the_weights():
+    model, x = linear([2.0, -0.5, 1.0]), torch.tensor([[0.1, 0.5, 0.2]]).double()
+    moved = attack(model, x, 1, "fgsm", epsilon=0.03).adversarial - x
+    torch.testing.assert_close(moved, torch.tensor([[-0.03, 0.03, -0.03]]).double())
+
+
+def test_the_best_place_of_a_patch_is_where_the_weights_are():
+    # Only the pixels of one 2 × 2 corner speak for class 1: no other place can win.
+    model = linear([0.0] * 36)
+    weights = torch.zeros(6, 6).double()
+    weights[4:, 2:4] = 1.0
+    with torch.no_grad():
+        model[1].weight[1] = (weights - 0.05).flatten()
+    x = torch.zeros(1, 1, 6, 6).double()
+    x[0, 0, 0, 0] = 1.0  # class 0 leads by 0.05
+    found = attack(model, x, 0, "patch", size=2, steps=3, places=1)
+    assert found.success
+    assert found.mask[0, 0].nonzero().tolist() == [[4, 2], [4, 3], [5, 2], [5, 3]]
+    torch.testing.assert_close(found.adversarial[found.mask], torch.ones(4).double())
+    elsewhere = attack(model, x, 0, "patch", size=2, steps=20, place=(2, 2))
+    assert not elsewhere.success
+
+
+# --- promises -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", list(SMALL))
+@pytest.mark.parametrize("targeted", [False, True], ids=["untargeted", "targeted"])
+def test_the_result_is_what_it_says(
+    method: str, targeted: bool, network: nn.Module, images: tuple[Tensor, Tensor]
+):
+    x, labels = images
+    targets = (labels + 3) % 10 if targeted else None
+    found = attack(network, x, labels, method, targets=targets, **SMALL[method])
+    with torch.no_grad():
+        predicted = network(found.adversarial).argmax(1)
+    assert torch.equal(found.predicted, predicted)
+    assert torch.equal(found.success, predicted == targets if targeted else predicted != labels)
+    assert found.success.any() or targeted
+    assert found.adversarial.min() >= 0 and found.adversarial.max() <= 1
+    change = found.adversarial - x
+    assert (change[~found.mask] == 0).all()
+    if method == "patch":
+        assert (found.mask.flatten(1).sum(1) == 36).all()
+        torch.testing.assert_close(found.distance, change.flatten(1).norm(dim=1))
+    else:
+        assert found.distance.max() <= 0.05 + 1e-6
+        torch.testing.assert_close(found.distance, change.abs().flatten(1).amax(1))
+
+
+@pytest.mark.parametrize("method", list(SMALL))
+def test_what_reached_the_goal_before_stays_as_it_is(
+    method: str, network: nn.Module, images: tuple[Tensor, Tensor]
+):
+    x, _ = images
+    with torch.no_grad():
+        wrong = (network(x).argmax(1) + 1) % 10
+    found = attack(network, x, wrong, method, **SMALL[method])
+    assert found.success.all() and torch.equal(found.adversarial, x)
+
+
+@pytest.mark.parametrize("method", list(SMALL))
+def test_the_same_seed_gives_the_same_bytes_and_the_model_comes_back(
+    method: str, images: tuple[Tensor, Tensor]
+):
+    x, labels = images
+    model = load_pretrained("lecture").train()
+    model[0].weight.requires_grad_(False)
+    before = copy.deepcopy(model.state_dict())
+    one = attack(model, x, labels, method, **SMALL[method])
+    state = torch.random.get_rng_state()
+    two = attack(model, x, labels, method, **SMALL[method])
+    assert torch.equal(one.adversarial, two.adversarial)
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert model.training and not model[0].weight.requires_grad and model[3].weight.requires_grad
+    assert all(p.grad is None for p in model.parameters())
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_chunks_bound_what_passes_the_model_and_change_nothing_else(
+    images: tuple[Tensor, Tensor],
+):
+    x, labels = images[0].double(), images[1]
+    model, widest = load_pretrained("lecture").double(), 0
+
+    def watch(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        nonlocal widest
+        widest = max(widest, len(given[0]))
+
+    model[0].register_forward_pre_hook(watch)
+    for method, options in SMALL.items():
+        whole = attack(model, x, labels, method, **options)
+        widest = 0
+        pieces = attack(model, x, labels, method, chunk=7, **options)
+        assert widest <= 7
+        torch.testing.assert_close(pieces.adversarial, whole.adversarial)
+
+
+def test_more_restarts_never_fool_fewer(network: nn.Module, images: tuple[Tensor, Tensor]):
+    x, labels = images
+    once = attack(network, x, labels, "pgd", epsilon=0.01, steps=4)
+    often = attack(network, x, labels, "pgd", epsilon=0.01, steps=4, restarts=3)
+    assert (often.success | ~once.success).all()
+
+
+def test_a_mask_of_any_shape_bounds_the_patch(network: nn.Module, images: tuple[Tensor, Tensor]):
+    x, labels = images
+    ring = torch.zeros(28, 28, dtype=torch.bool)
+    ring[2:26, 2:26] = True
+    ring[4:24, 4:24] = False
+    found = attack(network, x, labels, "patch", mask=ring, steps=10)
+    assert ((found.adversarial - x)[:, :, ~ring] == 0).all()
+    assert torch.equal(found.mask, ring.expand(x.shape))
+    assert found.success.float().mean() > 0.5
+
+
+def test_a_patch_needs_no_image_of_ours(images: tuple[Tensor, Tensor]):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 10, 3))
+    x = torch.rand(5, 3, 8, 12)
+    found = attack(model, x, 0, "patch", size=4, steps=5)
+    assert found.mask.shape == x.shape and (found.mask[:, 0] == found.mask[:, 2]).all()
+
+
+# --- what cannot be done is said in a sentence ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "deepfool"}, "unknown attack 'deepfool'"),
+        ({"method": "fgsm", "steps": 3, "epsilon": 0.1}, "fgsm takes no option 'steps'"),
+        ({"method": "pgd"}, "pgd needs epsilon"),
+        ({"method": "pgd", "epsilon": -1}, "epsilon has to be a number of at least 0"),
+        ({"method": "pgd", "epsilon": 0.1, "norm": "1"}, 'norm has to be "inf" or "2"'),
+        ({"method": "patch", "size": 29}, "does not fit into 28 × 28"),
+        ({"method": "patch", "place": (25, 0)}, "leaves the image"),
+        ({"method": "patch", "mask": torch.ones(3, 3)}, "mask has to be boolean"),
+        ({"labels": 10, "epsilon": 0.1}, "out of range"),
+        ({"labels": torch.zeros(2, 2, dtype=torch.int64), "epsilon": 0.1}, "one class an input"),
+        ({"inputs": torch.full((2, 1, 28, 28), 1.5), "epsilon": 0.1}, "have to lie in"),
+    ],
+)
+def test_bad_arguments(changes: dict[str, object], words: str, network: nn.Module):
+    arguments = {"inputs": torch.zeros(2, 1, 28, 28), "labels": 0} | changes
+    with pytest.raises((ValueError, TypeError), match=words):
+        attack(network, **arguments)

@@ -1,0 +1,142 @@
+"""Can the prediction be moved? One call for every attack."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xaikit.attacks.fgsm import fgsm
+from xaikit.attacks.goal import Goal
+from xaikit.attacks.patch import patch
+from xaikit.attacks.pgd import pgd
+from xaikit.attacks.result import Attack
+from xaikit.attribution.arguments import checked_inputs, checked_targets, count, probed
+from xaikit.attribution.passes import borrowed, outputs
+
+METHODS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
+    "fgsm": fgsm,
+    "pgd": pgd,
+    "patch": patch,
+}
+"""Every attack by its name."""
+
+
+def attack(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: int | Sequence[int] | Tensor,
+    method: str = "pgd",
+    *,
+    targets: int | Sequence[int] | Tensor | None = None,
+    seed: int = 0,
+    chunk: int = 128,
+    **options: Any,
+) -> Attack:
+    """Change inputs so that the model predicts something else, or a class of your choice.
+
+    The model is attacked in eval mode and handed back as it came.
+
+    Parameters
+    ----------
+    model
+        Maps (N, *shape) to (N, classes); logits.
+    inputs
+        (N, *shape), floating point, in [0, 1], on the model's device.
+    labels
+        The true classes: an int for all inputs, or (N,).
+    method
+        ``"fgsm"``, ``"pgd"`` or ``"patch"``.
+    targets
+        The classes to be predicted instead: an int or (N,). By default any but the label will do.
+    seed
+        Same seed, same bytes: on one device, with one thread count and one chunk size.
+    chunk
+        How many examples pass the model at once: the memory bound.
+    **options
+        The method's own: ``epsilon`` (fgsm, pgd: the radius), ``norm``, ``steps``, ``restarts``
+        (pgd); ``size``, ``place``, ``mask``, ``steps``, ``places``, ``restarts`` (patch).
+        ``help("xaikit.attacks.patch")``, say, documents them.
+
+    Returns
+    -------
+    Attack
+        ``.adversarial`` (N, *shape), ``.success`` (N,), ``.predicted`` (N,), ``.mask``,
+        ``.distance`` (N,), ``.seconds``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one sentence: an unknown method or option, classes out of range, inputs outside [0, 1].
+
+    Examples
+    --------
+    >>> model = nn.Linear(2, 2, bias=False).double()
+    >>> _ = nn.init.eye_(model.weight)  # the larger input wins
+    >>> attack(model, torch.tensor([[0.6, 0.5]]).double(), 0, "fgsm", epsilon=0.1).predicted
+    tensor([1])
+    """
+    start = time.perf_counter()
+    chosen = _known(method, options)
+    count(chunk, "chunk")
+    inputs = checked_inputs(model, inputs)
+    if inputs.min() < 0 or inputs.max() > 1:
+        raise ValueError(
+            f"inputs have to lie in [0, 1], but they reach from {inputs.min():.3g} to "
+            f"{inputs.max():.3g}: put the normalisation into the model."
+        )
+    epsilon = options.get("epsilon", 0.0)
+    if not isinstance(epsilon, int | float) or not 0 <= epsilon < float("inf"):
+        raise ValueError(f"epsilon has to be a number of at least 0, not {epsilon!r}.")
+    with borrowed(model):
+        classes = probed(model, inputs).shape[1]
+        if classes < 2:
+            raise ValueError("an attack needs a model of at least two classes.")
+        true = _one_each(checked_targets(labels, inputs, classes), "labels")
+        wanted = None
+        if targets is not None:
+            wanted = _one_each(checked_targets(targets, inputs, classes), "targets")
+        adversarial, mask = chosen(Goal(model, inputs, true, wanted, seed, chunk), **options)
+        with torch.no_grad():
+            predicted = torch.cat(
+                [outputs(model, part).argmax(1) for part in torch.split(adversarial, chunk)]
+            )
+    norm = str(options.get("norm", "inf")) if method != "patch" else "2"
+    change = (adversarial - inputs).flatten(1)
+    distance = change.norm(dim=1) if norm == "2" else change.abs().amax(1)
+    success = predicted != true if wanted is None else predicted == wanted
+    if inputs.is_cuda:
+        torch.cuda.synchronize(inputs.device)
+    seconds = time.perf_counter() - start
+    return Attack(adversarial, success, predicted, mask, distance, norm, method, seconds)
+
+
+def _known(method: str, options: dict[str, Any]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Return the attack of that name if it takes these options and has all that it needs."""
+    if method not in METHODS:
+        raise ValueError(f"unknown attack {method!r}: choose one of {', '.join(METHODS)}.")
+    taken = [
+        parameter
+        for parameter in inspect.signature(METHODS[method]).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    names = [parameter.name for parameter in taken]
+    if unknown := [name for name in options if name not in names]:
+        raise TypeError(
+            f"{method} takes no option {unknown[0]!r}: its options are "
+            f"{', '.join((*names, 'targets', 'seed', 'chunk'))}."
+        )
+    for parameter in taken:
+        if parameter.default is parameter.empty and parameter.name not in options:
+            raise TypeError(f"{method} needs {parameter.name}: how far may an input be changed?")
+    return METHODS[method]
+
+
+def _one_each(classes: Tensor, name: str) -> Tensor:
+    if classes.shape[1] != 1:
+        raise ValueError(f"an attack needs one class an input, {name} of shape (N,).")
+    return classes.squeeze(1)

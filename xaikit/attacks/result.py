@@ -1,0 +1,49 @@
+"""What an attack answers: the changed inputs, and whether they do what was wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, repr=False)
+class Attack:
+    """Adversarial inputs of one method for N inputs.
+
+    Attributes
+    ----------
+    adversarial
+        (N, *shape), in [0, 1]: the attacked inputs; where the attack failed, its best try.
+    success
+        (N,) boolean: the prediction is the wanted class or, without one, another than the label.
+        An input that was misclassified before counts, unchanged: ``1 − success.mean()`` is the
+        robust accuracy.
+    predicted
+        (N,) classes of the adversarial inputs.
+    mask
+        (N, *shape) boolean: where a change was allowed. Elsewhere the inputs are untouched.
+    distance
+        (N,) size of the change in ``norm``.
+    norm
+        ``"inf"``: the largest change of a feature; ``"2"``: the Euclidean length of the change.
+    method
+        The method's name, as :func:`xaikit.attack` takes it.
+    seconds
+        Wall-clock time of the attack.
+    """
+
+    adversarial: Tensor
+    success: Tensor
+    predicted: Tensor
+    mask: Tensor
+    distance: Tensor
+    norm: str
+    method: str
+    seconds: float
+
+    def __repr__(self) -> str:
+        return (
+            f"Attack({self.method}: {int(self.success.sum())} of {len(self.success)} succeed, "
+            f"{self.seconds:.2f} s)"
+        )
