@@ -57,6 +57,7 @@ _IMPORTED = (  # what takes long and most notebooks want; alibi takes longer and
     "matplotlib.pyplot",
     "torch",
     "scipy.stats",
+    "sklearn.ensemble",
     "sklearn.linear_model",
     "skimage.segmentation",
     "pandas",
@@ -65,7 +66,8 @@ _IMPORTED = (  # what takes long and most notebooks want; alibi takes longer and
     "captum.attr",
     "shap",
     "lime.lime_image",
-    "xaikit",
+    "xaikit.metrics",
+    "xaikit.widgets",
 )
 _NUMERICAL = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
 _ANYBODY = "{anybody}"
