@@ -26,7 +26,7 @@ CELLS = {
     "x = [method for method in values]": {"values"},
     "x = {method: axis for method in values for axis in values}": {"values"},
     "def f(values):\n    return values + [axis]\nf([])": {"axis"},
-    "def f():\n    global axis\n    axis = 2\nf()": {"axis"},
+    "def f():\n    global axis\n    axis = 2\nf()": set(),
     "class A:\n    axis = 1\n    both = axis, method": {"method"},
     "import math as plt\nplt.pi": set(),
     "f = lambda total: total + axis\nf(1)": {"axis"},

@@ -216,6 +216,7 @@ def test_heat_map_prints_its_numbers_legibly() -> None:
 
 @pytest.mark.parametrize("targets", [1, 2])
 def test_summary_shows_maps_predictions_and_curves(targets: int) -> None:
+    before = plt.get_fignums()
     both = explanation("gradient")
     one = replace(
         both, attributions=both.attributions[:1, :targets], targets=both.targets[:1, :targets]
@@ -232,4 +233,4 @@ def test_summary_shows_maps_predictions_and_curves(targets: int) -> None:
     widths = [patch.get_width() for patch in bars.patches]
     assert widths == pytest.approx([0.7, 0.2, 0.1])
     deletion = next(axis for axis in figure.findobj(Axes) if axis.get_title() == "Deletion: shirt")
-    assert len(deletion.lines) == 2 and plt.get_fignums() == []
+    assert len(deletion.lines) == 2 and plt.get_fignums() == before
