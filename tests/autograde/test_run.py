@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from autograde import warm
 from autograde.run import (
     CallRun,
     Calls,
@@ -26,6 +24,8 @@ from autograde.run import (
 from autograde.sandbox import Isolation, Limits
 from autograde.wire import Network
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 MIB = 1 << 20
 BY_HAND = ("xaikit", "captum", "shap", "lime", "alibi")
 
@@ -38,24 +38,6 @@ while True:
     except BaseException:
         pass
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forked() -> Iterator[None]:
-    """Fork already the first run from a warmed process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warm, "PATIENCE", 0)
-        yield
-
-
-@pytest.fixture(scope="module", params=["forked", "alone"])
-def start(request: pytest.FixtureRequest, forked: None) -> Iterator[str]:
-    """Let runs be forked from a warmed process, or start on their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "alone":
-            patch.setattr(warm, "PATIENCE", 10**9)
-            patch.setattr(warm, "_waiting", [])
-        yield request.param
 
 
 def text(cell: CellRun) -> str:

@@ -21,9 +21,11 @@ import pytest
 
 import autograde
 import xaikit
-from autograde import sandbox, warm
+from autograde import sandbox
 from autograde.run import Cell, Failed, NotebookRun, run_notebook
 from autograde.sandbox import Limits, SandboxError
+
+pytestmark = pytest.mark.usefixtures("forked")
 
 OWN = Path(autograde.__file__).resolve().parent
 REPOSITORY = OWN.parent
@@ -171,24 +173,6 @@ for folder in ("/tmp", "/dev/shm"):
     "command": "command = open('/proc/1/cmdline').read().split('\\0')",
     "names": "names = sorted(name for name in dir() if not name.startswith('_'))",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forked() -> Iterator[None]:
-    """Fork already the first run from a warmed process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warm, "PATIENCE", 0)
-        yield
-
-
-@pytest.fixture(scope="module", params=["forked", "alone"])
-def start(request: pytest.FixtureRequest, forked: None) -> Iterator[str]:
-    """Let runs be forked from a warmed process, or start on their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "alone":
-            patch.setattr(warm, "PATIENCE", 10**9)
-            patch.setattr(warm, "_waiting", [])
-        yield request.param
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
@@ -88,20 +87,6 @@ def address(graded: tuple[Course, Path, Path]) -> Iterator[str]:
         yield found[0]
         server.terminate()
         drain.wait(20)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    profile = tmp_path_factory.mktemp("profile")
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1300,1600"):
-        options.add_argument(argument)
-    options.add_argument(f"--user-data-dir={profile}")
-    service = webdriver.ChromeService(shutil.which("chromedriver") or "")
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
 
 
 def test_a_person_marks_and_grading_again_keeps_it(
