@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import foolbox
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ SMALL = {
     "fgsm": {"epsilon": 0.05},
     "pgd": {"epsilon": 0.05, "steps": 5},
     "patch": {"size": 6, "steps": 5, "places": 2},
+    "universal_patch": {"size": 9, "steps": 20},
 }
 
 
@@ -80,6 +82,67 @@ def test_the_best_place_of_a_patch_is_where_the_weights_are():
     assert not elsewhere.success
 
 
+def test_the_best_universal_patch_is_bright_where_the_weights_are_positive():
+    # Too far away to be fooled: every step goes on, to the corner of the cube that w points to.
+    weights = torch.tensor([0.1, -0.2, 0.3, -0.4, 0.5, -0.6, 0.7, -0.8, 0.0]).tolist()
+    model, x = linear(weights), torch.full((4, 1, 3, 3), 0.5).double()
+    with torch.no_grad():
+        model[1].weight[0] = 10.0
+    found = attack(model, x, 0, "universal_patch", size=2, place=(1, 0), steps=60)
+    assert not found.success.any()
+    # The gap is (w − 10) · x: every weight of the difference is negative, so black is best;
+    # with the other class true, white.
+    torch.testing.assert_close(found.adversarial[0, 0, 1:, :2], torch.zeros(2, 2).double())
+    with torch.no_grad():
+        model[1].weight[0] = torch.tensor(weights).double() - torch.tensor(weights).sign() - 0.0
+        model[1].weight[0, 8] = 10.0  # the one pixel that decides lies outside the patch
+    found = attack(model, x, 0, "universal_patch", size=2, place=(1, 0), steps=60)
+    bright = torch.tensor(weights).reshape(3, 3)[1:, :2] > 0
+    for worn in found.adversarial[:, 0, 1:, :2]:
+        torch.testing.assert_close(worn, bright.double())
+
+
+def test_a_universal_patch_fools_images_that_it_has_not_seen(network: nn.Module):
+    data = load("fashion_mnist", "test")
+    found = attack(
+        network, data.images[:64], data.labels[:64], "universal_patch", size=10, steps=60
+    )
+    pattern, mask = found.adversarial[0], found.mask[0]
+    torch.testing.assert_close(
+        found.adversarial, torch.where(mask, pattern, data.images[:64]), atol=0, rtol=0
+    )
+    with torch.no_grad():
+        right = network(data.images[500:700]).argmax(1) == data.labels[500:700]
+        noise = torch.rand(pattern.shape, generator=torch.Generator().manual_seed(0))
+        rates = [
+            (network(torch.where(mask, p, data.images[500:700])).argmax(1) != data.labels[500:700])[
+                right
+            ].float()
+            for p in (pattern, noise)
+        ]
+    assert rates[0].mean() > 0.3 and rates[0].mean() > 2 * rates[1].mean()
+
+
+# --- beside foolbox -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.03])
+def test_pgd_leaves_as_many_standing_as_foolbox_does(epsilon: float, network: nn.Module):
+    data = load("fashion_mnist", "test")
+    x, labels = data.images[:200], data.labels[:200]
+    ours = attack(network, x, labels, "pgd", epsilon=epsilon).success
+    torch.manual_seed(0)
+    theirs = foolbox.attacks.LinfPGD(steps=40, rel_stepsize=2.5 / 40)(
+        foolbox.PyTorchModel(copy.deepcopy(network).eval(), bounds=(0, 1)),
+        x,
+        labels,
+        epsilons=epsilon,
+    )[2]
+    assert 0.05 < ours.float().mean() < 0.95
+    assert abs(int(ours.sum()) - int(theirs.sum())) <= 4  # 2 %
+    assert (ours == theirs).float().mean() >= 0.97
+
+
 # --- promises -------------------------------------------------------------------------------------
 
 
@@ -99,15 +162,16 @@ def test_the_result_is_what_it_says(
     assert found.adversarial.min() >= 0 and found.adversarial.max() <= 1
     change = found.adversarial - x
     assert (change[~found.mask] == 0).all()
-    if method == "patch":
-        assert (found.mask.flatten(1).sum(1) == 36).all()
+    if "patch" in method:
+        side = SMALL[method]["size"]
+        assert (found.mask.flatten(1).sum(1) == side**2).all()
         torch.testing.assert_close(found.distance, change.flatten(1).norm(dim=1))
     else:
         assert found.distance.max() <= 0.05 + 1e-6
         torch.testing.assert_close(found.distance, change.abs().flatten(1).amax(1))
 
 
-@pytest.mark.parametrize("method", list(SMALL))
+@pytest.mark.parametrize("method", ["fgsm", "pgd", "patch"])
 def test_what_reached_the_goal_before_stays_as_it_is(
     method: str, network: nn.Module, images: tuple[Tensor, Tensor]
 ):

@@ -15,13 +15,15 @@ from xaikit.attacks.goal import Goal
 from xaikit.attacks.patch import patch
 from xaikit.attacks.pgd import pgd
 from xaikit.attacks.result import Attack
+from xaikit.attacks.universal import universal_patch
 from xaikit.attribution.arguments import checked_inputs, checked_targets, count, probed
-from xaikit.attribution.passes import borrowed, outputs
+from xaikit.attribution.passes import borrowed, channels_last, outputs
 
 METHODS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
     "fgsm": fgsm,
     "pgd": pgd,
     "patch": patch,
+    "universal_patch": universal_patch,
 }
 """Every attack by its name."""
 
@@ -50,7 +52,7 @@ def attack(
     labels
         The true classes: an int for all inputs, or (N,).
     method
-        ``"fgsm"``, ``"pgd"`` or ``"patch"``.
+        ``"fgsm"``, ``"pgd"``, ``"patch"`` (one an image) or ``"universal_patch"`` (one for all).
     targets
         The classes to be predicted instead: an int or (N,). By default any but the label will do.
     seed
@@ -59,7 +61,8 @@ def attack(
         How many examples pass the model at once: the memory bound.
     **options
         The method's own: ``epsilon`` (fgsm, pgd: the radius), ``norm``, ``steps``, ``restarts``
-        (pgd); ``size``, ``place``, ``mask``, ``steps``, ``places``, ``restarts`` (patch).
+        (pgd); ``size``, ``place``, ``mask``, ``steps``, ``places``, ``restarts`` (patch);
+        ``size``, ``place``, ``mask``, ``steps`` (universal_patch).
         ``help("xaikit.attacks.patch")``, say, documents them.
 
     Returns
@@ -92,7 +95,7 @@ def attack(
     epsilon = options.get("epsilon", 0.0)
     if not isinstance(epsilon, int | float) or not 0 <= epsilon < float("inf"):
         raise ValueError(f"epsilon has to be a number of at least 0, not {epsilon!r}.")
-    with borrowed(model):
+    with borrowed(model), channels_last(model, inputs):
         classes = probed(model, inputs).shape[1]
         if classes < 2:
             raise ValueError("an attack needs a model of at least two classes.")
@@ -105,7 +108,7 @@ def attack(
             predicted = torch.cat(
                 [outputs(model, part).argmax(1) for part in torch.split(adversarial, chunk)]
             )
-    norm = str(options.get("norm", "inf")) if method != "patch" else "2"
+    norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd") else "2"
     change = (adversarial - inputs).flatten(1)
     distance = change.norm(dim=1) if norm == "2" else change.abs().amax(1)
     success = predicted != true if wanted is None else predicted == wanted

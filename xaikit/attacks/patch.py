@@ -5,10 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from xaikit.attacks.climb import Best, Move, climb
 from xaikit.attacks.goal import Goal
+from xaikit.attacks.places import (
+    Place,
+    checked_images,
+    checked_mask,
+    checked_place,
+    checked_size,
+    grid,
+    squares,
+)
 from xaikit.attribution.arguments import count
-
-Place = tuple[int, int]
 
 
 def patch(
@@ -59,57 +67,33 @@ def patch(
     for value, name in ((size, "size"), (steps, "steps"), (places, "places")):
         count(value, name)
     count(restarts, "restarts")
-    inputs = goal.inputs
-    if inputs.ndim != 4:
-        raise ValueError(f"a patch needs images (N, C, H, W), not shape {tuple(inputs.shape)}.")
+    inputs = checked_images(goal.inputs)
     masks, starts = _candidates(goal, size, place, mask, places)
-    everybody = torch.arange(len(inputs), device=inputs.device)
-    best = torch.cat([goal.margins(rows, inputs[rows]) for rows in goal.parts(everybody)])
-    fooled_before = best > 0
-    adversarial, chosen = inputs.clone(), masks[starts[:, 0]] if mask is None else masks
-    best[~fooled_before] = -torch.inf  # any patch is better than none: a failure shows its best
+    best = Best(goal)
+    best.margin[best.margin <= 0] = -torch.inf  # any patch is better than none: show the best
     generator = goal.generator()
     for attempt in range(starts.shape[1] * restarts):
         # For all images, also those that are done: nobody's noise depends on the others.
         noise = torch.rand(inputs.shape, generator=generator, dtype=inputs.dtype).round()
-        for rows in goal.parts((best <= 0).nonzero().squeeze(1)):
-            where = masks[starts[rows, attempt % starts.shape[1]]] if mask is None else masks[rows]
-            pixels = (
-                _suggested(goal, rows)
-                if attempt < starts.shape[1]
-                else noise[rows].to(inputs.device)
-            )
-            _climb(goal, rows, where, pixels, steps, best, adversarial, chosen)
-    return adversarial, chosen.expand(inputs.shape)
+        where = masks[starts[:, attempt % starts.shape[1]]]
+        move = inside(where, steps)
+        for rows in goal.parts(best.resisting()):
+            first = attempt < starts.shape[1]
+            pixels = _suggested(goal, rows) if first else noise[rows].to(inputs.device)
+            start = torch.where(where[rows], pixels, inputs[rows])
+            climb(goal, best, attempt, rows, start, steps, goal.slopes, move)
+    tried = (best.attempt % starts.shape[1]).unsqueeze(1)
+    return best.adversarial, masks[starts.gather(1, tried).squeeze(1)].expand(inputs.shape)
 
 
-def _climb(
-    goal: Goal,
-    rows: Tensor,
-    where: Tensor,
-    pixels: Tensor,
-    steps: int,
-    best: Tensor,
-    adversarial: Tensor,
-    chosen: Tensor,
-) -> None:
-    """Follow the gradient inside the masks, and note whatever is better than before."""
-    now = torch.where(where, pixels, goal.inputs[rows])
-    for step in range(steps + 1):
-        if step < steps:
-            margin, slope = goal.slopes(rows, now)
-        else:  # the last point is only judged
-            margin, slope = goal.margins(rows, now), now
-        better = margin > best[rows]
-        best[rows[better]] = margin[better]
-        adversarial[rows[better]] = now[better]
-        chosen[rows[better]] = where[better]
-        left = margin <= 0
-        rows, where, now, slope = rows[left], where[left], now[left], slope[left]
-        if not len(rows):
-            return
+def inside(where: Tensor, steps: int) -> Move:
+    """Return the signed steps inside masks (N, 1, H, W), from half the range to nearly nothing."""
+
+    def move(step: int, rows: Tensor, now: Tensor, slope: Tensor) -> Tensor:
         length = 0.5 * (1 - step / steps) + 0.02
-        now = torch.where(where, (now + length * slope.sign()).clamp(0, 1), now)
+        return torch.where(where[rows], (now + length * slope.sign()).clamp(0, 1), now)
+
+    return move
 
 
 def _suggested(goal: Goal, rows: Tensor) -> Tensor:
@@ -120,31 +104,18 @@ def _suggested(goal: Goal, rows: Tensor) -> Tensor:
 def _candidates(
     goal: Goal, size: int, place: Place | str, mask: Tensor | None, places: int
 ) -> tuple[Tensor, Tensor]:
-    """Return masks (M, 1, H, W) and for each image the indices (N, K) of those to start from.
-
-    With a mask of the caller's there is one for each image, (N, 1, H, W).
-    """
+    """Return masks (M, 1, H, W) and for each image the indices (N, K) of those to start from."""
     n, _, height, width = goal.inputs.shape
     device = goal.inputs.device
     first = torch.zeros(n, 1, dtype=torch.int64, device=device)
     if mask is not None:
-        if mask.dtype != torch.bool or mask.shape not in ((height, width), (n, height, width)):
-            raise ValueError(
-                f"mask has to be boolean of shape {(height, width)} or {(n, height, width)}; it "
-                f"is {mask.dtype} of shape {tuple(mask.shape)}."
-            )
-        return mask.to(device).expand(n, height, width).unsqueeze(1).clone(), first
-    if size > min(height, width):
-        raise ValueError(f"a patch of {size} pixels does not fit into {height} × {width} images.")
+        own = torch.arange(n, device=device).unsqueeze(1)  # with the caller's mask, one an image
+        return checked_mask(mask, (n, height, width)).to(device), own
+    checked_size(size, height, width)
     if place != "best":
-        row, column = _checked_place(place, height - size, width - size)
-        return _squares([(row, column)], size, height, width).to(device), first
-    corners = [
-        (row, column)
-        for row in _grid(height - size, max(1, size // 2))
-        for column in _grid(width - size, max(1, size // 2))
-    ]
-    masks = _squares(corners, size, height, width).to(device)
+        corner = checked_place(place, height - size, width - size)
+        return squares([corner], size, height, width).to(device), first
+    masks = squares(grid(size, max(1, size // 2), height, width), size, height, width).to(device)
     return masks, _screened(goal, masks).argsort(dim=1, descending=True, stable=True)[:, :places]
 
 
@@ -168,28 +139,3 @@ def _screened(goal: Goal, masks: Tensor) -> Tensor:
             ]
         )
     return found
-
-
-def _checked_place(place: Place | str, last_row: int, last_column: int) -> Place:
-    if isinstance(place, str) or len(place) != 2:
-        raise ValueError(f'place has to be "best" or a row and a column, not {place!r}.')
-    row, column = place
-    if not (0 <= row <= last_row and 0 <= column <= last_column):
-        raise ValueError(
-            f"place {tuple(place)} leaves the image: the corner has to lie between (0, 0) and "
-            f"{(last_row, last_column)}."
-        )
-    return row, column
-
-
-def _grid(last: int, stride: int) -> list[int]:
-    """Return 0, stride, … and always the last."""
-    return sorted({*range(0, last + 1, stride), last})
-
-
-def _squares(corners: list[Place], size: int, height: int, width: int) -> Tensor:
-    """Return masks (M, 1, H, W) of squares with these upper left corners."""
-    masks = torch.zeros(len(corners), 1, height, width, dtype=torch.bool)
-    for mask, (row, column) in zip(masks, corners, strict=True):
-        mask[0, row : row + size, column : column + size] = True
-    return masks

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from xaikit.attacks.climb import Best, climb
 from xaikit.attacks.goal import Goal, per_input
 from xaikit.attribution.arguments import count
 
@@ -27,8 +28,7 @@ def pgd(
     arXiv:1706.06083. (Measured here against the margin that :func:`patch` climbs: inside a small
     ball the cross-entropy finds a little more.) A step is
     2.5 ε / steps long: along the gradient's sign for ``norm="inf"``, along the gradient for
-    ``"2"``. An input that reaches the goal takes no further steps, which changes no verdict and
-    saves most of the work: its adversarial input is the first one found.
+    ``"2"``. An input that reaches the goal takes no further steps.
 
     Parameters
     ----------
@@ -54,35 +54,20 @@ def pgd(
     if norm not in ("inf", "2"):
         raise ValueError(f'norm has to be "inf" or "2", not {norm!r}.')
     generator = goal.generator()
-    inputs = goal.inputs
-    adversarial = inputs.clone()
-    best = torch.cat(
-        [
-            goal.margins(rows, inputs[rows])
-            for rows in goal.parts(torch.arange(len(inputs), device=inputs.device))
-        ]
-    )
-    for _ in range(restarts):
+    best = Best(goal)
+
+    def move(_: int, rows: Tensor, now: Tensor, slope: Tensor) -> Tensor:
+        x = goal.inputs[rows]
+        now = now + 2.5 * epsilon / steps * _direction(slope, norm)
+        return _projected(now - x, epsilon, norm).add(x).clamp(0, 1)
+
+    for attempt in range(restarts):
         # For all inputs, also those that are done: nobody's noise depends on the others.
-        noise = _noise(inputs, norm, generator) * epsilon
-        for rows in goal.parts((best <= 0).nonzero().squeeze(1)):
-            x = inputs[rows]
-            now = (x + noise[rows]).clamp(0, 1)
-            for step in range(steps + 1):
-                if step < steps:
-                    margin, slope = goal.loss_slopes(rows, now)
-                else:  # the last point is only judged
-                    margin, slope = goal.margins(rows, now), now
-                better = margin > best[rows]
-                best[rows[better]] = margin[better]
-                adversarial[rows[better]] = now[better]
-                left = margin <= 0
-                rows, x, now, slope = rows[left], x[left], now[left], slope[left]
-                if not len(rows):
-                    break
-                now = now + 2.5 * epsilon / steps * _direction(slope, norm)
-                now = _projected(now - x, epsilon, norm).add(x).clamp(0, 1)
-    return adversarial, torch.ones_like(adversarial, dtype=torch.bool)
+        noise = _noise(goal.inputs, norm, generator) * epsilon
+        for rows in goal.parts(best.resisting()):
+            start = (goal.inputs[rows] + noise[rows]).clamp(0, 1)
+            climb(goal, best, attempt, rows, start, steps, goal.loss_slopes, move)
+    return best.adversarial, torch.ones_like(best.adversarial, dtype=torch.bool)
 
 
 def _noise(inputs: Tensor, norm: Norm, generator: torch.Generator) -> Tensor:

@@ -17,8 +17,9 @@ class Attack:
         (N, *shape), in [0, 1]: the attacked inputs; where the attack failed, its best try.
     success
         (N,) boolean: the prediction is the wanted class or, without one, another than the label.
-        An input that was misclassified before counts, unchanged: ``1 − success.mean()`` is the
-        robust accuracy.
+        An input that was misclassified before counts, and stays as it is (but for
+        ``universal_patch``, which every image wears): ``1 − success.mean()`` is the robust
+        accuracy.
     predicted
         (N,) classes of the adversarial inputs.
     mask
