@@ -255,16 +255,26 @@ def _token_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _network_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return gradients of the trained network and of random ones, in random order."""
+    """Return gradients of the trained network and of random ones, in random order.
+
+    About one random network in a hundred has maps that are nearly as peaked as the trained
+    one's: no fair question, so another is drawn. A threshold that tells the notebook's own two
+    networks apart then has room on either side.
+    """
     here = world()
-    problems = []
-    for _ in range(4):
+    problems: list[tuple[Any, ...]] = []
+    while len(problems) < 8:
+        trained = len(problems) % 2 == 0
         images = here.images[POOL][torch.from_numpy(rng.permutation(120)[:12])]
-        for network in (here.model, _randomised(int(rng.integers(1, 2**31)))):
-            with torch.no_grad():
-                likely = network(images).argmax(1)
-            slopes = explain(network, images, likely, "gradient").attributions[:, 0, 0]
-            problems.append((slopes / slopes.flatten(1).norm(dim=1).view(-1, 1, 1),))
+        network = here.model if trained else _randomised(int(rng.integers(1, 2**31)))
+        with torch.no_grad():
+            likely = network(images).argmax(1)
+        slopes = explain(network, images, likely, "gradient").attributions[:, 0, 0]
+        maps = slopes / slopes.flatten(1).norm(dim=1).view(-1, 1, 1)
+        fourth = float((maps**4).sum((1, 2)).mean()) * maps[0].numel()
+        first = float(maps.abs().sum((1, 2)).mean())
+        if (fourth > 6.3 and first < 19.85) if trained else (fourth < 5.1 and first > 20.45):
+            problems.append((maps,))
     return [problems[k] for k in rng.permutation(len(problems))]
 
 

@@ -94,7 +94,7 @@ def test_the_best_universal_patch_is_bright_where_the_weights_are_positive():
     # with the other class true, white.
     torch.testing.assert_close(found.adversarial[0, 0, 1:, :2], torch.zeros(2, 2).double())
     with torch.no_grad():
-        model[1].weight[0] = torch.tensor(weights).double() - torch.tensor(weights).sign() - 0.0
+        model[1].weight[0] = 0.0
         model[1].weight[0, 8] = 10.0  # the one pixel that decides lies outside the patch
     found = attack(model, x, 0, "universal_patch", size=2, place=(1, 0), steps=60)
     bright = torch.tensor(weights).reshape(3, 3)[1:, :2] > 0
@@ -105,7 +105,7 @@ def test_the_best_universal_patch_is_bright_where_the_weights_are_positive():
 def test_a_universal_patch_fools_images_that_it_has_not_seen(network: nn.Module):
     data = load("fashion_mnist", "test")
     found = attack(
-        network, data.images[:64], data.labels[:64], "universal_patch", size=10, steps=60
+        network, data.images[:64], data.labels[:64], "universal_patch", size=10, steps=120
     )
     pattern, mask = found.adversarial[0], found.mask[0]
     torch.testing.assert_close(
@@ -120,7 +120,8 @@ def test_a_universal_patch_fools_images_that_it_has_not_seen(network: nn.Module)
             ].float()
             for p in (pattern, noise)
         ]
-    assert rates[0].mean() > 0.3 and rates[0].mean() > 2 * rates[1].mean()
+    # Noise on a patch that large fools a third.
+    assert rates[0].mean() > 0.6 and rates[0].mean() > rates[1].mean() + 0.2
 
 
 # --- beside foolbox -------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ from xaikit.attacks.places import (
 )
 from xaikit.attribution.arguments import count
 
+BATCH = 128
+"""Images of one step."""
+
 
 def universal_patch(
     goal: Goal,
@@ -30,7 +33,7 @@ def universal_patch(
     """Choose the pixels of one patch for all the images, at one place.
 
     Brown et al. 2017, Adversarial patch, arXiv:1712.09665, whose patch may moreover be moved,
-    turned and scaled; on small, centred images a place is chosen once. A step takes a part of
+    turned and scaled; on small, centred images a place is chosen once. A step takes 128 of
     the images at random, and follows the sign of the sum of the margins' gradients over those
     that are not fooled yet. The patch that fooled most of all images is kept.
 
@@ -45,7 +48,7 @@ def universal_patch(
         Side of the square.
     place
         ``"best"``, or row and column of the upper left corner. ``"best"`` tries places at a
-        distance of half the patch's size for a tenth of the steps each, on one chunk of images.
+        distance of half the patch's size for a tenth of the steps each, on 128 of the images.
     mask
         Instead of a square: (H, W), boolean, true where changes are allowed.
     steps
@@ -74,7 +77,7 @@ def universal_patch(
     masks = masks.to(inputs.device)
     everybody = torch.arange(n, device=inputs.device)
     if len(masks) > 1:
-        some = everybody[torch.randperm(n, generator=goal.generator())[: goal.chunk]]
+        some = everybody[torch.randperm(n, generator=goal.generator())[:BATCH]]
         tried = tqdm(masks, desc="places", unit="place", delay=2, leave=False)
         reached = [_optimised(goal, some, each, max(1, steps // 10))[1] for each in tried]
         masks = masks[[reached.index(max(reached))]]
@@ -97,10 +100,13 @@ def _optimised(goal: Goal, rows: Tensor, where: Tensor, steps: int) -> tuple[Ten
     for step in tqdm(range(1, steps + 1), desc="patch", unit="step", delay=2, leave=False):
         if not len(order):
             order = rows[torch.randperm(len(rows), generator=generator).to(rows.device)]
-        batch, order = order[: goal.chunk], order[goal.chunk :]
-        margin, slope = goal.slopes(batch, torch.where(where, pattern, goal.inputs[batch]))
+        batch, order = order[:BATCH], order[BATCH:]
+        climbed = torch.zeros_like(pattern)
+        for part in goal.parts(batch):
+            margin, slope = goal.slopes(part, torch.where(where, pattern, goal.inputs[part]))
+            climbed += slope[margin <= 0].sum(0)
         length = 0.1 * (1 - (step - 1) / steps) + 0.005
-        pattern = (pattern + length * slope[margin <= 0].sum(0).sign()).clamp(0, 1)
+        pattern = (pattern + length * climbed.sign()).clamp(0, 1)
         if step in judged:
             reached = _reached(goal, rows, torch.where(where, pattern, goal.inputs[rows]))
             if reached > most:
