@@ -8,6 +8,7 @@ all where a student's code needs a name that it defines.
 from __future__ import annotations
 
 import ast
+import copy
 import symtable
 from collections.abc import Iterable, Iterator
 
@@ -31,7 +32,7 @@ def defined(source: str) -> frozenset[str]:
     SyntaxError
         If it is not plain Python.
     """
-    table = symtable.symtable(source, "cell", "exec")
+    table = _table(ast.parse(source))
     bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
     return frozenset(bound | {s.get_name() for s in _globals(table) if s.is_assigned()})
 
@@ -43,8 +44,8 @@ def needed(source: str) -> frozenset[str] | None:
     A name that the cell binds itself, before it first reads it, is its own.
     """
     try:
-        table = symtable.symtable(source, "cell", "exec")
         tree = ast.parse(source)
+        table = _table(tree)
     except (SyntaxError, ValueError):
         return None
     read = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
@@ -77,6 +78,32 @@ def to_run(
             found.add(position)
             wanted.append((position, needed(cell.source)))  # perhaps of an earlier figure
     return found
+
+
+class _AsGenerators(ast.NodeTransformer):
+    """Turns comprehensions into generator expressions, which have the same names."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        """Keep element and loops."""
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp  # noqa: N815
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        """Make key and value a pair."""
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
+
+
+def _table(tree: ast.Module) -> symtable.SymbolTable:
+    """Return the cell's names by scope.
+
+    From Python 3.12 on (PEP 709) a comprehension's own names count among those of the scope around
+    it; those of a generator expression do not.
+    """
+    plain = _AsGenerators().visit(copy.deepcopy(tree))
+    return symtable.symtable(ast.unparse(ast.fix_missing_locations(plain)), "cell", "exec")
 
 
 def _globals(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
