@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import xaikit.widgets
+import xaikit.widgets.pictures
 from xaikit import explain
 from xaikit.attribution.passes import observed
 from xaikit.datasets import ImageDataset
@@ -68,7 +68,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         made.append((inputs, targets, method, options))
         return explain(model, inputs, targets, method, **options)
 
-    monkeypatch.setattr(xaikit.widgets, "explain", noted)
+    monkeypatch.setattr(xaikit.widgets.pictures, "explain", noted)
     return made
 
 

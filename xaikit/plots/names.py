@@ -1,0 +1,25 @@
+"""What is it called? Methods and classes as figures write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xaikit.attribution.registry import METHODS
+
+
+def title_of(method: str) -> str:
+    """Return the method's name as papers write it; an unknown one stays as it is."""
+    return METHODS[method].title if method in METHODS else method
+
+
+def stacked_title(method: str) -> str:
+    """Return the method's title in lines of one word."""
+    return "\n".join(title_of(method).split())
+
+
+def heading(
+    target: int, classes: Sequence[str] | None, roles: Sequence[str] | None, place: int
+) -> str:
+    """Return what stands above a map: its class and, if given, the role of that target."""
+    name = f"class {target}" if classes is None else classes[target]
+    return name if roles is None else f"{roles[place]}:\n{name}"

@@ -1,0 +1,80 @@
+"""Where in the image is the evidence? Maps drawn on the images themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from xaikit.attribution import Explanation
+from xaikit.plots.arguments import expect_matching
+from xaikit.plots.maps import (
+    KEY,
+    colour_bar,
+    draw_faded,
+    draw_image,
+    draw_map,
+    scale_of,
+    summed,
+)
+from xaikit.plots.names import heading, title_of
+
+
+def overlay(
+    explanation: Explanation,
+    images: Tensor,
+    classes: Sequence[str] | None = None,
+    roles: Sequence[str] | None = None,
+    alpha: float = 0.85,
+) -> Figure:
+    """Show one method's maps on the images themselves: where there is no evidence, the image stays.
+
+    Colours are symmetric around zero on one scale, shared by all images and targets.
+
+    Parameters
+    ----------
+    explanation
+        Attributions (N, T, C, H, W).
+    images
+        (N, C, H, W) in [0, 1], C 1 or 3.
+    classes
+        Names of the classes; default: their numbers.
+    roles
+        What each of the T targets is, such as "true" or "most likely".
+    alpha
+        How opaque the strongest evidence is, in (0, 1]; weaker evidence is fainter in proportion.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    expect_matching([explanation], images, roles, None)
+    if not 0 < alpha <= 1:
+        raise ValueError(f"alpha has to be in (0, 1], not {alpha}.")
+    maps = summed(explanation)
+    scale = scale_of(maps)
+    n, targets = explanation.targets.shape
+    figure, axes = plt.subplots(
+        n,
+        targets + 1,
+        figsize=(1.6 * (targets + 1) + 0.9, 1.95 * n + 0.7),
+        squeeze=False,
+        layout="constrained",
+    )
+    for i, row in enumerate(axes):
+        draw_image(row[0], images[i])
+        row[0].set_title("image", fontsize=9)
+        for t, axis in enumerate(row[1:]):
+            draw_faded(axis, images[i])
+            opacity = alpha * np.clip(np.abs(maps[i, t]) / scale, 0, 1)
+            drawn = draw_map(axis, maps[i, t], scale)
+            drawn.set_alpha(opacity)
+            axis.set_title(heading(int(explanation.targets[i, t]), classes, roles, t), fontsize=9)
+    colour_bar(figure, axes.ravel().tolist(), maps, scale, shrink=0.8)
+    figure.suptitle(title_of(explanation.method), fontsize=11)
+    figure.supxlabel(KEY, fontsize=10)
+    plt.close(figure)
+    return figure

@@ -1,0 +1,139 @@
+"""What is shown of a choice? Its explanation as a figure, under a heading, as HTML."""
+
+from __future__ import annotations
+
+import html
+import io
+from dataclasses import replace
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from torch import Tensor, nn
+from torchvision.transforms.functional import gaussian_blur
+
+from xaikit.attribution import explain, targets_of_interest
+from xaikit.attribution.arguments import NAMED
+from xaikit.attribution.registry import METHODS
+from xaikit.datasets import ImageDataset
+from xaikit.metrics import deletion, random_ranking
+from xaikit.plots import summary
+from xaikit.widgets.choices import SEGMENTS, Choice, counted
+
+ROLES = ("true", "most likely", "second", "least likely")
+
+BACKGROUND = 32
+"""Images of the data, evenly spaced, for methods that compare with a background."""
+
+INK = "#010203"
+"""Stands for the page's own text colour in figures, so that they suit light and dark themes."""
+
+
+def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
+    """Return the choice's picture with its heading, as HTML."""
+    image, label = data[choice.image]
+    inputs = placed(model, image.unsqueeze(0))
+    four = choice.target is None
+    targets = (
+        targets_of_interest(model, inputs, torch.tensor([label]))
+        if choice.target is None
+        else torch.tensor([[choice.target]])
+    )
+    explanation = explain(
+        model, inputs, targets, choice.method, **_options(model, data, choice, inputs)
+    )
+    first = replace(
+        explanation,
+        attributions=explanation.attributions[:, :1],
+        targets=explanation.targets[:, :1],
+    )
+    random = random_ranking(inputs, first.targets)
+    fill = _reference(choice.baseline, inputs)
+    with torch.no_grad():
+        scores = model(inputs)[0].cpu()
+    probabilities = scores if _sums_to_one(scores) else scores.softmax(0)
+    figure = summary(
+        explanation,
+        inputs,
+        probabilities,
+        {
+            choice.method: deletion(model, inputs, first, fill=fill),
+            "random": deletion(model, inputs, random, fill=fill),
+        },
+        data.classes,
+        ROLES if four else None,
+    )
+    predicted = int(scores.argmax())
+    names = data.classes
+    heading = f"Image {choice.image}: {names[label]}, " + (
+        "classified rightly" if predicted == label else f"taken for {names[predicted]}"
+    )
+    facts = [METHODS[choice.method].title, _duration(explanation.seconds)]
+    if choice.count is not None and (option := counted(choice.method)):
+        facts.insert(1, f"{choice.count} {option[0]}")
+    if explanation.convergence_delta is not None:
+        delta = float(explanation.convergence_delta.abs().max())
+        facts.append(f"largest completeness error {delta:.1g}")
+    return f"<h4>{html.escape(heading)}</h4><p>{html.escape(' · '.join(facts))}</p>" + _themed(
+        figure
+    )
+
+
+def placed(model: nn.Module, images: Tensor) -> Tensor:
+    """Return images on the network's device, in its precision."""
+    weight = next((p for p in model.parameters() if p.is_floating_point()), images)
+    return images.to(weight.device, weight.dtype)
+
+
+def _options(
+    model: nn.Module, data: ImageDataset, choice: Choice, inputs: Tensor
+) -> dict[str, Any]:
+    """Return the choice in the method's own words."""
+    takes = METHODS[choice.method].options
+    options: dict[str, Any] = {}
+    if "baseline" in takes:
+        options["baseline"] = _reference(choice.baseline, inputs)[0]
+    if choice.count is not None and (option := counted(choice.method)):
+        options[option[0]] = choice.count
+    if choice.segments is not None:
+        options["segments"] = SEGMENTS[choice.segments]
+    if "background" in takes and "baseline" not in takes:
+        apart = max(1, len(data) // BACKGROUND)
+        places = range(0, len(data), apart)[:BACKGROUND]
+        options["background"] = placed(model, torch.stack([data[i][0] for i in places]))
+    return options
+
+
+def _reference(baseline: str, inputs: Tensor) -> Tensor:
+    """Return the baseline of each input, (N, C, H, W)."""
+    if baseline in NAMED:
+        return torch.full_like(inputs, NAMED[baseline])
+    # As wide as a ninth of the image: outlines go, the rough shape stays.
+    width = max(1, min(inputs.shape[-2:]) // 9)
+    size = min(4 * width + 1, 2 * ((min(inputs.shape[-2:]) - 1) // 2) + 1)
+    blurred: Tensor = gaussian_blur(inputs, [size, size], [float(width), float(width)])
+    return blurred
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"
+
+
+def _sums_to_one(scores: Tensor) -> bool:
+    return bool((scores >= 0).all() and (scores.sum() - 1).abs() < 1e-4)
+
+
+def _themed(figure: Figure) -> str:
+    """Return the figure as SVG in the page's own text colour, on the page's own background."""
+    for text in figure.findobj(Text):
+        text.set_color(INK)
+    for axis in figure.axes:
+        axis.patch.set_alpha(0)
+        axis.tick_params(color=INK)
+        for spine in axis.spines.values():
+            spine.set_edgecolor(INK)
+    file = io.StringIO()
+    figure.savefig(file, format="svg", transparent=True, dpi=200, metadata={"Date": None})
+    svg = file.getvalue()
+    return svg[svg.index("<svg") :].replace(INK, "currentColor")
