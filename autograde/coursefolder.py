@@ -44,6 +44,7 @@ c.GenerateFeedback.preprocessors = [
 ]
 c.ExportPlugin.to = "nbgrader_grades.csv"  # by itself it would replace grades.csv
 c.ExchangeFactory.collect = "autograde.formgrader.RefusesToCollect"
+c.ZipCollectApp.extractor_plugin = "autograde.formgrader.RefusesToUnpack"
 # `nbgrader validate` asks nobody; it stops with "No such kernel named" and this sentence.
 c.Execute.kernel_name = "none, for submissions run in the sandbox of `autograde grade` only"
 '''

@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from nbgrader.converters import NbGraderException
 from nbgrader.exchange import ExchangeError
 from nbgrader.exchange.abc import ExchangeCollect
+from nbgrader.plugins import ExtractorPlugin
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 MARK_SCHEME = "mark-scheme"
@@ -49,6 +50,15 @@ class RefusesToCollect(ExchangeCollect):  # type: ignore[misc]
         """Refuse."""
         self.log.error(GRADING)
         raise ExchangeError(GRADING)
+
+
+class RefusesToUnpack(ExtractorPlugin):  # type: ignore[misc]
+    """Stands where ``nbgrader zip_collect``, which checks no archive, looks for what unpacks it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.log.error(GRADING)
+        raise SystemExit(1)  # what nbgrader's other commands make of a refusal
 
 
 class HidesMarkSchemes(NbGraderPreprocessor):  # type: ignore[misc]

@@ -6,6 +6,7 @@ import csv
 import os
 import sqlite3
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from nbgrader.apps import (
     GenerateFeedbackApp,
     GenerateSolutionApp,
     ValidateApp,
+    ZipCollectApp,
 )
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
@@ -353,6 +355,32 @@ def test_without_our_configuration_nbgrader_runs_it(
     command.initialize([str(submission)])
     command.start()
     assert ran.exists()
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["refused", "without our configuration"])
+def test_nbgrader_unpacks_no_archive_here(
+    course_folder: Path, ours: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Uploads come in by ``autograde grade``, which caps what an archive may hold."""
+    downloaded = course_folder / "downloaded" / NAME / "archive"
+    downloaded.mkdir(parents=True)
+    with zipfile.ZipFile(downloaded / "class.zip", "w") as archive:
+        archive.writestr(f"eve_{NAME}_attempt_2027-04-29-10-00-00_{NAME}.ipynb", "{}")
+    if not ours:
+        (course_folder / "nbgrader_config.py").write_text("")
+    before = {p: p.read_bytes() for p in course_folder.rglob("*") if p.is_file()}
+    command = ZipCollectApp()
+    command.initialize([NAME, "--force"])
+    command.log.propagate = True
+    if ours:
+        with pytest.raises(SystemExit) as stopped:
+            command.start()
+        assert stopped.value.code == 1
+        assert "sandbox of `autograde grade`" in caplog.text
+    else:
+        command.start()
+    after = {p: p.read_bytes() for p in course_folder.rglob("*") if p.is_file()}
+    assert (after == before) == ours
 
 
 def test_markers_see_the_scheme_and_students_do_not(course_folder: Path) -> None:
