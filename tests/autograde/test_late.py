@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from graded_class import NAME, Class, small_class
 from inert import text
 from nbgrader import api
-from nbgrader.apps import ExportApp
+from nbgrader.apps import ExportApp, GenerateFeedbackApp
 from small_course import COURSE
 
 from autograde.course import Course, CourseError, Late
@@ -181,6 +182,46 @@ def test_nbgrader_takes_the_same_off(
     write_penalties(results, db)
     with api.Gradebook(f"sqlite:///{db}") as gradebook:
         assert gradebook.find_submission(NAME, "Eve").late_submission_penalty == 0
+
+
+def test_nbgraders_feedback_page_shows_the_mark_of_the_table(
+    small: Class, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a mark by hand in it, with a score of two decimals, and with nothing taken off."""
+    out = tmp_path / "out"
+    out.mkdir()
+    waits = {"double": 2.0, "total": 3.0, "why": None}
+    late = [handed_in(small, who, timedelta(hours=30)) for who in ("Eve", "Grace Hopper", "Ada")]
+    for result in late:
+        result.tasks[2].score = None
+        result.notebook = small.notebook(waits)
+    everybody = [*late, small.result("Max")]
+    db = fill_gradebook(everybody, small.sources, small.releases, small.course, out)
+    with api.Gradebook(f"sqlite:///{db}") as gradebook:
+        for student, mark in (("Eve", 3.0), ("Ada", 1.05), ("Max", 4.0)):
+            grade = gradebook.find_grade("why", NAME, NAME, student)
+            grade.manual_score, grade.needs_manual_grade = mark, False
+        gradebook.db.commit()
+    results = with_penalties(with_manual_marks(everybody, db), small.course)
+    write_penalties(results, db)
+    write_grades(results, small.course, out / "grades.csv")
+    table = {r["student"]: r for r in csv.DictReader((out / "grades.csv").open(encoding="utf-8"))}
+
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(out)
+    app = GenerateFeedbackApp()
+    app.initialize([NAME])
+    app.start()
+    shown = {}
+    for student in table:
+        page = (out / "feedback" / student / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+        shown[student] = [
+            float(n) for n in re.search(r"Score: (\S+) / ([\d.]+)", text(page)).groups()
+        ]
+    # 20 % less of 8 and of 6.05; Grace Hopper has a week more.
+    assert shown == {"Eve": [6.4, 9], "Ada": [4.84, 9], "Grace Hopper": [5, 9], "Max": [9, 9]}
+    assert shown == {s: [float(r["score"]), float(r["max_score"])] for s, r in table.items()}
 
 
 @pytest.mark.parametrize(
