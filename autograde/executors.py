@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from typing import Any
 
 _CONNECTING = 20  # seconds
 _WATCH = 2.0  # seconds
@@ -90,6 +91,18 @@ def _begin_worker(lifeline: Connection) -> None:
     threading.Thread(target=end_with_grader, daemon=True).start()
 
 
+def reach(address: str) -> None:
+    """Return if :func:`cluster` can use the workers of this scheduler, as far as can be seen now.
+
+    Raises
+    ------
+    WorkersError
+        If the scheduler cannot be reached, has no worker or not such as are needed.
+    """
+    with _connected(address):
+        pass
+
+
 @contextmanager
 def cluster(
     address: str,
@@ -117,51 +130,23 @@ def cluster(
         If the scheduler cannot be reached, has no worker or not such as are needed, or the last
         worker is lost.
     """
-    try:
-        from distributed import Client, KilledWorker, WorkerPlugin
-    except ImportError:
-        raise WorkersError(
-            'Grading on a cluster needs dask.distributed: pip install -e ".[cluster]", on every '
-            "machine of it in the same version."
-        ) from None
-    # What the client has to say of a lost connection is said below, in a sentence.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    try:
-        client = Client(address, timeout=_CONNECTING, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WorkersError(
-            f"The scheduler at {address} cannot be reached ({reason}): start it with `dask "
-            "scheduler`, and give the address that it prints."
-        ) from None
+    with _connected(address) as (client, count):
+        from distributed import KilledWorker, WorkerPlugin
 
-    class Prove(WorkerPlugin):  # type: ignore[misc]
-        name = "autograde-prove"
+        class Prove(WorkerPlugin):  # type: ignore[misc]
+            name = "autograde-prove"
 
-        def setup(self, worker: object) -> None:
-            if prove is not None:
-                prove()
+            def setup(self, worker: object) -> None:
+                if prove is not None:
+                    prove()
 
-    ended = threading.Event()
-    with client:
-        threads = client.nthreads()
-        if not threads:
-            raise WorkersError(
-                f"The scheduler at {address} has no worker: start some with `dask worker {address} "
-                "--nthreads 1`."
-            )
-        if many := [worker for worker, count in threads.items() if count != 1]:
-            raise WorkersError(
-                f"The worker at {many[0]} has more than one thread, and the checks of two "
-                "submissions would disturb each other: start workers with --nthreads 1 (and "
-                "--nworkers N)."
-            )
+        ended = threading.Event()
         client.register_plugin(Prove())
         executor = client.get_executor(pure=False)
 
         def watch() -> None:
             # Without any worker the scheduler would wait for new ones for ever.
-            there = len(threads)
+            there = count
             while not ended.wait(_WATCH):
                 try:
                     now = len(client.nthreads())
@@ -176,7 +161,7 @@ def cluster(
 
         threading.Thread(target=watch, daemon=True).start()
         try:
-            yield Workers(executor, len(threads))
+            yield Workers(executor, count)
         except (CancelledError, KilledWorker):
             raise WorkersError(
                 f"The cluster at {address} has lost its scheduler or its workers (out of memory?). "
@@ -187,3 +172,39 @@ def cluster(
             executor.shutdown(wait=False)
             with contextlib.suppress(Exception):  # the scheduler may be gone
                 client.unregister_worker_plugin(Prove.name)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[tuple[Any, int]]:
+    """Connect to a scheduler; yield dask's client and how many workers there are."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise WorkersError(
+            'Grading on a cluster needs dask.distributed: pip install -e ".[cluster]", on every '
+            "machine of it in the same version."
+        ) from None
+    # What the client has to say of a lost connection is said in sentences of our own.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(address, timeout=_CONNECTING, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WorkersError(
+            f"The scheduler at {address} cannot be reached ({reason}): start it with `dask "
+            "scheduler`, and give the address that it prints."
+        ) from None
+    with client:
+        threads = client.nthreads()
+        if not threads:
+            raise WorkersError(
+                f"The scheduler at {address} has no worker: start some with `dask worker {address} "
+                "--nthreads 1`."
+            )
+        if many := [worker for worker, count in threads.items() if count != 1]:
+            raise WorkersError(
+                f"The worker at {many[0]} has more than one thread, and the checks of two "
+                "submissions would disturb each other: start workers with --nthreads 1 (and "
+                "--nworkers N)."
+            )
+        yield client, len(threads)

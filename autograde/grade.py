@@ -129,11 +129,13 @@ def grade(
         settle_data(say)
         names = sorted({upload.assignment for upload in found.uploads})
         trusted = {name: load_assignment(name, course.file) for name in names}
+        results, waiting = _sorted_out(found, course, trusted, store, isolation)
+        if waiting and scheduler:
+            executors.reach(scheduler)  # before the solutions run, which may take minutes
         timings = {
             name: solution_timing(trusted[name], course, store, isolation, hidden, say)
             for name in names
         }
-        results, waiting = _sorted_out(found, course, trusted, store, isolation)
         unchanged = sum(1 for result in results if result.key)
         say(
             f"Submissions: {len(waiting)} to run"

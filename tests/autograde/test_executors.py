@@ -146,6 +146,19 @@ def test_a_cluster_that_cannot_be_used_gets_one_sentence(monkeypatch: pytest.Mon
         cluster("tcp://127.0.0.1:1").__enter__()
 
 
+def test_a_scheduler_out_of_reach_is_noticed_before_the_solution_runs(
+    small: tuple[Course, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(executors, "_CONNECTING", 0.5)
+    course, folder = small
+    said: list[str] = []
+    away = pytest.raises(WorkersError, match=r"^The scheduler at tcp://127.0.0.1:1 cannot be rea")
+    with away as caught:
+        grade(folder, course, tmp_path / "out", say=said.append, scheduler="tcp://127.0.0.1:1")
+    assert "\n" not in str(caught.value)
+    assert said and not [line for line in said if line.startswith("Solution of")]
+
+
 def test_a_worker_that_differs_gets_one_sentence(
     small: tuple[Course, Path], monkeypatch: pytest.MonkeyPatch
 ):
