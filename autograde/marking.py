@@ -19,7 +19,7 @@ from autograde.release import released, solutions, to_json
 from autograde.run import Calls, Cell, CellRun, call_functions, run_notebook
 from autograde.sandbox import Isolation, Limits
 from autograde.score import graded_notebook, hidden_inputs, score
-from autograde.source import Checks, answers, grading, is_test, read_source
+from autograde.source import Checks, answers, grading, is_hand_in, is_test, read_source
 from autograde.tasks import Call, Value
 from xaikit.uploads import BrokenUploadError
 
@@ -186,7 +186,8 @@ def mark(
 def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cell]:
     """Return the code cells to run.
 
-    Not the test cells, which the scorer fills in, nor what is known to show the same for everybody.
+    Not the test cells, which the scorer fills in, nor what is known to show the same for everybody,
+    nor what looks at the file to be handed in.
     """
     tasks = {answer.cell: answer for answer in answers(rebuilt.notebook)}
     numbered = list(enumerate(rebuilt.notebook.cells))
@@ -201,7 +202,9 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cel
     )
     cells = []
     for position, cell in numbered:
-        if cell.cell_type != "code" or is_test(grading(cell)) or position in left_out:
+        if cell.cell_type != "code" or position in left_out:
+            continue
+        if is_test(grading(cell)) or is_hand_in(cell):
             continue
         answer = tasks.get(position)
         task = "" if answer is None or answer.manual else answer.task

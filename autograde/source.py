@@ -28,6 +28,9 @@ CHECKS_SUFFIX = "_checks"
 ANSWERS_SUFFIX = "_answers"
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 
+HAND_IN = "hand-in"
+"""Tags a given cell that looks at the file to be handed in: grading, which has none, skips it."""
+
 _TEMPLATE = re.compile(r"\{\{ ([A-Za-z_][\w.]*) \}\}")
 _GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
 _NOT_BY_HAND = {"xaikit", "captum", "shap", "lime", "alibi"}
@@ -112,6 +115,11 @@ def grading(cell: NotebookNode) -> dict[str, Any]:
     """Return the cell's nbgrader metadata, empty if it has none."""
     meta = cell.metadata.get("nbgrader", {})
     return meta if isinstance(meta, dict) else {}
+
+
+def is_hand_in(cell: NotebookNode) -> bool:
+    """Return whether an author has tagged the cell as one for the student's own machine."""
+    return HAND_IN in cell.metadata.get("tags", [])
 
 
 def is_test(meta: dict[str, Any]) -> bool:
@@ -332,6 +340,7 @@ def _validate(notebook: NotebookNode, checks: Checks, file: Path) -> None:
         raise SourceError(f"{checks.file}: the task {task!r} has no answer cell in {file.name}.")
     _validate_needs(notebook, checks)
     _validate_figures(notebook, file)
+    _validate_hand_in(notebook, file)
 
 
 def _validate_points(meta: dict[str, Any], where: str) -> None:
@@ -411,6 +420,25 @@ def _validate_figures(notebook: NotebookNode, file: Path) -> None:
                 )
             if not grading(later)["solution"] and needed(later.source) is not None:
                 names -= defined(later.source)  # from here on it is that cell's
+
+
+def _validate_hand_in(notebook: NotebookNode, file: Path) -> None:
+    """Raise where leaving out a cell, because it is tagged as of the hand-in, would be felt."""
+    for cell in notebook.cells:
+        if not is_hand_in(cell):
+            continue
+        meta, where = grading(cell), f"{file}: {_called(cell)}"
+        if cell.cell_type != "code" or meta["grade"] or meta["solution"]:
+            raise SourceError(f"{where}: only a given code cell is tagged {HAND_IN!r}.")
+        try:
+            names = defined(cell.source)
+        except SyntaxError:
+            raise SourceError(f"{where}: what is tagged {HAND_IN!r} is plain Python.") from None
+        if names:
+            raise SourceError(
+                f"{where}: it is tagged {HAND_IN!r}, so grading skips it, but it defines "
+                f"{sorted(names)[0]!r}; do that in another cell."
+            )
 
 
 def _imports(source: str) -> set[str]:

@@ -1695,5 +1695,5 @@ checks.passed("quiz-more")
 # will find all your answers in it. In a terminal `python -m xaikit check 01_theory.ipynb` does the
 # same. What you hand in is the file `01_theory.ipynb` itself.
 
-# %%
+# %% tags=["hand-in"]
 checks.upload("01_theory.ipynb")

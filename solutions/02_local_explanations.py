@@ -2739,5 +2739,5 @@ else:
 # 02_local_explanations.ipynb` does the same. What you hand in is the file
 # `02_local_explanations.ipynb` itself.
 
-# %%
+# %% tags=["hand-in"]
 checks.upload("02_local_explanations.ipynb")

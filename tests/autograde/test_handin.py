@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_course import SOURCE
+from small_course import write_course as write_small
 
 from autograde import rebuild as rebuilding
+from autograde.answers import submission
 from autograde.course import Course
+from autograde.marking import Timing, load_assignment, mark
 from autograde.release import manifest, released, to_json
-from autograde.source import answers, read_source, sources
+from autograde.source import SourceError, answers, read_source, sources
 from tests.redteam import denial, unfair  # noqa: F401  # they register their cases
 from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
@@ -155,6 +159,39 @@ def test_the_packaged_list_is_what_release_generates() -> None:
     }
     packaged = (REPOSITORY / "xaikit" / "assets" / "notebooks.json").read_text(encoding="utf-8")
     assert json.loads(packaged) == manifest(made)
+
+
+@pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
+def test_every_notebook_ends_with_a_look_at_its_file_that_grading_skips(name: str) -> None:
+    source = read_source(REPOSITORY / "solutions" / f"{name}.py", Course.read(REPOSITORY))
+    last = [cell for cell in source.notebook.cells if cell.cell_type == "code"][-1]
+    assert last.source == f'checks.upload("{name}.ipynb")'
+    assert last.metadata.tags == ["hand-in"]
+
+
+@pytest.mark.parametrize(("tag", "outputs"), [(' tags=["hand-in"]', 0), ("", 1)])
+def test_grading_skips_what_looks_at_the_file(tag: str, outputs: int, tmp_path: Path) -> None:
+    """Where a submission runs, there is no file: the feedback would end with that."""
+    cell = f'\n# %%{tag}\nprint("There is no file.")\n'
+    trusted = load_assignment("01_small", write_small(tmp_path, SOURCE + cell).file)
+    content = to_json(submission(trusted.released, trusted.solutions)).encode()
+    record, _ = mark(content, "Ada", trusted, b"secret" * 4, Timing(), "bubblewrap", ())
+    assert (record.status, record.earned) == ("manual_pending", 5)
+    assert len(record.notebook["cells"][-1]["outputs"]) == outputs
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ('# %% [markdown] tags=["hand-in"]\n# text', "only a given code cell"),
+        ('# %% tags=["hand-in"]\nfile = 1', "but it defines 'file'"),
+        ('# %% tags=["hand-in"]\n%ls', "is plain Python"),
+    ],
+)
+def test_what_grading_must_not_skip_is_refused(cell: str, words: str, tmp_path: Path) -> None:
+    course = write_small(tmp_path, f"{SOURCE}\n{cell}\n")
+    with pytest.raises(SourceError, match=words):
+        read_source(tmp_path / "solutions" / "01_small.py", course)
 
 
 def test_the_command(tmp_path: Path) -> None:
