@@ -12,7 +12,7 @@ from autograde import audit
 from autograde.clean import clean_line, safe_name
 from autograde.course import Course
 from autograde.feedback import feedback_path, write_feedback
-from autograde.gradebook import FILE, remove_student, with_manual_marks
+from autograde.gradebook import FILE, remove_student, settle_ids, with_manual_marks
 from autograde.late import with_penalties
 from autograde.names import meaning
 from autograde.pseudonyms import nbgrader_ids, read_pseudonyms, write_pseudonyms
@@ -22,11 +22,11 @@ from autograde.store import Store, only_grader
 from autograde.tables import write_grades, write_tasks
 
 _KINDS = (
-    "record",
-    "submission in the gradebook",
-    "graded notebook",
-    "feedback page",
-    "audit line",
+    ("record", "records"),
+    ("submission in the gradebook", "submissions in the gradebook"),
+    ("graded notebook", "graded notebooks"),
+    ("feedback page", "feedback pages"),
+    ("audit line", "audit lines"),
 )
 
 
@@ -78,6 +78,9 @@ def delete(
             near = meaning(everybody)(student)
             hint = f"; do you mean {' or '.join(map(clean_line, near))}?" if near else "."
             raise DeleteError(f"{out} holds nothing of {clean_line(student)}{hint}")
+        if (out / FILE).is_file():
+            # pseudonyms.csv may be kept elsewhere; without it marks by hand would be nobody's.
+            settle_ids(out / FILE, results, then, out)
         gone = {student}
         if group is not None and then.members(group) == (student,):
             gone.add(group)
@@ -100,7 +103,7 @@ def delete(
             write_feedback(store.with_notebooks(theirs), now, out)
         store.save_class(left, now)
         counts.append(audit.forget(gone, out))
-    what = [f"{n} {name}{'s' * (n != 1)}" for n, name in zip(counts, _KINDS, strict=True)]
+    what = [f"{n} {one if n == 1 else more}" for n, (one, more) in zip(counts, _KINDS, strict=True)]
     say(f"Removed of {clean_line(student)}: {', '.join(what)}.")
     say(f"Written anew without {clean_line(student)}: grades.csv, tasks.csv, report.html.")
     if group is not None and group not in gone:

@@ -241,8 +241,8 @@ def _vacuum(db: Path) -> None:
     engine.dispose()
 
 
-def _settle_ids(db: Path, results: Iterable[SubmissionResult], course: Course, out: Path) -> None:
-    """Call everybody as the course file wants it, those too who were graded before.
+def settle_ids(db: Path, results: Iterable[SubmissionResult], course: Course, out: Path) -> None:
+    """Call everybody in nbgrader's files as the course file wants it, whenever they were graded.
 
     Whoever the gradebook knows under the other kind of id, or under a pseudonym of an earlier
     secret, is renamed with all marks and notebooks.
@@ -250,8 +250,14 @@ def _settle_ids(db: Path, results: Iterable[SubmissionResult], course: Course, o
     Raises
     ------
     GradebookError
-        If names are wanted, and nothing tells whose a pseudonym is.
+        If the gradebook cannot be used, or names are wanted, and nothing tells whose a pseudonym
+        is.
     """
+    with _one_sentence(db):
+        _settle_ids(db, results, course, out)
+
+
+def _settle_ids(db: Path, results: Iterable[SubmissionResult], course: Course, out: Path) -> None:
     kept = read_pseudonyms(out)
     with api.Gradebook(_url(db)) as gradebook:
         present = {student for (student,) in gradebook.db.query(api.Student.id)}
