@@ -89,45 +89,6 @@ def deletion(
     -------
     Curve
     """
-    return _curve(model, inputs, explanation, fill, segments, steps, seed, chunk, inserts=False)
-
-
-@metric(
-    direction="higher is better",
-    flaw="that of deletion, from the other end: the first pixels alone on a fill-in are like no "
-    "image, and a blurred fill-in, the paper's, still shows large shapes",
-    paper="Petsiuk et al. 2018, RISE, arXiv:1806.07421",
-)
-def insertion(
-    model: nn.Module,
-    inputs: Tensor,
-    explanation: Explanation,
-    *,
-    fill: Fill = None,
-    segments: Tensor | str | None = None,
-    steps: int = 28,
-    seed: int = 0,
-    chunk: int = 128,
-) -> Curve:
-    """Bring features back in the order of their attributions, the largest first.
-
-    If what the explanation called important carries the output, it rises early. Parameters and
-    result are :func:`deletion`'s.
-    """
-    return _curve(model, inputs, explanation, fill, segments, steps, seed, chunk, inserts=True)
-
-
-def _curve(
-    model: nn.Module,
-    inputs: Tensor,
-    explanation: Explanation,
-    fill: Fill,
-    segments: Tensor | str | None,
-    steps: int,
-    seed: int,
-    chunk: int,
-    inserts: bool,
-) -> Curve:
     count(steps, "steps")
     count(chunk, "chunk")
     inputs = checked_inputs(model, inputs)
@@ -148,7 +109,7 @@ def _curve(
         for rows, points in pairs(problem, n * t, steps + 1):
             index = torch.arange(rows.start, rows.stop, device=inputs.device)
             gone = ranks.flatten(0, 1)[index].unsqueeze(1) < counts[points].view(1, -1, 1)
-            gone = gone.view(*gone.shape[:2], *map_shape(inputs)) ^ inserts
+            gone = gone.view(*gone.shape[:2], *map_shape(inputs))
             image = index // t
             shown = torch.where(gone, hidden[image].unsqueeze(1), inputs[image].unsqueeze(1))
             wanted = targets.flatten()[index].unsqueeze(1)
@@ -156,6 +117,36 @@ def _curve(
     scores = scores.view(n, t, -1)
     exact = (counts.double() / features).to(inputs)
     return Curve(exact, scores, torch.trapezoid(scores, exact))
+
+
+@metric(
+    direction="higher is better",
+    flaw="that of deletion, from the other end: the first pixels alone on a fill-in are like no "
+    "image, and a blurred fill-in, the paper's, still shows large shapes",
+    paper="Petsiuk et al. 2018, RISE, arXiv:1806.07421",
+)
+def insertion(
+    model: nn.Module,
+    inputs: Tensor,
+    explanation: Explanation,
+    *,
+    fill: Fill = None,
+    segments: Tensor | str | None = None,
+    seed: int = 0,
+    **options: int,
+) -> Curve:
+    """Bring features back in the order of their attributions, the largest first.
+
+    If what the explanation called important carries the output, it rises early. Parameters
+    (``steps`` and ``chunk`` as well) and result are :func:`deletion`'s.
+    """
+    inputs = checked_inputs(model, inputs)
+    if segments is not None:  # found on the image, not on what it starts from
+        labels = superpixels(inputs, segments)
+        segments = labels[:, 0] if inputs.ndim == 4 else labels
+    # The fill-in gives way to the image, in the same order.
+    start = filled(fill, inputs, seed)
+    return deletion(model, start, explanation, fill=inputs, segments=segments, **options)
 
 
 def _order(values: Tensor, inputs: Tensor, segments: Tensor | str | None) -> Tensor:
