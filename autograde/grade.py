@@ -28,8 +28,8 @@ from autograde.release import to_json
 from autograde.report import write_report
 from autograde.sandbox import Isolation, SandboxError
 from autograde.score import CheckError
-from autograde.similarity import similar_in_class
-from autograde.source import answers, sources
+from autograde.similarity import answer_sources, similar_in_class
+from autograde.source import answers, node, sources
 from autograde.store import Store, only_grader
 from autograde.submissions import Found, SubmissionsError, Upload, find
 from autograde.tables import points, write_grades, write_tasks
@@ -404,9 +404,19 @@ def _write_all(
     def whole(some: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
         return _slowly(store.with_notebooks(some), len(results), say)
 
+    written: dict[str, list[tuple[str, dict[str, str]]]] = {name: [] for name in releases}
+
+    def noted(some: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
+        # Reading a class of notebooks takes long: what is compared later is kept at once.
+        for result in whole(some):
+            if result.notebook is not None:
+                texts = answer_sources(node(result.notebook))
+                written[result.assignment].append((result.student, texts))
+            yield result
+
     store.save_class(results, course)
     say("Writing the gradebook")
-    gradebook = fill_gradebook(results, instructor, releases, course, out, whole)
+    gradebook = fill_gradebook(results, instructor, releases, course, out, noted)
     final = with_penalties(with_manual_marks(results, gradebook), course)
     write_penalties(final, gradebook)
     say("Writing the audit record")
@@ -417,7 +427,7 @@ def _write_all(
     say("Writing feedback")
     write_feedback(whole(final), course, out)
     say("Comparing submissions with each other")
-    alike = similar_in_class(final, releases, course, whole)
+    alike = similar_in_class(written, releases, course)
     say("Writing the report")
     write_report(final, course, out / "report.html", alike)
     say(f"Written in {time.monotonic() - started:.0f} s")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -22,8 +22,7 @@ import numpy as np
 from nbformat import NotebookNode
 
 from autograde.course import Course
-from autograde.records import SubmissionResult
-from autograde.source import answers, node
+from autograde.source import answers
 
 RUN = 10
 """So many tokens in a row are compared at a time; of prose, words."""
@@ -138,37 +137,33 @@ def similar(
 
 
 def similar_in_class(
-    results: Sequence[SubmissionResult],
+    written: Mapping[str, Iterable[tuple[str, Mapping[str, str]]]],
     releases: Mapping[str, NotebookNode],
     course: Course,
-    whole: Callable[[Iterable[SubmissionResult]], Iterable[SubmissionResult]] = iter,
 ) -> list[Pair]:
     """Find the alike pairs of a class, notebook by notebook; members of one group are not asked.
 
-    ``whole`` yields the results with their notebooks, one at a time, if they have been left aside.
+    Parameters
+    ----------
+    written
+        For each notebook its submissions, as :func:`similar` takes them.
+    releases
+        The notebooks as students got them.
+    course
+        Who hands in together.
     """
 
     def together(one: str, other: str) -> bool:
         return (course.group_of(one) or one) == (course.group_of(other) or other)
 
-    def written(results: Iterable[SubmissionResult]) -> Iterator[tuple[str, dict[str, str]]]:
-        for result in results:
-            if result.notebook is not None:
-                yield result.student, _sources(node(result.notebook))
-
     return [
         pair
         for name, release in releases.items()
-        for pair in similar(
-            name,
-            written(whole([r for r in results if r.assignment == name])),
-            _sources(release),
-            together,
-        )
+        for pair in similar(name, written.get(name, ()), answer_sources(release), together)
     ]
 
 
-def _sources(notebook: NotebookNode) -> dict[str, str]:
+def answer_sources(notebook: NotebookNode) -> dict[str, str]:
     """Return the source of each answer cell, by task."""
     return {part.task: notebook.cells[part.cell].source for part in answers(notebook)}
 

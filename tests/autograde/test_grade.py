@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import sqlite3
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,37 @@ def test_unchanged_submissions_are_not_run_again(
     ran.clear()
     grade(folder, course, out, jobs=2, say=ran.append)
     assert sum(line.startswith("[") for line in ran) == 3
+
+
+def test_a_copy_is_reported_and_notebooks_are_read_twice_only(
+    class_of_three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Once for the gradebook, once for the feedback: reading a class takes minutes."""
+    course, folder = class_of_three
+    out = tmp_path / "graded"
+    right = dict(load_assignment(NAME, course.file).solutions)
+    words = "<!-- answer: why -->\n" + " ".join(f"word{i} and so on" for i in range(30))
+    for student in ("Eve", "Max"):
+        hand_in(course, folder, student, {**right, "why": words})
+    grade(folder, course, out, jobs=1)
+    report = " ".join((out / "report.html").read_text(encoding="utf-8").split())
+    alike = report[report.index('id="alike"') :]
+    assert "Eve</a>" in alike and "Max</a>" in alike
+    assert "Hopper" not in alike[: alike.index("</table>")]
+
+    opened: list[str] = []
+    whole = Store.with_notebooks
+
+    def noted(store: Store, results: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
+        for result in whole(store, results):
+            opened.append(result.student)
+            yield result
+
+    monkeypatch.setattr(Store, "with_notebooks", noted)
+    (out / "report.html").unlink()
+    grade(folder, course, out, jobs=1)
+    assert sorted(opened) == sorted(2 * ["Eve", "Grace Hopper", "Group 1", "Kurt", "Max"])
+    assert report == " ".join((out / "report.html").read_text(encoding="utf-8").split())
 
 
 def test_a_crash_loses_only_what_was_running(
