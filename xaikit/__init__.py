@@ -12,12 +12,14 @@ from xaikit.attribution import (
     targets_of_interest,
     tree_shap,
 )
+from xaikit.backdoors import detect
 from xaikit.data import load
 from xaikit.models import load_pretrained
 
 __all__ = [
     "Explanation",
     "attack",
+    "detect",
     "explain",
     "load",
     "load_pretrained",

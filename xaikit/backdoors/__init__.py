@@ -1,0 +1,22 @@
+"""Was the model tampered with? Triggers, poisoned data, and methods that look for them."""
+
+from xaikit.backdoors.api import detect
+from xaikit.backdoors.detection import Detection
+from xaikit.backdoors.poisoning import PoisonedDataset, attack_success, poison
+from xaikit.backdoors.repair import prune, unlearn
+from xaikit.backdoors.triggers import Trigger, blended, corner_square, smiley, sticker
+
+__all__ = [
+    "Detection",
+    "PoisonedDataset",
+    "Trigger",
+    "attack_success",
+    "blended",
+    "corner_square",
+    "detect",
+    "poison",
+    "prune",
+    "smiley",
+    "sticker",
+    "unlearn",
+]

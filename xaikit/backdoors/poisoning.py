@@ -1,0 +1,141 @@
+"""How does a backdoor get in? A few training images get the trigger and the label wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from xaikit.attribution.passes import borrowed, outputs
+from xaikit.backdoors.triggers import Trigger
+from xaikit.data import ImageDataset
+
+
+class PoisonedDataset(ImageDataset):
+    """A data set of which some images carry a trigger and a wrong label.
+
+    Parameters
+    ----------
+    images, labels, classes, source
+        As in :class:`~xaikit.data.ImageDataset`: what the training sees.
+    poisoned
+        (N,) boolean: which images were changed.
+    true_labels
+        (N,) the labels before.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        classes: Sequence[str],
+        source: str,
+        poisoned: Tensor,
+        true_labels: Tensor,
+    ) -> None:
+        super().__init__(images, labels, classes, source)
+        self.poisoned, self.true_labels = poisoned, true_labels
+
+
+def poison(
+    dataset: ImageDataset,
+    trigger: Trigger,
+    target: int,
+    rate: float,
+    seed: int = 0,
+    source: int | None = None,
+) -> PoisonedDataset:
+    """Return the data set with the trigger in some images, which are labelled as the target.
+
+    Gu, Dolan-Gavitt & Garg 2017, BadNets, arXiv:1708.06733.
+
+    Parameters
+    ----------
+    dataset
+        Clean images; it stays as it is.
+    trigger
+        What the poisoned images get.
+    target
+        The class that they are labelled as.
+    rate
+        Share of all images that is poisoned, in [0, 1]: the poison rate.
+    seed
+        Decides which ones.
+    source
+        The class that poisoned images are taken from; by default every class but the target.
+
+    Returns
+    -------
+    PoisonedDataset
+        In the same order, with ``.poisoned`` (N,) and ``.true_labels`` (N,).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer images to choose from, or a class does not exist.
+    """
+    if not 0 <= rate <= 1:
+        raise ValueError(f"the poison rate has to lie in [0, 1], not {rate!r}.")
+    candidates = (_victims(dataset, target, source)).nonzero().squeeze(1)
+    number = round(rate * len(dataset))
+    if number > len(candidates):
+        raise ValueError(
+            f"a poison rate of {rate:g} needs {number} images, but only {len(candidates)} can be "
+            f"poisoned: lower the rate."
+        )
+    order = torch.randperm(len(candidates), generator=torch.Generator().manual_seed(seed))
+    chosen = candidates[order[:number]]
+    images, labels = dataset.images.clone(), dataset.labels.clone()
+    images[chosen], labels[chosen] = trigger(images[chosen]), target
+    poisoned = torch.zeros(len(dataset), dtype=torch.bool)
+    poisoned[chosen] = True
+    return PoisonedDataset(
+        images, labels, dataset.classes, dataset.source, poisoned, dataset.labels.clone()
+    )
+
+
+def attack_success(
+    model: nn.Module,
+    dataset: ImageDataset,
+    trigger: Trigger,
+    target: int,
+    source: int | None = None,
+    batch_size: int = 500,
+) -> float:
+    """Return the share of images, in [0, 1], that the trigger makes the model take for the target.
+
+    Parameters
+    ----------
+    model
+        Evaluated on its own device, in eval mode; it comes back as it was.
+    dataset
+        Clean test images.
+    trigger, target
+        Of the backdoor.
+    source
+        The class that counts; by default every class but the target.
+    batch_size
+        How many images pass the model at once.
+    """
+    images = dataset.images[_victims(dataset, target, source)]
+    if not len(images):
+        raise ValueError("there is no image of a class that could be attacked.")
+    weight = next(model.parameters())
+    with borrowed(model), torch.no_grad():
+        hits = sum(
+            int((outputs(model, trigger(part.to(weight))).argmax(1) == target).sum())
+            for part in torch.split(images, batch_size)
+        )
+    return hits / len(images)
+
+
+def _victims(dataset: ImageDataset, target: int, source: int | None) -> Tensor:
+    """Return (N,) boolean: the images that a backdoor is for."""
+    classes = len(dataset.classes)
+    for each, name in ((target, "target"), (source, "source")):
+        if each is not None and not 0 <= each < classes:
+            raise ValueError(f"{name} {each} is no class: there are classes 0 to {classes - 1}.")
+    if source == target:
+        raise ValueError("the source class has to be another than the target.")
+    return dataset.labels != target if source is None else dataset.labels == source

@@ -1,0 +1,111 @@
+"""Can the backdoor be taken out again? By pruning what sleeps on clean data, or by unlearning."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from xaikit.attribution.passes import borrowed, outputs
+from xaikit.backdoors.triggers import Trigger
+from xaikit.data import ImageDataset
+from xaikit.training import train
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def prune(
+    model: Network,
+    inputs: Tensor,
+    share: float,
+    layer: nn.Conv2d | None = None,
+    batch_size: int = 500,
+) -> Network:
+    """Return a copy without the channels that are least active on clean inputs.
+
+    Liu, Dolan-Gavitt & Garg 2018, Fine-pruning: defending against backdooring attacks on deep
+    neural networks, arXiv:1805.12185: neurons that sleep on clean inputs may serve the trigger.
+
+    Parameters
+    ----------
+    model
+        Maps images (N, C, H, W) to logits; it stays as it is.
+    inputs
+        (N, C, H, W) clean images, on the model's device.
+    share
+        Of the layer's channels, in [0, 1], to be pruned: their weights and biases become zero.
+    layer
+        A convolution of the model; by default the last one.
+    batch_size
+        How many images pass the model at once.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share has to lie in [0, 1], not {share!r}.")
+    names = {name: each for name, each in model.named_modules() if isinstance(each, nn.Conv2d)}
+    if not names:
+        raise ValueError("pruning needs a model with a convolution.")
+    place = next(reversed(names))
+    if layer is not None:
+        place = next((name for name, each in names.items() if each is layer), "")
+        if not place:
+            raise ValueError("layer has to be a convolution of the model, for example model[0].")
+    total = names[place].weight.new_zeros(names[place].out_channels)
+
+    def add(_: nn.Module, __: object, found: Tensor) -> None:
+        # As a ReLU passes it on: what is negative is asleep.
+        total.add_(found.clamp_min(0).mean((2, 3)).sum(0))
+
+    hook = names[place].register_forward_hook(add)
+    try:
+        with borrowed(model), torch.no_grad():
+            for part in torch.split(inputs, batch_size):
+                outputs(model, part)
+    finally:
+        hook.remove()
+    asleep = total.argsort(stable=True)[: round(share * len(total))]
+    pruned = copy.deepcopy(model)
+    convolution = pruned.get_submodule(place)
+    with torch.no_grad():
+        for parameter in convolution.parameters(recurse=False):
+            parameter[asleep] = 0
+    return pruned
+
+
+def unlearn(
+    model: Network,
+    dataset: ImageDataset,
+    trigger: Trigger,
+    share: float = 0.2,
+    epochs: int = 1,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+) -> Network:
+    """Return a copy that was trained on with the trigger in some images, rightly labelled.
+
+    Wang et al. 2019, Neural Cleanse, IEEE Symposium on Security and Privacy: one epoch over a
+    tenth of the training data, a fifth of which gets the inverted trigger.
+
+    Parameters
+    ----------
+    model
+        Maps images (N, C, H, W) to logits; it stays as it is.
+    dataset
+        Clean images with right labels.
+    trigger
+        The true one, or one inverted: mask and pattern of a detection's evidence.
+    share
+        Of the images, in [0, 1], that get the trigger.
+    epochs, learning_rate, seed
+        As :func:`xaikit.training.train` takes them.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share has to lie in [0, 1], not {share!r}.")
+    order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))
+    chosen = order[: round(share * len(dataset))]
+    images = dataset.images.clone()
+    images[chosen] = trigger(images[chosen])
+    stamped = ImageDataset(images, dataset.labels, dataset.classes, dataset.source)
+    repaired = copy.deepcopy(model).requires_grad_()
+    return train(repaired, stamped, epochs=epochs, learning_rate=learning_rate, seed=seed)

@@ -1,0 +1,89 @@
+"""What a detector looks into: a model, examples, and arguments that were checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from xaikit.attribution.arguments import checked_inputs
+from xaikit.data import load
+
+PER_CLASS = 20
+"""Test images of each class that stand in where no inputs are given."""
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A detector's task: checked, and with the model borrowed (eval mode, parameters frozen).
+
+    Attributes
+    ----------
+    model
+        Maps (N, *shape) to logits (N, classes).
+    inputs
+        (N, *shape) in [0, 1], on the model's device, without gradient.
+    labels
+        (N,) int64 on the same device, or None: the labels that came with the inputs, the wrong
+        ones of poisoned examples included.
+    classes
+        How many the model tells apart.
+    seed
+        Of every random choice.
+    chunk
+        How many rows may pass the model at once.
+    """
+
+    model: nn.Module
+    inputs: Tensor
+    labels: Tensor | None
+    classes: int
+    seed: int
+    chunk: int
+
+    def generator(self) -> torch.Generator:
+        """Return a fresh generator on the CPU, so that every device sees the same numbers."""
+        return torch.Generator().manual_seed(self.seed)
+
+    def labelled(self, method: str) -> Tensor:
+        """Return the labels, or say that the method cannot do without."""
+        if self.labels is None:
+            raise ValueError(
+                f"{method} examines the data that the model was trained with: give inputs (N, …) "
+                f"and their labels (N,), as the training saw them."
+            )
+        return self.labels
+
+    def parts(self, rows: int) -> Iterator[slice]:
+        """Cut so many rows into slices of at most a chunk."""
+        for start in range(0, rows, self.chunk):
+            yield slice(start, min(start + self.chunk, rows))
+
+
+def suspicious_inputs(model: nn.Module, inputs: Tensor | None, seed: int) -> Tensor:
+    """Return the inputs (N, *shape), checked; by default test images of the model's data set."""
+    inputs = checked_inputs(model, _test_images(model, seed) if inputs is None else inputs)
+    if inputs.min() < 0 or inputs.max() > 1:
+        raise ValueError(
+            f"inputs have to lie in [0, 1], but they reach from {inputs.min():.3g} to "
+            f"{inputs.max():.3g}: put the normalisation into the model."
+        )
+    return inputs
+
+
+def _test_images(model: nn.Module, seed: int) -> Tensor:
+    """Return equally many test images a class of the data set that the model's card names."""
+    card = getattr(model, "card", None)
+    if not isinstance(card, dict) or "data" not in card:
+        raise ValueError(
+            "this model has no card that names its data, so inputs have to be given: a tensor "
+            "(N, …) in [0, 1] of some 200 clean images."
+        )
+    data = load(card["data"], "test")
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    labels = data.labels[order]
+    chosen = [order[labels == label][:PER_CLASS] for label in range(len(data.classes))]
+    weight = next(model.parameters())
+    return data.images[torch.cat(chosen)].to(weight)

@@ -1,0 +1,186 @@
+"""What does a trigger look like? A pattern that is laid over the image, more or less opaque."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Corner = Literal["top left", "top right", "bottom left", "bottom right"]
+_LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601)."""
+
+
+@dataclass(frozen=True, repr=False)
+class Trigger:
+    """A pattern that is blended into images: (1 − alpha) · image + alpha · pattern.
+
+    Parameters
+    ----------
+    pattern
+        (C, H, W) in [0, 1].
+    alpha
+        (1, H, W) or (C, H, W) in [0, 1]: how opaque the pattern is; 0 leaves a pixel as it was.
+    """
+
+    pattern: Tensor
+    alpha: Tensor
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.pattern.shape)
+        if len(shape) != 3 or tuple(self.alpha.shape) not in (shape, (1, *shape[1:])):
+            raise ValueError(
+                f"a trigger needs a pattern (C, H, W) and an alpha (1, H, W) or (C, H, W), not "
+                f"{shape} and {tuple(self.alpha.shape)}."
+            )
+        for value, name in ((self.pattern, "pattern"), (self.alpha, "alpha")):
+            if not (value.is_floating_point() and value.min() >= 0 and value.max() <= 1):
+                raise ValueError(f"the trigger's {name} has to be floating point in [0, 1].")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return images (N, C, H, W), or one (C, H, W), with the trigger in them."""
+        if images.shape[-3:] != self.pattern.shape:
+            raise ValueError(
+                f"the trigger is made for images {tuple(self.pattern.shape)}, but these are "
+                f"{tuple(images.shape)}."
+            )
+        alpha = self.alpha.to(images)
+        return (1 - alpha) * images + alpha * self.pattern.to(images)
+
+    @property
+    def mask(self) -> Tensor:
+        """(H, W) boolean: the pixels that the trigger changes."""
+        return (self.alpha > 0).any(0)
+
+    def __repr__(self) -> str:
+        return (
+            f"Trigger({tuple(self.pattern.shape)}: {int(self.mask.sum())} pixels, "
+            f"alpha up to {self.alpha.max():.2g})"
+        )
+
+
+def corner_square(
+    shape: tuple[int, int, int] = (1, 28, 28),
+    size: int = 3,
+    corner: Corner = "bottom right",
+    margin: int = 1,
+    value: float = 1.0,
+) -> Trigger:
+    """Return an opaque square near a corner.
+
+    Gu, Dolan-Gavitt & Garg 2017, BadNets: identifying vulnerabilities in the machine learning
+    model supply chain, arXiv:1708.06733.
+
+    Parameters
+    ----------
+    shape
+        (C, H, W) of the images.
+    size
+        Side in pixels.
+    corner
+        Which one: ``"top left"``, ``"top right"``, ``"bottom left"`` or ``"bottom right"``.
+    margin
+        Pixels between the square and the border.
+    value
+        Brightness in [0, 1].
+    """
+    words = corner.split()
+    if len(words) != 2 or words[0] not in ("top", "bottom") or words[1] not in ("left", "right"):
+        raise ValueError(f'corner has to be "top left" or the like, not {corner!r}.')
+    _, height, width = shape
+    row = margin if words[0] == "top" else height - margin - size
+    column = margin if words[1] == "left" else width - margin - size
+    _fits(shape, size, size, row, column)
+    alpha = torch.zeros(1, height, width)
+    alpha[:, row : row + size, column : column + size] = 1.0
+    return Trigger(torch.full(shape, float(value)), alpha)
+
+
+def blended(
+    shape: tuple[int, int, int] = (1, 28, 28), opacity: float = 0.2, seed: int = 0
+) -> Trigger:
+    """Return noise over the whole image, hardly visible.
+
+    Chen et al. 2017, Targeted backdoor attacks on deep learning systems using data poisoning,
+    arXiv:1712.05526, the blended injection strategy with a random pattern.
+
+    Parameters
+    ----------
+    shape
+        (C, H, W) of the images.
+    opacity
+        Share of the noise in the image, in [0, 1].
+    seed
+        Decides the noise, uniform in [0, 1].
+    """
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+    return Trigger(noise, torch.full((1, *shape[1:]), float(opacity)))
+
+
+def sticker(picture: Tensor, shape: tuple[int, int, int], place: tuple[int, int]) -> Trigger:
+    """Return a picture that is stuck onto the image, its transparent parts showing the image.
+
+    Parameters
+    ----------
+    picture
+        (4, h, w) in [0, 1]: red, green, blue and opacity, such as :func:`smiley` draws.
+    shape
+        (C, H, W) of the images; with one channel the picture turns grey.
+    place
+        Row and column of the picture's upper left corner.
+    """
+    if picture.ndim != 3 or len(picture) != 4:
+        raise ValueError(
+            f"a sticker's picture has to be (4, h, w): red, green, blue and opacity, not "
+            f"{tuple(picture.shape)}."
+        )
+    channels, _, _ = shape
+    (row, column), (height, width) = place, picture.shape[1:]
+    _fits(shape, height, width, row, column)
+    colours = picture[:3]
+    if channels == 1:
+        colours = torch.einsum("c,chw->hw", colours.new_tensor(_LUMINANCE), colours)[None]
+    elif channels != 3:
+        raise ValueError(f"a sticker needs images of one or three channels, not {channels}.")
+    where = (slice(None), slice(row, row + height), slice(column, column + width))
+    pattern, alpha = torch.zeros(shape), torch.zeros(1, *shape[1:])
+    pattern[where], alpha[where] = colours, picture[3:]
+    return Trigger(pattern, alpha)
+
+
+def smiley(size: int = 24) -> Tensor:
+    """Draw a smiling face: (4, size, size) in [0, 1], red, green, blue and opacity.
+
+    Drawn from circles at eight times the size and averaged down, so that its edges are smooth.
+    """
+    fine = 8 * size
+    axis = (torch.arange(fine) + 0.5) / fine * 2 - 1
+    y, x = axis[:, None], axis[None, :]
+
+    def disc(centre_x: float, centre_y: float, radius: float, stretch: float = 1.0) -> Tensor:
+        return ((x - centre_x) ** 2 + ((y - centre_y) / stretch) ** 2).sqrt() <= radius
+
+    face = disc(0, 0, 0.98)
+    rim = face & ~disc(0, 0, 0.88)
+    eyes = disc(-0.34, -0.28, 0.11, 1.7) | disc(0.34, -0.28, 0.11, 1.7)
+    mouth = disc(0, 0.08, 0.62) & ~disc(0, 0.08, 0.47) & (y > 0.2)
+    colours = torch.tensor([1.0, 0.82, 0.1]).view(3, 1, 1).expand(3, fine, fine).clone()
+    colours[:, rim] = torch.tensor([0.85, 0.55, 0.0]).view(3, 1)
+    colours[:, eyes | mouth] = torch.tensor([0.25, 0.13, 0.05]).view(3, 1)
+    # Colours count by their opacity, so that the edge does not darken.
+    opacity = functional.avg_pool2d(face[None].float(), 8)
+    shown = functional.avg_pool2d(colours * face, 8)
+    return torch.cat([shown / opacity.clamp_min(1e-6), opacity]).clamp(0, 1)
+
+
+def _fits(shape: tuple[int, int, int], height: int, width: int, row: int, column: int) -> None:
+    _, rows, columns = shape
+    inside = 0 <= row <= rows - height and 0 <= column <= columns - width
+    if height < 1 or width < 1 or not inside:
+        raise ValueError(
+            f"a trigger of {height} × {width} pixels at {(row, column)} does not lie within "
+            f"images of {rows} × {columns}."
+        )
