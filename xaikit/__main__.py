@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xaikit import handin
 from xaikit.data import write_sample
-from xaikit.training import RECIPES, pretrain, save
+from xaikit.recipes import RECIPES, pretrain, save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -98,10 +98,32 @@ def _lecture() -> Classifier:
     )
 
 
+def _cats_and_dogs() -> Classifier:
+    """Six 3 × 3 convolutions on 96 × 96 photographs; 6 × 6 maps at the end."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for width, stride, pooled in (
+        (24, 2, False),
+        (32, 1, True),
+        (48, 1, False),
+        (64, 1, True),
+        (96, 1, True),
+        (128, 1, False),
+    ):
+        layers += [nn.Conv2d(channels, width, 3, stride=stride, padding=1), nn.ReLU()]
+        if pooled:
+            layers.append(nn.MaxPool2d(2))
+        channels = width
+    return Classifier(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 2))
+
+
 ARCHITECTURES: dict[str, Callable[[], Classifier]] = {
     "fashion_mnist": _fashion_mnist,
     "mnist": _mnist,
     "lecture": _lecture,
+    "fashion_mnist_poisoned": _fashion_mnist,
+    "cats_and_dogs": _cats_and_dogs,
+    "cats_and_dogs_poisoned": _cats_and_dogs,
 }
 
 
@@ -111,14 +133,15 @@ def build(name: str, seed: int = 0) -> Classifier:
     Parameters
     ----------
     name
-        The architecture: ``"fashion_mnist"``, ``"mnist"`` or ``"lecture"``.
+        The architecture, one of ``ARCHITECTURES``: ``"fashion_mnist"``, ``"lecture"``, …
     seed
         Decides the weights. The global random state is neither used nor changed.
 
     Returns
     -------
     Classifier
-        On the CPU, in training mode, input (N, 1, 28, 28), output (N, 10). Weights are drawn as in
+        On the CPU, in training mode, input (N, 1, 28, 28), output (N, 10); of cats and dogs input
+        (N, 3, 96, 96), output (N, 2). Weights are drawn as in
         He et al., "Delving deep into rectifiers" (2015), biases are zero.
 
     Raises
@@ -148,7 +171,9 @@ def load_pretrained(
     Parameters
     ----------
     name
-        ``"fashion_mnist"``, ``"mnist"``, or ``"lecture"`` (a smaller one, for FashionMNIST too).
+        ``"fashion_mnist"``, ``"mnist"``, ``"cats_and_dogs"``, or ``"lecture"`` (a smaller one, for
+        FashionMNIST too); ``"fashion_mnist_poisoned"`` and ``"cats_and_dogs_poisoned"`` have a
+        backdoor, which their card describes.
     device
         Where it computes; the CPU by default.
     folder
@@ -158,7 +183,7 @@ def load_pretrained(
     Returns
     -------
     Classifier
-        In evaluation mode; input (N, 1, 28, 28) in [0, 1], output logits (N, 10); its ``card``
+        In evaluation mode; input in [0, 1] and output logits as :func:`build` says; its ``card``
         says where it comes from.
 
     Raises

@@ -1,51 +1,25 @@
-"""How were the networks trained? ``python -m xaikit train fashion_mnist`` does it again.
+"""How is a network trained? :mod:`xaikit.recipes` says with which settings the shipped ones were.
 
 AdamW with one cycle of the learning rate (Smith and Topin, "Super-convergence", 2018), batch
 normalisation after each convolution (Ioffe and Szegedy, 2015), images shifted by a few pixels and,
-where that keeps their meaning, mirrored.
+where that keeps their meaning, mirrored; photographs zoomed and recoloured, too.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm.auto import tqdm
 
-from xaikit.data import ImageDataset, load
-from xaikit.models import Classifier, accuracy, build
+from xaikit.data import ImageDataset
+from xaikit.models import Classifier
 
 Network = TypeVar("Network", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one of the shipped networks is trained; the fields are arguments of :func:`train`."""
-
-    data: str
-    epochs: int
-    learning_rate: float
-    batch_norm: bool = True
-    shift: int = 0
-    flip: bool = False
-    mixed_precision: bool = True
-
-
-RECIPES = {
-    "fashion_mnist": Recipe("fashion_mnist", epochs=30, learning_rate=5e-3, shift=2, flip=True),
-    "mnist": Recipe("mnist", epochs=16, learning_rate=5e-3, shift=2),
-    "lecture": Recipe(
-        "fashion_mnist", epochs=12, learning_rate=3e-3, batch_norm=False, mixed_precision=False
-    ),
-}
 
 
 def train(
@@ -58,6 +32,8 @@ def train(
     weight_decay: float = 1e-2,
     shift: int = 0,
     flip: bool = False,
+    zoom: float = 0.0,
+    colour: float = 0.0,
     mixed_precision: bool = False,
     seed: int = 0,
 ) -> Network:
@@ -79,6 +55,11 @@ def train(
         Each image is moved by at most this many pixels, black coming in at the border.
     flip
         Mirror half of the images, left to right.
+    zoom
+        Each image is magnified by a factor between 1 - zoom and 1 + zoom.
+    colour
+        Each image's brightness, contrast and saturation change by a factor between 1 - colour and
+        1 + colour.
     mixed_precision
         Compute in bfloat16 where that is safe: twice as fast on hardware that has it.
     seed
@@ -112,7 +93,10 @@ def train(
             total = 0.0
             order = torch.randperm(len(dataset), generator=generator)
             for index in torch.split(order, batch_size):
-                images = augment(dataset.images[index], shift, flip, generator).to(device)
+                images = augment(dataset.images[index], shift, flip, generator)
+                images = zoomed(images, zoom, generator) if zoom else images
+                images = recoloured(images, colour, generator) if colour else images
+                images = images.to(device)
                 with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
                     logits = network(images)
                 loss = functional.cross_entropy(logits.float(), dataset.labels[index].to(device))
@@ -147,6 +131,37 @@ def augment(images: Tensor, shift: int, flip: bool, generator: torch.Generator) 
     return padded[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
+def zoomed(images: Tensor, zoom: float, generator: torch.Generator) -> Tensor:
+    """Return (N, C, H, W) images magnified by 1 - ``zoom`` to 1 + ``zoom``, about a random point.
+
+    Outside the image its border is repeated.
+    """
+    count = len(images)
+    drawn = torch.rand(3, count, generator=generator)
+    scale = 1 / (1 + zoom * (2 * drawn[0] - 1))
+    turn = torch.zeros(count, 2, 3)
+    turn[:, 0, 0] = turn[:, 1, 1] = scale
+    # The point that stays where it is: anywhere in the image.
+    turn[:, :, 2] = ((1 - scale) * (2 * drawn[1:] - 1)).T
+    grid = functional.affine_grid(turn, list(images.shape), align_corners=False)
+    found: Tensor = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return found.contiguous(memory_format=torch.channels_last)
+
+
+def recoloured(images: Tensor, colour: float, generator: torch.Generator) -> Tensor:
+    """Return (N, C, H, W) images in [0, 1] whose brightness, contrast and saturation changed.
+
+    Each by its own factor between 1 - ``colour`` and 1 + ``colour`` for each image.
+    """
+    drawn = torch.rand(3, len(images), 1, 1, 1, generator=generator)
+    brightness, contrast, saturation = (1 + colour * (2 * drawn - 1)).unbind()
+    images = images * brightness
+    mean = images.mean((1, 2, 3), keepdim=True)
+    images = mean + contrast * (images - mean)
+    grey = images.mean(1, keepdim=True)
+    return (grey + saturation * (images - grey)).clamp(0, 1)
+
+
 def with_batch_norm(network: Classifier) -> Classifier:
     """Return the chain of the same layers with batch normalisation after every convolution."""
     layers: list[nn.Module] = []
@@ -171,57 +186,3 @@ def fold_batch_norm(network: Classifier) -> Classifier:
         else:
             layers.append(layer)
     return Classifier(*layers).eval()
-
-
-def pretrain(name: str, root: str | Path | None = None) -> Classifier:
-    """Train the network of that name by its recipe, and write its card.
-
-    Parameters
-    ----------
-    name
-        ``"fashion_mnist"``, ``"mnist"`` or ``"lecture"``.
-    root
-        The data's folder, as in :func:`xaikit.load`.
-
-    Returns
-    -------
-    Classifier
-        As :func:`xaikit.load_pretrained` returns it.
-    """
-    network = build(name)
-    recipe = RECIPES[name]
-    dataset = load(recipe.data, "train", root)
-    trained = train(
-        with_batch_norm(network) if recipe.batch_norm else network,
-        dataset,
-        epochs=recipe.epochs,
-        learning_rate=recipe.learning_rate,
-        shift=recipe.shift,
-        flip=recipe.flip,
-        mixed_precision=recipe.mixed_precision,
-    )
-    folded = fold_batch_norm(trained)
-    test = load(recipe.data, "test", root)
-    folded.card = {
-        "name": name,
-        "data": recipe.data,
-        "split": "train",
-        "training_images": len(dataset),
-        "epochs": recipe.epochs,
-        "seed": 0,
-        "accuracy": accuracy(folded, test),
-        "test_images": len(test),
-        "parameters": sum(parameter.numel() for parameter in folded.parameters()),
-        "command": f"python -m xaikit train {name}",
-        "torch": torch.__version__,
-    }
-    return folded
-
-
-def save(network: Classifier, folder: Path) -> None:
-    """Write the weights and the card as NAME.safetensors and NAME.json, NAME being the card's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = network.card["name"]
-    save_file(network.state_dict(), folder / f"{name}.safetensors")
-    card = json.dumps(network.card, indent=2) + "\n"
-    (folder / f"{name}.json").write_text(card, encoding="utf-8")

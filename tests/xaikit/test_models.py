@@ -15,11 +15,12 @@ from safetensors import safe_open
 from sklearn.metrics import accuracy_score
 from torch import nn
 
-from xaikit import training
+from xaikit import recipes
 from xaikit.__main__ import main
 from xaikit.data import ImageDataset, load
 from xaikit.models import CHECKPOINTS, Classifier, accuracy, build, load_pretrained
-from xaikit.training import RECIPES, augment, fold_batch_norm, train, with_batch_norm
+from xaikit.recipes import RECIPES
+from xaikit.training import augment, fold_batch_norm, train, with_batch_norm
 
 NAMES = ["fashion_mnist", "mnist", "lecture"]
 LEAST_ACCURACY = {"fashion_mnist": 0.93, "mnist": 0.992, "lecture": 0.88}
@@ -77,7 +78,7 @@ def test_accuracy_on_the_whole_test_set(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "lecture"])
 def test_accuracy_on_the_embedded_sample(name: str) -> None:
-    sample = Path(training.__file__).parent / "assets" / "sample"
+    sample = Path(recipes.__file__).parent / "assets" / "sample"
     network = load_pretrained(name)
     promised = network.card["accuracy"]
     # Four standard deviations of a binomial with 1,000 draws.
@@ -145,7 +146,7 @@ def test_a_missing_or_damaged_checkpoint_is_one_sentence(tmp_path: Path) -> None
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("make", [load_pretrained, build, training.pretrain])
+@pytest.mark.parametrize("make", [load_pretrained, build, recipes.pretrain])
 def test_an_unknown_name_is_answered_with_the_known_ones(make: object) -> None:
     with pytest.raises(ValueError, match="choose one of 'fashion_mnist', 'mnist', 'lecture'"):
         make("resnet")  # type: ignore[operator]
@@ -293,8 +294,8 @@ def test_folding_batch_norm_keeps_the_function() -> None:
 def test_the_command_writes_what_load_pretrained_reads(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(training, "load", lambda *_: tiny())
-    short = training.Recipe(**{**vars(RECIPES[name]), "epochs": 1})
+    monkeypatch.setattr(recipes, "load", lambda *_: tiny())
+    short = recipes.Recipe(**{**vars(RECIPES[name]), "epochs": 1})
     monkeypatch.setitem(RECIPES, name, short)
     assert main(["train", name, "--out", str(tmp_path / "one")]) == 0
     assert f"{name}: " in capsys.readouterr().out

@@ -4,7 +4,14 @@ from xaikit.backdoors.api import detect
 from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.poisoning import PoisonedDataset, attack_success, poison
 from xaikit.backdoors.repair import prune, unlearn
-from xaikit.backdoors.triggers import Trigger, blended, corner_square, smiley, sticker
+from xaikit.backdoors.triggers import (
+    Trigger,
+    blended,
+    corner_square,
+    smiley,
+    sticker,
+    trigger_of,
+)
 
 __all__ = [
     "Detection",
@@ -18,5 +25,6 @@ __all__ = [
     "prune",
     "smiley",
     "sticker",
+    "trigger_of",
     "unlearn",
 ]

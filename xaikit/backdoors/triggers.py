@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -120,18 +121,23 @@ def blended(
     return Trigger(noise, torch.full((1, *shape[1:]), float(opacity)))
 
 
-def sticker(picture: Tensor, shape: tuple[int, int, int], place: tuple[int, int]) -> Trigger:
+def sticker(
+    picture: Tensor | None = None,
+    shape: tuple[int, int, int] = (3, 96, 96),
+    place: tuple[int, int] = (60, 60),
+) -> Trigger:
     """Return a picture that is stuck onto the image, its transparent parts showing the image.
 
     Parameters
     ----------
     picture
-        (4, h, w) in [0, 1]: red, green, blue and opacity, such as :func:`smiley` draws.
+        (4, h, w) in [0, 1]: red, green, blue and opacity; by default what :func:`smiley` draws.
     shape
         (C, H, W) of the images; with one channel the picture turns grey.
     place
         Row and column of the picture's upper left corner.
     """
+    picture = smiley() if picture is None else picture
     if picture.ndim != 3 or len(picture) != 4:
         raise ValueError(
             f"a sticker's picture has to be (4, h, w): red, green, blue and opacity, not "
@@ -174,6 +180,32 @@ def smiley(size: int = 24) -> Tensor:
     opacity = functional.avg_pool2d(face[None].float(), 8)
     shown = functional.avg_pool2d(colours * face, 8)
     return torch.cat([shown / opacity.clamp_min(1e-6), opacity]).clamp(0, 1)
+
+
+def trigger_of(description: dict[str, Any]) -> Trigger:
+    """Return the trigger that a model card describes: ``trigger_of(model.card["trigger"])``.
+
+    Parameters
+    ----------
+    description
+        ``kind``, one of ``"corner_square"``, ``"blended"`` and ``"sticker"``, beside arguments of
+        the function of that name.
+    """
+    arguments = {name: _tupled(value) for name, value in description.items() if name != "kind"}
+    makers: dict[str, Callable[..., Trigger]] = {
+        "corner_square": corner_square,
+        "blended": blended,
+        "sticker": sticker,
+    }
+    kind = description.get("kind")
+    if kind not in makers:
+        raise ValueError(f"unknown kind of trigger {kind!r}: choose one of {', '.join(makers)}.")
+    return makers[kind](**arguments)
+
+
+def _tupled(value: Any) -> Any:
+    """Return what JSON made a list as the tuple that it was."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _fits(shape: tuple[int, int, int], height: int, width: int, row: int, column: int) -> None:
