@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from markupsafe import Markup
@@ -27,11 +28,16 @@ _POINTS = re.compile(r"\s*\([\d.]+ points?\b[^)]*\)$")  # in headings; the table
 
 @dataclass
 class Row:
-    """One task as the page's table shows it; ``anchor`` is empty without a place to link to."""
+    """One task as the page's table shows it.
+
+    ``anchor`` is empty without a place to link to; ``onward`` is that of the next task with points
+    missing, for a task that has points missing itself.
+    """
 
     result: TaskResult
     title: str
     anchor: str
+    onward: str = ""
 
     @property
     def share(self) -> float | None:
@@ -98,6 +104,9 @@ def feedback_html(result: SubmissionResult, course: Course) -> str:
         Row(task, titles.get(task.task, task.task), f"task-{task.task}" if titles else "")
         for task in result.tasks
     ]
+    short = [row for row in rows if row.verdict in ("none", "part")]
+    for row, after in pairwise(short):
+        row.onward = after.anchor
     return render(
         "feedback.html",
         course=course,
@@ -105,7 +114,8 @@ def feedback_html(result: SubmissionResult, course: Course) -> str:
         result=result,
         rows=rows,
         waiting=[row for row in rows if row.verdict == "waiting"],
-        short=[row for row in rows if row.verdict in ("none", "part")],
+        short=short,
+        missing=sum(row.result.max_score - (row.result.score or 0.0) for row in short),
         pieces=[] if notebook is None else _pieces(notebook, {r.result.task: r for r in rows}),
     )
 

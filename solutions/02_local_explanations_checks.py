@@ -888,7 +888,9 @@ def _share(right: list[str], wrong: list[str], message: str) -> None:
     if wrong:
         half = (len(right) + len(wrong)) / 2
         fraction = max(0.0, (len(right) - half) / half)
-        raise Wrong(f"{message} Look again at: {', '.join(wrong)}.", fraction)
+        which = ", ".join(dict.fromkeys(wrong)) if right else "all of them"
+        luck = " Half of them right may be luck: points are for more." if right else ""
+        raise Wrong(f"{message} Look again at: {which}.{luck}", fraction)
 
 
 @task("accuracy", Value("accuracy", "hardest"), read="section 1")
@@ -946,7 +948,11 @@ def grid(answer: dict[str, Any]) -> None:
         error = np.linalg.norm(values - wanted.double().numpy())
         close = error < 0.03 * float(wanted.double().norm())
         (right if close else wrong).append(method)
-    _share(right, wrong, "Maps are those of `examples`, `targets` and the method's `options`.")
+    _share(
+        right,
+        wrong,
+        "Each map is what `explain` returns for `examples`, `targets` and the method's `options`.",
+    )
 
 
 @functools.cache
@@ -1062,7 +1068,11 @@ def rankings(answer: dict[str, Any]) -> None:
         for name, area in wanted.items():
             value = _number(_entry(found, name, f"areas[{fill!r}]"), f"areas[{fill!r}][{name!r}]")
             (right if abs(value - area) < 0.15 else wrong).append(f"{name} on {fill}")
-    _share(right, wrong, "An area is the mean over the images of `.auc`, with 14 steps.")
+    _share(
+        right,
+        wrong,
+        "An area is the mean over the images of a deletion curve's `.auc`, with 14 steps.",
+    )
     for fill, wanted in _areas().items():
         said = _entry(answer["winner"], fill, "winner")
         expect(
@@ -1165,7 +1175,11 @@ def silhouette(answer: dict[str, Any]) -> None:
             label = f"{case} ({name})"
             value = _number(_entry(found, case, f"on_garment[{name!r}]"), label)
             (right if abs(value - share) < 0.02 else wrong).append(label)
-    _share(right, wrong, "Absolute attribution on pixels above zero, divided by all of it.")
+    _share(
+        right,
+        wrong,
+        "A share is the absolute attribution on pixels above zero, divided by all of it.",
+    )
     certain = {
         case
         for case in _on_garment()["trained"]
@@ -1245,7 +1259,11 @@ def localisation(answer: dict[str, Any]) -> None:
             found = _number(_entry(answer[name], method, name), label)
             slack = 0.09 if name == "pointing" else 0.02
             (right if abs(found - value) < slack else wrong).append(label)
-    _share(right, wrong, "Mosaics: `model` and both targets; stickers: `alarmed` and class 8.")
+    _share(
+        right,
+        wrong,
+        "Mosaics ask `model` about both targets, stickers ask `alarmed` about class 8.",
+    )
 
 
 SIX: dict[str, dict[str, Any]] = {

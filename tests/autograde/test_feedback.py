@@ -89,15 +89,36 @@ def test_links_lead_to_answers_and_marks_follow_them(small: Class) -> None:
     messages = {task: f"What to say about {task}." for task in ("double", "total", "why")}
     html = feedback_html(small.result(scores={"why": 2.0}, messages=messages), small.course)
     order = [e for e in parse(html).iter() if "id" in e.attrib or "mark" in classes(e)]
-    links = [
-        a["href"] for tag, a in elements(html) if tag == "a" and a["href"].startswith("#task-")
-    ]
+    table = next(e for e in parse(html).iter("table") if "tasks" in classes(e))
+    links = [a.get("href") for a in table.iter("a")]
     assert links == ["#task-double", "#task-total", "#task-why"]
     for link, task in zip(links, messages, strict=True):
         place = next(i for i, e in enumerate(order) if e.get("id") == link[1:])
         assert "answer" in classes(order[place])
         mark = next(e for e in order[place:] if "mark" in classes(e))
         assert messages[task] in words(mark)
+
+
+def test_who_lost_points_is_led_from_one_such_task_to_the_next(small: Class) -> None:
+    html = feedback_html(small.result(scores={"double": 0.5, "why": 3.0}), small.course)
+    read = " ".join(text(html).split())
+    assert "Points are missing in 2 of 3 tasks, 2.5 points in all." in read
+    assert "Begin with A small notebook · double:" in read
+    links = {
+        task: [a.get("href") for a in mark.iter("a")]
+        for task, mark in zip(
+            ("double", "total", "why"),
+            [e for e in parse(html).iter() if "mark" in classes(e)],
+            strict=True,
+        )
+    }
+    assert links == {
+        "double": ["#task-why", "#tasks"],
+        "total": ["#tasks"],
+        "why": ["#tasks"],
+    }
+    html = feedback_html(small.result(scores={"why": 4.0}), small.course)
+    assert "Points are missing" not in text(html)
 
 
 def test_the_notebook_is_shown_as_it_was_marked(small: Class) -> None:
