@@ -888,7 +888,11 @@ def _share(right: list[str], wrong: list[str], message: str) -> None:
     if wrong:
         half = (len(right) + len(wrong)) / 2
         fraction = max(0.0, (len(right) - half) / half)
-        which = ", ".join(dict.fromkeys(wrong)) if right else "all of them"
+        # A dictionary without any right entry is named as a whole.
+        dark = {label.partition("[")[0] for label in wrong}
+        dark -= {label.partition("[")[0] for label in right}
+        names = (head if (head := label.partition("[")[0]) in dark else label for label in wrong)
+        which = ", ".join(dict.fromkeys(names)) if right else "all of them"
         luck = " Half of them right may be luck: points are for more." if right else ""
         raise Wrong(f"{message} Look again at: {which}.{luck}", fraction)
 
