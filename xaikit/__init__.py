@@ -13,12 +13,15 @@ from xaikit.attribution import (
     tree_shap,
 )
 from xaikit.backdoors import detect
+from xaikit.counterfactuals import Counterfactuals, counterfactual
 from xaikit.data import load
 from xaikit.models import load_pretrained
 
 __all__ = [
+    "Counterfactuals",
     "Explanation",
     "attack",
+    "counterfactual",
     "detect",
     "explain",
     "load",

@@ -1,0 +1,48 @@
+"""What a search for counterfactuals answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, repr=False)
+class Counterfactuals:
+    """Counterfactuals of one method for N inputs and T target classes each.
+
+    Attributes
+    ----------
+    inputs
+        (N, *shape), as they were given.
+    counterfactuals
+        (N, T, *shape), in [0, 1]: where none was found, the method's best try.
+    found
+        (N, T) boolean: the prediction is the target and as sure as the method asks.
+    predicted
+        (N, T) classes of the counterfactuals, in the model's eyes.
+    distance_l1, distance_l2
+        (N, T): the sum of the absolute changes, and the Euclidean length of the change.
+    targets
+        (N, T) classes wanted.
+    method
+        The method's name, as :func:`xaikit.counterfactual` takes it.
+    seconds
+        Wall-clock time of the search.
+    """
+
+    inputs: Tensor
+    counterfactuals: Tensor
+    found: Tensor
+    predicted: Tensor
+    distance_l1: Tensor
+    distance_l2: Tensor
+    targets: Tensor
+    method: str
+    seconds: float
+
+    def __repr__(self) -> str:
+        return (
+            f"Counterfactuals({self.method}: {int(self.found.sum())} of {self.found.numel()} "
+            f"found, {self.seconds:.2f} s)"
+        )
