@@ -1,0 +1,249 @@
+"""What do images of a class look like? Small autoencoders, trained and ready.
+
+One per data set helps the counterfactuals guided by prototypes. The *judges*, one of all classes
+and one of each class, judge counterfactuals; no search has seen them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from xaikit.data import load
+from xaikit.models import CHECKPOINTS
+
+_BATCH = 128
+
+
+class Autoencoder(nn.Module):
+    """Describes an image by a few numbers, and draws it again from these.
+
+    Two convolutions and a linear layer each way.
+
+    Parameters
+    ----------
+    width
+        Feature maps of the first convolution; the second has twice as many.
+    latent
+        Numbers that describe an image.
+
+    Attributes
+    ----------
+    encoder, decoder : torch.nn.Sequential
+        (N, 1, 28, 28) to (N, latent), and back to [0, 1].
+    """
+
+    def __init__(self, width: int, latent: int) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, width, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(2 * width * 49, latent),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(latent, 2 * width * 49),
+            nn.ReLU(),
+            nn.Unflatten(1, (2 * width, 7, 7)),
+            nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the images (N, 1, 28, 28), drawn again."""
+        drawn: Tensor = self.decoder(self.encoder(images))
+        return drawn
+
+
+class Autoencoders(nn.ModuleDict):
+    """A shipped set of autoencoders by name; ``card`` says where it comes from."""
+
+    card: dict[str, Any]
+
+    def __init__(self, members: dict[str, Autoencoder]) -> None:
+        super().__init__(members)
+        self.card = {}
+
+
+def _guide() -> Autoencoders:
+    return Autoencoders({"all": Autoencoder(16, 32)})
+
+
+def _judges() -> Autoencoders:
+    own = {str(label): Autoencoder(8, 16) for label in range(10)}
+    return Autoencoders({"all": Autoencoder(16, 32), **own})
+
+
+RECIPES = {
+    f"{kind}_{data}": (data, build, seed)
+    for data in ("fashion_mnist", "mnist")
+    for kind, build, seed in (("autoencoder", _guide, 0), ("judges", _judges, 1))
+}
+"""Data set, networks and seed of each shipped set. The judges' seed is their own: other starting
+weights, other order."""
+
+
+def load_autoencoder(
+    data: str, device: torch.device | str | None = None, folder: str | Path | None = None
+) -> Autoencoder:
+    """Return the autoencoder of a data set, for prototypes and for searches to stay realistic.
+
+    Parameters
+    ----------
+    data
+        ``"fashion_mnist"`` or ``"mnist"``.
+    device
+        Where it computes; the CPU by default.
+    folder
+        Where its files lie, if not among the checkpoints of this package.
+
+    Returns
+    -------
+    Autoencoder
+        In evaluation mode, with ``.encoder`` and ``.decoder``.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is none of that name, its checkpoint is damaged, or missing.
+    """
+    member = _load("autoencoder", data, device, folder)["all"]
+    assert isinstance(member, Autoencoder)
+    return member
+
+
+def load_judges(
+    data: str, device: torch.device | str | None = None, folder: str | Path | None = None
+) -> Autoencoders:
+    """Return a data set's judges, ``"all"`` and ``"0"`` to ``"9"``, which no search uses.
+
+    Parameters and errors are those of :func:`load_autoencoder`.
+    """
+    return _load("judges", data, device, folder)
+
+
+def _load(
+    kind: str, data: str, device: torch.device | str | None, folder: str | Path | None
+) -> Autoencoders:
+    name = f"{kind}_{data}"
+    if name not in RECIPES:
+        known = ", ".join(repr(each.removeprefix("judges_")) for each in RECIPES if "j" in each)
+        raise ValueError(f"There are no autoencoders of {data!r}, only of {known}.")
+    place = CHECKPOINTS if folder is None else Path(folder)
+    cure = f"reinstall xaikit, or train it with `python -m xaikit train {name} --out {place}`."
+    weights, card = place / f"{name}.safetensors", place / f"{name}.json"
+    for path in (weights, card):
+        if not path.is_file():
+            raise FileNotFoundError(f"The checkpoint of {name!r} is missing ({path}): {cure}")
+    networks = RECIPES[name][1]()
+    try:
+        networks.load_state_dict(load_file(weights))
+        networks.card = json.loads(card.read_text(encoding="utf-8"))
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"The checkpoint of {name!r} in {place} is damaged ({reason}): {cure}"
+        ) from error
+    return networks.eval().to(device)
+
+
+def train_autoencoder(
+    network: Autoencoder, images: Tensor, *, steps: int = 3000, seed: int = 0
+) -> Autoencoder:
+    """Train an autoencoder, in place, by least squares: Adam, one cycle of the learning rate.
+
+    Parameters
+    ----------
+    network
+        On the images' device.
+    images
+        (N, 1, 28, 28) in [0, 1].
+    steps
+        Batches of 128 images, drawn at random; at least ten.
+    seed
+        Decides their order. The global random state is neither used nor changed.
+    """
+    random = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(network.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
+    network.train()
+    for _ in tqdm(range(steps), desc="autoencoder", unit="step", delay=2, leave=False):
+        x = images[torch.randint(len(images), (_BATCH,), generator=random).to(images.device)]
+        loss = functional.mse_loss(network(x), x)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    return network.eval()
+
+
+def pretrain(name: str, root: str | Path | None = None) -> Autoencoders:
+    """Train the set of that name by its recipe, and write its card.
+
+    The card's ``errors`` are the mean squared errors a pixel on the test images: of each member's
+    own class, or of all.
+
+    Parameters
+    ----------
+    name
+        One of ``RECIPES``.
+    root
+        The data's folder, as in :func:`xaikit.load`.
+    """
+    data, build, seed = RECIPES[name]
+    train, test = load(data, "train", root), load(data, "test", root)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        networks = build()
+    errors = {}
+    for member, network in networks.items():
+        assert isinstance(network, Autoencoder)
+        seen, unseen = train.images, test.images
+        if member != "all":
+            seen, unseen = (each.images[each.labels == int(member)] for each in (train, test))
+        train_autoencoder(network, seen, steps=_steps(len(seen)), seed=seed)
+        network.half().float()  # what the file keeps
+        with torch.no_grad():
+            drawn = torch.cat([network(part) for part in unseen.split(500)])
+        errors[member] = round(float(functional.mse_loss(drawn, unseen)), 5)
+    networks.card = {
+        "name": name,
+        "data": data,
+        "split": "train",
+        "training_images": len(train),
+        "seed": seed,
+        "errors": errors,
+        "test_images": len(test),
+        "parameters": sum(parameter.numel() for parameter in networks.parameters()),
+        "command": f"python -m xaikit train {name}",
+        "torch": torch.__version__,
+    }
+    return networks
+
+
+def _steps(images: int) -> int:
+    """Five epochs of all images, or twenty of a class."""
+    return math.ceil(5 * images / _BATCH) if images > 10_000 else math.ceil(20 * images / _BATCH)
+
+
+def save(networks: Autoencoders, folder: Path) -> None:
+    """Write the weights, in half precision, and the card as NAME.safetensors and NAME.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = networks.card["name"]
+    weights = {key: value.half() for key, value in networks.state_dict().items()}
+    save_file(weights, folder / f"{name}.safetensors")
+    card = json.dumps(networks.card, indent=2) + "\n"
+    (folder / f"{name}.json").write_text(card, encoding="utf-8")
