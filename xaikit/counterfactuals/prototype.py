@@ -8,6 +8,8 @@ from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.wachter import wachter
 
 
-def prototype(problem: Problem, *, kappa: float = 0.9) -> tuple[Tensor, Tensor]:
+def prototype(
+    problem: Problem, *, probability: float = 1.0, tolerance: float = 0.05
+) -> tuple[Tensor, Tensor]:
     """Search (interface; the search follows)."""
-    return wachter(problem, tolerance=1 - kappa)
+    return wachter(problem, probability=probability, tolerance=tolerance)

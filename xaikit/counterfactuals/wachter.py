@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
 
+from xaikit.attribution.arguments import count
+from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.problem import Problem
+from xaikit.counterfactuals.step import Elastic
+from xaikit.counterfactuals.validity import Validity
+
+_DISTANCES = {"l1": Elastic(1.0, 0.0), "l2": Elastic(0.0, 1.0)}
 
 
 def wachter(
-    problem: Problem, *, probability: float = 1.0, tolerance: float = 0.05
+    problem: Problem,
+    *,
+    probability: float = 1.0,
+    tolerance: float = 0.05,
+    distance: Literal["l1", "l2"] = "l1",
+    steps: int = 60,
 ) -> tuple[Tensor, Tensor]:
-    """Search (interface; the search follows)."""
-    rows, targets = problem.items()
-    x = problem.inputs[rows]
-    p = problem.probabilities(x)
-    own = p.gather(1, targets[:, None]).squeeze(1)
-    return problem.grid(x), problem.grid((own - probability).abs() <= tolerance)
+    """Minimise (p_t(x') − p')² + λ · distance(x', x), for the largest λ that lets x' be valid.
+
+    Wachter, Mittelstadt & Russell 2017, Counterfactual explanations without opening the black
+    box: automated decisions and the GDPR, arXiv:1711.00399. (There λ multiplies the first term;
+    here, as in alibi, the second.) x' is valid if |p_t(x') − p'| is within the tolerance and the
+    target t the most likely class.
+
+    Which λ is right differs from item to item. At such a minimum the slope of p_t balances that of
+    the distance, x' being on the edge of validity: a nearest valid point. The search goes
+    there directly: each step takes the classifier as linear, and finds the λ at which the minimum
+    is just valid, without another pass through the model; soft-thresholding, the proximal step of
+    L1, leaves most features exactly as they were. First it climbs to any valid point, then shortens
+    the way, each item by steps of its own length.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    probability, tolerance
+        p' and how far the probability may be from it.
+    distance
+        ``"l1"``: the sum of absolute changes, which changes few features; ``"l2"``: the squared
+        Euclidean distance.
+    steps
+        At most so many, each a forward and a backward pass.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        (N, T, *shape) counterfactuals in [0, 1], and (N, T) whether valid.
+    """
+    count(steps, "steps")
+    if distance not in _DISTANCES:
+        raise ValueError(f'distance has to be "l1" or "l2", not {distance!r}.')
+    loss = Loss(_DISTANCES[distance], None, rate=0.05)
+    return descend(problem, Validity(probability, tolerance), loss, steps)

@@ -1,0 +1,69 @@
+"""When is a counterfactual valid? A margin that is positive once the prediction is as wanted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Validity:
+    """The target is the most likely class, and its probability is as wanted.
+
+    Attributes
+    ----------
+    probability
+        p', the target's probability wanted, in [0, 1].
+    tolerance
+        Greater than 0: |p − p'| may be as large. 1 leaves only the demand that the target is the
+        most likely class.
+    """
+
+    probability: float
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability has to lie in [0, 1], not {self.probability!r}.")
+        if not self.tolerance > 0:
+            raise ValueError(f"tolerance has to be greater than 0, not {self.tolerance!r}.")
+
+    @property
+    def depth(self) -> float:
+        """How large a margin to aim for: inside, and as near to the edge as arithmetic allows."""
+        return min(0.05, (self._high - self._low) / 8)
+
+    @property
+    def _low(self) -> float:
+        return _log_odds(self.probability - self.tolerance)
+
+    @property
+    def _high(self) -> float:
+        return _log_odds(self.probability + self.tolerance)
+
+    def margins(self, scores: Tensor, targets: Tensor) -> Tensor:
+        """Return (n,) how far logits (n, classes) are inside: at least 0 where they are valid.
+
+        The smallest of the lead over the other classes and the distances of the target's log-odds
+        to both ends of the interval. Log-odds, because the probability itself is flat where the
+        model is sure.
+        """
+        wanted = targets.unsqueeze(1)
+        own = scores.gather(1, wanted).squeeze(1)
+        others = scores.scatter(1, wanted, -torch.inf)
+        margin = own - others.amax(1) - 1e-4  # ahead, not level
+        log_odds = own - others.logsumexp(1)
+        if self._low > -math.inf:
+            margin = torch.minimum(margin, log_odds - self._low)
+        if self._high < math.inf:
+            margin = torch.minimum(margin, self._high - log_odds)
+        return margin
+
+
+def _log_odds(probability: float) -> float:
+    if probability <= 0:
+        return -math.inf
+    return math.inf if probability >= 1 else math.log(probability / (1 - probability))
