@@ -11,38 +11,52 @@ from tqdm.auto import tqdm
 
 from xaikit.attribution.passes import outputs
 from xaikit.counterfactuals.problem import Problem
-from xaikit.counterfactuals.step import Elastic, advance
 from xaikit.counterfactuals.validity import Validity
 
 Term = Callable[[Tensor, Tensor], Tensor]
 """Items (n,) and inputs x' (n, *shape) in their place -> a differentiable loss (n,)."""
 
-_CLIMB = 3.0
-"""The margin, in log-odds, that one step may try to gain: linear models reach no further."""
-_REACH = 0.3
-"""The largest change of a feature in one step."""
-_PATIENCE = 3
-"""Steps without a better counterfactual after which an item goes back, to take shorter ones."""
-_SHORTEST = 1 / 24
-"""Share of the first rate at which an item is done."""
+_RATE = 0.02
+"""Length of the first steps: by so much L1 pulls every feature back."""
+_MOMENTUM = 0.9
+_REACH = 0.1
+"""The largest push of a feature in one step."""
+_DECAY = 0.97
+"""From an item's first valid point on, every step is shorter than the one before."""
+_SHORTEST = 0.1
+"""Share of the first step's length at which an item is done."""
+_PATIENCE = 25
+"""Steps without a better point, by a hundredth, after which an item is done."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What is to be minimised among the valid inputs: an elastic net, and a smooth term or none."""
+    """The cost l1 · ‖d‖₁ + l2 · ‖d‖₂² of a change d, and a smooth term or none."""
 
-    elastic: Elastic
-    term: Term | None
-    rate: float
+    l1: float
+    l2: float
+    term: Term | None = None
+
+    def distance(self, change: Tensor) -> Tensor:
+        """Return the elastic nets (n,) of changes (n, D)."""
+        return self.l1 * change.abs().sum(1) + self.l2 * change.square().sum(1)
+
+    def nearest(self, change: Tensor, rate: Tensor) -> Tensor:
+        """Return the elastic net's proximal step: soft-thresholding, from which exact zeros come,
+        then shrinking.
+        """
+        soft = change.sign() * (change.abs() - rate * self.l1).clamp_min(0)
+        return soft / (1 + 2 * self.l2 * rate)
 
 
-def descend(
-    problem: Problem, validity: Validity, loss: Loss, steps: int
-) -> tuple[Tensor, Tensor]:
-    """Return the best counterfactuals (N, T, *shape), and where a valid one was found (N, T).
+def descend(problem: Problem, validity: Validity, loss: Loss, steps: int) -> tuple[Tensor, Tensor]:
+    """Return the cheapest valid inputs (N, T, *shape), and where there is one (N, T).
 
-    Each step costs an item one forward and one backward pass. An item stops by itself, once
-    steps of a twentieth of the first ones find nothing better.
+    Proximal gradient steps with momentum: the loss pulls every item towards its input, the margin
+    pushes it towards validity with a weight of its own. That weight, 1/λ, grows while the item
+    is not valid and shrinks while it is, so that the item settles where it is just valid; the
+    cheapest valid point on the way is kept. A step takes one forward and one backward pass, and
+    an item stops by itself.
     """
     rows, targets = problem.items()
     made, found = [], []
@@ -69,84 +83,59 @@ class _Crowd:
         self.shape, self.items, self.targets, self.loss = inputs.shape, items, targets, loss
         self.inputs = inputs.flatten(1)
         self.active = torch.arange(len(inputs), device=inputs.device)
-        self.change = torch.zeros_like(self.inputs)
-        # The best so far: cheapest of the valid ones, and what a linear model there needs.
-        self.cost = self.inputs.new_full((len(inputs),), torch.inf)
+        self.change, self.ahead = torch.zeros_like(self.inputs), torch.zeros_like(self.inputs)
         self.best = torch.zeros_like(self.inputs)
-        self.slope, self.pull = torch.zeros_like(self.inputs), torch.zeros_like(self.inputs)
-        self.margin = torch.zeros_like(self.cost)
-        self.rate = torch.full_like(self.cost, loss.rate)
-        self.reach = torch.full_like(self.cost, _REACH)
-        self.last, self.hoped = torch.full_like(self.cost, -torch.inf), torch.zeros_like(self.cost)
-        self.failures = torch.zeros_like(self.active)
+        self.cost = self.inputs.new_full((len(inputs),), torch.inf)
+        self.weight = torch.ones_like(self.cost)
+        self.rate = torch.full_like(self.cost, _RATE)
+        self.idle = torch.zeros_like(self.active)
 
     def step(self, problem: Problem, validity: Validity) -> None:
-        """Look where everyone stands, note what is better, and move on those who are not done."""
-        now, change = self.active, self.change[self.active]
-        margin, slope, pull, cost = self._look(problem, validity)
+        """Note which points are better than before, and move all that are not done."""
+        now = self.active
+        ahead = self.ahead[now]
+        margin, slope, pull, cost = self._look(ahead, problem, validity)
+        valid = margin >= 0
+        much = valid & (cost < 0.99 * self.cost[now])
+        kept = valid & (cost < self.cost[now])
+        self.cost[now[kept]], self.best[now[kept]] = cost[kept], ahead[kept]
         started = self.cost[now] < torch.inf
-        better = (margin >= 0) & (cost < self.cost[now])
-        much = better & (cost < 0.99 * self.cost[now])
-        kept = now[better]
-        self.cost[kept], self.best[kept], self.margin[kept] = (
-            cost[better],
-            change[better],
-            margin[better],
-        )
-        self.slope[kept], self.pull[kept] = slope[better], pull[better]
+        self.idle[now] = torch.where(much | ~started, 0, self.idle[now] + 1)
 
-        # On the way to the first valid point: where the linear model promised too much, go less far.
-        poor = ~started & ~better & (margin - self.last[now] < 0.3 * self.hoped[now])
-        self.reach[now] = torch.where(poor, 0.6 * self.reach[now], 1.1 * self.reach[now]).clamp(
-            0.02, _REACH
-        )
-        # Afterwards: nothing better for some steps, so back to the best.
-        self.failures[now] = torch.where(started & ~much, self.failures[now] + 1, 0)
-        back = self.failures[now] >= _PATIENCE
-        self.failures[now[back]] = 0
-        self.rate[now[back]] *= 0.5
-        column = back.unsqueeze(1)
-        change = torch.where(column, self.best[now], change)
-        slope = torch.where(column, self.slope[now], slope)
-        pull = torch.where(column, self.pull[now], pull)
-        margin = torch.where(back, self.margin[now], margin)
+        short = (margin < validity.depth).to(margin)
+        push = (short * self.weight[now]).unsqueeze(1) * slope - pull
+        rate = self.rate[now].unsqueeze(1)
+        moved = self.loss.nearest(ahead + (rate * push).clamp(-_REACH, _REACH), rate)
+        moved = self._boxed(now, moved)
+        self.ahead[now] = self._boxed(now, moved + _MOMENTUM * (moved - self.change[now]))
+        self.change[now] = moved
+        # Before the first valid point nothing can be overshot, so the weight grows faster.
+        self.weight[now] *= torch.where(started, torch.where(valid, 0.9, 1.1), 1.2).to(margin)
+        self.rate[now] *= torch.where(started, _DECAY, 1.0).to(margin)
+        done = (self.rate[now] < _SHORTEST * _RATE) | (self.idle[now] >= _PATIENCE)
+        self.active = now[~done]
 
-        left = self.rate[now] >= _SHORTEST * self.loss.rate
-        self.active = now = now[left]
-        gain = (validity.depth - margin[left]).clamp(max=_CLIMB)
-        self.last[now], self.hoped[now] = margin[left], gain
-        self._move(change[left], slope[left], pull[left], gain)
+    def result(self) -> Tensor:
+        """Return the best inputs (n, *shape), or the last ones where none was valid."""
+        valid = (self.cost < torch.inf).unsqueeze(1)
+        change = torch.where(valid, self.best, self.change)
+        return (self.inputs + change).view(self.shape)
 
     def _look(
-        self, problem: Problem, validity: Validity
+        self, change: Tensor, problem: Problem, validity: Validity
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return margins (n,), their slopes, the smooth term's slopes (n, D), and costs (n,)."""
-        now, change = self.active, self.change[self.active]
+        now = self.active
         x = (self.inputs[now] + change).view(-1, *self.shape[1:]).requires_grad_()
         margin = validity.margins(outputs(problem.model, x), self.targets[now])
         (slope,) = torch.autograd.grad(margin.sum(), x)
-        cost, pull = self.loss.elastic.cost(change), torch.zeros_like(change)
+        cost, pull = self.loss.distance(change), torch.zeros_like(change)
         if self.loss.term is not None:
             term = self.loss.term(self.items[now], x)
             pull = torch.autograd.grad(term.sum(), x)[0].flatten(1)
             cost = cost + term.detach()
         return margin.detach(), slope.flatten(1), pull, cost
 
-    def _move(self, change: Tensor, slope: Tensor, pull: Tensor, gain: Tensor) -> None:
-        now = self.active
-        rate, reach = self.rate[now].unsqueeze(1), self.reach[now].unsqueeze(1)
-        box = (
-            torch.maximum(-self.inputs[now], change - reach),
-            torch.minimum(1 - self.inputs[now], change + reach),
-        )
-        searching = self.cost[now] == torch.inf
-        elastic = self.loss.elastic
-        self.change[now] = advance(
-            change, slope, gain, -rate * pull, rate, elastic, box, searching
-        )
-
-    def result(self) -> Tensor:
-        """Return the best inputs (n, *shape), or the last ones where none was valid."""
-        valid = (self.cost < torch.inf).unsqueeze(1)
-        change = torch.where(valid, self.best, self.change)
-        return (self.inputs + change).clamp(0, 1).view(self.shape)
+    def _boxed(self, now: Tensor, change: Tensor) -> Tensor:
+        """Return the nearest changes (n, D) that leave inputs in [0, 1]."""
+        return torch.maximum(torch.minimum(change, 1 - self.inputs[now]), -self.inputs[now])

@@ -9,10 +9,9 @@ from torch import Tensor
 from xaikit.attribution.arguments import count
 from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.problem import Problem
-from xaikit.counterfactuals.step import Elastic
 from xaikit.counterfactuals.validity import Validity
 
-_DISTANCES = {"l1": Elastic(1.0, 0.0), "l2": Elastic(0.0, 1.0)}
+_LOSSES = {"l1": Loss(1.0, 0.0), "l2": Loss(0.0, 1.0)}
 
 
 def wachter(
@@ -21,7 +20,7 @@ def wachter(
     probability: float = 1.0,
     tolerance: float = 0.05,
     distance: Literal["l1", "l2"] = "l1",
-    steps: int = 60,
+    steps: int = 150,
 ) -> tuple[Tensor, Tensor]:
     """Minimise (p_t(x') − p')² + λ · distance(x', x), for the largest λ that lets x' be valid.
 
@@ -30,12 +29,11 @@ def wachter(
     here, as in alibi, the second.) x' is valid if |p_t(x') − p'| is within the tolerance and the
     target t the most likely class.
 
-    Which λ is right differs from item to item. At such a minimum the slope of p_t balances that of
-    the distance, x' being on the edge of validity: a nearest valid point. The search goes
-    there directly: each step takes the classifier as linear, and finds the λ at which the minimum
-    is just valid, without another pass through the model; soft-thresholding, the proximal step of
-    L1, leaves most features exactly as they were. First it climbs to any valid point, then shortens
-    the way, each item by steps of its own length.
+    Which λ is right differs from item to item, so each has its own, and changes it in every step
+    (:mod:`xaikit.counterfactuals.descent`): up while x' is valid, down while it is not. The steps
+    climb p_t's log-odds rather than the square. Both have the same direction, and the factor
+    between them, which vanishes where the model is sure, is λ's business. Soft-thresholding, the
+    proximal step of L1, leaves most features exactly as they were.
 
     Parameters
     ----------
@@ -55,7 +53,6 @@ def wachter(
         (N, T, *shape) counterfactuals in [0, 1], and (N, T) whether valid.
     """
     count(steps, "steps")
-    if distance not in _DISTANCES:
+    if distance not in _LOSSES:
         raise ValueError(f'distance has to be "l1" or "l2", not {distance!r}.')
-    loss = Loss(_DISTANCES[distance], None, rate=0.05)
-    return descend(problem, Validity(probability, tolerance), loss, steps)
+    return descend(problem, Validity(probability, tolerance), _LOSSES[distance], steps)
