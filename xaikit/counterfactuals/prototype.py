@@ -2,14 +2,136 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import Literal
 
+import torch
+from torch import Tensor, nn
+
+from xaikit.attribution.arguments import count
+from xaikit.attribution.passes import borrowed
+from xaikit.autoencoders import load_autoencoder
+from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.problem import Problem
-from xaikit.counterfactuals.wachter import wachter
+from xaikit.counterfactuals.validity import Validity
+from xaikit.data import load
+
+_EXAMPLES = 5000
+"""Training images among which the default prototypes are looked for."""
 
 
 def prototype(
-    problem: Problem, *, probability: float = 1.0, tolerance: float = 0.05
+    problem: Problem,
+    *,
+    prototypes: Literal["encoder", "kdtree"] = "encoder",
+    autoencoder: nn.Module | None = None,
+    examples: Tensor | None = None,
+    k: int = 5,
+    beta: float = 0.1,
+    gamma: float = 1.0,
+    theta: float = 0.1,
+    probability: float = 1.0,
+    tolerance: float = 0.05,
+    steps: int = 150,
 ) -> tuple[Tensor, Tensor]:
-    """Search (interface; the search follows)."""
-    return wachter(problem, probability=probability, tolerance=tolerance)
+    """Minimise c · (not valid) + β ‖δ‖₁ + ‖δ‖₂² + γ ‖x' − AE(x')‖₂² + θ ‖ENC(x') − proto_t‖₂².
+
+    Van Looveren & Klaise 2019, Interpretable counterfactual explanations guided by prototypes,
+    arXiv:1907.02584. δ = x' − x, and proto_t is the mean of the encodings of those k examples that
+    the model takes for the target t and whose encodings are nearest to the input's. The
+    autoencoder's term keeps x' among the images, the prototype's leads it to the class. Without
+    an encoder, examples themselves are the prototypes (the paper finds the nearest one with k-d
+    trees; here all are compared, with the same outcome).
+
+    The paper asks only that t be the most likely class: ``tolerance=1``. By default x' has to be as
+    sure as Wachter's, so that the two can be compared. c is searched for in the same way.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    prototypes
+        ``"encoder"``, or ``"kdtree"`` for any inputs: then ENC(x) = x, and there is no γ term.
+    autoencoder
+        Maps (N, *shape) to the same and has an ``.encoder``; on the model's device. By default
+        that of the data set that the model's card names.
+    examples
+        (B, *shape) from which prototypes are made; by default 5,000 training images of that data
+        set.
+    k
+        How many examples make a prototype; the paper's k-d trees take 1.
+    beta, gamma, theta
+        β, γ and θ.
+    probability, tolerance, steps
+        As Wachter's.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        (N, T, *shape) counterfactuals in [0, 1], and (N, T) whether valid.
+    """
+    count(steps, "steps")
+    count(k, "k")
+    for name, weight in (("beta", beta), ("gamma", gamma), ("theta", theta)):
+        if not 0 <= weight < float("inf"):
+            raise ValueError(f"{name} has to be a number of at least 0, not {weight!r}.")
+    validity = Validity(probability, tolerance)
+    if prototypes not in ("encoder", "kdtree"):
+        raise ValueError(f'prototypes has to be "encoder" or "kdtree", not {prototypes!r}.')
+    data = _data(problem) if examples is None or autoencoder is None else ""
+    seen = _examples(problem, data) if examples is None else examples.detach().to(problem.inputs)
+    if prototypes == "kdtree":
+        network, encoder, gamma = nn.Identity(), nn.Flatten(), 0.0
+    else:
+        network = autoencoder or load_autoencoder(data).to(problem.inputs)
+        encoder = network.get_submodule("encoder")
+
+    with borrowed(network):
+        goals = _prototypes(problem, encoder, seen, k)
+
+        def term(items: Tensor, x: Tensor) -> Tensor:
+            """The losses of autoencoder and prototype."""
+            codes = encoder(x)
+            loss = theta * (codes - goals[items]).square().flatten(1).sum(1)
+            if gamma:
+                loss = loss + gamma * (x - network(x)).square().flatten(1).sum(1)
+            return loss
+
+        return descend(problem, validity, Loss(beta, 1.0, term), steps)
+
+
+def _prototypes(problem: Problem, encoder: nn.Module, examples: Tensor, k: int) -> Tensor:
+    """Return each item's prototype (N · T, …): the mean of the k nearest codes of its target."""
+    with torch.no_grad():
+        ours = torch.cat([encoder(part) for part in problem.inputs.split(problem.chunk)])
+        codes = torch.cat([encoder(part) for part in examples.split(problem.chunk)])
+    labels = problem.probabilities(examples).argmax(1)
+    rows, targets = problem.items()
+    goals = ours[rows].clone()
+    for target in targets.unique().tolist():
+        members = codes[labels == target]
+        if not len(members):
+            raise ValueError(
+                f"the model takes none of the examples for class {target}: give others, examples=."
+            )
+        mine = (targets == target).nonzero().squeeze(1)
+        apart = torch.cdist(ours[rows[mine]].flatten(1), members.flatten(1))
+        nearest = apart.topk(min(k, len(members)), largest=False).indices
+        goals[mine] = members[nearest].mean(1)
+    return goals
+
+
+def _data(problem: Problem) -> str:
+    card = getattr(problem.model, "card", None)
+    if not isinstance(card, dict) or "data" not in card:
+        raise ValueError(
+            "this model has no card that names its training data, so examples= has to be given, "
+            'and autoencoder= unless prototypes="kdtree".'
+        )
+    return str(card["data"])
+
+
+def _examples(problem: Problem, data: str) -> Tensor:
+    """Return training images, drawn at random by the problem's seed."""
+    images = load(data, "train").images
+    drawn = torch.randperm(len(images), generator=problem.generator())[:_EXAMPLES]
+    return images[drawn].to(problem.inputs)

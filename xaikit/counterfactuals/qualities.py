@@ -1,0 +1,96 @@
+"""How good are counterfactuals? Validity, distance, sparsity, and likeness to the class wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from xaikit.attribution.passes import borrowed
+from xaikit.counterfactuals.result import Counterfactuals
+
+_EPSILON = 1e-8
+
+
+@dataclass(frozen=True)
+class Qualities:
+    """Of each of N inputs and T targets; every field is (N, T).
+
+    Attributes
+    ----------
+    valid
+        The prediction is the target and as sure as the method asks.
+    l1, l2
+        Sum of the absolute changes, and Euclidean length of the change.
+    sparsity
+        Share of the features that are left exactly as they were, in [0, 1].
+    im1
+        ‖x' − AE_t(x')‖² / (‖x' − AE_o(x')‖² + ε): below 1, x' looks more like the target class t
+        than like the class o that the model saw in the input.
+    im2
+        ‖AE_t(x') − AE(x')‖² / (‖x'‖₁ + ε): the smaller, the better x' fits among the target's
+        images. It tells less than it promises: the denominator favours bright images, and two
+        autoencoders can agree on an image that neither knows.
+    """
+
+    valid: Tensor
+    l1: Tensor
+    l2: Tensor
+    sparsity: Tensor
+    im1: Tensor
+    im2: Tensor
+
+
+def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -> Qualities:
+    """Measure counterfactuals, found or not.
+
+    IM1 and IM2 are those of Van Looveren & Klaise 2019, Interpretable counterfactual explanations
+    guided by prototypes, arXiv:1907.02584.
+
+    Parameters
+    ----------
+    result
+        What :func:`xaikit.counterfactual` returned.
+    origins
+        (N,) the classes o that the model predicts for the inputs.
+    judges
+        Autoencoders ``"all"`` and, by its number, of each class; ones that the search did not use,
+        such as :func:`xaikit.autoencoders.load_judges` returns.
+
+    Returns
+    -------
+    Qualities
+        Each field (N, T), on the result's device.
+    """
+    changed = result.counterfactuals
+    n, t = result.targets.shape
+    rows = changed.flatten(0, 1)
+    targets, own = result.targets.flatten(), origins.to(result.targets).repeat_interleave(t)
+    with borrowed(judges), torch.no_grad():
+        drawn = _by_class(judges, rows, targets)
+        before = _by_class(judges, rows, own)
+        anyone = torch.cat([judges["all"](part) for part in rows.split(500)])
+    untouched = changed == result.inputs.unsqueeze(1)
+    return Qualities(
+        valid=result.found,
+        l1=result.distance_l1,
+        l2=result.distance_l2,
+        sparsity=untouched.flatten(2).to(changed).mean(2),
+        im1=(_square(rows - drawn) / (_square(rows - before) + _EPSILON)).view(n, t),
+        im2=(_square(drawn - anyone) / (rows.abs().flatten(1).sum(1) + _EPSILON)).view(n, t),
+    )
+
+
+def _by_class(judges: Mapping[str, nn.Module] | nn.ModuleDict, x: Tensor, labels: Tensor) -> Tensor:
+    """Return the inputs (n, *shape) as the autoencoder of each one's label draws them."""
+    drawn = torch.empty_like(x)
+    for label in labels.unique().tolist():
+        mine = labels == label
+        drawn[mine] = torch.cat([judges[str(label)](part) for part in x[mine].split(500)])
+    return drawn
+
+
+def _square(values: Tensor) -> Tensor:
+    return values.square().flatten(1).sum(1)
