@@ -3,5 +3,15 @@
 from xaikit.counterfactuals.api import counterfactual
 from xaikit.counterfactuals.linear import linear_counterfactual
 from xaikit.counterfactuals.result import Counterfactuals
+from xaikit.counterfactuals.rl import load_generator
+from xaikit.counterfactuals.rl_networks import Generator
+from xaikit.counterfactuals.rl_training import train_generator
 
-__all__ = ["Counterfactuals", "counterfactual", "linear_counterfactual"]
+__all__ = [
+    "Counterfactuals",
+    "Generator",
+    "counterfactual",
+    "linear_counterfactual",
+    "load_generator",
+    "train_generator",
+]

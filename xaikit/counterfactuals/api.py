@@ -16,6 +16,7 @@ from xaikit.attribution.passes import borrowed, channels_last, outputs
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.prototype import prototype
 from xaikit.counterfactuals.result import Counterfactuals
+from xaikit.counterfactuals.rl import rl
 from xaikit.counterfactuals.wachter import wachter
 
 Search = Callable[..., tuple[Tensor, Tensor]]
@@ -24,6 +25,7 @@ Search = Callable[..., tuple[Tensor, Tensor]]
 METHODS: dict[str, Search] = {
     "wachter": wachter,
     "prototype": prototype,
+    "rl": rl,
 }
 """Every search in PyTorch by its name."""
 

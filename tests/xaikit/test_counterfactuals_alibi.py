@@ -1,0 +1,168 @@
+"""alibi's own methods on a PyTorch model: what it finds is judged by the model, and stays apart."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from xaikit import counterfactual
+from xaikit.counterfactuals import alibi_backend, alibi_task
+from xaikit.counterfactuals.alibi_backend import OPTIONS, missing
+from xaikit.counterfactuals.alibi_task import run
+
+needs_alibi = pytest.mark.skipif(missing() is not None, reason=f"alibi: {missing()}")
+
+QUICK: dict[str, dict[str, Any]] = {
+    "wachter": {"max_iter": 100, "max_lam_steps": 2},
+    "prototype": {"max_iterations": 100},
+    "rl": {"train_steps": 300, "batch_size": 32, "coeff_sparsity": 0.5, "act_noise": 0.3},
+}
+
+
+class Quarters(nn.Module):
+    """Class k is the quarter of a 6 × 6 image that is brightest on average."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 30 * nn.functional.avg_pool2d(x, 3).flatten(1)
+
+
+def probabilities(x: Tensor) -> Tensor:
+    with torch.no_grad():
+        return Quarters()(x).softmax(1)
+
+
+@pytest.fixture(scope="module")
+def task() -> dict[str, Any]:
+    random = torch.Generator().manual_seed(0)
+    inputs = torch.rand(2, 1, 6, 6, generator=random)
+    now = probabilities(inputs).argmax(1)
+    return {
+        "predict": probabilities,
+        "inputs": inputs,
+        "targets": torch.stack([(now + 1) % 4, (now + 3) % 4], dim=1),
+        "seed": 0,
+        "files": {"examples": torch.rand(100, 1, 6, 6, generator=random).numpy()},
+    }
+
+
+@needs_alibi
+@pytest.mark.parametrize("method", ["wachter", "prototype"])
+def test_what_alibi_finds_the_model_confirms(method: str, task: dict[str, Any]):
+    made, found = run(method, options=OPTIONS[method] | QUICK[method], **task)
+    assert made.shape == (2, 2, 1, 6, 6) and found.shape == (2, 2) and found.dtype == torch.bool
+    assert found.float().mean() >= 0.5
+    assert made.min() >= 0 and made.max() <= 1
+    scores = probabilities(made.flatten(0, 1)).view(2, 2, 4)
+    assert (scores.argmax(2) == task["targets"])[found].all()
+    if method == "wachter":  # within alibi's own tolerance of its target probability
+        reached = scores.gather(2, task["targets"].unsqueeze(2)).squeeze(2)
+        assert (reached[found] >= 1 - 0.05 - 1e-5).all()
+    inputs = task["inputs"].unsqueeze(1).expand_as(made)
+    assert torch.equal(made[~found], inputs[~found]) and not torch.equal(made, inputs)
+
+
+@needs_alibi
+def test_alibi_trains_an_actor_on_our_autoencoder(task: dict[str, Any]):
+    from xaikit.counterfactuals.rl_training import train_generator
+
+    images = torch.from_numpy(task["files"]["examples"])
+    generator = train_generator(Quarters(), images, epochs=60, steps=1)
+    options = OPTIONS["rl"] | QUICK["rl"]
+    made, found = run("rl", options=options, weights=generator.state_dict(), **task)
+    assert made.shape == (2, 2, 1, 6, 6) and found.all()
+    assert made.min() >= 0 and made.max() <= 1
+    # Decoded by our decoder: its codes explain the images entirely.
+    again = generator.decoder(generator.encoder(made.flatten(0, 1))).detach()
+    assert (again - made.flatten(0, 1)).abs().mean() < 0.1
+
+
+@needs_alibi
+def test_nothing_of_tensorflow_comes_here(task: dict[str, Any], capfd: pytest.CaptureFixture[str]):
+    before = (dict(os.environ), list(warnings.filters), torch.random.get_rng_state())
+    threads, torch_threads = threading.active_count(), torch.get_num_threads()
+    # One pair is enough, and a search that ends at once.
+    options = OPTIONS["wachter"] | {"max_iter": 10, "max_lam_steps": 1}
+    one = task | {"inputs": task["inputs"][:1], "targets": task["targets"][:1, :1]}
+    run("wachter", options=options, **one)
+    assert "tensorflow" not in sys.modules and "alibi" not in sys.modules
+    assert dict(os.environ) == before[0] and list(warnings.filters) == before[1]
+    assert torch.equal(torch.random.get_rng_state(), before[2])
+    assert torch.get_num_threads() == torch_threads
+    assert threading.active_count() <= threads + 1  # tqdm's own monitor
+    printed = capfd.readouterr()
+    assert printed.out == "" and "tensorflow" not in printed.err.lower()
+
+
+@needs_alibi
+def test_an_error_in_the_model_ends_alibi_too(task: dict[str, Any], monkeypatch: Any):
+    started = []
+    popen = subprocess.Popen
+
+    def watch(*arguments: Any, **options: Any) -> Any:
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    def broken(_: Tensor) -> Tensor:
+        raise ZeroDivisionError("the model's own error")
+
+    monkeypatch.setattr(alibi_task.subprocess, "Popen", watch)
+    with pytest.raises(ZeroDivisionError, match="own error"):
+        run("wachter", options=OPTIONS["wachter"], **task | {"predict": broken})
+    assert len(started) == 1 and started[0].poll() is not None
+
+
+@needs_alibi
+def test_an_error_of_alibis_is_one_sentence(task: dict[str, Any]):
+    with pytest.raises(RuntimeError, match=r"ended early: TypeError.*nonsense") as caught:
+        run("wachter", options={"nonsense": 1}, **task)
+    assert "\n" not in str(caught.value)
+
+
+def test_where_alibi_cannot_run_it_says_why(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(alibi_backend.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(sys, "version_info", (3, 11, 9, "final", 0))
+    assert "pip install 'xaikit[alibi]'" in (missing() or "")
+    monkeypatch.setattr(sys, "version_info", (3, 13, 1, "final", 0))
+    assert "Python 3.11" in (missing() or "") and "3.13" in (missing() or "")
+    model, x = Quarters(), torch.rand(1, 1, 6, 6)
+    with pytest.raises(ImportError, match=r'counterfactual\(model, inputs, targets, "prototype"\)'):
+        counterfactual(model, x, 0, "prototype", backend="alibi")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "wachter", "steps": 3}, "alibi's wachter takes no option 'steps'"),
+        ({"method": "prototype"}, "no card that names its training data"),
+        ({"method": "prototype", "examples": torch.zeros(9, 36)}, r"\(B, 1, 6, 6\), but"),
+        ({"method": "prototype", "examples": torch.zeros(9, 1, 6, 6)}, "none of class 1"),
+        ({"method": "rl", "examples": torch.rand(99, 1, 6, 6)}, r"train_generator\(model"),
+    ],
+)
+def test_bad_arguments(changes: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(alibi_backend, "missing", lambda: None)  # said before alibi is needed
+    with pytest.raises((ValueError, TypeError), match=words):
+        counterfactual(Quarters(), torch.rand(1, 1, 6, 6), 0, backend="alibi", **changes)
+
+
+@needs_alibi
+def test_the_whole_way_through_the_interface():
+    random = torch.Generator().manual_seed(2)
+    model = Quarters()
+    x = torch.rand(2, 1, 6, 6, generator=random)
+    targets = (model(x).argmax(1) + 1) % 4
+    examples = torch.rand(60, 1, 6, 6, generator=random)
+    options = {"examples": examples, **QUICK["prototype"]}
+    found = counterfactual(model, x, targets, "prototype", backend="alibi", **options)
+    assert found.found.all() and torch.equal(found.predicted[:, 0], targets)
+    torch.testing.assert_close(
+        found.distance_l1[:, 0], (found.counterfactuals[:, 0] - x).abs().sum((1, 2, 3))
+    )

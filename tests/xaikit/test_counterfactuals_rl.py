@@ -1,0 +1,227 @@
+"""Reinforcement learning against alibi's own learning step, closed forms, and its promises."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from xaikit import load, load_pretrained
+from xaikit.counterfactuals.rl import generate, generator_for, load_generator
+from xaikit.counterfactuals.rl_ddpg import ActorCritic
+from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
+from xaikit.counterfactuals.rl_replay import CAPACITY, Replay
+from xaikit.counterfactuals.rl_training import train_generator
+
+ALIBI_STEP = """
+import sys
+from pathlib import Path
+import numpy as np, torch
+from alibi.explainers.backends.pytorch.cfrl_base import update_actor_critic, sparsity_loss
+from safetensors.torch import load_file, save_file
+from xaikit.counterfactuals.rl_networks import Generator, critic
+
+folder = Path(sys.argv[1])
+generator, judge = Generator((1, 6, 6), 3), critic(3)
+generator.load_state_dict(load_file(folder / "generator.safetensors"))
+judge.load_state_dict(load_file(folder / "critic.safetensors"))
+optimizers = {
+    "optimizer_critic": torch.optim.Adam(judge.parameters(), 1e-3),
+    "optimizer_actor": torch.optim.Adam(generator.actor.parameters(), 1e-3),
+}
+batch = dict(np.load(folder / "batch.npz"))
+with torch.no_grad():
+    one_hot = [torch.as_tensor(batch[key]).float() for key in ("Z", "Y_m", "Y_t")]
+    drawn = generator.decoder(generator.actor(torch.cat(one_hot, 1)))
+for _ in range(3):
+    with torch.no_grad():
+        drawn = generator.decoder(generator.actor(torch.cat(one_hot, 1)))
+    update_actor_critic(
+        encoder=generator.encoder, decoder=generator.decoder, critic=judge, actor=generator.actor,
+        sparsity_loss=sparsity_loss,
+        consistency_loss=lambda Z_cf_pred, Z_cf_tgt: {"c": (Z_cf_pred - Z_cf_tgt).square().mean()},
+        coeff_sparsity=7.5, coeff_consistency=0.5, X_cf=drawn.numpy(), C=None,
+        device=torch.device("cpu"), **optimizers, **batch,
+    )
+save_file(generator.state_dict(), folder / "generator_after.safetensors")
+save_file(judge.state_dict(), folder / "critic_after.safetensors")
+"""
+
+
+def small(seed: int = 0) -> tuple[Generator, nn.Module]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Generator((1, 6, 6), 3), critic(3)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="alibi ends with Python 3.11")
+def test_steps_of_learning_are_alibis(tmp_path: Path):
+    pytest.importorskip("spacy")  # alibi is installed with its own dependencies only
+    generator, judge = small()
+    random = torch.Generator().manual_seed(0)
+    images, actions = (
+        torch.rand(8, 1, 6, 6, generator=random),
+        2 * torch.rand(8, LATENT, generator=random) - 1,
+    )
+    rewards, codes = torch.rand(8, generator=random), generator.encoder(images).detach()
+    predicted, targets = torch.arange(8) % 3, (torch.arange(8) + 1) % 3
+    eye = torch.eye(3)
+    save_file(generator.state_dict(), tmp_path / "generator.safetensors")
+    save_file(judge.state_dict(), tmp_path / "critic.safetensors")
+    batch = {
+        "X": images,
+        "Z": codes,
+        "Z_cf_tilde": actions,
+        "Y_m": eye[predicted],
+        "Y_t": eye[targets],
+        "R_tilde": rewards,
+    }
+    np.savez(tmp_path / "batch.npz", **{key: value.numpy() for key, value in batch.items()})
+    (tmp_path / "step.py").write_text(ALIBI_STEP, encoding="utf-8")
+    subprocess.run([sys.executable, tmp_path / "step.py", tmp_path], check=True, timeout=200)
+
+    generator.encoder.requires_grad_(False)
+    generator.decoder.requires_grad_(False)
+    pair = ActorCritic(generator, judge, 1e-3, steps=1_000)
+    for _ in range(3):
+        states = generator.state(codes, predicted, targets)
+        pair.learn(states, actions, rewards, images, 7.5, 0.5)
+    for ours, theirs in ((generator, "generator_after"), (judge, "critic_after")):
+        expected = load_file(tmp_path / f"{theirs}.safetensors")
+        for key, value in ours.state_dict().items():
+            torch.testing.assert_close(value, expected[key], atol=2e-5, rtol=1e-4, msg=key)
+
+
+def test_the_memory_forgets_the_oldest():
+    memory = Replay(torch.zeros(1, LATENT))
+    for batch in range(CAPACITY // 1000 + 2):
+        rows = torch.full((1000,), batch)
+        memory.add(rows, rows, rows.unsqueeze(1).expand(-1, LATENT).float(), rows.float())
+    rows, targets, actions, rewards = memory.draw(20_000, torch.Generator().manual_seed(0))
+    assert rows.min() == 2 and rows.max() == CAPACITY // 1000 + 1
+    assert torch.equal(rows, targets) and torch.equal(rows.float(), rewards)
+    assert torch.equal(actions, rewards.unsqueeze(1).expand_as(actions))
+    # Uniform: each of 128 batches is drawn 156 times, give or take six standard deviations.
+    drawn = torch.bincount(rows)[2:]
+    assert drawn.min() > 156 - 75 and drawn.max() < 156 + 75
+
+
+def test_noise_explores_within_the_range():
+    generator, judge = small()
+    pair = ActorCritic(generator, judge, 1e-3, steps=1)
+    states = torch.zeros(2000, LATENT + 6)
+    quiet = generator.actor(states[:1])
+    drawn = pair.act(states, 0.1, torch.Generator().manual_seed(0))
+    assert drawn.min() >= -1 and drawn.max() <= 1
+    torch.testing.assert_close(drawn.mean(0), quiet[0].detach(), atol=0.012, rtol=0)
+    assert (drawn.std(0) - 0.1).abs().max() < 0.01
+
+
+class Bright(nn.Module):
+    """Not differentiable: class 1 where the left half is brighter, 2 where the right one is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            left, right = x[..., :3].mean((1, 2, 3)), x[..., 3:].mean((1, 2, 3))
+            return 20 * torch.stack([0 * left + 0.05, left - right, right - left], 1)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Generator:
+    images = torch.rand(300, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    images *= torch.rand(300, 1, 1, 1, generator=torch.Generator().manual_seed(1))
+    return train_generator(Bright(), images, epochs=20, steps=600, sparsity=1.0, noise=0.3)
+
+
+def test_a_model_without_gradients_is_learned(trained: Generator):
+    images = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(5)) / 2
+    predicted = Bright()(images).argmax(1)
+    targets = torch.stack([(predicted + 1) % 3, (predicted + 2) % 3], dim=1)
+    made = generate(trained, images, predicted, targets)
+    reached = Bright()(made.flatten(0, 1)).argmax(1).view_as(targets) == targets
+    assert reached.double().mean() > 0.8  # by chance a third
+
+
+def test_the_same_seed_gives_the_same_bytes_and_the_model_comes_back():
+    images = torch.rand(40, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    model = nn.Sequential(nn.Flatten(), nn.Linear(36, 3), nn.Dropout()).train()
+    model[1].weight.requires_grad_(False)
+    before = copy.deepcopy(model.state_dict())
+    state = torch.random.get_rng_state()
+    one, two, other = (
+        train_generator(model, images, epochs=1, steps=15, seed=seed).state_dict()
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert not all(torch.equal(one[key], other[key]) for key in one)
+    assert model.training and not model[1].weight.requires_grad and model[1].bias.requires_grad
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+def test_pieces_and_precision_change_nothing(trained: Generator):
+    images = torch.rand(9, 1, 6, 6, generator=torch.Generator().manual_seed(0)).double()
+    predicted, targets = torch.arange(9) % 3, torch.arange(18).view(9, 2) % 3
+    before = copy.deepcopy(trained.state_dict())
+    whole = generate(trained, images, predicted, targets)
+    pieces = generate(trained, images, predicted, targets, chunk=4)
+    assert whole.dtype == torch.float64 and whole.shape == (9, 2, 1, 6, 6)
+    torch.testing.assert_close(whole, pieces)
+    for i, t in ((0, 0), (4, 1), (8, 1)):  # each pair by itself
+        alone = trained(images[i : i + 1].float(), predicted[i : i + 1], targets[i, t : t + 1])
+        torch.testing.assert_close(whole[i, t].float(), alone[0], atol=1e-5, rtol=1e-4)
+    assert all(torch.equal(before[key], value) for key, value in trained.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "mnist"])
+def test_the_shipped_generators_are_what_their_cards_say(name: str):
+    generator = load_generator(name)
+    assert generator.card["model"] == name and generator.card["command"].startswith("python -m")
+    assert generator.card["validity"] >= 0.9
+    if name == "mnist":
+        try:
+            data = load("mnist", "test")
+        except FileNotFoundError:
+            pytest.skip("MNIST is not on this machine, and there is no sample of it")
+    else:
+        data = load("fashion_mnist", "test")
+    model, images = load_pretrained(name), data.images[:100]
+    with torch.no_grad():
+        predicted = model(images).argmax(1)
+        random = torch.Generator().manual_seed(3)
+        targets = (predicted + torch.randint(1, 10, (100,), generator=random)) % 10
+        made = generate(generator, images, predicted, targets.unsqueeze(1)).squeeze(1)
+        assert (model(made).argmax(1) == targets).double().mean() >= 0.9
+    assert made.min() >= 0 and made.max() <= 1
+    # Less apart from its own input than from others: it changes the image, not only the class.
+    apart = torch.cdist(made.flatten(1), images.flatten(1), p=1)
+    assert (apart.argmin(1) == torch.arange(100)).double().mean() > 0.5
+
+
+def test_a_damaged_or_missing_checkpoint_is_named(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match="python -m xaikit train counterfactuals_mnist"):
+        load_generator("mnist", tmp_path)
+    card = {"shape": [1, 28, 28], "classes": 10}
+    (tmp_path / "counterfactuals_mnist.json").write_text(json.dumps(card), encoding="utf-8")
+    (tmp_path / "counterfactuals_mnist.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match="damaged"):
+        load_generator("mnist", tmp_path)
+    with pytest.raises(ValueError, match="no generator for the network 'lecture'"):
+        load_generator("lecture")
+
+
+def test_a_strangers_model_needs_a_generator_of_its_own():
+    with pytest.raises(ValueError, match=r"train_generator\(model, images\)"):
+        generator_for(nn.Linear(2, 2), None)
+    with pytest.raises(ValueError, match=r"train_generator\(model, images\)"):
+        generator_for(load_pretrained("lecture"), None)
+    own, _ = small()
+    assert generator_for(nn.Linear(2, 2), own) is own

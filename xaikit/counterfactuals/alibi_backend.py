@@ -1,0 +1,157 @@
+"""alibi's own counterfactuals of a PyTorch model, computed in a process of their own.
+
+alibi (Klaise et al. 2021, Alibi explain: algorithms for explaining machine learning models, JMLR
+22(181)) needs TensorFlow's graph mode, which would take over the whole process. So it runs beside
+this one and asks for predictions over a pipe; the model stays here, and what goes there is plain
+arrays.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import Any
+
+from torch import Tensor
+
+from xaikit.counterfactuals.alibi_task import run
+from xaikit.counterfactuals.problem import Problem
+from xaikit.counterfactuals.rl import generator_for
+from xaikit.counterfactuals.rl_networks import Generator
+from xaikit.data import load
+
+_EXAMPLES = 5000
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "wachter": {
+        "target_proba": 1.0,
+        "tol": 0.05,
+        "max_iter": 100,
+        "early_stop": 50,
+        "lam_init": 0.1,
+        "max_lam_steps": 3,
+        "learning_rate_init": 0.1,
+        "eps": 0.01,
+    },
+    "prototype": {
+        "kappa": 0.0,
+        "beta": 0.1,
+        "theta": 10.0,
+        "max_iterations": 100,
+        "c_init": 1.0,
+        "c_steps": 2,
+        "learning_rate_init": 0.01,
+        "update_num_grad": 1,
+    },
+    "rl": {
+        "train_steps": 5000,
+        "batch_size": 128,
+        "coeff_sparsity": 7.5,
+        "coeff_consistency": 0.0,
+        "act_noise": 0.1,
+        "exploration_steps": 100,
+    },
+}
+"""What may be set, by alibi's own names. Iterations default to fewer than alibi's: through a
+predict function each takes some 1,600 predictions of a 28 × 28 image."""
+
+
+def missing() -> str | None:
+    """Say why alibi cannot run here, or None."""
+    if sys.version_info >= (3, 12):
+        return f"it ends with Python 3.11, and this is {sys.version_info[0]}.{sys.version_info[1]}"
+    for package in ("alibi", "tensorflow"):
+        if importlib.util.find_spec(package) is None:
+            return f"{package} is not installed: pip install 'xaikit[alibi]'"
+    return None
+
+
+def alibi(
+    problem: Problem,
+    *,
+    method: str,
+    examples: Tensor | None = None,
+    generator: Generator | None = None,
+    **options: Any,
+) -> tuple[Tensor, Tensor]:
+    """Let alibi's ``Counterfactual``, ``CounterfactualProto`` or ``CounterfactualRL`` search.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    method
+        ``"wachter"``, ``"prototype"`` (by k-d trees) or ``"rl"`` (trained anew in each call, on
+        our autoencoder).
+    examples
+        Training inputs (B, *shape): prototypes are found among them, and ``"rl"`` trains on
+        them. By default 5,000 of the data set that the model's card names.
+    generator
+        For ``"rl"``: whose encoder and decoder to use; by default the shipped one's.
+    **options
+        alibi's own, see ``OPTIONS``.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        (N, T, *shape) and (N, T): what alibi found, else the input, and where it did.
+
+    Raises
+    ------
+    ImportError
+        If alibi cannot run here, with the reason and the native method's name.
+    ValueError, TypeError
+        An unknown option, or examples that alibi cannot use.
+    RuntimeError
+        If alibi fails, with its own last words.
+    """
+    if (why := missing()) is not None:
+        raise ImportError(
+            f"alibi cannot run here: {why}. The same method without alibi: "
+            f'counterfactual(model, inputs, targets, "{method}").'
+        )
+    if unknown := [name for name in options if name not in OPTIONS[method]]:
+        raise TypeError(
+            f"alibi's {method} takes no option {unknown[0]!r} here: its options are "
+            f"{', '.join((*OPTIONS[method], 'seed', 'chunk'))}."
+        )
+    files, weights = {}, None
+    if method != "wachter":
+        examples = _examples(problem, examples)
+        files["examples"] = examples.cpu().float().numpy()
+    if method == "rl":
+        weights = generator_for(problem.model, generator).state_dict()
+    return run(
+        method,
+        lambda rows: problem.probabilities(rows.to(problem.inputs)).float().cpu(),
+        problem.inputs,
+        problem.targets,
+        OPTIONS[method] | options,
+        problem.seed,
+        files,
+        weights,
+    )
+
+
+def _examples(problem: Problem, examples: Tensor | None) -> Tensor:
+    """Return the examples given or default ones, if each class that is wanted has one."""
+    if examples is None:
+        card = getattr(problem.model, "card", None)
+        if not isinstance(card, dict) or "data" not in card:
+            raise ValueError(
+                "this model has no card that names its training data, so examples have to be "
+                "given: examples=, a tensor (B, …) of training inputs."
+            )
+        examples = load(card["data"], "train").images[:_EXAMPLES]
+    if examples.shape[1:] != problem.inputs.shape[1:]:
+        raise ValueError(
+            f"examples have to be like the inputs, (B, {', '.join(map(str, problem.inputs.shape[1:]))})"
+            f", but their shape is {tuple(examples.shape)}."
+        )
+    seen = problem.probabilities(examples.to(problem.inputs)).argmax(1).tolist()
+    if lacking := sorted(set(range(problem.classes)) - set(seen)):
+        raise ValueError(
+            f"alibi needs an example of every class, but the model sees none of class "
+            f"{lacking[0]} among the {len(examples)}: give more examples."
+        )
+    return examples

@@ -1,0 +1,105 @@
+"""How alibi is run: in a process of its own that asks this one for predictions over a pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from xaikit.counterfactuals.alibi_wire import ASK, DONE, STEP, Array, receive, send
+
+
+def run(
+    method: str,
+    predict: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    options: Mapping[str, Any],
+    seed: int,
+    files: Mapping[str, Array],
+    weights: Mapping[str, Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return alibi's counterfactuals (N, T, *shape) and where it found one (N, T).
+
+    Parameters
+    ----------
+    method
+        ``"wachter"``, ``"prototype"`` or ``"rl"``.
+    predict
+        From inputs (n, *shape) to probabilities (n, classes), on the CPU.
+    inputs, targets
+        (N, *shape) in [0, 1] and (N, T).
+    options
+        alibi's, complete.
+    seed
+        Of alibi's random numbers.
+    files
+        Further arrays that the method needs, by file name without ``.npy``.
+    weights
+        Of the generator whose autoencoder ``"rl"`` is to use.
+    """
+    with tempfile.TemporaryDirectory(prefix="xaikit-alibi-") as name:
+        folder = Path(name)
+        everything = {"inputs": inputs.cpu().float().numpy(), "targets": targets.cpu().numpy()}
+        for file, array in {**everything, **files}.items():
+            np.save(folder / f"{file}.npy", array)
+        task = {"method": method, "options": dict(options), "seed": seed}
+        (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
+        if weights is not None:
+            own = {key: value.cpu().float().contiguous() for key, value in weights.items()}
+            save_file(own, folder / "generator.safetensors")
+        _converse(folder, predict, targets.numel())
+        made, found = (
+            torch.from_numpy(np.load(folder / f"{file}.npy"))
+            for file in ("counterfactuals", "found")
+        )
+        return made.to(inputs), found.to(inputs.device)
+
+
+def _converse(folder: Path, predict: Callable[[Tensor], Tensor], pairs: int) -> None:
+    """Start alibi's process and answer what it asks, until it is done."""
+    package = str(Path(__file__).parents[2])
+    search = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    # One thread: the model's evaluation here is what takes the time, and has the cores.
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "TQDM_DISABLE": "1"}
+    threads = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    log = folder / "log"
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "xaikit.counterfactuals.alibi_process", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **quiet, **threads, "PYTHONPATH": search},
+        ) as process,
+        tqdm(total=pairs, desc="alibi", unit="counterfactual", delay=2, leave=False) as bar,
+    ):
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            while (said := process.stdout.read(1)) != DONE:
+                if said == ASK:
+                    rows = torch.from_numpy(receive(process.stdout))
+                    send(process.stdin, predict(rows).numpy())
+                elif said == STEP:
+                    bar.update()
+                else:
+                    raise EOFError
+        except (EOFError, BrokenPipeError):
+            process.kill()
+            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            last = lines[-1] if lines else "it left no message"
+            raise RuntimeError(f"alibi's process ended early: {last}.") from None
+        finally:
+            process.kill()

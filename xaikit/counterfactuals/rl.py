@@ -1,0 +1,138 @@
+"""Counterfactuals by reinforcement learning: learned once, then one forward pass an image."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from xaikit.counterfactuals.problem import Problem
+from xaikit.counterfactuals.rl_networks import Generator
+from xaikit.models import CHECKPOINTS
+
+SHIPPED = {"fashion_mnist": "counterfactuals_fashion_mnist", "mnist": "counterfactuals_mnist"}
+"""The generators that come with the package, by the network that they were trained for."""
+
+
+def rl(problem: Problem, *, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+    """Let a trained generator draw the counterfactuals, all in one forward pass.
+
+    Samoilescu, Van Looveren & Klaise 2021, Model-agnostic and scalable counterfactual explanations
+    via reinforcement learning, arXiv:2106.02597. The search took place once, while the generator
+    learned (:func:`xaikit.counterfactuals.train_generator`), from the model's predictions alone:
+    the model may be one that has no gradients. In return nothing makes sure, for a single image,
+    that the target is reached.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    generator
+        One that was trained for this model; default: the shipped one for the networks
+        ``"fashion_mnist"`` and ``"mnist"``.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        (N, T, *shape) what the generator draws, in [0, 1], and (N, T) where the model then
+        predicts the target.
+
+    Raises
+    ------
+    ValueError
+        If there is no generator for this model, or one for other images or classes.
+    """
+    own = generator_for(problem.model, generator)
+    shape = tuple(problem.inputs.shape[1:])
+    if (own.shape, own.classes) != (shape, problem.classes):
+        raise ValueError(
+            f"the generator draws {own.shape} images of {own.classes} classes, but the inputs "
+            f"are {shape} and the model has {problem.classes} classes: train one for this model."
+        )
+    made = generate(own, problem.inputs, problem.predicted, problem.targets, problem.chunk)
+    reached = problem.grid(problem.probabilities(made.flatten(0, 1)).argmax(1)) == problem.targets
+    return made, reached
+
+
+def load_generator(model_name: str, folder: str | Path | None = None) -> Generator:
+    """Return the trained generator for one of the shipped networks.
+
+    Parameters
+    ----------
+    model_name
+        ``"fashion_mnist"`` or ``"mnist"``.
+    folder
+        Where its files lie, if not among the checkpoints of this package.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is none of that name, its checkpoint is damaged, or missing.
+    """
+    if model_name not in SHIPPED:
+        known = ", ".join(map(repr, SHIPPED))
+        raise ValueError(f"There is no generator for the network {model_name!r}, only for {known}.")
+    name = SHIPPED[model_name]
+    place = CHECKPOINTS if folder is None else Path(folder)
+    cure = f"reinstall xaikit, or train it with `python -m xaikit train {name} --out {place}`."
+    weights, card = place / f"{name}.safetensors", place / f"{name}.json"
+    for path in (weights, card):
+        if not path.is_file():
+            raise FileNotFoundError(f"The checkpoint of {name!r} is missing ({path}): {cure}")
+    try:
+        described = json.loads(card.read_text(encoding="utf-8"))
+        generator = Generator(tuple(described["shape"]), described["classes"])
+        generator.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"The checkpoint of {name!r} in {place} is damaged ({reason}): {cure}"
+        ) from error
+    generator.card = described
+    return generator.eval()
+
+
+@torch.no_grad()
+def generate(
+    generator: Generator, inputs: Tensor, predicted: Tensor, targets: Tensor, chunk: int = 128
+) -> Tensor:
+    """Return a generator's counterfactuals (N, T, *shape), whether or not they reach the target.
+
+    Parameters
+    ----------
+    generator
+        For the model in question; it is neither moved nor changed.
+    inputs
+        (N, *shape) in [0, 1].
+    predicted, targets
+        The model's classes for the inputs (N,), and those wanted (N, T).
+    chunk
+        How many rows at once.
+    """
+    own = copy.deepcopy(generator).to(inputs).eval()
+    rows = inputs.repeat_interleave(targets.shape[1], dim=0)
+    now = predicted.repeat_interleave(targets.shape[1])
+    wanted = targets.flatten()
+    blocks = zip(
+        torch.split(rows, chunk), torch.split(now, chunk), torch.split(wanted, chunk), strict=True
+    )
+    return torch.cat([own(*block) for block in blocks]).view(*targets.shape, *inputs.shape[1:])
+
+
+def generator_for(model: nn.Module, generator: Generator | None) -> Generator:
+    """Return the generator given, or the shipped one for the network that the card names."""
+    if generator is not None:
+        return generator
+    card = getattr(model, "card", None)
+    name = card.get("name") if isinstance(card, dict) else None
+    if name not in SHIPPED:
+        raise ValueError(
+            "rl needs a generator that was trained for this model: give generator=, made by "
+            "xaikit.counterfactuals.train_generator(model, images)."
+        )
+    return load_generator(name)

@@ -1,0 +1,40 @@
+"""The memory that actor and critic learn from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CAPACITY = 128_000
+
+
+class Replay:
+    """What was tried and what came of it; the oldest is forgotten first.
+
+    Images are remembered by their number, so that a thousand batches take some 30 MB.
+
+    Parameters
+    ----------
+    codes
+        (N, LATENT): gives actions their length, type and device.
+    """
+
+    def __init__(self, codes: Tensor) -> None:
+        self.rows = torch.zeros(CAPACITY, dtype=torch.int64, device=codes.device)
+        self.targets = torch.zeros_like(self.rows)
+        self.actions = codes.new_zeros(CAPACITY, codes.shape[1])
+        self.rewards = codes.new_zeros(CAPACITY)
+        self.written = 0
+
+    def add(self, rows: Tensor, targets: Tensor, actions: Tensor, rewards: Tensor) -> None:
+        """Remember images (n,), targets (n,), actions (n, LATENT) and rewards (n,)."""
+        here = torch.arange(self.written, self.written + len(rows), device=rows.device) % CAPACITY
+        self.rows[here], self.targets[here] = rows, targets
+        self.actions[here], self.rewards[here] = actions, rewards
+        self.written += len(rows)
+
+    def draw(self, n: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return n memories, each as likely as any other."""
+        filled = min(self.written, CAPACITY)
+        here = torch.randint(filled, (n,), generator=random).to(self.rows.device)
+        return self.rows[here], self.targets[here], self.actions[here], self.rewards[here]
