@@ -26,6 +26,7 @@ bench: $(READY)  ## our speed as a ratio to the libraries' and to nbgrader's
 	$(PYTHON) -m tests.benchmarks.accuracy
 	$(PYTHON) -m tests.benchmarks.bench_metrics
 	$(PYTHON) -m tests.benchmarks.bench_attacks
+	$(PYTHON) -m tests.benchmarks.bench_counterfactuals --large
 	$(PYTHON) -m tests.benchmarks.bench_grading
 
 $(READY): requirements.lock pyproject.toml

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xaikit import handin
+from xaikit.counterfactuals import rl_recipes
 from xaikit.data import write_sample
 from xaikit.recipes import RECIPES, pretrain, save
 
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m xaikit", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a network: the command of every model card")
-    train.add_argument("name", choices=list(RECIPES))
+    train.add_argument("name", choices=[*RECIPES, *rl_recipes.RECIPES])
     check = commands.add_parser("check", help="can this notebook be handed in?")
     check.add_argument("file", metavar="FILE.ipynb", type=Path)
     sample = commands.add_parser("sample", help="draw the embedded sample of FashionMNIST")
@@ -34,6 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "sample":
             write_sample(options.out, options.data)
+            return 0
+        if options.name in rl_recipes.RECIPES:
+            generator = rl_recipes.pretrain_generator(options.name, options.data)
+            rl_recipes.save_generator(generator, options.out)
+            print(
+                f"{options.name}: {generator.card['validity']:.2%} of "
+                f"{generator.card['test_images']} counterfactuals reach their target."
+            )
             return 0
         network = pretrain(options.name, options.data)
         save(network, options.out)

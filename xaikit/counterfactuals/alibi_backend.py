@@ -143,10 +143,11 @@ def _examples(problem: Problem, examples: Tensor | None) -> Tensor:
                 "given: examples=, a tensor (B, …) of training inputs."
             )
         examples = load(card["data"], "train").images[:_EXAMPLES]
+    shape = ", ".join(map(str, problem.inputs.shape[1:]))
     if examples.shape[1:] != problem.inputs.shape[1:]:
         raise ValueError(
-            f"examples have to be like the inputs, (B, {', '.join(map(str, problem.inputs.shape[1:]))})"
-            f", but their shape is {tuple(examples.shape)}."
+            f"examples have to be like the inputs, (B, {shape}), but their shape is "
+            f"{tuple(examples.shape)}."
         )
     seen = problem.probabilities(examples.to(problem.inputs)).argmax(1).tolist()
     if lacking := sorted(set(range(problem.classes)) - set(seen)):
