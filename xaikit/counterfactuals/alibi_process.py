@@ -65,7 +65,16 @@ def prototype(folder: Path, predict: Predict, options: dict[str, Any], seed: int
 
 
 def rl(folder: Path, predict: Predict, options: dict[str, Any], seed: int) -> Answers:
-    """Let ``alibi.explainers.CounterfactualRL`` train its actor, then ask it."""
+    """Let ``alibi.explainers.CounterfactualRL`` train its actor, then ask it.
+
+    In its PyTorch variant: the other one stops with ``'SymbolicTensor' object has no attribute
+    'numpy'`` once TensorFlow is in graph mode, which the two searches above demand, so that a
+    notebook with all three fails at this one. Seen with alibi 0.9.6, where the PyTorch variant,
+    too, has its faults, none of them in alibi's list of issues when this was written: given an
+    ``actor`` or ``critic`` it stops with ``'NoneType' object has no attribute 'parameters'``,
+    given their optimizers with ``KeyError: 'backend'``, and it ignores ``actor_hidden_dim``,
+    ``critic_hidden_dim``, ``lr_actor`` and ``lr_critic``. So none of these is an option here.
+    """
     from alibi.explainers import CounterfactualRL
     from safetensors.torch import load_file
 
