@@ -14,12 +14,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from xaikit import load, load_pretrained
+from xaikit import counterfactual, load, load_pretrained
+from xaikit.__main__ import main
+from xaikit.counterfactuals import rl_recipes
 from xaikit.counterfactuals.rl import generate, generator_for, load_generator
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
 from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
 from xaikit.counterfactuals.rl_replay import CAPACITY, Replay
 from xaikit.counterfactuals.rl_training import train_generator
+from xaikit.data import ImageDataset
+from xaikit.models import CHECKPOINTS
 
 ALIBI_STEP = """
 import sys
@@ -200,14 +204,39 @@ def test_the_shipped_generators_are_what_their_cards_say(name: str):
     model, images = load_pretrained(name), data.images[:100]
     with torch.no_grad():
         predicted = model(images).argmax(1)
-        random = torch.Generator().manual_seed(3)
-        targets = (predicted + torch.randint(1, 10, (100,), generator=random)) % 10
-        made = generate(generator, images, predicted, targets.unsqueeze(1)).squeeze(1)
-        assert (model(made).argmax(1) == targets).double().mean() >= 0.9
+    others = torch.randint(1, 10, (100,), generator=torch.Generator().manual_seed(3))
+    targets = (predicted + others) % 10
+    found = counterfactual(model, images, targets, "rl")
+    made = found.counterfactuals[:, 0]
+    with torch.no_grad():
+        reached = model(made).argmax(1) == targets
+    assert torch.equal(found.found[:, 0], reached) and reached.double().mean() >= 0.9
     assert made.min() >= 0 and made.max() <= 1
     # Less apart from its own input than from others: it changes the image, not only the class.
     apart = torch.cdist(made.flatten(1), images.flatten(1), p=1)
     assert (apart.argmin(1) == torch.arange(100)).double().mean() > 0.5
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "mnist"])
+def test_the_command_writes_what_load_generator_reads(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    full = load("fashion_mnist", "test")
+    tiny = ImageDataset(full.images[:64], full.labels[:64], full.classes)
+    monkeypatch.setattr(rl_recipes, "load", lambda *_: tiny)
+    own = f"counterfactuals_{name}"
+    monkeypatch.setitem(rl_recipes.RECIPES, own, {"epochs": 1, "steps": 12})
+    for run in ("one", "two"):
+        assert main(["train", own, "--out", str(tmp_path / run)]) == 0
+    assert f"{own}: " in capsys.readouterr().out
+    for suffix in ("safetensors", "json"):
+        one, two = ((tmp_path / run / f"{own}.{suffix}").read_bytes() for run in ("one", "two"))
+        assert one == two
+    generator = load_generator(name, tmp_path / "one")
+    assert generator.card["training_images"] == 64
+    # The same keys as the cards that ship.
+    assert generator.card.keys() == load_generator(name).card.keys()
+    assert (CHECKPOINTS / f"{own}.safetensors").stat().st_size < 1.5e6
 
 
 def test_a_damaged_or_missing_checkpoint_is_named(tmp_path: Path):
@@ -229,3 +258,5 @@ def test_a_strangers_model_needs_a_generator_of_its_own():
         generator_for(load_pretrained("lecture"), None)
     own, _ = small()
     assert generator_for(nn.Linear(2, 2), own) is own
+    with pytest.raises(ValueError, match=r"draws \(1, 6, 6\) images of 3 classes"):
+        counterfactual(load_pretrained("lecture"), torch.rand(1, 1, 28, 28), 0, "rl", generator=own)
