@@ -66,7 +66,7 @@ class _Descent:
     """Adam on one network."""
 
     def __init__(self, network: nn.Module, rate: float, steps: int) -> None:
-        self.optimizer = torch.optim.Adam(network.parameters(), rate)
+        self.optimizer = torch.optim.Adam(network.parameters(), rate, fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: min(1.0, 3 * (1 - step / steps))
         )

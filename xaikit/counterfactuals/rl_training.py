@@ -24,9 +24,9 @@ def train_generator(
     model: nn.Module,
     images: Tensor,
     *,
-    epochs: int = 30,
-    steps: int = 20_000,
-    sparsity: float = 7.5,
+    epochs: int = 15,
+    steps: int = 10_000,
+    sparsity: float = 4.0,
     consistency: float = 0.5,
     noise: float = 0.2,
     learning_rate: float = 1e-3,
@@ -120,7 +120,7 @@ def _train_autoencoder(
     """Let the decoder draw again what the encoder saw: least squares, one cycle of the rate."""
     weights = [*generator.encoder.parameters(), *generator.decoder.parameters()]
     steps = epochs * math.ceil(len(images) / BATCH)
-    optimizer = torch.optim.Adam(weights)
+    optimizer = torch.optim.Adam(weights, fused=True)
     # The last step belongs to the cycle, and fewer than ten would divide by zero.
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=max(steps, 10))
     for _ in tqdm(range(steps), desc="autoencoder", unit="step", delay=2, leave=False):
