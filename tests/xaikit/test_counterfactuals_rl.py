@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from xaikit import counterfactual, load, load_pretrained
 from xaikit.__main__ import main
 from xaikit.counterfactuals import rl_recipes
+from xaikit.counterfactuals.alibi_backend import missing
 from xaikit.counterfactuals.rl import generate, generator_for, load_generator
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
 from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
@@ -66,9 +67,8 @@ def small(seed: int = 0) -> tuple[Generator, nn.Module]:
         return Generator((1, 6, 6), 3), critic(3)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="alibi ends with Python 3.11")
+@pytest.mark.skipif(missing() is not None, reason=f"alibi: {missing()}")
 def test_steps_of_learning_are_alibis(tmp_path: Path):
-    pytest.importorskip("spacy")  # alibi is installed with its own dependencies only
     generator, judge = small()
     random = torch.Generator().manual_seed(0)
     images, actions = (

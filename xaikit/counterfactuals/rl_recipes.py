@@ -17,8 +17,8 @@ from xaikit.data import ImageDataset, load
 from xaikit.models import load_pretrained
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "counterfactuals_fashion_mnist": {},
-    "counterfactuals_mnist": {},
+    "counterfactuals_fashion_mnist": {"mixed_precision": True},
+    "counterfactuals_mnist": {"mixed_precision": True},
 }
 """Arguments of ``train_generator`` that differ from the defaults."""
 

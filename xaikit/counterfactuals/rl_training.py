@@ -30,6 +30,7 @@ def train_generator(
     consistency: float = 0.5,
     noise: float = 0.2,
     learning_rate: float = 1e-3,
+    mixed_precision: bool = False,
     seed: int = 0,
 ) -> Generator:
     """Train a generator of counterfactuals for a model, from the model's predictions alone.
@@ -63,6 +64,8 @@ def train_generator(
         Standard deviation of what is added to an action to explore; codes lie in [-1, 1].
     learning_rate
         Adam's, falling to zero over the last third of the steps.
+    mixed_precision
+        Let the model compute in bfloat16, in which hardware that has it is several times as fast.
     seed
         Decides everything that is random. The global random state is neither used nor changed.
 
@@ -80,6 +83,12 @@ def train_generator(
     count(steps, "steps")
     images = checked_inputs(model, images)
     random = torch.Generator().manual_seed(seed)
+
+    @torch.no_grad()
+    def ask(x: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed_precision):
+            return outputs(model, x).to(images).softmax(1)
+
     with borrowed(model), channels_last(model, images):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -105,7 +114,9 @@ def train_generator(
                 actions = 2 * torch.rand(states[:, :LATENT].shape, generator=random).to(images) - 1
             else:
                 actions = pair.act(states, noise, random)
-            replay.add(rows, targets, actions, _rewards(model, generator, actions, targets))
+            answers = ask(generator.decoder(actions))
+            rewards = answers.gather(1, targets.unsqueeze(1)).squeeze(1)
+            replay.add(rows, targets, actions, rewards)
 
             rows, targets, actions, rewards = replay.draw(BATCH, random)
             states = generator.state(codes[rows], predicted[rows], targets)
@@ -130,13 +141,6 @@ def _train_autoencoder(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-
-
-@torch.no_grad()
-def _rewards(model: nn.Module, generator: Generator, actions: Tensor, targets: Tensor) -> Tensor:
-    """Return the target's probability (N,) for each decoded action."""
-    probabilities = outputs(model, generator.decoder(actions)).softmax(1)
-    return probabilities.gather(1, targets.unsqueeze(1)).squeeze(1)
 
 
 def _draw(end: int, random: torch.Generator, like: Tensor) -> Tensor:
