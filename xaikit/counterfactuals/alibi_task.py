@@ -99,7 +99,7 @@ def _converse(folder: Path, predict: Callable[[Tensor], Tensor], pairs: int) -> 
         except (EOFError, BrokenPipeError):
             process.kill()
             lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            last = lines[-1] if lines else "it left no message"
+            last = lines[-1].rstrip(".") if lines else "it left no message"
             raise RuntimeError(f"alibi's process ended early: {last}.") from None
         finally:
             process.kill()
