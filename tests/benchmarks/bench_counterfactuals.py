@@ -38,8 +38,8 @@ from xaikit.counterfactuals.alibi_task import run
 
 SURE = 0.95
 PREDICT: dict[str, dict[str, Any]] = {
-    "wachter": {"max_iter": 100, "max_lam_steps": 2},
-    "prototype": {"theta": 10.0, "max_iterations": 100, "c_steps": 1},
+    "wachter": {"max_iter": 30, "max_lam_steps": 1},
+    "prototype": {"theta": 10.0, "max_iterations": 30, "c_steps": 1},
 }
 """alibi's iterations through a predict function."""
 WHITE_BOX: dict[str, dict[str, Any]] = {
