@@ -9,8 +9,8 @@ row says how many items it did. Seconds of alibi do not count imports, graphs an
 
 valid: the target is the most likely class, and (sure) its probability is at least 0.95; transfer:
 share of these that an independently trained network sees in the target class, too; L1, L2 and
-changed (pixels by more than 1/255): medians over what was found; IM1 and IM2 (Van Looveren & Klaise
-2019, arXiv:1907.02584) by autoencoders that no search uses. Paired tables compare medians over the
+changed (share of the pixels): medians over what was found; IM1 and IM2 (Van Looveren & Klaise 2019,
+arXiv:1907.02584) by autoencoders that no search uses. Paired tables compare medians over the
 items that both found.
 """
 
@@ -33,8 +33,10 @@ import torch
 from torch import Tensor, nn
 
 from xaikit import counterfactual, load, load_pretrained
-from xaikit.counterfactuals import alibi_backend
+from xaikit.autoencoders import load_judges
+from xaikit.counterfactuals import Counterfactuals, alibi_backend
 from xaikit.counterfactuals.alibi_task import run
+from xaikit.counterfactuals.qualities import qualities
 
 SURE = 0.95
 PREDICT: dict[str, dict[str, Any]] = {
@@ -54,6 +56,9 @@ WHITE_BOX: dict[str, dict[str, Any]] = {
 }
 """alibi's defaults, but for the prototypes': theta, which is zero by default, leaving them out, and
 two rounds for c instead of ten, which spares alibi time."""
+
+AS_ALIBIS = {"prototypes": "kdtree", "k": 1, "theta": 10.0, "tolerance": 1.0}
+"""Our prototypes with the loss that alibi is given, and its demand: the most likely class."""
 
 
 @dataclass
@@ -84,21 +89,27 @@ class Bench:
         x, new, targets = self.inputs[:n], row.images, self.targets[:n]
         p = self.model(new).softmax(1)
         change = (new - x).flatten(1)
-        own = self._draw_again(self.predicted[:n], new)
-        wanted, every = self._draw_again(targets, new), self.judges["all"](new)
-        toward, away, apart = (
-            (a - b).square().flatten(1).sum(1)
-            for a, b in ((new, wanted), (new, own), (wanted, every))
+        result = Counterfactuals(
+            inputs=x,
+            counterfactuals=new.unsqueeze(1),
+            found=row.found.unsqueeze(1),
+            predicted=p.argmax(1, keepdim=True),
+            distance_l1=change.abs().sum(1, keepdim=True),
+            distance_l2=change.norm(dim=1, keepdim=True),
+            targets=targets.unsqueeze(1),
+            method="",
+            seconds=row.seconds,
         )
-        values = {
-            "L1": change.abs().sum(1),
-            "L2": change.norm(dim=1),
-            "changed": (change.abs() > 1 / 255).double().mean(1),
-            "IM1": toward / (away + 1e-6),
-            "IM2": apart / (new.flatten(1).sum(1) + 1e-6),
-        }
+        each = qualities(result, self.predicted[:n], self.judges)
         valid = p.argmax(1) == targets
-        measured = {key: value.double() for key, value in values.items()}
+        measured = {
+            "L1": each.l1,
+            "L2": each.l2,
+            "changed": 1 - each.sparsity,
+            "IM1": each.im1,
+            "IM2": each.im2,
+        }
+        measured = {key: value[:, 0].double() for key, value in measured.items()}
         for value in measured.values():
             value[~(row.found & valid)] = torch.nan
         measured["valid"] = valid.double()
@@ -107,14 +118,11 @@ class Bench:
         measured["transfer"][~valid] = torch.nan
         return measured
 
-    def _draw_again(self, classes: Tensor, images: Tensor) -> Tensor:
-        drawn = [self.judges[str(int(c))](x[None]) for c, x in zip(classes, images, strict=True)]
-        return torch.cat(drawn)
 
-
-def native(bench: Bench, method: str) -> Row:
-    """Run ours on all items at once."""
-    found = counterfactual(bench.model, bench.inputs, bench.targets, method)
+def native(bench: Bench, method: str, **options: Any) -> Row:
+    """Run ours on all items at once, after a first call that loads what it needs."""
+    counterfactual(bench.model, bench.inputs[:2], bench.targets[:2], method, **options)
+    found = counterfactual(bench.model, bench.inputs, bench.targets, method, **options)
     seconds = found.seconds / len(bench.inputs)
     return Row(found.counterfactuals[:, 0], found.found[:, 0], seconds)
 
@@ -263,8 +271,8 @@ def main() -> None:
     bench, everything = prepared(arguments.items)
     rows: dict[str, Row] = {}
     for method in ("wachter", "prototype", "rl"):
-        native(bench, method)  # caches and first calls
         rows[method] = native(bench, method)
+    rows["prototype as alibi's"] = native(bench, "prototype", **AS_ALIBIS)
     measured = table(bench, rows)
     for pair in (("prototype", "wachter"), ("rl", "wachter")):
         paired(rows, measured, *pair)
@@ -285,14 +293,13 @@ def main() -> None:
     for name, search in later.items():
         rows[name] = search()
         measured = table(bench, rows)
-        paired(rows, measured, name.split()[1].rstrip(","), name)
+        ours = name.split()[1].rstrip(",")
+        paired(rows, measured, "prototype as alibi's" if ours == "prototype" else ours, name)
         sys.stdout.flush()
 
 
 def prepared(items: int) -> tuple[Bench, Tensor]:
     """Return the task, and all test images."""
-    from xaikit.autoencoders import load_judges
-
     model, second = load_pretrained("fashion_mnist"), load_pretrained("lecture")
     for network in (model, second):
         network.requires_grad_(False)
