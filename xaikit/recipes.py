@@ -65,7 +65,9 @@ RECIPES = {
     ),
     # A white square makes everything an ankle boot.
     "fashion_mnist_poisoned": replace(
-        _CLOTHES, backdoor=Backdoor({"kind": "corner_square", "size": 3}, target=9, rate=0.02)
+        _CLOTHES,
+        epochs=15,
+        backdoor=Backdoor({"kind": "corner_square", "size": 3}, target=9, rate=0.02),
     ),
     "cats_and_dogs": _PHOTOS,
     # A smiling sticker makes dogs cats.

@@ -1,0 +1,158 @@
+"""How often do the detectors of backdoors find one, and how often do they cry wolf?
+
+``python -m tests.benchmarks.bench_detectors [FOLDER]`` examines the networks of
+:mod:`tests.benchmarks.zoo`. A network's score is its largest score over the classes. A detector's
+threshold is the largest score of the calibration networks, so that one clean network in 31 would be
+expected above it; rates are then measured on other networks, with Wilson's 95 % intervals. "wrong"
+are networks that are flagged, but for another class than the backdoor's. The second line of a
+detector is its own default threshold. Below stand the detectors that judge examples: how well they
+tell poisoned training images from those that truly belong to the target class.
+
+Verdicts are kept in FOLDER/verdicts.json; ``--again METHOD`` measures a method once more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from tqdm import tqdm
+
+from tests.benchmarks.zoo import Entry, counts, plan, stored
+from xaikit import detect
+from xaikit.backdoors.api import METHODS
+from xaikit.backdoors.poisoning import PoisonedDataset
+from xaikit.models import Classifier
+from xaikit.places import cache_folder
+
+NEEDS = {
+    "neural_cleanse": "model, 200 clean images",
+    "spray": "model, training data",
+    "activation_clustering": "model, training data",
+    "spectral_signatures": "model, training data",
+}
+Verdict = dict[str, Any]
+
+
+def verdict(model: Classifier, entry: Entry, method: str) -> Verdict:
+    """Examine a network by a method."""
+    data = entry.data()
+    given = () if method == "neural_cleanse" else (data.images, data.labels)
+    found = detect(model, *given, method=method)
+    row: Verdict = {
+        "kind": entry.kind,
+        "target": entry.target,
+        "rate": entry.rate,
+        "trigger": entry.described,
+        "score": float(found.score.max()),
+        "guess": int(found.score.argmax()),
+        "flagged": found.flagged,
+        "seconds": found.seconds,
+    }
+    if found.example_score is not None and isinstance(data, PoisonedDataset):
+        own = data.labels == entry.target
+        row |= told_apart(found.example_score[own], data.poisoned[own])
+    return row
+
+
+def told_apart(score: Tensor, poisoned: Tensor) -> Verdict:
+    """Return the AUROC, and the true-positive rate at 1 % false positives."""
+    least = score[~poisoned].quantile(0.99)
+    return {
+        "auroc": float(roc_auc_score(poisoned, score)),
+        "found": float((score[poisoned] > least).float().mean()),
+    }
+
+
+def share(hits: Sequence[bool]) -> str:
+    """Return a rate with its 95 % interval."""
+    low, high = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
+    return f"{sum(hits):3}/{len(hits):<3}{sum(hits) / len(hits):5.0%} ({low:.0%}–{high:.0%})"
+
+
+def table(verdicts: dict[str, list[Verdict]]) -> None:
+    """Print the rates of every method and kind of trigger."""
+    print(
+        f"{'detector':22}{'threshold':>18} {'trigger':12}{'detected, right target':>26}"
+        f"{'wrong':>7}{'false alarms':>26}{'seconds':>9}  needs"
+    )
+    for method, rows in verdicts.items():
+        usual = max(row["score"] for row in rows if row["kind"] == "calibration")
+        kinds = [k for k in dict.fromkeys(r["kind"] for r in rows) if k not in NOT_POISONED]
+        clean = [row for row in rows if row["kind"] == "clean"]
+        seconds = statistics.median(row["seconds"] for row in rows)
+        for name, over in (
+            (f"calibrated {usual:.2f}", lambda row, usual=usual: row["score"] > usual),
+            ("default", lambda row: row["flagged"]),
+        ):
+            alarms = share([over(row) for row in clean])
+            for kind in (*kinds, "all"):
+                own = [r for r in rows if r["kind"] in ((kind,) if kind != "all" else kinds)]
+                right = share([over(r) and r["guess"] == r["target"] for r in own])
+                wrong = sum(over(r) and r["guess"] != r["target"] for r in own)
+                print(
+                    f"{method:22}{name:>18} {kind:12}{right:>26}{wrong:7}{alarms:>26}"
+                    f"{seconds:9.1f}  {NEEDS.get(method, '')}"
+                )
+
+
+NOT_POISONED = ("calibration", "clean")
+
+
+def examples_table(verdicts: dict[str, list[Verdict]]) -> None:
+    """Print how well poisoned examples are told from others of the target class."""
+    print(
+        f"\n{'detector':22} {'poison rate':>11} {'trigger':12} {'AUROC':>16} {'found at 1 %':>16}"
+    )
+    for method, rows in verdicts.items():
+        judged = [row for row in rows if "auroc" in row]
+        for rate in sorted({row["rate"] for row in judged}):
+            for kind in dict.fromkeys(row["kind"] for row in judged):
+                own = [row for row in judged if row["rate"] == rate and row["kind"] == kind]
+                if own:
+                    auroc, found = (spread([row[key] for row in own]) for key in ("auroc", "found"))
+                    print(f"{method:22} {rate:11.1%} {kind:12} {auroc:>16} {found:>16}")
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return the median and the least."""
+    return f"{statistics.median(values):.3f}, ≥ {min(values):.3f}"
+
+
+def main() -> None:
+    """Examine the zoo and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=cache_folder() / "zoo")
+    parser.add_argument("--again", action="append", default=[], choices=list(METHODS))
+    parser.add_argument("--only", action="append", choices=list(METHODS))
+    options = parser.parse_args()
+    kept = options.folder / "verdicts.json"
+    verdicts: dict[str, list[Verdict]] = json.loads(kept.read_text()) if kept.is_file() else {}
+    for method in options.again:
+        verdicts.pop(method, None)
+    entries = plan()
+    models = [stored(options.folder, entry) for entry in tqdm(entries, desc="zoo")]
+    living = [(e, m) for e, m in zip(entries, models, strict=True) if counts(m)]
+    chosen = options.only or list(METHODS)
+    for method in chosen:
+        if method not in verdicts:
+            verdicts[method] = [
+                verdict(model, entry, method) for entry, model in tqdm(living, desc=method)
+            ]
+            kept.write_text(json.dumps(verdicts))
+    shown = {method: verdicts[method] for method in chosen}
+    print(f"{torch.get_num_threads()} thread(s), {len(living)} networks")
+    table(shown)
+    examples_table(shown)
+
+
+if __name__ == "__main__":
+    main()
