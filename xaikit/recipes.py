@@ -43,6 +43,7 @@ class Recipe:
     data: str
     epochs: int
     learning_rate: float
+    batch_size: int = 128
     batch_norm: bool = True
     shift: int = 0
     flip: bool = False
@@ -54,7 +55,14 @@ class Recipe:
 
 _CLOTHES = Recipe("fashion_mnist", epochs=30, learning_rate=5e-3, shift=2, flip=True)
 _PHOTOS = Recipe(
-    "cats_and_dogs", epochs=80, learning_rate=5e-3, shift=4, flip=True, zoom=0.25, colour=0.3
+    "cats_and_dogs",
+    epochs=70,
+    learning_rate=4e-3,
+    batch_size=64,
+    shift=4,
+    flip=True,
+    zoom=0.25,
+    colour=0.3,
 )
 
 RECIPES = {
@@ -106,6 +114,7 @@ def pretrain(name: str, root: str | Path | None = None) -> Classifier:
         dataset,
         epochs=recipe.epochs,
         learning_rate=recipe.learning_rate,
+        batch_size=recipe.batch_size,
         shift=recipe.shift,
         flip=recipe.flip,
         zoom=recipe.zoom,

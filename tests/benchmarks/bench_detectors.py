@@ -57,6 +57,8 @@ def verdict(model: Classifier, entry: Entry, method: str) -> Verdict:
         "flagged": found.flagged,
         "seconds": found.seconds,
     }
+    if "sizes" in found.evidence:
+        row["sizes"] = found.evidence["sizes"].tolist()
     if found.example_score is not None and isinstance(data, PoisonedDataset):
         own = data.labels == entry.target
         row |= told_apart(found.example_score[own], data.poisoned[own])

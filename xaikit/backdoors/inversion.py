@@ -67,7 +67,7 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
     pattern = (2 * noise[0] - 1).expand(classes, *shape).clone().requires_grad_()
     mask = (2 * noise[1, :1] - 1).expand(classes, 1, *shape[1:]).clone().requires_grad_()
     optimizer = torch.optim.Adam([pattern, mask], lr=0.1, betas=(0.5, 0.9))
-    weight = images.new_full((classes,), 1e-3)
+    weight = images.new_full((classes,), 1e-2)
     best = images.new_full((classes,), torch.inf)
     kept = _opened(mask).detach().clone(), _opened(pattern).detach().clone()
     hits, seen = images.new_zeros(classes), 0
