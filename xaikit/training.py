@@ -137,9 +137,9 @@ def zoomed(images: Tensor, zoom: float, generator: torch.Generator) -> Tensor:
     Outside the image its border is repeated.
     """
     count = len(images)
-    drawn = torch.rand(3, count, generator=generator)
+    drawn = torch.rand(3, count, generator=generator).to(images)
     scale = 1 / (1 + zoom * (2 * drawn[0] - 1))
-    turn = torch.zeros(count, 2, 3)
+    turn = images.new_zeros(count, 2, 3)
     turn[:, 0, 0] = turn[:, 1, 1] = scale
     # The point that stays where it is: anywhere in the image.
     turn[:, :, 2] = ((1 - scale) * (2 * drawn[1:] - 1)).T
@@ -153,7 +153,7 @@ def recoloured(images: Tensor, colour: float, generator: torch.Generator) -> Ten
 
     Each by its own factor between 1 - ``colour`` and 1 + ``colour`` for each image.
     """
-    drawn = torch.rand(3, len(images), 1, 1, 1, generator=generator)
+    drawn = torch.rand(3, len(images), 1, 1, 1, generator=generator).to(images)
     brightness, contrast, saturation = (1 + colour * (2 * drawn - 1)).unbind()
     images = images * brightness
     mean = images.mean((1, 2, 3), keepdim=True)

@@ -5,8 +5,10 @@
 threshold is the largest score of the calibration networks, so that one clean network in 31 would be
 expected above it; rates are then measured on other networks, with Wilson's 95 % intervals. "wrong"
 are networks that are flagged, but for another class than the backdoor's. The second line of a
-detector is its own default threshold. Below stand the detectors that judge examples: how well they
-tell poisoned training images from those that truly belong to the target class.
+detector is its own default threshold. Below Neural Cleanse stand two other readings of its sizes:
+the paper's anomaly index, and sizes beside those of clean networks. At the end stand the detectors
+that judge examples: how well they tell poisoned training images from those that truly belong to the
+target class.
 
 Verdicts are kept in FOLDER/verdicts.json; ``--again METHOD`` measures a method once more.
 """
@@ -29,12 +31,17 @@ from tqdm import tqdm
 from tests.benchmarks.zoo import Entry, counts, plan, stored
 from xaikit import detect
 from xaikit.backdoors.api import METHODS
+from xaikit.backdoors.neural_cleanse import THRESHOLD, anomaly_index, shortfall
 from xaikit.backdoors.poisoning import PoisonedDataset
 from xaikit.models import Classifier
 from xaikit.places import cache_folder
 
+REFERENCES = 10
+"""Calibration networks that are references in one reading of Neural Cleanse."""
 NEEDS = {
     "neural_cleanse": "model, 200 clean images",
+    "anomaly index": "model, 200 clean images",
+    f"{REFERENCES} clean references": "the same, 10 clean models",
     "spray": "model, training data",
     "activation_clustering": "model, training data",
     "spectral_signatures": "model, training data",
@@ -72,6 +79,29 @@ def told_apart(score: Tensor, poisoned: Tensor) -> Verdict:
         "auroc": float(roc_auc_score(poisoned, score)),
         "found": float((score[poisoned] > least).float().mean()),
     }
+
+
+def readings(rows: list[Verdict]) -> dict[str, list[Verdict]]:
+    """Return other readings of Neural Cleanse's sizes, as verdicts: they cost no search.
+
+    The paper's anomaly index, flagging above 2; and the sizes beside those of the first ten
+    calibration networks, which then calibrate nothing.
+    """
+    trained = [row["sizes"] for row in rows if row["kind"] == "calibration"][:REFERENCES]
+    expected = torch.tensor(trained).log().mean(0).exp()
+    index, beside, met = [], [], 0
+    for row in rows:
+        sizes = torch.tensor(row["sizes"])
+        for score, limit, found in (
+            (anomaly_index(sizes), 2.0, index),
+            (shortfall(sizes, expected), THRESHOLD, beside),
+        ):
+            top = float(score.max())
+            read = {"score": top, "guess": int(score.argmax()), "flagged": top > limit}
+            found.append(row | read)
+        if row["kind"] == "calibration" and (met := met + 1) <= REFERENCES:
+            beside.pop()
+    return {"anomaly index": index, f"{REFERENCES} clean references": beside}
 
 
 def share(hits: Sequence[bool]) -> str:
@@ -152,7 +182,10 @@ def main() -> None:
             kept.write_text(json.dumps(verdicts))
     shown = {method: verdicts[method] for method in chosen}
     print(f"{torch.get_num_threads()} thread(s), {len(living)} networks")
-    table(shown)
+    if "neural_cleanse" in shown:
+        table(shown | readings(shown["neural_cleanse"]))
+    else:
+        table(shown)
     examples_table(shown)
 
 

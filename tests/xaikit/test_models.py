@@ -20,10 +20,22 @@ from xaikit.__main__ import main
 from xaikit.data import ImageDataset, load
 from xaikit.models import CHECKPOINTS, Classifier, accuracy, build, load_pretrained
 from xaikit.recipes import RECIPES
-from xaikit.training import augment, fold_batch_norm, train, with_batch_norm
+from xaikit.training import (
+    augment,
+    fold_batch_norm,
+    recoloured,
+    train,
+    with_batch_norm,
+    zoomed,
+)
 
-NAMES = ["fashion_mnist", "mnist", "lecture"]
-LEAST_ACCURACY = {"fashion_mnist": 0.93, "mnist": 0.992, "lecture": 0.88}
+NAMES = ["fashion_mnist", "mnist", "lecture", "fashion_mnist_poisoned"]
+LEAST_ACCURACY = {
+    "fashion_mnist": 0.93,
+    "mnist": 0.992,
+    "lecture": 0.88,
+    "fashion_mnist_poisoned": 0.92,
+}
 FULL = Path(os.environ.get("XAIKIT_DATA", "")) / "MNIST" / "raw"
 needs_full = pytest.mark.skipif(
     not FULL.is_dir(), reason="needs the full data: let XAIKIT_DATA name a folder with MNIST/raw"
@@ -125,8 +137,8 @@ def test_the_lecture_network_has_the_lectures_sizes() -> None:
 
 def test_checkpoints_are_small_and_no_pickles() -> None:
     files = [path for path in CHECKPOINTS.iterdir() if path.stem in NAMES]
-    assert sorted(path.suffix for path in files) == [".json"] * 3 + [".safetensors"] * 3
-    assert sum(path.stat().st_size for path in files) < 1_000_000
+    assert sorted(path.suffix for path in files) == [".json"] * 4 + [".safetensors"] * 4
+    assert sum(path.stat().st_size for path in files) < 1_500_000
 
 
 def test_a_missing_or_damaged_checkpoint_is_one_sentence(tmp_path: Path) -> None:
@@ -261,6 +273,38 @@ def test_augmented_images_are_shifts_and_mirror_images() -> None:
         seen.add(matches[0])
     assert len(seen) == 18, "all nine shifts, mirrored and not"
     assert torch.equal(augment(images, 0, False, torch.Generator()), images)
+
+
+def test_zoomed_images_are_magnified_about_a_point_inside() -> None:
+    # A ramp stays a ramp; its slope tells the factor, its value where it has not moved the point.
+    ramp = torch.linspace(-1, 1, 33, dtype=torch.float64) * 32 / 33
+    images = ramp.expand(400, 1, 33, 33)
+    found = zoomed(images, 0.25, torch.Generator().manual_seed(0))
+    inside = found[:, 0, 16, 12:21]
+    slopes = inside.diff(dim=1)
+    torch.testing.assert_close(slopes, slopes[:, :1].expand_as(slopes))
+    factor = (ramp[1] - ramp[0]) / slopes[:, 0]
+    assert 0.75 <= factor.min() < 0.77 and 1.23 < factor.max() <= 1.25
+    moved = (factor - 1).abs() > 0.05
+    fixed = found[moved, 0, 16, 16] / (1 - 1 / factor[moved])
+    assert -1 <= fixed.min() < -0.9 and 0.9 < fixed.max() <= 1
+    torch.testing.assert_close(zoomed(images[:2], 0.0, torch.Generator()), images[:2])
+
+
+def test_recoloured_images_stay_images() -> None:
+    images = torch.rand(300, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    found = recoloured(images, 0.3, torch.Generator().manual_seed(1))
+    assert found.shape == images.shape and found.min() >= 0 and found.max() <= 1
+    torch.testing.assert_close(recoloured(images, 0.0, torch.Generator()), images)
+    # Brightness alone moves the mean of an image that clamping leaves alone.
+    dim = images * 0.1 + 0.4
+    ratio = recoloured(dim, 0.3, torch.Generator().manual_seed(1)).mean((1, 2, 3)) / dim.mean(
+        (1, 2, 3)
+    )
+    assert 0.7 <= ratio.min() < 0.73 and 1.27 < ratio.max() <= 1.3
+    grey = images[:, :1].expand(-1, 3, -1, -1)
+    again = recoloured(grey, 0.3, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(again[:, 0], again[:, 2])
 
 
 def test_folding_batch_norm_keeps_the_function() -> None:

@@ -97,7 +97,9 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
                     best = torch.where(better, size, best)
                     kept[0][better] = opaque[better]
                     kept[1][better] = _opened(pattern)[better]
-                    weight = torch.where(reached, weight * 1.5, weight / 1.5)
+                    # Ever smaller changes, so that the search settles.
+                    factor = 1.0 + 0.5 * (1 - step / steps)
+                    weight = torch.where(reached, weight * factor, weight / factor)
                     hits.zero_()
                     seen = 0
             optimizer.step()

@@ -21,7 +21,7 @@ def neural_cleanse(
     reference_sizes: Tensor | None = None,
     threshold: float = THRESHOLD,
     steps: int = 200,
-    batch: int = 32,
+    batch: int = 16,
     enough: float = 0.95,
 ) -> Detection:
     """Invert a trigger for every class and compare their sizes.
