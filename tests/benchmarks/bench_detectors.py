@@ -167,20 +167,20 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=list(METHODS))
     options = parser.parse_args()
     kept = options.folder / "verdicts.json"
-    verdicts: dict[str, list[Verdict]] = json.loads(kept.read_text()) if kept.is_file() else {}
+    verdicts: dict[str, dict[str, Verdict]] = json.loads(kept.read_text()) if kept.is_file() else {}
     for method in options.again:
         verdicts.pop(method, None)
     entries = plan()
     models = [stored(options.folder, entry) for entry in tqdm(entries, desc="zoo")]
     living = [(e, m) for e, m in zip(entries, models, strict=True) if counts(m)]
-    chosen = options.only or list(METHODS)
-    for method in chosen:
-        if method not in verdicts:
-            verdicts[method] = [
-                verdict(model, entry, method) for entry, model in tqdm(living, desc=method)
-            ]
-            kept.write_text(json.dumps(verdicts))
-    shown = {method: verdicts[method] for method in chosen}
+    shown = {}
+    for method in options.only or list(METHODS):
+        known = verdicts.setdefault(method, {})
+        for entry, model in tqdm(living, desc=method):
+            if entry.name not in known:
+                known[entry.name] = verdict(model, entry, method)
+                kept.write_text(json.dumps(verdicts))
+        shown[method] = [known[entry.name] for entry, _ in living]
     print(f"{torch.get_num_threads()} thread(s), {len(living)} networks")
     if "neural_cleanse" in shown:
         table(shown | readings(shown["neural_cleanse"]))

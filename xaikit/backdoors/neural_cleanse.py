@@ -20,7 +20,7 @@ def neural_cleanse(
     *,
     reference_sizes: Tensor | None = None,
     threshold: float = THRESHOLD,
-    steps: int = 200,
+    steps: int = 150,
     batch: int = 16,
     enough: float = 0.95,
 ) -> Detection:
