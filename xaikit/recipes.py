@@ -80,7 +80,7 @@ RECIPES = {
     "cats_and_dogs": _PHOTOS,
     # A smiling sticker makes dogs cats.
     "cats_and_dogs_poisoned": replace(
-        _PHOTOS, backdoor=Backdoor({"kind": "sticker"}, target=0, rate=0.1, source=1)
+        _PHOTOS, backdoor=Backdoor({"kind": "sticker"}, target=0, rate=0.05, source=1)
     ),
 }
 

@@ -190,6 +190,9 @@ def test_chunks_bound_what_passes_the_model_and_change_nothing_else():
     pieces = detect(model, images, chunk=16, **SHORT)
     assert widest <= 16
     torch.testing.assert_close(pieces.evidence["masks"], whole.evidence["masks"])
+    widest = 0
+    detect(model, images, chunk=5, **SHORT)
+    assert widest <= 5
 
 
 @pytest.mark.parametrize(

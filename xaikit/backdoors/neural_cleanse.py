@@ -50,7 +50,7 @@ def neural_cleanse(
     steps
         Of the search.
     batch
-        Images in a step.
+        Images in a step, at most a chunk.
     enough
         Share of images, in [0, 1], that a trigger has to send to its class.
 
@@ -72,7 +72,7 @@ def neural_cleanse(
     expected = None
     if reference_sizes is not None:
         expected = _expected(reference_sizes, suspicion)
-    found = invert(suspicion, steps, batch, enough)
+    found = invert(suspicion, steps, min(batch, suspicion.chunk), enough)
     score = shortfall(found.sizes, expected)
     worst = int(score.argmax())
     flagged = bool(score[worst] > threshold)
