@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from xaikit import handin
+from xaikit import autoencoders, handin
 from xaikit.counterfactuals import rl_recipes
 from xaikit.data import write_sample
 from xaikit.recipes import RECIPES, pretrain, save
@@ -18,7 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m xaikit", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a network: the command of every model card")
-    train.add_argument("name", choices=[*RECIPES, *rl_recipes.RECIPES])
+    names = [*RECIPES, *autoencoders.RECIPES, *rl_recipes.RECIPES]
+    train.add_argument("name", choices=names)
     check = commands.add_parser("check", help="can this notebook be handed in?")
     check.add_argument("file", metavar="FILE.ipynb", type=Path)
     sample = commands.add_parser("sample", help="draw the embedded sample of FashionMNIST")
@@ -36,22 +37,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "sample":
             write_sample(options.out, options.data)
             return 0
-        if options.name in rl_recipes.RECIPES:
-            generator = rl_recipes.pretrain_generator(options.name, options.data)
-            rl_recipes.save_generator(generator, options.out)
-            print(
-                f"{options.name}: {generator.card['validity']:.2%} of "
-                f"{generator.card['test_images']} counterfactuals reach their target."
-            )
-            return 0
-        network = pretrain(options.name, options.data)
-        save(network, options.out)
+        print(_train(options.name, options.data, options.out))
     except (OSError, ValueError, FloatingPointError) as error:
         print(error, file=sys.stderr)
         return 1
-    card = network.card
-    print(f"{options.name}: {card['accuracy']:.2%} of {card['test_images']} test images are right.")
     return 0
+
+
+def _train(name: str, data: str | None, folder: Path) -> str:
+    """Train and write what has that name, and say how good it is."""
+    if name in rl_recipes.RECIPES:
+        generator = rl_recipes.pretrain_generator(name, data)
+        rl_recipes.save_generator(generator, folder)
+        validity, images = generator.card["validity"], generator.card["test_images"]
+        return f"{name}: {validity:.2%} of {images} counterfactuals reach their target."
+    if name in autoencoders.RECIPES:
+        networks = autoencoders.pretrain(name, data)
+        autoencoders.save(networks, folder)
+        errors = ", ".join(f"{key} {value:.5f}" for key, value in networks.card["errors"].items())
+        return f"{name}: mean squared errors a pixel on test images: {errors}."
+    network = pretrain(name, data)
+    save(network, folder)
+    accuracy, images = network.card["accuracy"], network.card["test_images"]
+    return f"{name}: {accuracy:.2%} of {images} test images are right."
 
 
 if __name__ == "__main__":
