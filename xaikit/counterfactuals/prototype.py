@@ -28,7 +28,7 @@ def prototype(
     k: int = 5,
     beta: float = 0.1,
     gamma: float = 1.0,
-    theta: float = 0.1,
+    theta: float = 0.2,
     probability: float = 1.0,
     tolerance: float = 0.05,
     steps: int = 150,
