@@ -1019,16 +1019,17 @@ checks.passed("transfer")
 # An answer:
 #
 # 1. Wachter: none of them; the T-shirt "as trousers" is the T-shirt with some bright and dark dots.
-#    Prototypes: the T-shirt as a dress has grown longer and lost most of its sleeves: a dress. The boot
-#    as a shirt is none: its heel is still there. The actor: trousers with two legs from the T-shirt;
-#    its sandal is a grey patch without straps.
+#    Prototypes: the T-shirt as trousers shows a dark gap where two legs would part, the best of its
+#    line, but keeps its sleeves; the boot as a dress is a boot in fog. The actor: the T-shirt as a bag
+#    has a handle, as a dress it is waisted and long: both would pass; the boot as trousers is three
+#    bright stripes, and has nothing of trousers but being upright.
 # 2. Agreement: the pictures of Wachter's method have the smallest $L_1$ distance and look as if nothing
-#    had happened; their IM1 is the largest. Disagreement: validity is (nearly) perfect for pictures that
+#    had happened; their IM1 is the largest, the actor's the smallest. Disagreement: validity is (nearly) perfect for pictures that
 #    nobody would call a dress, because it asks the network that the picture was made for. It overlooks
 #    whether the evidence means anything to anybody else; transfer to the second network is a better
 #    hint, but two networks that were trained on the same images can share a weakness.
-# 3. Customers: the prototype method (or the actor, where one has to answer at once), because they have
-#    to *see* the difference, and a larger change does no harm. Developers: Wachter's method, because
+# 3. Customers: the actor, because they have to *see* the difference, at once, and a larger change does
+#    no harm. Developers: Wachter's method, because
 #    its few changed pixels show what the network really reacts to, also if that makes no sense; a
 #    realistic picture would hide the weakness.
 # ### END SOLUTION

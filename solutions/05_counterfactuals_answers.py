@@ -333,9 +333,9 @@ most_convincing = "adversarial"
 # %% [markdown] answer="judgement" kind="alternative"
 # <!-- answer: judgement -->
 # 1. Wachter's pictures: none looks like its class, the shirt "as a trouser" is the shirt with dots.
-#    Of the prototypes' the T-shirt as a dress has lost its sleeves: a dress. The boot as a shirt is not
-#    one, it still has its heel. The actor's T-shirt as trousers shows two legs; its bag is a grey blob.
+#    Of the prototypes' none quite; the T-shirt as trousers comes nearest, it has a gap between legs.
+#    The actor's T-shirt as a bag is one, with a handle; its boot as a shirt is a grey blob with arms.
 # 2. The L1 distance is smallest for Wachter and so is what I see: agreement. Validity says that all
 #    methods are nearly perfect, my eyes do not: it asks the same network that was fooled.
-# 3. For customers prototypes, since a person has to recognise something. For developers Wachter, since
+# 3. For customers the actor, since a person has to recognise something. For developers Wachter, since
 #    it shows on which few pixels the decision hangs, however silly.
