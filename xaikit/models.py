@@ -121,6 +121,7 @@ ARCHITECTURES: dict[str, Callable[[], Classifier]] = {
     "fashion_mnist": _fashion_mnist,
     "mnist": _mnist,
     "lecture": _lecture,
+    "lecture_robust": _lecture,
     "fashion_mnist_poisoned": _fashion_mnist,
     "cats_and_dogs": _cats_and_dogs,
     "cats_and_dogs_poisoned": _cats_and_dogs,
@@ -172,7 +173,8 @@ def load_pretrained(
     ----------
     name
         ``"fashion_mnist"``, ``"mnist"``, ``"cats_and_dogs"``, or ``"lecture"`` (a smaller one, for
-        FashionMNIST too); ``"fashion_mnist_poisoned"`` and ``"cats_and_dogs_poisoned"`` have a
+        FashionMNIST too); ``"lecture_robust"``, the same trained on adversarial examples;
+        ``"fashion_mnist_poisoned"`` and ``"cats_and_dogs_poisoned"`` have a
         backdoor, which their card describes.
     device
         Where it computes; the CPU by default.

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from sklearn.metrics import accuracy_score
 from torch import nn
 
-from xaikit import recipes
+from xaikit import attack, recipes
 from xaikit.__main__ import main
 from xaikit.data import ImageDataset, load
 from xaikit.models import CHECKPOINTS, Classifier, accuracy, build, load_pretrained
@@ -26,14 +26,16 @@ from xaikit.training import (
     recoloured,
     train,
     with_batch_norm,
+    worst_nearby,
     zoomed,
 )
 
-NAMES = ["fashion_mnist", "mnist", "lecture", "fashion_mnist_poisoned"]
+NAMES = ["fashion_mnist", "mnist", "lecture", "lecture_robust", "fashion_mnist_poisoned"]
 LEAST_ACCURACY = {
     "fashion_mnist": 0.93,
     "mnist": 0.992,
     "lecture": 0.88,
+    "lecture_robust": 0.76,
     "fashion_mnist_poisoned": 0.92,
 }
 FULL = Path(os.environ.get("XAIKIT_DATA", "")) / "MNIST" / "raw"
@@ -137,8 +139,8 @@ def test_the_lecture_network_has_the_lectures_sizes() -> None:
 
 def test_checkpoints_are_small_and_no_pickles() -> None:
     files = [path for path in CHECKPOINTS.iterdir() if path.stem in NAMES]
-    assert sorted(path.suffix for path in files) == [".json"] * 4 + [".safetensors"] * 4
-    assert sum(path.stat().st_size for path in files) < 1_500_000
+    assert sorted(path.suffix for path in files) == [".json"] * 5 + [".safetensors"] * 5
+    assert sum(path.stat().st_size for path in files) < 1_600_000
 
 
 def test_a_missing_or_damaged_checkpoint_is_one_sentence(tmp_path: Path) -> None:
@@ -248,6 +250,45 @@ def test_no_epochs_change_nothing() -> None:
 def test_a_loss_that_explodes_is_one_sentence() -> None:
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
         train(build("lecture"), tiny(), epochs=5, learning_rate=1e30)
+
+
+def test_worst_nearby_is_near_and_worse_than_chance() -> None:
+    network, data = load_pretrained("lecture"), tiny(40)
+    images, labels = data.images, network(data.images).argmax(1).detach()
+
+    def moved(epsilon: float, seed: int = 0) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return worst_nearby(network, images, labels, epsilon, generator)
+
+    @torch.no_grad()
+    def loss(inputs: torch.Tensor) -> float:
+        return float(nn.functional.cross_entropy(network(inputs), labels))
+
+    found = moved(0.1)
+    assert float((found - images).abs().max()) <= 0.1 + 1e-6
+    assert found.min() >= 0 and found.max() <= 1 and not found.requires_grad
+    signs = 2 * torch.randint(0, 2, images.shape, generator=torch.Generator().manual_seed(1)) - 1
+    assert loss(found) > 2 * loss((images + 0.1 * signs).clamp(0, 1))
+    assert torch.equal(found, moved(0.1)) and not torch.equal(found, moved(0.1, seed=1))
+
+
+def test_adversarial_training_withstands_what_training_does_not() -> None:
+    data = tiny(200)
+    kept = []
+    for epsilon in (0.0, 0.15):
+        network = train(build("lecture"), data, epochs=8, batch_size=20, epsilon=epsilon)
+        found = attack(network, data.images, data.labels, "pgd", epsilon=0.15, steps=20)
+        kept.append(1 - float(found.success.double().mean()))
+    assert kept[1] > kept[0] + 0.2, kept
+
+
+@needs_full
+def test_robust_accuracy_is_what_the_card_says() -> None:
+    network, test = load_pretrained("lecture_robust"), load("fashion_mnist", "test")
+    images, labels, epsilon = test.images[:1000], test.labels[:1000], network.card["epsilon"]
+    found = attack(network, images, labels, "pgd", epsilon=epsilon, steps=20)
+    assert abs(1 - float(found.success.double().mean()) - network.card["robust_accuracy"]) < 0.004
+    assert network.card["robust_accuracy"] > 0.6
 
 
 def test_augmented_images_are_shifts_and_mirror_images() -> None:
