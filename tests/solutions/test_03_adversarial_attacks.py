@@ -1,0 +1,420 @@
+"""Notebook 03: its four kinds of answers, and its references against foolbox and a pencil."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import foolbox
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from autograde.answers import load_answers
+from autograde.course import Course
+from autograde.release import solutions
+from autograde.source import Source, answers, grading, read_source
+from autograde.tasks import Call, Called, Task, Value, Wrong
+from autograde.wire import decode_arguments, encode_arguments, plain
+from xaikit import explain
+
+ROOT = Path(__file__).parents[2]
+NAME = "03_adversarial_attacks"
+AUTOMATIC = (
+    "count",
+    "linear",
+    "fgsm",
+    "project",
+    "pgd",
+    "repair",
+    "curve",
+    "masking",
+    "patch",
+    "sizes",
+    "targeted",
+    "universal",
+    "compare-maps",
+    "predict",
+    "measure",
+    "worst-loss",
+    "harden",
+    "gain",
+)
+BY_HAND = (
+    "count",
+    "linear",
+    "fgsm",
+    "project",
+    "pgd",
+    "repair",
+    "patch",
+    "compare-maps",
+    "worst-loss",
+)
+
+
+@pytest.fixture(scope="module")
+def source() -> Source:
+    """Return the notebook with its solutions and hidden checks."""
+    return read_source(ROOT / "solutions" / f"{NAME}.py", Course.read(ROOT / "course.toml"))
+
+
+@pytest.fixture(scope="module")
+def checks(source: Source) -> ModuleType:
+    """Return the module of the hidden checks, with its references."""
+    return sys.modules[f"_autograde_{source.checks.file.stem}"]
+
+
+@pytest.fixture(scope="module")
+def texts(source: Source) -> dict[str, dict[str, str]]:
+    """Return the answer cells by task and kind."""
+    written = load_answers(ROOT / "solutions" / f"{NAME}_answers.py")
+    for task, text in solutions(source).items():
+        written.setdefault(task, {})["solution"] = text
+    return written
+
+
+@pytest.fixture(scope="module")
+def given(source: Source) -> dict[str, Any]:
+    """Return what the given cells define, up to the end of the notebook."""
+    matplotlib.use("Agg")
+    own = {index for a in answers(source.notebook) for index in (a.cell, a.test)}
+    space: dict[str, Any] = {"__name__": "notebook"}
+    for position, cell in enumerate(source.notebook.cells):
+        if cell.cell_type == "code" and position not in own:
+            exec(cell.source, space)
+    return space
+
+
+@pytest.fixture(scope="module")
+def answered(
+    texts: dict[str, dict[str, str]], given: dict[str, Any]
+) -> Callable[[str, str], dict[str, Any]]:
+    """Return what the notebook holds after the answer of some kind to one task ran."""
+
+    @functools.cache
+    def run(task: str, kind: str) -> dict[str, Any]:
+        space = dict(given)
+        exec(texts[task][kind], space)
+        return space
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def score(
+    source: Source,
+    texts: dict[str, dict[str, str]],
+    answered: Callable[[str, str], dict[str, Any]],
+) -> Callable[[str, str, int], float]:
+    """Return what scores an answer of some kind on the hidden inputs of some seed."""
+    needed: dict[str, Any] = {}
+    for cell in source.notebook.cells:
+        if grading(cell)["grade_id"] == "given-imports":
+            exec(cell.source, needed)
+
+    def call(task: Task, text: str, seed: int) -> list[Called]:
+        assert isinstance(task.answer, Call) and task.answer.needs == ("given-imports",)
+        space = dict(needed)
+        exec(text, space)
+        calls = []
+        for arguments in task.answer.inputs(np.random.default_rng(seed)):
+            received = decode_arguments(encode_arguments(arguments))
+            calls.append(Called(arguments, plain(space[task.answer.function](*received))))
+        return calls
+
+    def one(name: str, kind: str, seed: int = 0) -> float:
+        task = source.checks.tasks[name]
+        answer: Any
+        if isinstance(task.answer, Value):
+            space = answered(name, kind)
+            answer = {name: plain(space[name]) for name in task.answer.names}
+        else:
+            answer = call(task, texts[name][kind], seed)
+        try:
+            fraction = task.score(answer)
+        except Wrong as wrong:
+            return wrong.fraction
+        return 1.0 if fraction is None else fraction
+
+    return one
+
+
+def test_every_automatic_task_is_tested_here(source: Source) -> None:
+    assert [a.task for a in answers(source.notebook) if not a.manual] == list(AUTOMATIC)
+
+
+@pytest.mark.parametrize("task", AUTOMATIC)
+@pytest.mark.parametrize("kind", ["solution", "alternative"])
+def test_a_right_answer_earns_all(score: Callable[..., float], task: str, kind: str) -> None:
+    assert score(task, kind) == 1
+
+
+@pytest.mark.parametrize("task", AUTOMATIC)
+@pytest.mark.parametrize("kind", ["solution", "alternative"])
+def test_a_right_answer_passes_the_visible_checks(
+    source: Source,
+    answered: Callable[[str, str], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    task: str,
+    kind: str,
+) -> None:
+    position = next(a.test for a in answers(source.notebook) if a.task == task)
+    assert position is not None
+    exec(source.notebook.cells[position].source, dict(answered(task, kind)))
+    plt.close("all")
+    assert f"✓ {task}:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("task", AUTOMATIC)
+def test_a_plausible_mistake_earns_nothing(score: Callable[..., float], task: str) -> None:
+    assert score(task, "wrong") == 0
+
+
+@pytest.mark.parametrize("task", BY_HAND)
+def test_other_hidden_inputs_change_no_mark(score: Callable[..., float], task: str) -> None:
+    for seed in range(1, 9):
+        assert score(task, "solution", seed) == score(task, "alternative", seed) == 1
+        assert score(task, "wrong", seed) == 0
+
+
+def hidden(source: Source, task: str) -> list[tuple[Any, ...]]:
+    """Return the hidden arguments of one seed."""
+    answer = source.checks.tasks[task].answer
+    assert isinstance(answer, Call)
+    return list(answer.inputs(np.random.default_rng(3)))
+
+
+def accepts(source: Source, task: str, function: Callable[..., Any]) -> bool:
+    """Say whether the task's check takes what this function returns on hidden inputs."""
+    calls = [
+        Called(arguments, plain(function(*decode_arguments(encode_arguments(arguments)))))
+        for arguments in hidden(source, task)
+    ]
+    return source.checks.tasks[task].score(calls) is None
+
+
+def test_fgsm_pgd_and_the_repaired_attack_agree_with_foolbox(source: Source) -> None:
+    def wrapped(model: nn.Module) -> foolbox.PyTorchModel:
+        return foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
+
+    def fgsm(
+        model: nn.Module,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        epsilon: float,
+        targets: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        if targets is not None:  # foolbox's FGSM has no targets: PGD of one whole step has
+            wanted = foolbox.criteria.TargetedMisclassification(targets)
+            one = foolbox.attacks.LinfPGD(abs_stepsize=epsilon, steps=1, random_start=False)
+            return one.run(wrapped(model), images, wanted, epsilon=epsilon)
+        by_foolbox = foolbox.attacks.LinfFastGradientAttack(random_start=False)
+        wanted = foolbox.criteria.Misclassification(labels)
+        return by_foolbox.run(wrapped(model), images, wanted, epsilon=epsilon)
+
+    def targeted_pgd(
+        model: nn.Module,
+        images: torch.Tensor,
+        targets: torch.Tensor,
+        epsilon: float,
+        step: float,
+        steps: int,
+    ) -> torch.Tensor:
+        by_foolbox = foolbox.attacks.L2PGD(abs_stepsize=step, steps=steps, random_start=False)
+        wanted = foolbox.criteria.TargetedMisclassification(targets)
+        return by_foolbox.run(wrapped(model), images, wanted, epsilon=epsilon)
+
+    assert accepts(source, "fgsm", fgsm)
+    assert accepts(source, "repair", targeted_pgd)
+
+    # foolbox draws its own start, so PGD is compared from the original.
+    checks = sys.modules[f"_autograde_{source.checks.file.stem}"]
+    for network, images, labels, epsilon, step, steps, start in hidden(source, "pgd"):
+        by_foolbox = foolbox.attacks.LinfPGD(abs_stepsize=step, steps=steps, random_start=False)
+        wanted = foolbox.criteria.Misclassification(labels)
+        theirs = by_foolbox.run(wrapped(network.module()), images, wanted, epsilon=epsilon)
+        ours, _ = checks._pgd(network, images, labels, epsilon, step, steps, 0 * start)
+        np.testing.assert_allclose(theirs.numpy(), ours, atol=1e-4)
+
+
+def test_a_linear_model_flips_exactly_at_the_distance(source: Source) -> None:
+    for weight, bias, x, label in hidden(source, "linear"):
+        task = source.checks.tasks["linear"]
+        # The largest loss of margin within ε lies at a corner of the cube: try all of them.
+        corners = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=len(x))))
+
+        def flipped(
+            epsilon: float, moves: torch.Tensor, at: Any = (weight, bias, x, label)
+        ) -> bool:
+            weight, bias, x, label = at
+            return bool(((x + epsilon * moves) @ weight.T + bias).argmax(1).ne(label).any())
+
+        low, high = 0.0, 100.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (low, middle) if flipped(middle, corners) else (middle, high)
+        # In the Euclidean norm the directions worth trying are those to the other classes.
+        ways = torch.stack([weight[j] - weight[label] for j in range(len(weight)) if j != label])
+        ways = ways / ways.norm(dim=1, keepdim=True)
+        bottom, top = 0.0, 100.0
+        for _ in range(60):
+            middle = (bottom + top) / 2
+            bottom, top = (bottom, middle) if flipped(middle, ways) else (middle, top)
+        call = Called((weight, bias, x, label), plain((high, top)))
+        assert task.score([call]) is None
+
+
+def test_the_worst_logistic_loss_is_found_by_trying(source: Source) -> None:
+    for w, b, x, y, epsilon in hidden(source, "worst-loss"):
+        draw = torch.Generator().manual_seed(0)
+        best = torch.full((len(x),), -torch.inf)
+        for _ in range(2000):
+            moved = x + epsilon * (2 * torch.randint(0, 2, x.shape, generator=draw) - 1)
+            best = torch.maximum(best, nn.functional.softplus(-y * (moved @ w + b)))
+        call = Called((w, b, x, y, epsilon), plain(best.mean()))
+        assert source.checks.tasks["worst-loss"].score([call]) is None
+
+
+def test_what_enters_the_references_is_what_the_notebook_shows(
+    given: dict[str, Any], checks: ModuleType
+) -> None:
+    world = checks.world()
+    for name in ("pictures", "truth", "images", "labels", "signs"):
+        assert torch.equal(given[name].cpu(), getattr(world, name)), name
+    assert len(world.images) == 250
+    three = checks.twins()
+    assert len(three.clean) >= 200  # what the curriculum promises, with the sample, too
+    for name in ("clean", "harmless", "attacked", "masks", "both"):
+        assert torch.equal(given[name].cpu(), getattr(three, name)), name
+    assert given["judges"] == checks.JUDGES
+    assert (given["epsilons"], given["sizes"]) == (checks.EPSILONS, checks.SIZES)
+    assert tuple(given["questions"]) == tuple(checks.PREDICTED)
+    assert tuple(given["observations"]) == tuple(checks.SUSPICIOUS)
+
+
+def test_harmless_twins_have_the_same_pixels_at_the_same_place(checks: ModuleType) -> None:
+    three = checks.twins()
+    for clean, harmless, attacked, mask in zip(
+        three.clean, three.harmless, three.attacked, three.masks, strict=True
+    ):
+        assert mask.sum() == 25
+        assert torch.equal(harmless[:, ~mask], clean[:, ~mask])
+        assert torch.equal(attacked[:, ~mask], clean[:, ~mask])
+        assert torch.equal(harmless[0][mask].sort().values, attacked[0][mask].sort().values)
+    model = checks.world().model
+    assert torch.equal(checks.said(model, three.harmless), three.both[:, 0])
+    assert torch.equal(checks.said(model, three.attacked), three.both[:, 1])
+
+
+def test_what_is_predicted_happens(checks: ModuleType) -> None:
+    three = checks.twins()
+    network = checks.world().model
+    x, moved = three.clean[:6].double(), three.attacked[:6].double()
+    inside = three.masks[:6, None].expand(x.shape)
+    target = three.both[:6, 0]
+    draw = torch.Generator().manual_seed(0)
+    line = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).double()
+    with torch.no_grad():
+        line[1].weight.copy_(torch.randn(10, 784, generator=draw).double())
+    network = network.double()
+    try:
+
+        def change(model: nn.Module, method: str, **options: Any) -> torch.Tensor:
+            one, other = (
+                explain(model, each, target, method, **options).attributions[:, 0]
+                for each in (x, moved)
+            )
+            return (one - other).abs() > 1e-9
+
+        times = "input_x_gradient"
+        ig = "integrated_gradients"
+        said = [line(each).argmax(1) for each in (x, moved)]
+        black = (x == 0) & ~inside
+        product = explain(network, x, target, times).attributions[:, 0]
+        by_original = [
+            explain(network, b[None], int(t), ig, baseline=a).attributions[0, 0]
+            for a, b, t in zip(x, moved, target, strict=True)
+        ]
+        found = {
+            "linear: the gradient changes inside the patch": change(line, "gradient")[inside],
+            "linear: input × gradient can change inside the patch": change(line, times)[inside],
+            "linear: input × gradient can change outside the patch": change(line, times)[~inside],
+            "linear: integrated gradients from black can change outside the patch": change(
+                line, ig
+            )[~inside],
+            "linear: the gradient of the *predicted* class can change": said[0] != said[1],
+            "network: the gradient can change outside the patch": change(network, "gradient")[
+                ~inside
+            ],
+            "network: input × gradient can be other than zero at a black pixel": product[black]
+            != 0,
+            "network: integrated gradients from the original as baseline can be other than zero "
+            "outside the patch": torch.stack(by_original)[~inside] != 0,
+            "network: multiplying all logits by 2 can change which images a given patch fools": (
+                2 * network(moved)
+            ).argmax(1)
+            != network(moved).argmax(1),
+        }
+    finally:
+        network.float()
+    # A bright pixel's gain that another one's loss makes up for: ReLU(x₁) − ReLU(x₂).
+    twin = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 2, bias=False))
+    with torch.no_grad():
+        twin[0].weight.copy_(torch.eye(2))
+        twin[2].weight.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]]))
+    pair = torch.tensor([[0.0, 0.0], [0.7, 0.7]])
+    assert torch.equal(twin(pair)[0], twin(pair)[1])
+    maps = explain(twin, pair, 0, "integrated_gradients").attributions[:, 0]
+    (balanced,) = [name for name in checks.PREDICTED if "changes no logit" in name]
+    found[balanced] = (maps[0] - maps[1]).abs() > 1e-3
+    assert {name: "yes" if each.any() else "no" for name, each in found.items()} == checks.PREDICTED
+
+
+def test_what_the_text_says_of_the_measurements_is_so(checks: ModuleType) -> None:
+    curve = checks._curve()
+    assert min(curve["noise"][:2]) > 0.85 and max(curve["pgd"][2:]) < 0.05
+    assert curve["transfer"][2] < curve["noise"][2] - 0.1  # direction, not amount; it transfers
+    assert checks._apparent() > 0.9 and checks._curve()["pgd"][2] < 0.05
+    sizes = checks._by_size()
+    assert all(best <= fixed for best, fixed in zip(sizes["best"], sizes["fixed"], strict=True))
+    table = checks.measured()
+    area = 25 / 784
+    for method in checks.JUDGES:
+        harmless, attacked = table["agreement"][method][:, 1]
+        assert abs(harmless - attacked) < 0.06  # the map changes as much under a harmless patch
+    for method in ("lrp", "integrated_gradients", "input_x_gradient", "guided_backprop"):
+        clean, harmless, attacked = table["inside"][method][:, 1]
+        assert attacked > harmless > 2.5 * area and clean < 2 * area
+        assert table["told_apart"][method] > 0.6
+    for method in ("gradient", "grad_cam"):
+        assert abs(table["told_apart"][method] - 0.5) < 0.08
+    kept = checks._gain()
+    assert kept["model"]["pgd"][0] > kept["robust"]["pgd"][0] + 0.05  # it costs
+    assert kept["robust"]["pgd"][3] > 0.5 > kept["model"]["pgd"][2]
+    assert kept["robust"]["patch"][1] > kept["model"]["patch"][1]
+
+
+def test_a_random_sticker_and_an_ordinary_network_earn_nothing(
+    source: Source, checks: ModuleType
+) -> None:
+    assert checks._noise_floor() + 0.1 < checks.UNIVERSAL
+    ordinary = checks.world().model.state_dict()
+    masked = {
+        name: value * 1000 if name.startswith("9.") else value for name, value in ordinary.items()
+    }
+    assert masked.keys() == ordinary.keys() and any(
+        not torch.equal(masked[name], ordinary[name]) for name in ordinary
+    )
+    for weights in (ordinary, masked):
+        with pytest.raises(Wrong) as verdict:
+            source.checks.tasks["harden"].score({"hardened": plain(dict(weights))})
+        assert verdict.value.fraction == 0
