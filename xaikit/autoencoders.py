@@ -87,9 +87,11 @@ def _judges() -> Autoencoders:
     return Autoencoders({"all": Autoencoder(16, 32), **own})
 
 
+_DATA = ("fashion_mnist", "mnist")
+
 RECIPES = {
     f"{kind}_{data}": (data, build, seed)
-    for data in ("fashion_mnist", "mnist")
+    for data in _DATA
     for kind, build, seed in (("autoencoder", _guide, 0), ("judges", _judges, 1))
 }
 """Data set, networks and seed of each shipped set. The judges' seed is their own: other starting
@@ -118,7 +120,7 @@ def load_autoencoder(
     Raises
     ------
     ValueError, FileNotFoundError
-        If there is none of that name, its checkpoint is damaged, or missing.
+        If there are none of that data set, its checkpoint is damaged, or missing.
     """
     member = _load("autoencoder", data, device, folder)["all"]
     assert isinstance(member, Autoencoder)
@@ -140,7 +142,7 @@ def _load(
 ) -> Autoencoders:
     name = f"{kind}_{data}"
     if name not in RECIPES:
-        known = ", ".join(repr(each.removeprefix("judges_")) for each in RECIPES if "j" in each)
+        known = ", ".join(map(repr, _DATA))
         raise ValueError(f"There are no autoencoders of {data!r}, only of {known}.")
     place = CHECKPOINTS if folder is None else Path(folder)
     cure = f"reinstall xaikit, or train it with `python -m xaikit train {name} --out {place}`."
@@ -148,7 +150,8 @@ def _load(
     for path in (weights, card):
         if not path.is_file():
             raise FileNotFoundError(f"The checkpoint of {name!r} is missing ({path}): {cure}")
-    networks = RECIPES[name][1]()
+    with torch.random.fork_rng(devices=[]):  # first weights are drawn, and thrown away
+        networks = RECIPES[name][1]()
     try:
         networks.load_state_dict(load_file(weights))
         networks.card = json.loads(card.read_text(encoding="utf-8"))
@@ -214,10 +217,10 @@ def pretrain(name: str, root: str | Path | None = None) -> Autoencoders:
         seen, unseen = train.images, test.images
         if member != "all":
             seen, unseen = (each.images[each.labels == int(member)] for each in (train, test))
-        train_autoencoder(network, seen, steps=_steps(len(seen)), seed=seed)
+        train_autoencoder(network, seen, steps=_steps(member, seen), seed=seed)
         network.half().float()  # what the file keeps
         with torch.no_grad():
-            drawn = torch.cat([network(part) for part in unseen.split(500)])
+            drawn = torch.cat([network(part) for part in torch.split(unseen, 500)])
         errors[member] = round(float(functional.mse_loss(drawn, unseen)), 5)
     networks.card = {
         "name": name,
@@ -234,9 +237,9 @@ def pretrain(name: str, root: str | Path | None = None) -> Autoencoders:
     return networks
 
 
-def _steps(images: int) -> int:
+def _steps(member: str, images: Tensor) -> int:
     """Five epochs of all images, or twenty of a class."""
-    return math.ceil(5 * images / _BATCH) if images > 10_000 else math.ceil(20 * images / _BATCH)
+    return math.ceil((5 if member == "all" else 20) * len(images) / _BATCH)
 
 
 def save(networks: Autoencoders, folder: Path) -> None:

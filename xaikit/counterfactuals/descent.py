@@ -19,8 +19,10 @@ Term = Callable[[Tensor, Tensor], Tensor]
 _RATE = 0.02
 """Length of the first steps: by so much L1 pulls every feature back."""
 _MOMENTUM = 0.9
-_REACH = 0.1
+_REACH = 0.05
 """The largest push of a feature in one step."""
+_HEADWAY = 0.3
+"""How much nearer, in log-odds, a step has to bring an item that was never valid yet."""
 _DECAY = 0.97
 """From an item's first valid point on, every step is shorter than the one before."""
 _SHORTEST = 0.1
@@ -42,9 +44,7 @@ class Loss:
         return self.l1 * change.abs().sum(1) + self.l2 * change.square().sum(1)
 
     def nearest(self, change: Tensor, rate: Tensor) -> Tensor:
-        """Return the elastic net's proximal step: soft-thresholding, from which exact zeros come,
-        then shrinking.
-        """
+        """Return the elastic net's proximal step: its soft-thresholding leaves exact zeros."""
         soft = change.sign() * (change.abs() - rate * self.l1).clamp_min(0)
         return soft / (1 + 2 * self.l2 * rate)
 
@@ -88,6 +88,7 @@ class _Crowd:
         self.cost = self.inputs.new_full((len(inputs),), torch.inf)
         self.weight = torch.ones_like(self.cost)
         self.rate = torch.full_like(self.cost, _RATE)
+        self.margin = torch.full_like(self.cost, -torch.inf)
         self.idle = torch.zeros_like(self.active)
 
     def step(self, problem: Problem, validity: Validity) -> None:
@@ -109,8 +110,11 @@ class _Crowd:
         moved = self._boxed(now, moved)
         self.ahead[now] = self._boxed(now, moved + _MOMENTUM * (moved - self.change[now]))
         self.change[now] = moved
-        # Before the first valid point nothing can be overshot, so the weight grows faster.
-        self.weight[now] *= torch.where(started, torch.where(valid, 0.9, 1.1), 1.2).to(margin)
+        # Until the first valid point, a weight that makes headway is left alone: more of it
+        # would overshoot to where the model is flat.
+        stuck = torch.where(margin - self.margin[now] < _HEADWAY, 1.2, 1.0)
+        self.margin[now] = margin
+        self.weight[now] *= torch.where(started, torch.where(valid, 0.9, 1.1), stuck).to(margin)
         self.rate[now] *= torch.where(started, _DECAY, 1.0).to(margin)
         done = (self.rate[now] < _SHORTEST * _RATE) | (self.idle[now] >= _PATIENCE)
         self.active = now[~done]

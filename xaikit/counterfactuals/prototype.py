@@ -77,19 +77,18 @@ def prototype(
     validity = Validity(probability, tolerance)
     if prototypes not in ("encoder", "kdtree"):
         raise ValueError(f'prototypes has to be "encoder" or "kdtree", not {prototypes!r}.')
-    data = _data(problem) if examples is None or autoencoder is None else ""
-    seen = _examples(problem, data) if examples is None else examples.detach().to(problem.inputs)
+    seen = _examples(problem) if examples is None else examples.detach().to(problem.inputs)
     if prototypes == "kdtree":
         network, encoder, gamma = nn.Identity(), nn.Flatten(), 0.0
     else:
-        network = autoencoder or load_autoencoder(data).to(problem.inputs)
+        network = autoencoder or load_autoencoder(_data(problem)).to(problem.inputs)
         encoder = network.get_submodule("encoder")
 
     with borrowed(network):
         goals = _prototypes(problem, encoder, seen, k)
 
         def term(items: Tensor, x: Tensor) -> Tensor:
-            """The losses of autoencoder and prototype."""
+            """Measure what autoencoder and prototype ask."""
             codes = encoder(x)
             loss = theta * (codes - goals[items]).square().flatten(1).sum(1)
             if gamma:
@@ -102,12 +101,12 @@ def prototype(
 def _prototypes(problem: Problem, encoder: nn.Module, examples: Tensor, k: int) -> Tensor:
     """Return each item's prototype (N · T, …): the mean of the k nearest codes of its target."""
     with torch.no_grad():
-        ours = torch.cat([encoder(part) for part in problem.inputs.split(problem.chunk)])
-        codes = torch.cat([encoder(part) for part in examples.split(problem.chunk)])
+        ours = torch.cat([encoder(part) for part in torch.split(problem.inputs, problem.chunk)])
+        codes = torch.cat([encoder(part) for part in torch.split(examples, problem.chunk)])
     labels = problem.probabilities(examples).argmax(1)
     rows, targets = problem.items()
     goals = ours[rows].clone()
-    for target in targets.unique().tolist():
+    for target in torch.unique(targets).tolist():
         members = codes[labels == target]
         if not len(members):
             raise ValueError(
@@ -130,8 +129,8 @@ def _data(problem: Problem) -> str:
     return str(card["data"])
 
 
-def _examples(problem: Problem, data: str) -> Tensor:
+def _examples(problem: Problem) -> Tensor:
     """Return training images, drawn at random by the problem's seed."""
-    images = load(data, "train").images
+    images = load(_data(problem), "train").images
     drawn = torch.randperm(len(images), generator=problem.generator())[:_EXAMPLES]
     return images[drawn].to(problem.inputs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -71,7 +70,7 @@ def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -
     with borrowed(judges), torch.no_grad():
         drawn = _by_class(judges, rows, targets)
         before = _by_class(judges, rows, own)
-        anyone = torch.cat([judges["all"](part) for part in rows.split(500)])
+        anyone = torch.cat([judges["all"](part) for part in torch.split(rows, 500)])
     untouched = changed == result.inputs.unsqueeze(1)
     return Qualities(
         valid=result.found,
@@ -83,12 +82,12 @@ def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -
     )
 
 
-def _by_class(judges: Mapping[str, nn.Module] | nn.ModuleDict, x: Tensor, labels: Tensor) -> Tensor:
+def _by_class(judges: nn.ModuleDict, x: Tensor, labels: Tensor) -> Tensor:
     """Return the inputs (n, *shape) as the autoencoder of each one's label draws them."""
     drawn = torch.empty_like(x)
-    for label in labels.unique().tolist():
+    for label in torch.unique(labels).tolist():
         mine = labels == label
-        drawn[mine] = torch.cat([judges[str(label)](part) for part in x[mine].split(500)])
+        drawn[mine] = torch.cat([judges[str(label)](part) for part in torch.split(x[mine], 500)])
     return drawn
 
 
