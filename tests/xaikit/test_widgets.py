@@ -14,7 +14,8 @@ import xaikit.widgets.pictures
 from xaikit import explain
 from xaikit.attribution.passes import observed
 from xaikit.datasets import ImageDataset
-from xaikit.widgets import Explorer, explorer
+from xaikit.widgets import explorer
+from xaikit.widgets.explanations import ExplanationPage
 
 CLASSES = ["<shirt>", "shoe", "bag"]
 
@@ -51,8 +52,8 @@ def data(model: Slow) -> ImageDataset:
 
 
 @pytest.fixture
-def page(model: Slow, data: ImageDataset) -> Iterator[Explorer]:
-    page = explorer(model, data)
+def page(model: Slow, data: ImageDataset) -> Iterator[ExplanationPage]:
+    page = explorer(model, data).explanations
     assert page.wait(30)
     yield page
     page.stop.click()
@@ -72,11 +73,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return made
 
 
-def said(page: Explorer) -> str:
+def said(page: ExplanationPage) -> str:
     return page.status.value.split(">", 1)[1].removesuffix("</div>")
 
 
-def start_slow(page: Explorer) -> None:
+def start_slow(page: ExplanationPage) -> None:
     """Choose what would take minutes, and see it move."""
     page._model.pause = 0.02  # in the explorer's own copy of the network
     page.method.value = "kernel_shap"
@@ -91,7 +92,7 @@ def start_slow(page: Explorer) -> None:
     assert len(seen) == 3 and max(seen) < 1 and not page.stop.disabled
 
 
-def test_it_opens_with_the_first_image_explained(page: Explorer, data: ImageDataset) -> None:
+def test_it_opens_with_the_first_image_explained(page: ExplanationPage, data: ImageDataset) -> None:
     assert said(page) == "Done." and page.progress.bar_style == "success"
     name = CLASSES[int(data.labels[0])].replace("<", "&lt;").replace(">", "&gt;")
     assert f"<h4>Image 0: {name}, classified rightly</h4>" in page.picture.value
@@ -101,7 +102,7 @@ def test_it_opens_with_the_first_image_explained(page: Explorer, data: ImageData
 
 
 def test_controls_say_what_is_explained(
-    page: Explorer, data: ImageDataset, calls: list[tuple[Any, ...]]
+    page: ExplanationPage, data: ImageDataset, calls: list[tuple[Any, ...]]
 ) -> None:
     page.image.value = 3
     page.method.value = "lime"
@@ -121,7 +122,7 @@ def test_controls_say_what_is_explained(
     assert calls[-1][1].tolist() == [[int(data.labels[3]), high, second, low]]
 
 
-def test_options_are_offered_where_a_method_has_them(page: Explorer) -> None:
+def test_options_are_offered_where_a_method_has_them(page: ExplanationPage) -> None:
     assert page.count.description == "Steps" and page.segments.layout.visibility == "hidden"
     page.method.value = "kernel_shap"
     assert page.count.description == "Samples" and page.count.value == 1000
@@ -132,7 +133,7 @@ def test_options_are_offered_where_a_method_has_them(page: Explorer) -> None:
     assert page.wait(30) and said(page) == "Done."
 
 
-def test_a_result_is_computed_once(page: Explorer, calls: list[tuple[Any, ...]]) -> None:
+def test_a_result_is_computed_once(page: ExplanationPage, calls: list[tuple[Any, ...]]) -> None:
     pictures = []
     for method in ("gradient", "occlusion", "gradient"):
         page.method.value = method
@@ -142,7 +143,7 @@ def test_a_result_is_computed_once(page: Explorer, calls: list[tuple[Any, ...]])
     assert pictures[0] == pictures[2] != pictures[1]
 
 
-def test_a_slow_method_can_be_cancelled(page: Explorer, model: Slow) -> None:
+def test_a_slow_method_can_be_cancelled(page: ExplanationPage, model: Slow) -> None:
     before = page.picture.value
     start_slow(page)
     page.stop.click()
@@ -160,7 +161,7 @@ def test_a_slow_method_can_be_cancelled(page: Explorer, model: Slow) -> None:
     assert "xaikit-stale" not in page.picture._dom_classes
 
 
-def test_a_newer_choice_takes_the_place_of_a_running_one(page: Explorer) -> None:
+def test_a_newer_choice_takes_the_place_of_a_running_one(page: ExplanationPage) -> None:
     start_slow(page)
     page._model.pause = 0
     page.method.value = "occlusion"
@@ -171,7 +172,9 @@ def test_a_newer_choice_takes_the_place_of_a_running_one(page: Explorer) -> None
     assert all(choice.method != "kernel_shap" for choice in page._shown)
 
 
-def test_what_is_impossible_is_one_sentence_and_the_next_choice_works(page: Explorer) -> None:
+def test_what_is_impossible_is_one_sentence_and_the_next_choice_works(
+    page: ExplanationPage,
+) -> None:
     page.method.value = "grad_cam"  # the network has no convolution
     assert page.wait(30)
     assert "xaikit-error" in page.status.value and page.progress.bar_style == "danger"
@@ -180,7 +183,7 @@ def test_what_is_impossible_is_one_sentence_and_the_next_choice_works(page: Expl
     assert page.wait(30) and said(page) == "Done."
 
 
-def test_the_next_misclassified_image_is_found(page: Explorer) -> None:
+def test_the_next_misclassified_image_is_found(page: ExplanationPage) -> None:
     found = []
     for _ in range(3):
         page.wrong.click()
@@ -191,7 +194,7 @@ def test_the_next_misclassified_image_is_found(page: Explorer) -> None:
 
 def test_a_network_without_mistakes_is_said_to_have_none(model: Slow, data: ImageDataset) -> None:
     right = ImageDataset(data.images, model(data.images).argmax(1), CLASSES)
-    page = explorer(model, right)
+    page = explorer(model, right).explanations
     page.wrong.click()
     assert page.wait(30)
     assert page.image.value == 0 and "classifies every image rightly" in said(page)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import html
-import io
 from dataclasses import replace
 from typing import Any
 
 import torch
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
@@ -20,14 +17,12 @@ from xaikit.datasets import ImageDataset
 from xaikit.metrics import deletion, random_ranking
 from xaikit.plots import summary
 from xaikit.widgets.choices import SEGMENTS, Choice, counted
+from xaikit.widgets.themes import duration, themed
 
 ROLES = ("true", "most likely", "second", "least likely")
 
 BACKGROUND = 32
 """Images of the data, evenly spaced, for methods that compare with a background."""
-
-INK = "#010203"
-"""Stands for the page's own text colour in figures, so that they suit light and dark themes."""
 
 
 def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
@@ -69,13 +64,13 @@ def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
     heading = f"Image {choice.image}: {names[label]}, " + (
         "classified rightly" if predicted == label else f"taken for {names[predicted]}"
     )
-    facts = [METHODS[choice.method].title, _duration(explanation.seconds)]
+    facts = [METHODS[choice.method].title, duration(explanation.seconds)]
     if choice.count is not None and (option := counted(choice.method)):
         facts.insert(1, f"{choice.count} {option[0]}")
     if explanation.convergence_delta is not None:
         delta = float(explanation.convergence_delta.abs().max())
         facts.append(f"largest completeness error {delta:.1g}")
-    return f"<h4>{html.escape(heading)}</h4><p>{html.escape(' · '.join(facts))}</p>" + _themed(
+    return f"<h4>{html.escape(heading)}</h4><p>{html.escape(' · '.join(facts))}</p>" + themed(
         figure
     )
 
@@ -116,24 +111,5 @@ def _reference(baseline: str, inputs: Tensor) -> Tensor:
     return blurred
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"
-
-
 def _sums_to_one(scores: Tensor) -> bool:
     return bool((scores >= 0).all() and (scores.sum() - 1).abs() < 1e-4)
-
-
-def _themed(figure: Figure) -> str:
-    """Return the figure as SVG in the page's own text colour, on the page's own background."""
-    for text in figure.findobj(Text):
-        text.set_color(INK)
-    for axis in figure.axes:
-        axis.patch.set_alpha(0)
-        axis.tick_params(color=INK)
-        for spine in axis.spines.values():
-            spine.set_edgecolor(INK)
-    file = io.StringIO()
-    figure.savefig(file, format="svg", transparent=True, dpi=200, metadata={"Date": None})
-    svg = file.getvalue()
-    return svg[svg.index("<svg") :].replace(INK, "currentColor")
