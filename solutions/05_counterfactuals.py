@@ -327,9 +327,9 @@ checks.passed("proximal")
 # ### Task 6: the search (2 points)
 #
 # Write `next_weight(low, high, weight, found)`. `low` is the largest $\lambda$ known to fail, `high`
-# the smallest known to work, infinite (`math.inf`) as long as none has; `weight` has just been
-# tried, and `found` says whether it worked. Return the new `low`, the new `high` and the next
-# $\lambda$: ten times the last one while `high` is infinite, else the mean of the two bounds.
+# the smallest known to work, 0 as long as none has; `weight` has just been tried, and `found` says
+# whether it worked. Return the new `low`, the new `high` and the next $\lambda$: ten times the last
+# one while `high` is 0, else the mean of the two bounds.
 
 
 # %% nbgrader={"grade_id": "search", "solution": true}
@@ -338,15 +338,15 @@ def next_weight(low: float, high: float, weight: float, found: bool) -> tuple[fl
     """Return (low, high, weight) for the next round of the search."""
     ### BEGIN SOLUTION
     if found:
-        high = min(high, weight)
+        high = weight
     else:
-        low = max(low, weight)
-    return low, high, 10 * weight if high == math.inf else (low + high) / 2
+        low = weight
+    return low, high, (low + high) / 2 if high else 10 * weight
     ### END SOLUTION
 
 
 # %% nbgrader={"grade_id": "search-test", "grade": true, "points": 2}
-low, high, weight = 0.0, math.inf, 1.0
+low, high, weight = 0.0, 0.0, 1.0
 for _ in range(14):
     state = next_weight(low, high, weight, weight >= 37)
     checks.expect(
@@ -354,7 +354,7 @@ for _ in range(14):
     )
     low, high, weight = state
 checks.expect(
-    low < 37 <= high < math.inf,
+    low < 37 <= high,
     "Here 37 is the smallest λ that works: it should stay between low and high.",
 )
 checks.expect(high - low < 1, "After fourteen rounds the bounds should have closed in.")
@@ -417,7 +417,7 @@ shirt, dress = originals[2], classes.index("Dress")
 # answer: my-dress
 my_dress = None
 ### BEGIN SOLUTION
-low, high, weight, best = 0.0, math.inf, 10.0, math.inf
+low, high, weight, best = 0.0, 0.0, 10.0, math.inf
 for _ in range(8):  # search for λ as in task 6
     candidate, found = shirt.clone(), False
     for step in range(200):
@@ -437,7 +437,7 @@ for _ in range(8):  # search for λ as in task 6
         high = weight
     else:
         low = weight
-    weight = 10 * weight if high == math.inf else (low + high) / 2
+    weight = (low + high) / 2 if high else 10 * weight
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "my-dress-test", "grade": true, "points": 3}

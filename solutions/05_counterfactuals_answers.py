@@ -94,7 +94,7 @@ def proximal_step(changed, x, slope, rate):
 # answer: search
 def next_weight(low, high, weight, found):
     low, high = (low, weight) if found else (weight, high)
-    if math.isinf(high):
+    if high == 0:
         return low, high, weight * 10
     return low, high, low + (high - low) / 2
 
@@ -104,7 +104,7 @@ def next_weight(low, high, weight, found):
 def next_weight(low, high, weight, found):
     # alibi's way round: a failure lowers λ
     low, high = (weight, high) if found else (low, weight)
-    return low, high, 10 * weight if high == math.inf else (low + high) / 2
+    return low, high, 10 * weight if high == 0 else (low + high) / 2
 
 
 # %% answer="which-lambda" kind="alternative"

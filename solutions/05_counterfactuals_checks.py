@@ -99,9 +99,9 @@ def _rounds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     low, high = sorted(float(each) for each in rng.uniform(1, 50, size=2))
     middle = (low + high) / 2
     return [
-        (0.0, math.inf, low, False),
-        (low, math.inf, 10 * low, True),
-        (0.0, math.inf, low, True),
+        (0.0, 0.0, low, False),
+        (low, 0.0, 10 * low, True),
+        (0.0, 0.0, low, True),
         (low, high, middle, True),
         (low, high, middle, False),
     ]
@@ -291,8 +291,8 @@ def search(calls: list[Called]) -> None:
         expect_close(
             got[0], bounds[0], "low", "A λ that failed is the new lower bound; else it stays."
         )
-        if bounds[1] == math.inf:
-            expect(got[1] == math.inf, "`high` stays infinite as long as no λ has worked.")
+        if bounds[1] == 0:
+            expect(got[1] == 0, "`high` stays 0 as long as no λ has worked.")
             wanted, hint = 10 * weight, "Without an upper bound, ten times the last one."
         else:
             expect_close(got[1], bounds[1], "high", "A λ that worked is the new upper bound.")
