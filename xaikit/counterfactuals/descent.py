@@ -19,6 +19,8 @@ Term = Callable[[Tensor, Tensor], Tensor]
 _RATE = 0.02
 """Length of the first steps: by so much L1 pulls every feature back."""
 _MOMENTUM = 0.9
+_SOFT = 1.0
+"""The push lets up over the last of the way to validity, in log-odds: it would overshoot."""
 _REACH = 0.05
 """The largest push of a feature in one step."""
 _HEADWAY = 0.3
@@ -96,14 +98,14 @@ class _Crowd:
         now = self.active
         ahead = self.ahead[now]
         margin, slope, pull, cost = self._look(ahead, problem, validity)
-        valid = margin >= 0
+        valid = margin >= 0.02 * validity.depth  # rounding shall not undo it
         much = valid & (cost < 0.99 * self.cost[now])
         kept = valid & (cost < self.cost[now])
         self.cost[now[kept]], self.best[now[kept]] = cost[kept], ahead[kept]
         started = self.cost[now] < torch.inf
         self.idle[now] = torch.where(much | ~started, 0, self.idle[now] + 1)
 
-        short = (margin < validity.depth).to(margin)
+        short = ((validity.depth - margin) / _SOFT).clamp(0, 1)
         push = (short * self.weight[now]).unsqueeze(1) * slope - pull
         rate = self.rate[now].unsqueeze(1)
         moved = self.loss.nearest(ahead + (rate * push).clamp(-_REACH, _REACH), rate)

@@ -78,8 +78,10 @@ def prototype(
     if prototypes not in ("encoder", "kdtree"):
         raise ValueError(f'prototypes has to be "encoder" or "kdtree", not {prototypes!r}.')
     seen = _examples(problem) if examples is None else examples.detach().to(problem.inputs)
+    network: nn.Module = nn.Identity()
+    encoder: nn.Module = nn.Flatten()
     if prototypes == "kdtree":
-        network, encoder, gamma = nn.Identity(), nn.Flatten(), 0.0
+        gamma = 0.0
     else:
         network = autoencoder or load_autoencoder(_data(problem)).to(problem.inputs)
         encoder = network.get_submodule("encoder")
@@ -90,7 +92,7 @@ def prototype(
         def term(items: Tensor, x: Tensor) -> Tensor:
             """Measure what autoencoder and prototype ask."""
             codes = encoder(x)
-            loss = theta * (codes - goals[items]).square().flatten(1).sum(1)
+            loss: Tensor = theta * (codes - goals[items]).square().flatten(1).sum(1)
             if gamma:
                 loss = loss + gamma * (x - network(x)).square().flatten(1).sum(1)
             return loss
