@@ -280,7 +280,7 @@ def test_the_command_of_the_card_trains_it_again(
     for mine, theirs in zip(one.parameters(), two.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     (tmp_path / "one" / f"{name}.safetensors").write_bytes(b"no")
-    with pytest.raises(ValueError, match=f"damaged .* python -m xaikit train {name}"):
+    with pytest.raises(ValueError, match=f"damaged .*`python -m xaikit train {name}"):
         load_judges("fashion_mnist", folder=tmp_path / "one")
     with pytest.raises(FileNotFoundError, match="is missing"):
         load_judges("mnist", folder=tmp_path)
