@@ -490,3 +490,26 @@ for kind, settings in (
         moved = attack(model, sample, sample_labels, kind, **setting).adversarial
         kept["robust"][kind].append((said(robust, moved) == sample_labels).float().mean().item())
         kept["model"][kind].append((said(model, moved) != sample_labels).float().mean().item())
+
+# %% [markdown] answer="interpret" kind="alternative"
+# <!-- answer: interpret -->
+# 1. No: harmless patches lower the rank correlation nearly as far as adversarial ones (for the
+#    gradient by two hundredths less). It says that something was pasted in, not that it fools anybody.
+# 2. LRP of the class fooled to has about nine times the area's share of its mass in the patch, and next
+#    to nothing for the true class, so it points. In the harmless patch it has nearly as much. The
+#    gradient hardly notices the patch: it has no factor for what the pixels show.
+# 3. The alarm would ring for both kinds of patch, also at logos, and an attacker would put the mass
+#    elsewhere by a second term in the loss.
+# 4. It shows a person where to look once there is a suspicion, and covering that place tests it.
+
+# %% [markdown] answer="review" kind="alternative"
+# <!-- answer: review -->
+# 1. Logits times 500 hide the gradient of the cross-entropy: attack the margin (task 8).
+# 2. PGD leaves more standing than one step of FGSM: a sign of masking; show the curve up to ε = 1.
+# 3. 11 % "success" is the share that is wrong anyway at a clean accuracy of 89 %, and 98 % robust is
+#    more than clean: two denominators (task 1).
+# 4. The maps are alike because the images hardly changed; compare them where the attack succeeds, beside
+#    harmless noise (task 15).
+# 5. No patch, no other norm, no transfer from the network without the factor (task 18).
+#
+# They could claim: large logits make attacks fail that follow the cross-entropy's gradient at ε = 0.1.
