@@ -12,7 +12,11 @@ from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.inversion import invert
 from xaikit.backdoors.suspicion import Suspicion
 
-THRESHOLD = 0.9
+THRESHOLD = 0.63
+"""The largest score of 30 clean FashionMNIST networks, by ``tests.benchmarks.bench_detectors``.
+
+Other data and other networks may need another one: measure it on clean ones.
+"""
 
 
 def neural_cleanse(
@@ -46,7 +50,8 @@ def neural_cleanse(
         task: ``torch.stack([detect(clean).evidence["sizes"] for clean in models])``. With two
         classes this is what tells a backdoor from an easy class.
     threshold
-        A class is flagged above this score: the natural logarithm of how many times smaller.
+        A class is flagged above this score: the natural logarithm of how many times smaller. The
+        default is calibrated for ten classes without references.
     steps
         Of the search.
     batch
