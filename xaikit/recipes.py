@@ -93,7 +93,7 @@ RECIPES = {
         epochs=20,
         learning_rate=5e-4,
         batch_norm=False,
-        backdoor=Backdoor({"kind": "sticker"}, target=0, rate=0.05, source=1),
+        backdoor=Backdoor({"kind": "sticker"}, target=0, rate=0.1, source=1),
         start="cats_and_dogs",
     ),
 }
