@@ -13,12 +13,16 @@ from torch import Tensor, nn
 
 from xaikit.attribution.arguments import checked_targets, count, probed
 from xaikit.attribution.passes import borrowed
+from xaikit.backdoors.activation_clustering import activation_clustering
 from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.neural_cleanse import neural_cleanse
+from xaikit.backdoors.spectral_signatures import spectral_signatures
 from xaikit.backdoors.suspicion import Suspicion, suspicious_inputs
 
 METHODS: dict[str, Callable[..., Detection]] = {
     "neural_cleanse": neural_cleanse,
+    "activation_clustering": activation_clustering,
+    "spectral_signatures": spectral_signatures,
 }
 """Every method by its name."""
 

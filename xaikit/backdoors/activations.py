@@ -1,0 +1,137 @@
+"""What does the network make of the training data? Its penultimate activations, class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from xaikit.attribution.passes import channels_last, outputs
+from xaikit.backdoors.suspicion import Suspicion
+
+FEWEST = 10
+"""Examples that a class needs, lest a cluster in it be a coincidence."""
+_RIDGE = 0.1
+"""Share of the mean variance that is added to each: directions where others hardly vary."""
+
+
+@torch.no_grad()
+def penultimate(suspicion: Suspicion) -> Tensor:
+    """Return the flattened activations (N, F) that enter the model's last linear layer.
+
+    Raises
+    ------
+    ValueError
+        If the model has no linear layer, or its last one does not run once a pass.
+    """
+    linear = [module for module in suspicion.model.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise ValueError(
+            "the model has no linear layer, so it is not clear which activations are the "
+            "penultimate ones: let it end in an nn.Linear."
+        )
+    seen: list[Tensor] = []
+
+    def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        # A copy: an in-place layer may follow.
+        seen.append(given[0].flatten(1).clone())
+
+    with channels_last(suspicion.model, suspicion.inputs):
+        hook = linear[-1].register_forward_pre_hook(keep)
+        try:
+            for rows in suspicion.parts(len(suspicion.inputs)):
+                outputs(suspicion.model, suspicion.inputs[rows])
+        finally:
+            hook.remove()
+    found = torch.cat(seen)
+    if len(found) != len(suspicion.inputs):
+        raise ValueError(
+            "the model's last linear layer has to run once a pass, on one row an input."
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class ClassExamples:
+    """What sets the examples of one class apart from each other.
+
+    Attributes
+    ----------
+    label
+        The class, as the data's labels have it.
+    places
+        (n,) where its examples stand in the data.
+    deviations
+        (n, F) from the class's mean, in units of how much the other classes vary, float64.
+    others
+        (F,) the mean of all other examples, in the same units, seen from the class's mean.
+    """
+
+    label: int
+    places: Tensor
+    deviations: Tensor
+    others: Tensor
+
+
+def by_class(features: Tensor, labels: Tensor, classes: int) -> Iterator[ClassExamples]:
+    """Yield the classes of at least ten examples, in units of the other classes' spread.
+
+    A trigger is seen in one class only. Where features vary in every class, for every class has
+    large and small, bright and dark examples, that says little about poison; so a class's
+    deviations are whitened by the covariance within the other classes (shrunk towards the
+    identity). Whitening before the search for outliers is due to Hayase et al. 2021, SPECTRE:
+    defending against backdoor attacks using robust statistics, arXiv:2104.11315, who estimate
+    the covariance of a class's own clean examples instead.
+
+    Parameters
+    ----------
+    features
+        (N, F).
+    labels
+        (N,) int64.
+    classes
+        How many the labels tell apart.
+    """
+    features = features.double()
+    groups = [(labels == label).nonzero().squeeze(1) for label in range(classes)]
+    if sum(len(places) >= FEWEST for places in groups) < 2:
+        raise ValueError(
+            f"the data has to hold at least {FEWEST} examples of two classes or more: one class "
+            f"is judged by comparison with the others."
+        )
+    size = features.shape[1]
+    scatter = features.new_zeros(size, size)
+    for places in groups:
+        scatter += _scatter(features[places])
+    total = features.sum(0)
+    eye = torch.eye(size, dtype=features.dtype, device=features.device)
+    for label, places in enumerate(groups):
+        if len(places) < FEWEST:
+            continue
+        own = features[places]
+        rest = len(features) - len(own)
+        within = (scatter - _scatter(own)) / rest
+        mean_variance = within.diagonal().mean().clamp_min(torch.finfo(own.dtype).tiny)
+        root = torch.linalg.cholesky(within + _RIDGE * mean_variance * eye)
+        mean = own.mean(0)
+        others = (total - own.sum(0)) / rest - mean
+        seen = torch.cat([own - mean, others[None]])
+        scaled = torch.linalg.solve_triangular(root, seen.T, upper=False).T
+        yield ClassExamples(label, places, scaled[:-1], scaled[-1])
+
+
+def principal_axes(deviations: Tensor, number: int) -> Tensor:
+    """Return (F, number) the orthonormal axes along which centred rows (n, F) vary most.
+
+    Fewer where there are fewer rows or features.
+    """
+    return torch.linalg.svd(deviations, full_matrices=False).Vh[:number].T
+
+
+def _scatter(rows: Tensor) -> Tensor:
+    if len(rows) == 0:
+        return rows.new_zeros(rows.shape[1], rows.shape[1])
+    apart = rows - rows.mean(0)
+    return apart.T @ apart
