@@ -8,11 +8,11 @@ from sklearn.metrics import silhouette_samples
 from torch import Tensor
 
 from xaikit.attribution.arguments import count
-from xaikit.backdoors.activations import ClassExamples, by_class, penultimate, principal_axes
+from xaikit.backdoors.activations import by_class, penultimate, poisoned_part, principal_axes
 from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.suspicion import Suspicion
 
-THRESHOLD = 0.5
+THRESHOLD = 0.45
 LARGEST = 2 / 3
 
 
@@ -21,21 +21,20 @@ def activation_clustering(
     *,
     threshold: float = THRESHOLD,
     largest: float = LARGEST,
-    components: int = 10,
+    components: int = 5,
 ) -> Detection:
     """Split each class's activations in two, and see whether the parts are true clusters.
 
     Chen et al. 2018, Detecting backdoor attacks on deep neural networks by activation clustering,
-    arXiv:1811.03728: penultimate activations of one class, reduced to ten dimensions, cut by
+    arXiv:1811.03728: penultimate activations of one class, reduced to a few dimensions, cut by
     2-means. A clean class is split into halves that touch each other; in a poisoned class one part
     is the poison. The defender needs the model and its training data with labels.
 
     The parts are judged by the mean silhouette (1: compact and far apart, 0: touching) and by
     their sizes, together: 2-means splits clean classes unequally, too, so that size alone would
     accuse them. Activations are measured in units of the other classes' spread, and reduced by
-    principal components (the paper: independent ones). Suspected is the part that lies farther
-    from the other classes' mean, because no other class shows the trigger; the paper suspects the
-    smaller one, but at ten classes and a poison rate of 10 % half of the target class is poisoned.
+    principal components (the paper: ten independent ones). Suspected is the smaller part, or, of
+    nearly equal ones, that which varies more.
 
     Parameters
     ----------
@@ -69,7 +68,7 @@ def activation_clustering(
     for group in by_class(features, labels, suspicion.classes):
         axes = principal_axes(group.deviations, components)
         reduced = group.deviations @ axes
-        part = _two_parts(reduced, group, axes, suspicion.seed)
+        part = _two_parts(reduced, group.deviations, suspicion.seed)
         centres = torch.stack([reduced[part == side].mean(0) for side in (0, 1)])
         way = centres[1] - centres[0]
         fit = torch.as_tensor(silhouette_samples(reduced.cpu().numpy(), part.cpu().numpy()))
@@ -103,9 +102,8 @@ def activation_clustering(
     )
 
 
-def _two_parts(reduced: Tensor, group: ClassExamples, axes: Tensor, seed: int) -> Tensor:
-    """Return (n,) 1 for the cluster farther from the other classes' mean, 0 for the nearer."""
+def _two_parts(reduced: Tensor, deviations: Tensor, seed: int) -> Tensor:
+    """Return (n,) 1 for the cluster that may be poison, else 0."""
     means = KMeans(2, n_init=4, random_state=seed).fit(reduced.cpu().numpy())
-    centres = torch.as_tensor(means.cluster_centers_).to(reduced)
-    far = int((centres - group.others @ axes).square().sum(1).argmax())
-    return (torch.as_tensor(means.labels_).to(group.places) == far).long()
+    part = torch.as_tensor(means.labels_).to(reduced.device) == 1
+    return (part == poisoned_part(deviations, part)).long()

@@ -17,10 +17,12 @@ from xaikit.backdoors.activation_clustering import activation_clustering
 from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.neural_cleanse import neural_cleanse
 from xaikit.backdoors.spectral_signatures import spectral_signatures
+from xaikit.backdoors.spray import spray
 from xaikit.backdoors.suspicion import Suspicion, suspicious_inputs
 
 METHODS: dict[str, Callable[..., Detection]] = {
     "neural_cleanse": neural_cleanse,
+    "spray": spray,
     "activation_clustering": activation_clustering,
     "spectral_signatures": spectral_signatures,
 }

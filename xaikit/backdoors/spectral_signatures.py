@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.backdoors.activations import by_class, penultimate, principal_axes
+from xaikit.backdoors.activations import by_class, penultimate, poisoned_part, principal_axes
 from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.suspicion import Suspicion
 
@@ -30,10 +30,8 @@ def spectral_signatures(suspicion: Suspicion, *, threshold: float = THRESHOLD) -
     parts lie apart, in their own spread (Ashman's D: difference of the means, divided by the root
     mean square of the standard deviations). A normal distribution cut in halves scores 2.6, and
     clean classes of FashionMNIST stay below 4.2. Activations are measured in units of the other
-    classes' spread, which makes the trigger the direction of most variance at low rates, too; and
-    of the two parts that one is poisoned which lies farther from the other classes' mean, because
-    no other class shows the trigger. The smaller part need not be it: at ten classes and a poison
-    rate of 10 %, half of the target class is poisoned.
+    classes' spread, which makes the trigger the direction of most variance at low rates, too. Of
+    the two parts the smaller one is suspected, or, of nearly equal ones, that which varies more.
 
     Parameters
     ----------
@@ -57,11 +55,9 @@ def spectral_signatures(suspicion: Suspicion, *, threshold: float = THRESHOLD) -
     cuts, shares = torch.full_like(score, torch.inf), torch.zeros_like(score)
     correlations, example_score = (features.new_zeros(len(features)) for _ in range(2))
     for group in by_class(features, labels, suspicion.classes):
-        axis = principal_axes(group.deviations, 1)[:, 0]
-        along, others = group.deviations @ axis, float(group.others @ axis)
+        along = group.deviations @ principal_axes(group.deviations, 1)[:, 0]
         apart, cut = separation(along)
-        low, high = along[along <= cut].mean(), along[along > cut].mean()
-        if abs(others - high) < abs(others - low):
+        if not poisoned_part(group.deviations, along > cut):
             along, cut = -along, -cut
         upper = along > cut
         clean = along[~upper]
