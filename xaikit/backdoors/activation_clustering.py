@@ -8,8 +8,9 @@ from sklearn.metrics import silhouette_samples
 from torch import Tensor
 
 from xaikit.attribution.arguments import count
-from xaikit.backdoors.activations import by_class, penultimate, poisoned_part, principal_axes
+from xaikit.backdoors.activations import by_class, penultimate, principal_axes
 from xaikit.backdoors.detection import Detection
+from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
 
 THRESHOLD = 0.45
@@ -34,7 +35,7 @@ def activation_clustering(
     their sizes, together: 2-means splits clean classes unequally, too, so that size alone would
     accuse them. Activations are measured in units of the other classes' spread, and reduced by
     principal components (the paper: ten independent ones). Suspected is the smaller part, or, of
-    nearly equal ones, that which varies more.
+    nearly equal ones, the one whose runners-up are more diverse.
 
     Parameters
     ----------
@@ -59,7 +60,8 @@ def activation_clustering(
     if not 0 < largest <= 1:
         raise ValueError(f"largest has to be a share of the class in (0, 1], not {largest!r}.")
     labels = suspicion.labelled("activation_clustering")
-    features = penultimate(suspicion)
+    features, scores = penultimate(suspicion)
+    second = runners_up(scores, labels)
     score = features.new_zeros(suspicion.classes)
     shares = torch.zeros_like(score)
     clusters = torch.zeros_like(labels)
@@ -68,7 +70,7 @@ def activation_clustering(
     for group in by_class(features, labels, suspicion.classes):
         axes = principal_axes(group.deviations, components)
         reduced = group.deviations @ axes
-        part = _two_parts(reduced, group.deviations, suspicion.seed)
+        part = _two_parts(reduced, second[group.places], suspicion.seed)
         centres = torch.stack([reduced[part == side].mean(0) for side in (0, 1)])
         way = centres[1] - centres[0]
         fit = torch.as_tensor(silhouette_samples(reduced.cpu().numpy(), part.cpu().numpy()))
@@ -102,8 +104,8 @@ def activation_clustering(
     )
 
 
-def _two_parts(reduced: Tensor, deviations: Tensor, seed: int) -> Tensor:
+def _two_parts(reduced: Tensor, second: Tensor, seed: int) -> Tensor:
     """Return (n,) 1 for the cluster that may be poison, else 0."""
     means = KMeans(2, n_init=4, random_state=seed).fit(reduced.cpu().numpy())
     part = torch.as_tensor(means.labels_).to(reduced.device) == 1
-    return (part == poisoned_part(deviations, part)).long()
+    return (part == poisoned_part(part, second)).long()

@@ -15,12 +15,11 @@ FEWEST = 10
 """Examples that a class needs, lest a cluster in it be a coincidence."""
 _RIDGE = 0.1
 """Share of the mean variance that is added to each: directions where others hardly vary."""
-_NEARLY_HALF = 0.4
 
 
 @torch.no_grad()
-def penultimate(suspicion: Suspicion) -> Tensor:
-    """Return the flattened activations (N, F) that enter the model's last linear layer.
+def penultimate(suspicion: Suspicion) -> tuple[Tensor, Tensor]:
+    """Return what enters the model's last linear layer, flattened (N, F), and logits (N, classes).
 
     Raises
     ------
@@ -42,8 +41,10 @@ def penultimate(suspicion: Suspicion) -> Tensor:
     with channels_last(suspicion.model, suspicion.inputs):
         hook = linear[-1].register_forward_pre_hook(keep)
         try:
-            for rows in suspicion.parts(len(suspicion.inputs)):
+            scores = [
                 outputs(suspicion.model, suspicion.inputs[rows])
+                for rows in suspicion.parts(len(suspicion.inputs))
+            ]
         finally:
             hook.remove()
     found = torch.cat(seen)
@@ -51,7 +52,7 @@ def penultimate(suspicion: Suspicion) -> Tensor:
         raise ValueError(
             "the model's last linear layer has to run once a pass, on one row an input."
         )
-    return found
+    return found, torch.cat(scores)
 
 
 @dataclass(frozen=True)
@@ -121,23 +122,8 @@ def principal_axes(deviations: Tensor, number: int) -> Tensor:
 
     Fewer where there are fewer rows or features.
     """
-    return torch.linalg.svd(deviations, full_matrices=False).Vh[:number].T
-
-
-def poisoned_part(deviations: Tensor, part: Tensor) -> bool:
-    """Return which of two parts of a class the poison would be, True or False in ``part`` (n,).
-
-    The smaller one; but at ten classes and a poison rate of 10 % half of the target class is
-    poisoned, so where each part has over 40 % it is the one that varies more, (n, F) deviations
-    from its own mean: poison comes from several classes.
-    """
-    share = float(part.double().mean())
-    if min(share, 1 - share) <= _NEARLY_HALF:
-        return share < 0.5
-    inside, outside = (
-        deviations[rows].var(0, correction=0).sum() for rows in (part, part.logical_not())
-    )
-    return bool(inside > outside)
+    axes: Tensor = torch.linalg.svd(deviations, full_matrices=False).Vh
+    return axes[:number].T
 
 
 def _scatter(rows: Tensor) -> Tensor:

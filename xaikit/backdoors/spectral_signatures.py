@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.backdoors.activations import by_class, penultimate, poisoned_part, principal_axes
+from xaikit.backdoors.activations import by_class, penultimate, principal_axes
 from xaikit.backdoors.detection import Detection
+from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
 
 THRESHOLD = 4.5
@@ -31,7 +32,8 @@ def spectral_signatures(suspicion: Suspicion, *, threshold: float = THRESHOLD) -
     mean square of the standard deviations). A normal distribution cut in halves scores 2.6, and
     clean classes of FashionMNIST stay below 4.2. Activations are measured in units of the other
     classes' spread, which makes the trigger the direction of most variance at low rates, too. Of
-    the two parts the smaller one is suspected, or, of nearly equal ones, that which varies more.
+    the two parts the smaller one is suspected, or, of nearly equal ones, the one whose
+    runners-up are more diverse.
 
     Parameters
     ----------
@@ -50,14 +52,15 @@ def spectral_signatures(suspicion: Suspicion, *, threshold: float = THRESHOLD) -
         flagged class, ``shares`` (classes,), the suspected part of each class.
     """
     labels = suspicion.labelled("spectral_signatures")
-    features = penultimate(suspicion)
+    features, scores = penultimate(suspicion)
+    second = runners_up(scores, labels)
     score = features.new_zeros(suspicion.classes)
     cuts, shares = torch.full_like(score, torch.inf), torch.zeros_like(score)
     correlations, example_score = (features.new_zeros(len(features)) for _ in range(2))
     for group in by_class(features, labels, suspicion.classes):
         along = group.deviations @ principal_axes(group.deviations, 1)[:, 0]
         apart, cut = separation(along)
-        if not poisoned_part(group.deviations, along > cut):
+        if not poisoned_part(along > cut, second[group.places]):
             along, cut = -along, -cut
         upper = along > cut
         clean = along[~upper]

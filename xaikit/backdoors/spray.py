@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, identity
 from scipy.sparse.csgraph import laplacian
 from scipy.sparse.linalg import eigsh
@@ -16,15 +17,16 @@ from torch.nn import functional
 from tqdm.auto import tqdm
 
 from xaikit.attribution import explain
+from xaikit.attribution.passes import outputs
 from xaikit.backdoors.activations import FEWEST
 from xaikit.backdoors.detection import Detection
+from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
 
 THRESHOLD = 1.5
 _POOLED = 14
 """Pixels of a pooled relevance map's side, at most."""
 _EIGENVALUES = 8
-_NEARLY_HALF = 0.4
 _SMALLEST = 1e-4
 """An eigenvalue below this counts as this: the graph falls apart."""
 
@@ -66,7 +68,8 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
     if images.ndim != 4:
         raise ValueError(f"spray needs images (N, C, H, W), not shape {tuple(images.shape)}.")
     labels = suspicion.labelled("spray")
-    maps = relevance_maps(suspicion, labels)
+    maps, scores = relevance_maps(suspicion, labels)
+    second = runners_up(scores, labels)
     groups = [(labels == label).nonzero().squeeze(1) for label in range(suspicion.classes)]
     judged = [label for label, places in enumerate(groups) if len(places) >= FEWEST]
     if len(judged) < 2:
@@ -79,7 +82,7 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
         label: spectrum(flat[groups[label].cpu()].numpy())
         for label in tqdm(judged, desc="clustering relevance", delay=2, leave=False)
     }
-    second = {label: max(float(found[0][1]), _SMALLEST) for label, found in spectra.items()}
+    gaps = {label: max(float(found[0][1]), _SMALLEST) for label, found in spectra.items()}
     score = maps.new_zeros(suspicion.classes)
     shares = torch.zeros_like(score)
     eigenvalues = maps.new_zeros(suspicion.classes, _EIGENVALUES)
@@ -87,15 +90,12 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
     example_score, embedding = maps.new_zeros(len(maps)), maps.new_zeros(len(maps), 2)
     for label, (values, vectors) in spectra.items():
         places = groups[label]
-        usual = float(np.median([second[other] for other in judged if other != label]))
-        score[label] = math.log(usual / second[label])
+        usual = float(np.median([gaps[other] for other in judged if other != label]))
+        score[label] = math.log(usual / gaps[label])
         eigenvalues[label, : len(values)] = torch.as_tensor(values).to(maps)
         embedding[places] = torch.as_tensor(vectors[:, 1:3]).to(maps)
         apart = int((values < usual * math.exp(-threshold)).sum())
-        own = flat[places.cpu()]
-        rest = (flat.sum(0) - own.sum(0)) / max(1, len(flat) - len(own))
-        unlike = (own - rest).numpy()
-        part, side = _groups(vectors[:, : max(2, apart)], unlike, suspicion.seed)
+        part, side = _groups(vectors[:, : max(2, apart)], second[places].cpu(), suspicion.seed)
         clusters[places] = torch.as_tensor(part).to(places)
         example_score[places] = torch.as_tensor(side).to(maps)
         shares[label] = float((part > 0).mean())
@@ -107,7 +107,7 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
         score=score,
         explanation=(
             f"In class {target} {shares[target]:.0%} of the relevance maps form a group of their "
-            f"own: the second eigenvalue is {second[target]:.2g}, {math.exp(score[target]):.1f} "
+            f"own: the second eigenvalue is {gaps[target]:.2g}, {math.exp(score[target]):.1f} "
             f"times smaller than the median of the other classes; flagged is what is more than "
             f"{math.exp(threshold):.1f} times smaller."
         ),
@@ -123,9 +123,12 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
     )
 
 
-def relevance_maps(suspicion: Suspicion, labels: Tensor) -> Tensor:
-    """Return (N, h, w) pooled relevance of each example's label, magnitudes summing to one."""
-    found = []
+def relevance_maps(suspicion: Suspicion, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each example's pooled relevance for its label, and its logits.
+
+    (N, h, w), magnitudes summing to one, and (N, classes).
+    """
+    found, scores = [], []
     height, width = (min(side, _POOLED) for side in suspicion.inputs.shape[2:])
     # Pooled part by part: the maps of all images at full size could outgrow the memory.
     for rows in tqdm(list(suspicion.parts(len(labels))), desc="relevance", delay=2, leave=False):
@@ -139,12 +142,14 @@ def relevance_maps(suspicion: Suspicion, labels: Tensor) -> Tensor:
         )
         pixels = explained.attributions[:, 0].sum(1, keepdim=True)
         found.append(functional.adaptive_avg_pool2d(pixels, (height, width))[:, 0])
+        with torch.no_grad():
+            scores.append(outputs(suspicion.model, suspicion.inputs[rows]))
     maps = torch.cat(found)
     size = maps.abs().sum((1, 2), keepdim=True)
-    return maps / size.clamp_min(torch.finfo(maps.dtype).tiny)
+    return maps / size.clamp_min(torch.finfo(maps.dtype).tiny), torch.cat(scores)
 
 
-def spectrum(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def spectrum(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the smallest eigenvalues and eigenvectors of the rows' neighbourhood graph.
 
     Parameters
@@ -167,21 +172,23 @@ def spectrum(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (2 - values[::-1]).clip(0), vectors[:, ::-1].copy()
 
 
-def _groups(vectors: np.ndarray, unlike: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _groups(
+    vectors: NDArray[np.float64], second: Tensor, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return each row's group (n,), 0 for the main one, and its side (n,) in [−1, 1].
 
     Ng, Jordan & Weiss 2001, On spectral clustering: k-means on rows of unit length. The main
-    group is the largest one; if a second one has over 40 %, that of the two whose maps differ
-    less, (n, F), from the other classes' mean, as no other class shows the trigger.
+    group is the largest one; of two nearly equal ones, that whose runners-up are less diverse.
     """
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     rows = vectors / length.clip(np.finfo(float).tiny)
     means = KMeans(vectors.shape[1], n_init=4, random_state=seed).fit(rows)
     sizes = np.bincount(means.labels_, minlength=vectors.shape[1])
     order = np.argsort(-sizes, kind="stable")
-    if sizes[order[1]] > _NEARLY_HALF * len(rows):
-        far = [np.linalg.norm(unlike[means.labels_ == group].mean(0)) for group in order[:2]]
-        order[:2] = order[:2][np.argsort(far, kind="stable")]
+    pair = np.isin(means.labels_, order[:2])
+    smaller = torch.as_tensor(means.labels_[pair] == order[1])
+    if not poisoned_part(smaller, second[torch.as_tensor(pair)]):
+        order[:2] = order[:2][::-1].copy()
     apart = means.transform(rows)[:, order]
     main, other = apart[:, 0], apart[:, 1:].min(1)
     side = (main - other) / (main + other).clip(np.finfo(float).tiny)
