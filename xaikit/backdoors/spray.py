@@ -26,7 +26,7 @@ from xaikit.backdoors.suspicion import Suspicion
 THRESHOLD = 1.5
 _POOLED = 14
 """Pixels of a pooled relevance map's side, at most."""
-_EIGENVALUES = 8
+_EIGENVALUES = 10
 _SMALLEST = 1e-4
 """An eigenvalue below this counts as this: the graph falls apart."""
 
@@ -59,10 +59,9 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
     -------
     Detection
         ``example_score``: from −1 in the middle of the main group to 1 in the middle of a
-        suspected one, in the spectral embedding. ``evidence``: ``maps`` (N, h, w), pooled
-        relevance, ``eigenvalues`` (classes, 8), ``embedding`` (N, 2), the second and third
-        eigenvectors, ``clusters`` (N,), 0 for a class's main group, ``shares`` (classes,) of the
-        other groups.
+        suspected one, in the spectral embedding. ``evidence``: ``relevance`` (N, 1, h, w), pooled,
+        ``eigenvalues`` (classes, 10), ``embedding`` (N, 2), the second and third eigenvectors,
+        ``clusters`` (N,), 0 for a class's main group, ``shares`` (classes,) of the other groups.
     """
     images = suspicion.inputs
     if images.ndim != 4:
@@ -114,7 +113,7 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
         example_score=example_score,
         suspects=(clusters > 0) & (score > threshold)[labels],
         evidence={
-            "maps": maps,
+            "relevance": maps[:, None],
             "eigenvalues": eigenvalues,
             "embedding": embedding,
             "clusters": clusters,
@@ -160,7 +159,7 @@ def spectrum(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     Returns
     -------
     values, vectors
-        (m,) ascending, in [0, 2], and (n, m) orthonormal; m is 8, or less for few rows.
+        (m,) ascending, in [0, 2], and (n, m) orthonormal; m is 10, or less for few rows.
     """
     n = len(rows)
     near = kneighbors_graph(rows, min(n - 1, max(10, math.ceil(0.01 * n))))
