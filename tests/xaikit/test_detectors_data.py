@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score, silhouette_score
@@ -23,6 +24,7 @@ from xaikit.backdoors.suspicion import Suspicion
 from xaikit.data import ImageDataset
 
 METHODS = ("spray", "activation_clustering", "spectral_signatures")
+Rows = NDArray[np.float64]
 TARGET, CLASSES, EACH = 2, 4, 120
 
 
@@ -48,7 +50,7 @@ class Planted:
 
     def suspicion(self, chunk: int = 50) -> Suspicion:
         """What a detector is given."""
-        classes = self.model[1].out_features
+        classes = int(self.labels.max()) + 1
         return Suspicion(self.model, self.images, self.labels, classes, 0, chunk)
 
     def found(self, method: str, chunk: int = 128) -> Detection:
@@ -226,7 +228,7 @@ def test_size_alone_accuses_clean_classes_and_a_large_part_is_no_suspect() -> No
     assert strict.score[TARGET] == 0 and not strict.flagged
 
 
-def slow_eigenvalues(rows: np.ndarray, near: int) -> np.ndarray:
+def slow_eigenvalues(rows: Rows, near: int) -> Rows:
     """Join nearest neighbours one by one and take all eigenvalues."""
     graph = np.zeros((len(rows), len(rows)))
     for i in range(len(rows)):
@@ -254,7 +256,8 @@ def test_eigenvalues_are_those_of_the_dense_laplacian() -> None:
 def test_relevance_maps_of_a_linear_network_by_hand() -> None:
     planted = Planted()
     maps, scores = relevance_maps(planted.suspicion(), planted.labels)
-    weights = planted.model[1].weight.detach()[planted.labels].view(-1, 6, 6)
+    (weight,) = planted.model.parameters()
+    weights = weight.detach()[planted.labels].view(-1, 6, 6)
     product = planted.images[:, 0] * weights
     expected = product / product.abs().sum((1, 2), keepdim=True)
     torch.testing.assert_close(maps, expected, rtol=1e-4, atol=1e-6)
