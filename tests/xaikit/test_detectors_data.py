@@ -43,10 +43,11 @@ class Planted:
         target = min(TARGET, classes - 1)
         self.poisoned[(self.labels == target).nonzero()[:planted, 0]] = True
         self.images[self.poisoned, :, :2, :2] = 1.0
-        self.model = nn.Sequential(nn.Flatten(), nn.Linear(36, classes, bias=False)).eval()
+        linear = nn.Linear(36, classes, bias=False)
+        self.model = nn.Sequential(nn.Flatten(), linear).eval()
         weights = torch.rand(classes, 36, generator=generator) - 0.5
         weights[target, [0, 1, 6, 7]] = 1.0
-        self.model[1].weight.data.copy_(weights)
+        linear.weight.data.copy_(weights)
 
     def suspicion(self, chunk: int = 50) -> Suspicion:
         """What a detector is given."""
