@@ -19,8 +19,6 @@ Term = Callable[[Tensor, Tensor], Tensor]
 _RATE = 0.02
 """Length of the first steps: by so much L1 pulls every feature back."""
 _MOMENTUM = 0.9
-_SOFT = 1.0
-"""The push lets up over the last of the way to validity, in log-odds: it would overshoot."""
 _REACH = 0.05
 """The largest push of a feature in one step."""
 _HEADWAY = 0.3
@@ -105,7 +103,7 @@ class _Crowd:
         started = self.cost[now] < torch.inf
         self.idle[now] = torch.where(much | ~started, 0, self.idle[now] + 1)
 
-        short = ((validity.depth - margin) / _SOFT).clamp(0, 1)
+        short = ((validity.depth - margin) / validity.brake).clamp(0, 1)
         push = (short * self.weight[now]).unsqueeze(1) * slope - pull
         rate = self.rate[now].unsqueeze(1)
         moved = self.loss.nearest(ahead + (rate * push).clamp(-_REACH, _REACH), rate)

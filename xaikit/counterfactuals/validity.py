@@ -37,6 +37,15 @@ class Validity:
         return min(0.05, (self._high - self._low) / 8)
 
     @property
+    def brake(self) -> float:
+        """Over how much of the margin, before the aim, a push has to let up.
+
+        Long where the interval has an upper end, which a push would overshoot; else it only costs
+        precision.
+        """
+        return 0.05 if self._high == math.inf else 1.0
+
+    @property
     def _low(self) -> float:
         return _log_odds(self.probability - self.tolerance)
 
