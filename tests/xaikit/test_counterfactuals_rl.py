@@ -90,7 +90,7 @@ def test_steps_of_learning_are_alibis(tmp_path: Path):
     }
     np.savez(tmp_path / "batch.npz", **{key: value.numpy() for key, value in batch.items()})
     (tmp_path / "step.py").write_text(ALIBI_STEP, encoding="utf-8")
-    subprocess.run([sys.executable, tmp_path / "step.py", tmp_path], check=True, timeout=200)
+    subprocess.run([sys.executable, tmp_path / "step.py", tmp_path], check=True, timeout=600)
 
     generator.encoder.requires_grad_(False)
     generator.decoder.requires_grad_(False)
