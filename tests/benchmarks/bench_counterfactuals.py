@@ -43,21 +43,21 @@ from xaikit.counterfactuals.qualities import qualities
 SURE = 0.95
 PREDICT: dict[str, dict[str, Any]] = {
     "wachter": {"max_iter": 30, "max_lam_steps": 1},
-    "prototype": {"theta": 10.0, "max_iterations": 30, "c_steps": 1},
+    "prototype": {"theta": 100.0, "max_iterations": 30, "c_steps": 1},
 }
 """alibi's iterations through a predict function."""
 WHITE_BOX: dict[str, dict[str, Any]] = {
     "wachter": {"target_proba": 1.0, "tol": 0.05, "max_iter": 1000, "max_lam_steps": 10},
     "prototype": {
-        "theta": 10.0,
+        "theta": 100.0,
         "beta": 0.1,
         "max_iterations": 1000,
         "c_init": 1.0,
         "c_steps": 2,
     },
 }
-"""alibi's defaults, but for the prototypes': theta, which is zero by default, leaving them out, and
-two rounds for c instead of ten, which spares alibi time."""
+"""alibi's defaults, but for the prototypes': theta, which is zero by default, leaving them out
+(with 10, alibi found none in ten), and two rounds for c instead of ten, which spares alibi time."""
 
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -65,7 +65,7 @@ _QUIET = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
 }
-AS_ALIBIS = {"prototypes": "kdtree", "k": 1, "theta": 10.0, "tolerance": 1.0}
+AS_ALIBIS = {"prototypes": "kdtree", "k": 1, "theta": 100.0, "tolerance": 1.0}
 """Our prototypes with the loss that alibi is given, and its demand: the most likely class."""
 
 
