@@ -129,8 +129,7 @@ def trained(entry: Entry) -> Classifier:
     model = train(
         network(entry.seed),
         entry.data(),
-        # Half a percent takes longer to be learned.
-        epochs=2 * EPOCHS if 0 < entry.rate < 0.01 else EPOCHS,
+        epochs=EPOCHS,
         learning_rate=LEARNING_RATE,
         mixed_precision=True,
         seed=entry.seed,
