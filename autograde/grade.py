@@ -21,7 +21,7 @@ from autograde.executors import Workers
 from autograde.feedback import write_feedback
 from autograde.gradebook import fill_gradebook, with_manual_marks, write_penalties
 from autograde.late import HANDED_IN_LATE, with_penalties
-from autograde.marking import Assignment, Timing, load_assignment, mark
+from autograde.marking import UNTIMED, Assignment, Timing, load_assignment, mark
 from autograde.provenance import record_key, software
 from autograde.records import SubmissionResult, TaskResult
 from autograde.release import to_json
@@ -189,7 +189,7 @@ def solution_timing(
         return Timing(**kept["timing"])
     say(f"Solution of {assignment.name}: running it, to see full marks and set time limits")
     content = to_json(submission(assignment.released, assignment.solutions)).encode()
-    result, timing = mark(content, name, assignment, course.secret(), Timing(), isolation, hidden)
+    result, timing = mark(content, name, assignment, course.secret(), UNTIMED, isolation, hidden)
     lost = [t for t in result.tasks if t.score is not None and t.score < t.max_score]
     if lost or result.status not in ("graded", "manual_pending"):
         what = f"{lost[0].task}: {lost[0].message} {lost[0].notice}" if lost else result.notices[0]
