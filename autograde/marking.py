@@ -80,7 +80,7 @@ class Timing:
 
 
 UNTIMED = Timing(least=240.0)
-"""For the trusted solution, which has not been timed yet: a slow machine is no reason to stop it."""
+"""For the trusted solution, which nobody has timed yet: a slow machine is no reason to stop it."""
 
 
 @cache
