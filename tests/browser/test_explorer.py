@@ -86,14 +86,23 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     choose_from_menu(browser, "Settings", "Theme", "JupyterLab Light")
     wait.until(lambda d: ink(d) < 100)
 
+    # The other page: the same image, and what would have to change in it.
+    tabs = browser.find_elements(By.CSS_SELECTOR, ".lm-TabBar-tabLabel")
+    next(e for e in tabs if e.text == "Counterfactuals").click()
+    wait.until(lambda d: "Wachter et al. · " in picture(d).text and status(d) == "Done.")
+    assert " of 9 found" in picture(browser).text and picture(browser).rect["height"] > 300
+    screenshot(browser, "explorer_counterfactuals")
+
 
 def status(driver: WebDriver) -> str:
     found = driver.find_elements(By.CSS_SELECTOR, ".xaikit-status")
-    return found[0].text if found else ""
+    return next((e.text for e in found if e.is_displayed()), "")
 
 
 def picture(driver: WebDriver) -> WebElement:
-    return driver.find_element(By.CSS_SELECTOR, ".xaikit-picture")
+    """Return the picture of the page that is open."""
+    found = driver.find_elements(By.CSS_SELECTOR, ".xaikit-picture")
+    return next((e for e in found if e.is_displayed()), found[0])
 
 
 def field(driver: WebDriver, label: str) -> WebElement:
