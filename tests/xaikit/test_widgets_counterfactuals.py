@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from xaikit import counterfactual
+from xaikit.attribution.passes import is_observed, observed
+from xaikit.counterfactuals import descent
 from xaikit.counterfactuals.api import METHODS
 from xaikit.counterfactuals.problem import Problem
 from xaikit.datasets import ImageDataset
@@ -28,10 +30,12 @@ class Quarters(nn.Module):
 
 
 searched: list[tuple[int, list[int]]] = []
+silent: list[bool] = []
 
 
 def planted(problem: Problem) -> tuple[Tensor, Tensor]:
     """Brighten the target's row to 1 and darken all else: but never find class 3."""
+    silent.append(is_observed())
     searched.append((len(problem.inputs), problem.targets[0].tolist()))
     rows, targets = problem.items()
     made = torch.zeros_like(problem.inputs[rows])
@@ -69,6 +73,7 @@ def whole(data: ImageDataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[Explo
     for method in (planted, endless, impossible):
         monkeypatch.setitem(METHODS, method.__name__, method)
     searched.clear()
+    silent.clear()
     whole = explorer(Quarters().train(), data)
     assert whole.wait(30)
     yield whole
@@ -101,12 +106,27 @@ def test_nothing_is_searched_before_the_page_is_opened(whole: Explorer) -> None:
     assert whole.wait(30) and searched == []
     whole.selected_index = 1
     assert whole.wait(30) and searched == [(1, [0, 2, 3])]
+    assert silent == [True], "the page shows progress itself"
     assert whole.counterfactuals.image.value == 1, "the other page's image"
     whole.counterfactuals.image.value = 3
     assert whole.wait(30)
     whole.selected_index = 0
     assert whole.wait(30)
     assert "<h4>Image 3: left, classified rightly</h4>" in whole.explanations.picture.value
+
+
+def test_a_search_draws_its_bar_unless_it_is_observed(
+    data: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disabled: list[bool] = []
+    bar = descent.tqdm
+    monkeypatch.setattr(
+        descent, "tqdm", lambda **options: disabled.append(options["disable"]) or bar(**options)
+    )
+    counterfactual(Quarters(), data.images[:1], 1, "wachter", steps=2)
+    with observed(lambda done, total: None):
+        counterfactual(Quarters(), data.images[:1], 1, "wachter", steps=2)
+    assert disabled == [False, True]
 
 
 def test_every_other_class_is_searched_and_what_is_missing_is_said(

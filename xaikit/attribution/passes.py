@@ -29,6 +29,11 @@ def observed(observer: Callable[[int, int], None]) -> Iterator[None]:
         _OBSERVER.reset(token)
 
 
+def is_observed() -> bool:
+    """Return whether an observer is told of progress: then nothing else has to draw a bar."""
+    return _OBSERVER.get() is not None
+
+
 @contextmanager
 def borrowed(model: nn.Module) -> Iterator[None]:
     """Put the model into eval mode with frozen parameters, and give it back as it was.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xaikit.attribution.passes import outputs
+from xaikit.attribution.passes import is_observed, outputs
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.validity import Validity
 
@@ -61,7 +61,9 @@ def descend(problem: Problem, validity: Validity, loss: Loss, steps: int) -> tup
     rows, targets = problem.items()
     made, found = [], []
     items = torch.arange(len(rows), device=rows.device)
-    with tqdm(total=len(rows), desc="counterfactuals", delay=2, leave=False) as bar:
+    with tqdm(
+        total=len(rows), desc="counterfactuals", delay=2, leave=False, disable=is_observed()
+    ) as bar:
         for part in torch.split(items, problem.chunk):
             crowd = _Crowd(problem.inputs[rows[part]], part, targets[part], loss)
             for _ in range(steps):

@@ -11,6 +11,7 @@ from typing import Any
 import ipywidgets as ipw
 from torch import nn
 
+from xaikit.attribution.passes import observed
 from xaikit.counterfactuals.api import METHODS
 from xaikit.datasets import ImageDataset
 from xaikit.widgets.changes import changed, title_of
@@ -80,7 +81,8 @@ class CounterfactualPage(Frame):
                 last = time.monotonic()
                 self.say(f"{what} {passes:,} passes".replace(",", " "))
 
-        with self.working(what):
+        # Observed, so that no bar is drawn: a thread has no cell to draw it into.
+        with self.working(what), observed(lambda done, total: None):
             hook = self._model.register_forward_pre_hook(before)
             try:
                 yield
