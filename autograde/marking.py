@@ -69,14 +69,14 @@ class Timing:
     figures
         The outputs of cells that only show something, by their ids; see :mod:`autograde.figures`.
     least
-        Seconds that any cell may take, however quick the solution's was.
+        Seconds that any cell may take, if that is more than usual.
     """
 
     cells: Mapping[str, float] = field(default_factory=dict)
     call: float = 0.0
     total: float = 0.0
     figures: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
-    least: float = _LEAST_SECONDS
+    least: float = 0.0
 
 
 UNTIMED = Timing(least=240.0)
@@ -217,7 +217,7 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cel
         task = "" if answer is None or answer.manual else answer.task
         kind = assignment.checks.tasks[task].answer if task else None
         names = kind.names if isinstance(kind, Value) else ()
-        limit = max(timing.least, _TIMES_SOLUTION * timing.cells.get(cell.id, 0.0))
+        limit = max(_LEAST_SECONDS, timing.least, _TIMES_SOLUTION * timing.cells.get(cell.id, 0.0))
         cells.append(Cell(cell.id, cell.source, task, names, limit))
     return cells
 
