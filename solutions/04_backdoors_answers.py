@@ -348,3 +348,30 @@ prediction = {
     "last layer": "no",
     "local": "yes",
 }
+
+# %% [markdown] answer="no-detection" kind="alternative"
+# <!-- answer: no-detection -->
+# 1. These maps need an image that wears the trigger. On clean images the backdoor does nothing, and
+#    trying all triggers is what one wanted to avoid.
+# 2. A clean network may rest on a corner as well, on a buckle or a heel; in the figure the clean
+#    network's map also shows a little at the trigger, because it answers for the target class. Without
+#    other networks to compare with and a threshold, nobody can say how often such a map is a false alarm.
+# 3. After an alarm they show where the trigger sits, and whether it is gone after the repair. SpRAy
+#    clusters the maps of all training images of a class: a small group apart is suspicious.
+
+# %% [markdown] answer="which-method" kind="alternative"
+# <!-- answer: which-method -->
+# 1.
+#    | method | detects | explains | needs |
+#    |---|---|---|---|
+#    | Neural Cleanse | yes (two classes: with references) | the mask, roughly | model, clean images |
+#    | SpRAy | yes | where, by the cluster's maps | model, training data with labels |
+#    | activation clustering | yes | no, names examples | the same |
+#    | spectral signatures | yes | no, names examples | the same |
+#    | CAV | if one suspects the trigger | which class reacts | model, trigger |
+#    | LIME, IG | no | where | model, a triggered image |
+#
+# 2. 0 of 3 clean networks flagged by any method; 4 of 4 found from the data, 3 of 4 by Neural Cleanse,
+#    which missed the 1 × 1 square at 5 %. Three networks allow false-alarm rates up to one half.
+# 3. Without data Neural Cleanse beside clean networks, then unlearning. With data spectral signatures,
+#    look at the suspects, remove them, train anew. A trigger of the whole image might pass all of them.
