@@ -830,18 +830,18 @@ checks.passed("patch")
 # %% [markdown]
 # ### Which place?
 #
-# A patch does not do the same harm everywhere. Below, the share of the first sixty images that
+# A patch does not do the same harm everywhere. Below, the share of the first forty images that
 # a 5 × 5 patch fools at each of 36 *fixed* places, and one image with its own best place.
 
 # %%
-sixty, sixty_labels = images[:60], labels[:60]
+forty, forty_labels = images[:40], labels[:40]
 
 # %% tags=["figure"]
 corners = range(0, 24, 4)
 by_place = torch.zeros(len(corners), len(corners))
 for row, top in enumerate(tqdm(corners, desc="places")):
     for column, left in enumerate(corners):
-        result = attack(model, sixty, sixty_labels, "patch", size=5, place=(top, left), steps=15)
+        result = attack(model, forty, forty_labels, "patch", size=5, place=(top, left), steps=15)
         by_place[row, column] = result.success.float().mean()
 figure, axes = plt.subplots(
     1, 4, figsize=(11, 3.3), width_ratios=(1.5, 1, 1, 1), layout="constrained"
@@ -852,9 +852,9 @@ axes[0].set_yticks(range(len(corners)), corners)
 axes[0].set(xlabel="left edge", ylabel="upper edge")
 axes[0].set_title("share fooled at a fixed place", fontsize=9)
 figure.colorbar(drawn, ax=axes[0], shrink=0.9)
-one = attack(model, sixty[:3], sixty_labels[:3], "patch", size=5, place="best")
+one = attack(model, forty[:3], forty_labels[:3], "patch", size=5, place="best")
 for axis, picture, answer, label in zip(
-    axes[1:], one.adversarial, one.predicted, sixty_labels, strict=False
+    axes[1:], one.adversarial, one.predicted, forty_labels, strict=False
 ):
     axis.imshow(picture[0].cpu(), cmap="gray", vmin=0, vmax=1)
     axis.set_title(
@@ -867,9 +867,9 @@ plt.show()
 # ### Task 10: size and place (3 points)
 #
 # Set `patch_accuracy`, a dictionary with a list for each key: the robust accuracy of `model` on
-# `sixty` against a patch of each size in `sizes`,
+# `forty` against a patch of each size in `sizes`,
 #
-# - `"fixed"`: `attack(model, sixty, sixty_labels, "patch", size=s, place=(14 - s // 2, 14 - s //
+# - `"fixed"`: `attack(model, forty, forty_labels, "patch", size=s, place=(14 - s // 2, 14 - s //
 #   2), steps=30)`, all in the middle;
 # - `"best"`: the same with `place="best", places=2`, each image at its own best place;
 # - `"noise"`: at the same place in the middle the pixels of `scatter`, given below, with no attack:
@@ -877,7 +877,7 @@ plt.show()
 
 # %%
 sizes = (3, 4, 5, 7)
-scatter = torch.rand(sixty.shape, generator=torch.Generator().manual_seed(1)).round().to(device)
+scatter = torch.rand(forty.shape, generator=torch.Generator().manual_seed(1)).round().to(device)
 
 # %% nbgrader={"grade_id": "sizes", "solution": true}
 # answer: sizes
@@ -890,12 +890,12 @@ for size in tqdm(sizes, desc="sizes"):
         ("fixed", {"place": (corner, corner)}),
         ("best", {"place": "best", "places": 2}),
     ):
-        result = attack(model, sixty, sixty_labels, "patch", size=size, steps=30, **chosen_place)
+        result = attack(model, forty, forty_labels, "patch", size=size, steps=30, **chosen_place)
         patch_accuracy[name].append(1 - result.success.float().mean().item())
-    noisy = sixty.clone()
+    noisy = forty.clone()
     square = (..., slice(corner, corner + size), slice(corner, corner + size))
     noisy[square] = scatter[square]
-    patch_accuracy["noise"].append((said(model, noisy) == sixty_labels).float().mean().item())
+    patch_accuracy["noise"].append((said(model, noisy) == forty_labels).float().mean().item())
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "sizes-test", "grade": true, "points": 3}
@@ -1453,14 +1453,14 @@ checks.passed("worst-loss")
 # ### Task 17: harden a network (4 points)
 #
 # Train a network of the architecture of `model` on `train_images` and `train_labels` such that it
-# withstands more. Start from a copy of `model`; a handful of passes is enough. In each batch replace the
+# withstands more. Start from a copy of `model`; two or three passes in small batches are enough. In each batch replace the
 # images by adversarial ones within ε = 0.05, made for the network *as it is now*: one signed step from a
 # random point of the ball does it ([Wong, Rice and Kolter 2020](https://arxiv.org/abs/2001.03994), who
 # also show how that can fail suddenly: the network learns to resist the single step only. So test with
 # many), or a few steps of PGD.
 #
 # Set `hardened` to the trained network's `state_dict()`. The check loads it and measures on the last
-# 400 pictures, all of which count: 75 % should be right when clean, and 55 % under 20 steps within
+# 400 pictures, all of which count: 75 % should be right when clean, and 40 % under 20 steps within
 # ε = 0.05, both of PGD and on the margin (section 4 says why). `model` has 90 % and 8 %.
 
 # %%
@@ -1474,22 +1474,21 @@ hardened = None
 ### BEGIN SOLUTION
 draw = torch.Generator().manual_seed(0)
 student = copy.deepcopy(model).train()
-optimiser = torch.optim.Adam(student.parameters(), 2e-3)
-for _ in tqdm(range(5), desc="hardening"):
-    for batch in torch.randperm(len(train_images), generator=draw).split(100):
+optimiser = torch.optim.Adam(student.parameters(), 3e-3)
+slower = torch.optim.lr_scheduler.LinearLR(optimiser, 1, 0.1, 160)
+for _ in tqdm(range(2), desc="hardening"):
+    for batch in torch.randperm(len(train_images), generator=draw).split(50):
         x, y = train_images[batch], train_labels[batch]
         noise = (2 * torch.rand(x.shape, generator=draw) - 1).to(device)
-        moved = (x + 0.05 * noise).clamp(0, 1)
-        for _ in range(2):
-            moved.requires_grad_()
-            loss = nn.functional.cross_entropy(student(moved), y)
-            (slope,) = torch.autograd.grad(loss, moved)
-            moved = moved.detach() + 0.04 * slope.sign()
-            moved = (x + (moved - x).clamp(-0.05, 0.05)).clamp(0, 1)
+        moved = (x + 0.05 * noise).requires_grad_()
         loss = nn.functional.cross_entropy(student(moved), y)
+        (slope,) = torch.autograd.grad(loss, moved)
+        change = moved.detach() + 0.06 * slope.sign() - x
+        loss = nn.functional.cross_entropy(student((x + change.clamp(-0.05, 0.05)).clamp(0, 1)), y)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        slower.step()
 hardened = student.eval().state_dict()
 ### END SOLUTION
 
@@ -1508,7 +1507,7 @@ for name, network in (("model", model), ("hardened", candidate)):
     print(f"{name:10}{as_it_is:.0%} right, {left:.0%} under PGD with ε = 0.05")
 checks.expect(as_it_is >= 0.75, "Too many clean images are lost: fewer or gentler steps?")
 checks.expect(
-    left >= 0.55,
+    left >= 0.4,
     "It does not withstand PGD yet: are the adversarial images made anew in every batch, for the "
     "network as it is then?",
 )
@@ -1528,7 +1527,7 @@ checks.passed("harden")
 # - `"patch"`: a patch in the middle (`place=(14 - s // 2, 14 - s // 2)`, 30 steps) of each size in `sides_of_patch`.
 
 # %%
-sample, sample_labels = pictures[:150], truth[:150]
+sample, sample_labels = pictures[:100], truth[:100]
 radii, sides_of_patch = (0.0, 0.02, 0.05, 0.1, 0.2), (3, 5, 7)
 
 # %% nbgrader={"grade_id": "gain", "solution": true}

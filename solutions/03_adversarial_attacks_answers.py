@@ -247,18 +247,18 @@ patch_accuracy = {}
 
 
 def surviving(**options):
-    result = attack(model, sixty, sixty_labels, method="patch", steps=30, **options)
-    return float((result.predicted == sixty_labels).float().mean())
+    result = attack(model, forty, forty_labels, method="patch", steps=30, **options)
+    return float((result.predicted == forty_labels).float().mean())
 
 
 patch_accuracy["fixed"] = [surviving(size=s, place=(14 - s // 2, 14 - s // 2)) for s in sizes]
 patch_accuracy["best"] = np.array([surviving(size=s, place="best", places=2) for s in sizes])
 patch_accuracy["noise"] = []
 for s in sizes:
-    square = torch.zeros(28, 28, dtype=torch.bool, device=sixty.device)
+    square = torch.zeros(28, 28, dtype=torch.bool, device=forty.device)
     square[14 - s // 2 : 14 - s // 2 + s, 14 - s // 2 : 14 - s // 2 + s] = True
-    answers = said(model, torch.where(square, scatter, sixty))
-    patch_accuracy["noise"].append((answers == sixty_labels).double().mean())
+    answers = said(model, torch.where(square, scatter, forty))
+    patch_accuracy["noise"].append((answers == forty_labels).double().mean())
 
 # %% answer="sizes" kind="wrong"
 # answer: sizes
@@ -268,14 +268,14 @@ for size in sizes:
     corner = 14 - size // 2
     for name, place in (("fixed", (corner, corner)), ("best", "best")):
         result = attack(
-            model, sixty, sixty_labels, "patch", size=size, place=place, places=2, steps=30
+            model, forty, forty_labels, "patch", size=size, place=place, places=2, steps=30
         )
         patch_accuracy[name].append(result.success.float().mean().item())
-    noisy = sixty.clone()
+    noisy = forty.clone()
     noisy[..., corner : corner + size, corner : corner + size] = scatter[
         ..., corner : corner + size, corner : corner + size
     ]
-    patch_accuracy["noise"].append((said(model, noisy) != sixty_labels).float().mean().item())
+    patch_accuracy["noise"].append((said(model, noisy) != forty_labels).float().mean().item())
 
 # %% answer="targeted" kind="alternative"
 # answer: targeted
@@ -428,20 +428,23 @@ def worst_logistic_loss(w, b, x, y, epsilon):
 
 # %% answer="harden" kind="alternative"
 # answer: harden
-# one signed step from a random point
+# two steps of PGD from the image itself
 seed = torch.Generator().manual_seed(1)
 learner = copy.deepcopy(model).train()
 adam = torch.optim.Adam(learner.parameters(), lr=2e-3)
-for epoch in range(7):
-    shuffled_order = torch.randperm(len(train_images), generator=seed)
-    for rows in shuffled_order.split(80):
+for epoch in range(2):
+    for group in adam.param_groups:
+        group["lr"] = (2e-3, 5e-4)[epoch]
+    for rows in torch.randperm(len(train_images), generator=seed).split(50):
         batch_images, batch_labels = train_images[rows], train_labels[rows]
-        delta = 0.05 * (2 * torch.rand(batch_images.shape, generator=seed) - 1)
-        delta = delta.to(batch_images).requires_grad_()
-        nn.functional.cross_entropy(learner(batch_images + delta), batch_labels).backward()
-        delta = (delta + 0.0625 * delta.grad.sign()).detach().clamp(-0.05, 0.05)
-        adam.zero_grad()
+        delta = torch.zeros_like(batch_images)
+        for _ in range(2):
+            delta.requires_grad_()
+            worse = nn.functional.cross_entropy(learner(batch_images + delta), batch_labels)
+            (uphill,) = torch.autograd.grad(worse, delta)
+            delta = (delta.detach() + 0.03 * uphill.sign()).clamp(-0.05, 0.05)
         adversarial_images = (batch_images + delta).clamp(0, 1)
+        adam.zero_grad()
         nn.functional.cross_entropy(learner(adversarial_images), batch_labels).backward()
         adam.step()
 hardened = {name: value.clone() for name, value in learner.state_dict().items()}

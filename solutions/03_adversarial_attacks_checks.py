@@ -676,7 +676,7 @@ def masking(answer: dict[str, Any]) -> None:
 @functools.cache
 def _by_size() -> dict[str, list[float]]:
     here = world()
-    x, labels = here.images[:60], here.labels[:60]
+    x, labels = here.images[:40], here.labels[:40]
     scatter = torch.rand(x.shape, generator=torch.Generator().manual_seed(1)).round()
     result: dict[str, list[float]] = {"fixed": [], "best": [], "noise": []}
     for size in SIZES:
@@ -695,9 +695,9 @@ def _by_size() -> dict[str, list[float]]:
 
 @task("sizes", Value("patch_accuracy"), read="section 5 (size and place)")
 def sizes(answer: dict[str, Any]) -> None:
-    """Measure anew; an image or two of sixty may tip."""
+    """Measure anew; an image or two of forty may tip."""
     right, wrong = _compared(answer["patch_accuracy"], _by_size(), "patch_accuracy", 0.051)
-    _partly(right, wrong, "One share for each size, of the sixty images those that stay right.")
+    _partly(right, wrong, "One share for each size, of the forty images those that stay right.")
 
 
 @task("targeted", Value("bagged"), read="section 5 (everything is a bag)")
@@ -907,12 +907,12 @@ def harden(answer: dict[str, Any]) -> None:
     kept = float(((said(network, x) == labels) & (said(network, by_pgd) == labels)).double().mean())
     by_margin = _by_margin(network, x, labels, 0.05)
     kept = min(kept, _share(network, by_margin, labels))
-    if kept < 0.54:
+    if kept < 0.39:
         raise Wrong(
-            "`hardened` does not withstand twenty steps of PGD with ε = 0.05 on 55 % of the images "
+            "`hardened` does not withstand twenty steps of PGD with ε = 0.05 on 40 % of the images "
             "(attacked by the cross-entropy and by the margin of the logits): adversarial images "
             "made anew for every batch, several passes.",
-            max(0.0, (kept - 0.3) / 0.3),
+            max(0.0, (kept - 0.2) / 0.3),
         )
 
 
@@ -933,7 +933,7 @@ def _by_margin(network: nn.Module, x: Tensor, labels: Tensor, epsilon: float) ->
 @functools.cache
 def _gain() -> dict[str, dict[str, list[float]]]:
     here = world()
-    x, labels = here.pictures[:150], here.truth[:150]
+    x, labels = here.pictures[:100], here.truth[:100]
     result = {}
     for name, network in (("model", here.model), ("robust", here.robust)):
         by_pgd = [
@@ -960,4 +960,4 @@ def gain(answer: dict[str, Any]) -> None:
         pair = _compared(_entry(answer["kept"], name, "kept"), wanted, f"kept[{name!r}]", 0.03)
         right += [f"{name}, {key}" for key in pair[0]]
         wrong += [f"{name}, {key}" for key in pair[1]]
-    _partly(right, wrong, "Robust accuracy counts all 150 images, each network its own answers.")
+    _partly(right, wrong, "Robust accuracy counts all 100 images, each network its own answers.")
