@@ -65,6 +65,8 @@ import matplotlib.pyplot as plt
 from xaikit import attack, checks, counterfactual, load, load_pretrained
 from xaikit.autoencoders import load_judges
 
+print(f"Computing on the {device.type.upper()}.")
+
 # %% [markdown]
 # ## 1 · The nearest point on the other side
 #
