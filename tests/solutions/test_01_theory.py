@@ -7,7 +7,6 @@ themselves: a check that disagrees with them is wrong.
 from __future__ import annotations
 
 import itertools
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from autograde.answers import load_answers
 from autograde.course import Course
 from autograde.release import released, solutions
-from autograde.source import Source, answers, grading, read_source
+from autograde.source import Source, answers, grading
 from autograde.tasks import Call, Called, Value, Wrong
 from autograde.wire import Network, decode_arguments, encode_arguments, plain
 from xaikit import quiz
@@ -69,18 +68,6 @@ AUTOMATIC = (
 )
 
 Score = Callable[..., float]
-
-
-@pytest.fixture(scope="module")
-def source() -> Source:
-    """Return the notebook with its solutions and hidden checks."""
-    return read_source(ROOT / "solutions" / f"{NAME}.py", Course.read(ROOT / "course.toml"))
-
-
-@pytest.fixture(scope="module")
-def checks(source: Source) -> ModuleType:
-    """Return the module of the hidden checks, with its references."""
-    return sys.modules[f"_autograde_{source.checks.file.stem}"]
 
 
 @pytest.fixture(scope="module")

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from kinds import (  # noqa: F401 - tests
+    accepts,
+    test_a_plausible_mistake_earns_nothing,
+    test_a_right_answer_earns_all,
+    test_a_right_answer_passes_the_visible_checks,
+    test_every_automatic_task_is_tested_here,
+    test_other_hidden_inputs_change_no_mark,
+)
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from autograde.answers import load_answers
-from autograde.course import Course
-from autograde.figures import is_figure
-from autograde.release import solutions
-from autograde.source import Source, answers, grading, read_source
-from autograde.tasks import Call, Called, Task, Value, Wrong
-from autograde.wire import decode_arguments, encode_arguments, plain
+from autograde.source import Source
+from autograde.tasks import Wrong
 from xaikit import Explanation, load_pretrained
 from xaikit.backdoors import Trigger, poison
 from xaikit.backdoors.neural_cleanse import anomaly_index
 from xaikit.metrics import localisation
 
-ROOT = Path(__file__).parents[2]
 NAME = "04_backdoors"
+FIGURES = False
 AUTOMATIC = (
     "blend",
     "poison",
@@ -52,147 +49,6 @@ AUTOMATIC = (
     "predict",
 )
 BY_HAND = tuple(task for task in AUTOMATIC if task not in ("measured", "find-poison", "predict"))
-
-
-@pytest.fixture(scope="module")
-def source() -> Source:
-    """Return the notebook with its solutions and hidden checks."""
-    return read_source(ROOT / "solutions" / f"{NAME}.py", Course.read(ROOT / "course.toml"))
-
-
-@pytest.fixture(scope="module")
-def checks(source: Source) -> ModuleType:
-    """Return the module of the hidden checks, with its references."""
-    return sys.modules[f"_autograde_{source.checks.file.stem}"]
-
-
-@pytest.fixture(scope="module")
-def texts(source: Source) -> dict[str, dict[str, str]]:
-    """Return the answer cells by task and kind."""
-    written = load_answers(ROOT / "solutions" / f"{NAME}_answers.py")
-    for task, text in solutions(source).items():
-        written.setdefault(task, {})["solution"] = text
-    return written
-
-
-@pytest.fixture(scope="module")
-def given(source: Source) -> dict[str, Any]:
-    """Return what the given cells define; figures leave behind nothing that an answer needs."""
-    matplotlib.use("Agg")
-    own = {index for a in answers(source.notebook) for index in (a.cell, a.test)}
-    space: dict[str, Any] = {"__name__": "notebook"}
-    for position, cell in enumerate(source.notebook.cells):
-        if cell.cell_type == "code" and position not in own and not is_figure(cell):
-            exec(cell.source, space)
-    return space
-
-
-@pytest.fixture(scope="module")
-def answered(
-    texts: dict[str, dict[str, str]], given: dict[str, Any]
-) -> Callable[[str, str], dict[str, Any]]:
-    """Return what the notebook holds after the answer of some kind to one task ran."""
-
-    @functools.cache
-    def run(task: str, kind: str) -> dict[str, Any]:
-        space = dict(given)
-        exec(texts[task][kind], space)
-        return space
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def score(
-    source: Source,
-    texts: dict[str, dict[str, str]],
-    answered: Callable[[str, str], dict[str, Any]],
-) -> Callable[[str, str, int], float]:
-    """Return what scores an answer of some kind on the hidden inputs of some seed."""
-    needed: dict[str, Any] = {}
-    for cell in source.notebook.cells:
-        if grading(cell)["grade_id"] == "given-imports":
-            exec(cell.source, needed)
-
-    def call(task: Task, text: str, seed: int) -> list[Called]:
-        assert isinstance(task.answer, Call) and task.answer.needs == ("given-imports",)
-        space = dict(needed)
-        exec(text, space)
-        calls = []
-        for arguments in task.answer.inputs(np.random.default_rng(seed)):
-            received = decode_arguments(encode_arguments(arguments))
-            calls.append(Called(arguments, plain(space[task.answer.function](*received))))
-        return calls
-
-    def one(name: str, kind: str, seed: int = 0) -> float:
-        task = source.checks.tasks[name]
-        answer: Any
-        if isinstance(task.answer, Value):
-            space = answered(name, kind)
-            answer = {name: plain(space[name]) for name in task.answer.names}
-        else:
-            answer = call(task, texts[name][kind], seed)
-        try:
-            fraction = task.score(answer)
-        except Wrong as wrong:
-            return wrong.fraction
-        return 1.0 if fraction is None else fraction
-
-    return one
-
-
-def test_every_automatic_task_is_tested_here(source: Source) -> None:
-    assert [a.task for a in answers(source.notebook) if not a.manual] == list(AUTOMATIC)
-
-
-@pytest.mark.parametrize("task", AUTOMATIC)
-@pytest.mark.parametrize("kind", ["solution", "alternative"])
-def test_a_right_answer_earns_all(score: Callable[..., float], task: str, kind: str) -> None:
-    assert score(task, kind) == 1
-
-
-@pytest.mark.parametrize("task", AUTOMATIC)
-@pytest.mark.parametrize("kind", ["solution", "alternative"])
-def test_a_right_answer_passes_the_visible_checks(
-    source: Source,
-    answered: Callable[[str, str], dict[str, Any]],
-    capsys: pytest.CaptureFixture[str],
-    task: str,
-    kind: str,
-) -> None:
-    position = next(a.test for a in answers(source.notebook) if a.task == task)
-    assert position is not None
-    exec(source.notebook.cells[position].source, dict(answered(task, kind)))
-    plt.close("all")
-    assert f"✓ {task}:" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("task", AUTOMATIC)
-def test_a_plausible_mistake_earns_nothing(score: Callable[..., float], task: str) -> None:
-    assert score(task, "wrong") == 0
-
-
-@pytest.mark.parametrize("task", BY_HAND)
-def test_other_hidden_inputs_change_no_mark(score: Callable[..., float], task: str) -> None:
-    for seed in range(1, 9):
-        assert score(task, "solution", seed) == score(task, "alternative", seed) == 1
-        assert score(task, "wrong", seed) == 0
-
-
-def hidden(source: Source, task: str) -> list[tuple[Any, ...]]:
-    """Return the hidden arguments of one seed."""
-    answer = source.checks.tasks[task].answer
-    assert isinstance(answer, Call)
-    return list(answer.inputs(np.random.default_rng(3)))
-
-
-def accepts(source: Source, task: str, function: Callable[..., Any]) -> bool:
-    """Say whether the task's check takes what this function returns on hidden inputs."""
-    calls = [
-        Called(arguments, plain(function(*decode_arguments(encode_arguments(arguments)))))
-        for arguments in hidden(source, task)
-    ]
-    return source.checks.tasks[task].score(calls) is None
 
 
 def test_references_by_hand_agree_with_the_library(source: Source) -> None:

@@ -1,0 +1,76 @@
+"""Tests of the kinds of answers, alike for every notebook: a module of tests imports them.
+
+It says which notebook by ``NAME``, which tasks by ``AUTOMATIC``, and which of these have a function
+by hand by ``BY_HAND``; fixtures come from conftest.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from autograde.source import Source, answers
+from autograde.tasks import Call, Called
+from autograde.wire import decode_arguments, encode_arguments, plain
+
+
+def test_every_automatic_task_is_tested_here(
+    request: pytest.FixtureRequest, source: Source
+) -> None:
+    expected = list(request.module.AUTOMATIC)
+    assert [a.task for a in answers(source.notebook) if not a.manual] == expected
+
+
+@pytest.mark.parametrize("kind", ["solution", "alternative"])
+def test_a_right_answer_earns_all(
+    score: Callable[..., float], automatic_task: str, kind: str
+) -> None:
+    assert score(automatic_task, kind) == 1
+
+
+@pytest.mark.parametrize("kind", ["solution", "alternative"])
+def test_a_right_answer_passes_the_visible_checks(
+    source: Source,
+    answered: Callable[[str, str], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    automatic_task: str,
+    kind: str,
+) -> None:
+    position = next(a.test for a in answers(source.notebook) if a.task == automatic_task)
+    assert position is not None
+    exec(source.notebook.cells[position].source, dict(answered(automatic_task, kind)))
+    plt.close("all")
+    assert f"✓ {automatic_task}:" in capsys.readouterr().out
+
+
+def test_a_plausible_mistake_earns_nothing(
+    score: Callable[..., float], automatic_task: str
+) -> None:
+    assert score(automatic_task, "wrong") == 0
+
+
+def test_other_hidden_inputs_change_no_mark(score: Callable[..., float], task_by_hand: str) -> None:
+    for seed in range(1, 9):
+        assert score(task_by_hand, "solution", seed) == 1
+        assert score(task_by_hand, "alternative", seed) == 1
+        assert score(task_by_hand, "wrong", seed) == 0
+
+
+def hidden(source: Source, task: str) -> list[tuple[Any, ...]]:
+    """Return the hidden arguments of one seed."""
+    answer = source.checks.tasks[task].answer
+    assert isinstance(answer, Call)
+    return list(answer.inputs(np.random.default_rng(3)))
+
+
+def accepts(source: Source, task: str, function: Callable[..., Any]) -> bool:
+    """Say whether the task's check takes what this function returns on hidden inputs."""
+    calls = [
+        Called(arguments, plain(function(*decode_arguments(encode_arguments(arguments)))))
+        for arguments in hidden(source, task)
+    ]
+    return source.checks.tasks[task].score(calls) is None
