@@ -6,20 +6,17 @@ and one of each class, judge counterfactuals; no search has seen them.
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
+from xaikit.checkpoints import halved, opened, write
 from xaikit.data import load
-from xaikit.models import CHECKPOINTS
 
 _BATCH = 128
 
@@ -144,22 +141,11 @@ def _load(
     if name not in RECIPES:
         known = ", ".join(map(repr, _DATA))
         raise ValueError(f"There are no autoencoders of {data!r}, only of {known}.")
-    place = CHECKPOINTS if folder is None else Path(folder)
-    cure = f"reinstall xaikit, or train it with `python -m xaikit train {name} --out {place}`."
-    weights, card = place / f"{name}.safetensors", place / f"{name}.json"
-    for path in (weights, card):
-        if not path.is_file():
-            raise FileNotFoundError(f"The checkpoint of {name!r} is missing ({path}): {cure}")
     with torch.random.fork_rng(devices=[]):  # first weights are drawn, and thrown away
         networks = RECIPES[name][1]()
-    try:
-        networks.load_state_dict(load_file(weights))
-        networks.card = json.loads(card.read_text(encoding="utf-8"))
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"The checkpoint of {name!r} in {place} is damaged ({reason}): {cure}"
-        ) from error
+    with opened(name, folder) as (card, weights):
+        networks.load_state_dict(weights)
+        networks.card = card
     return networks.eval().to(device)
 
 
@@ -244,9 +230,4 @@ def _steps(member: str, images: Tensor) -> int:
 
 def save(networks: Autoencoders, folder: Path) -> None:
     """Write the weights, in half precision, and the card as NAME.safetensors and NAME.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = networks.card["name"]
-    weights = {key: value.half() for key, value in networks.state_dict().items()}
-    save_file(weights, folder / f"{name}.safetensors")
-    card = json.dumps(networks.card, indent=2) + "\n"
-    (folder / f"{name}.json").write_text(card, encoding="utf-8")
+    write(networks.card, halved(networks.state_dict()), folder)

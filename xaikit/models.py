@@ -8,20 +8,16 @@ silently wrong on shared, functional or in-place ReLUs. Batch normalisation help
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 from tqdm.auto import tqdm
 
+from xaikit.checkpoints import opened
 from xaikit.data import ImageDataset
-
-CHECKPOINTS = Path(__file__).parent / "assets" / "models"
 
 
 class Classifier(nn.Sequential):
@@ -196,23 +192,9 @@ def load_pretrained(
         If its checkpoint is missing.
     """
     network = build(name)
-    folder = CHECKPOINTS if folder is None else Path(folder)
-    weights, card = folder / f"{name}.safetensors", folder / f"{name}.json"
-    for path in (weights, card):
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"The checkpoint of {name!r} is missing ({path}): reinstall xaikit, or train it "
-                f"with `python -m xaikit train {name} --out {folder}`."
-            )
-    try:
-        network.load_state_dict(load_file(weights))
-        network.card = json.loads(card.read_text(encoding="utf-8"))
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"The checkpoint of {name!r} in {folder} is damaged ({reason}): reinstall xaikit, or "
-            f"train it with `python -m xaikit train {name} --out {folder}`."
-        ) from error
+    with opened(name, folder) as (card, weights):
+        network.load_state_dict(weights)
+        network.card = card
     return network.eval().to(device)
 
 

@@ -5,17 +5,16 @@ The poisoned networks are taught a backdoor on purpose: they are there to be cau
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from xaikit.attacks import attack
 from xaikit.backdoors.poisoning import attack_success, poison
 from xaikit.backdoors.triggers import trigger_of
+from xaikit.checkpoints import write
 from xaikit.data import load
 from xaikit.models import Classifier, accuracy, build
 from xaikit.training import fold_batch_norm, train, with_batch_norm
@@ -167,8 +166,4 @@ def pretrain(name: str, root: str | Path | None = None) -> Classifier:
 
 def save(network: Classifier, folder: Path) -> None:
     """Write the weights and the card as NAME.safetensors and NAME.json, NAME being the card's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = network.card["name"]
-    save_file(network.state_dict(), folder / f"{name}.safetensors")
-    card = json.dumps(network.card, indent=2) + "\n"
-    (folder / f"{name}.json").write_text(card, encoding="utf-8")
+    write(network.card, network.state_dict(), folder)

@@ -24,8 +24,9 @@ from xaikit.backdoors import (
     trigger_of,
     unlearn,
 )
+from xaikit.checkpoints import CHECKPOINTS
 from xaikit.data import ImageDataset
-from xaikit.models import CHECKPOINTS, accuracy
+from xaikit.models import accuracy
 from xaikit.training import train
 
 # --- triggers -------------------------------------------------------------------------------------

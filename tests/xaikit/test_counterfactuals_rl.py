@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from xaikit import counterfactual, load, load_pretrained
 from xaikit.__main__ import main
+from xaikit.checkpoints import CHECKPOINTS
 from xaikit.counterfactuals import rl_recipes
 from xaikit.counterfactuals.alibi_backend import missing
 from xaikit.counterfactuals.rl import generate, generator_for, load_generator
@@ -24,7 +25,6 @@ from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
 from xaikit.counterfactuals.rl_replay import CAPACITY, Replay
 from xaikit.counterfactuals.rl_training import train_generator
 from xaikit.data import ImageDataset
-from xaikit.models import CHECKPOINTS
 
 ALIBI_STEP = """
 import sys

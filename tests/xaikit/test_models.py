@@ -17,8 +17,9 @@ from torch import nn
 
 from xaikit import attack, recipes
 from xaikit.__main__ import main
+from xaikit.checkpoints import CHECKPOINTS
 from xaikit.data import ImageDataset, load
-from xaikit.models import CHECKPOINTS, Classifier, accuracy, build, load_pretrained
+from xaikit.models import Classifier, accuracy, build, load_pretrained
 from xaikit.recipes import RECIPES
 from xaikit.training import (
     augment,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from xaikit.checkpoints import opened
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.rl_networks import Generator
-from xaikit.models import CHECKPOINTS
 
 SHIPPED = {"fashion_mnist": "counterfactuals_fashion_mnist", "mnist": "counterfactuals_mnist"}
 """The generators that come with the package, by the network that they were trained for."""
@@ -78,22 +75,10 @@ def load_generator(model_name: str, folder: str | Path | None = None) -> Generat
         known = ", ".join(map(repr, SHIPPED))
         raise ValueError(f"There is no generator for the network {model_name!r}, only for {known}.")
     name = SHIPPED[model_name]
-    place = CHECKPOINTS if folder is None else Path(folder)
-    cure = f"reinstall xaikit, or train it with `python -m xaikit train {name} --out {place}`."
-    weights, card = place / f"{name}.safetensors", place / f"{name}.json"
-    for path in (weights, card):
-        if not path.is_file():
-            raise FileNotFoundError(f"The checkpoint of {name!r} is missing ({path}): {cure}")
-    try:
-        described = json.loads(card.read_text(encoding="utf-8"))
-        generator = Generator(tuple(described["shape"]), described["classes"])
-        generator.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"The checkpoint of {name!r} in {place} is damaged ({reason}): {cure}"
-        ) from error
-    generator.card = described
+    with opened(name, folder) as (card, weights):
+        generator = Generator(tuple(card["shape"]), card["classes"])
+        generator.load_state_dict(weights)
+    generator.card = card
     return generator.eval()
 
 

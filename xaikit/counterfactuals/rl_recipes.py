@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
+from xaikit.checkpoints import halved, write
 from xaikit.counterfactuals.rl import SHIPPED, generate
 from xaikit.counterfactuals.rl_networks import Generator
 from xaikit.counterfactuals.rl_training import train_generator
@@ -77,9 +76,4 @@ def _on_test(model: nn.Module, generator: Generator, test: ImageDataset) -> tupl
 
 def save_generator(generator: Generator, folder: Path) -> None:
     """Write the weights, in half precision, and the card as NAME.safetensors and NAME.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = generator.card["name"]
-    weights = {key: value.half() for key, value in generator.state_dict().items()}
-    save_file(weights, folder / f"{name}.safetensors")
-    card = json.dumps(generator.card, indent=2) + "\n"
-    (folder / f"{name}.json").write_text(card, encoding="utf-8")
+    write(generator.card, halved(generator.state_dict()), folder)
