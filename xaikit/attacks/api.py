@@ -16,8 +16,16 @@ from xaikit.attacks.patch import patch
 from xaikit.attacks.pgd import pgd
 from xaikit.attacks.result import Attack
 from xaikit.attacks.universal import universal_patch
-from xaikit.attribution.arguments import checked_inputs, checked_targets, count, probed
+from xaikit.attribution.arguments import (
+    checked_targets,
+    checked_unit_inputs,
+    count,
+    known,
+    known_options,
+    probed,
+)
 from xaikit.attribution.passes import borrowed, channels_last, outputs
+from xaikit.attribution.registry import options_of
 
 METHODS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
     "fgsm": fgsm,
@@ -86,12 +94,7 @@ def attack(
     start = time.perf_counter()
     chosen = _known(method, options)
     count(chunk, "chunk")
-    inputs = checked_inputs(model, inputs)
-    if inputs.min() < 0 or inputs.max() > 1:
-        raise ValueError(
-            f"inputs have to lie in [0, 1], but they reach from {inputs.min():.3g} to "
-            f"{inputs.max():.3g}: put the normalisation into the model."
-        )
+    inputs = checked_unit_inputs(model, inputs)
     epsilon = options.get("epsilon", 0.0)
     if not isinstance(epsilon, int | float) or not 0 <= epsilon < float("inf"):
         raise ValueError(f"epsilon has to be a number of at least 0, not {epsilon!r}.")
@@ -120,23 +123,13 @@ def attack(
 
 def _known(method: str, options: dict[str, Any]) -> Callable[..., tuple[Tensor, Tensor]]:
     """Return the attack of that name if it takes these options and has all that it needs."""
-    if method not in METHODS:
-        raise ValueError(f"unknown attack {method!r}: choose one of {', '.join(METHODS)}.")
-    taken = [
-        parameter
-        for parameter in inspect.signature(METHODS[method]).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    names = [parameter.name for parameter in taken]
-    if unknown := [name for name in options if name not in names]:
-        raise TypeError(
-            f"{method} takes no option {unknown[0]!r}: its options are "
-            f"{', '.join((*names, 'targets', 'seed', 'chunk'))}."
-        )
-    for parameter in taken:
-        if parameter.default is parameter.empty and parameter.name not in options:
-            raise TypeError(f"{method} needs {parameter.name}: how far may an input be changed?")
-    return METHODS[method]
+    chosen = known(METHODS, method, "attack")
+    known_options(method, options_of(chosen), options, ("targets", "seed", "chunk"))
+    for name, parameter in inspect.signature(chosen).parameters.items():
+        needed = parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+        if needed and name not in options:
+            raise TypeError(f"{method} needs {name}: how far may an input be changed?")
+    return chosen
 
 
 def _one_each(classes: Tensor, name: str) -> Tensor:

@@ -15,7 +15,7 @@ from xaikit.attribution.arguments import (
     checked_inputs,
     checked_targets,
     count,
-    known_method,
+    known,
     known_options,
     probed,
 )
@@ -82,8 +82,8 @@ def explain(
     tensor([[[1., 1., 1.]]], dtype=torch.float64)
     """
     start = time.perf_counter()
-    chosen = known_method(method)
-    known_options(chosen, options)
+    chosen = known(METHODS, method)
+    known_options(method, chosen.options, options)
     count(chunk, "chunk")
     inputs = checked_inputs(model, inputs)
     with borrowed(model), channels_last(model, inputs):

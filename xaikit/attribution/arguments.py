@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from xaikit.attribution.passes import outputs
-from xaikit.attribution.registry import METHODS, Method
+
+Named = TypeVar("Named")
 
 NAMED = {"black": 0.0, "grey": 0.5, "white": 1.0}
 """Baselines by name, for images in [0, 1]."""
 
 
-def known_method(name: str) -> Method:
-    """Return the method of that name."""
-    if name not in METHODS:
-        raise ValueError(f"unknown method {name!r}: choose one of {', '.join(METHODS)}.")
-    return METHODS[name]
+def known(table: Mapping[str, Named], name: str, kind: str = "method") -> Named:
+    """Return the method, or whatever the kind is, of that name."""
+    if name not in table:
+        raise ValueError(f"unknown {kind} {name!r}: choose one of {', '.join(table)}.")
+    return table[name]
 
 
-def known_options(method: Method, options: dict[str, Any]) -> None:
-    """Fail if the method does not take one of these options."""
-    if unknown := [name for name in options if name not in method.options]:
+def known_options(
+    method: str,
+    taken: Iterable[str],
+    options: Mapping[str, Any],
+    common: Iterable[str] = ("seed", "chunk"),
+) -> None:
+    """Fail if the method of that name does not take one of these options.
+
+    ``common`` are the options that the call takes itself, whatever the method.
+    """
+    taken = tuple(taken)
+    if unknown := [name for name in options if name not in taken]:
         raise TypeError(
-            f"{method.name} takes no option {unknown[0]!r}: its options are "
-            f"{', '.join((*method.options, 'seed', 'chunk'))}."
+            f"{method} takes no option {unknown[0]!r}: its options are "
+            f"{', '.join((*taken, *common))}."
         )
 
 
@@ -67,6 +78,17 @@ def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
         )
     with torch.inference_mode(False):  # a copy that a graph may save, whatever the caller's mode
         return inputs.detach().clone()
+
+
+def checked_unit_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the inputs (N, *shape), checked, if they lie in [0, 1]."""
+    inputs = checked_inputs(model, inputs)
+    if inputs.min() < 0 or inputs.max() > 1:
+        raise ValueError(
+            f"inputs have to lie in [0, 1], but they reach from {inputs.min():.3g} to "
+            f"{inputs.max():.3g}: put the normalisation into the model."
+        )
+    return inputs
 
 
 @torch.no_grad()

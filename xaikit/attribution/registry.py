@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -115,11 +115,6 @@ def method(
     """
 
     def register(attribute: Callable[..., Attribution]) -> Callable[..., Attribution]:
-        options = tuple(
-            parameter.name
-            for parameter in inspect.signature(attribute).parameters.values()
-            if parameter.kind is parameter.KEYWORD_ONLY
-        )
         METHODS[attribute.__name__] = Method(
             attribute.__name__,
             title,
@@ -129,9 +124,18 @@ def method(
             complete,
             passes,
             paper,
-            options,
+            options_of(attribute),
             attribute,
         )
         return attribute
 
     return register
+
+
+def options_of(method: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a method's options: its keyword-only parameters."""
+    return tuple(
+        parameter.name
+        for parameter in inspect.signature(method).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,8 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import checked_targets, count, probed
+from xaikit.attribution.arguments import (
+    checked_targets,
+    count,
+    known,
+    known_options,
+    probed,
+)
 from xaikit.attribution.passes import borrowed
+from xaikit.attribution.registry import options_of
 from xaikit.backdoors.activation_clustering import activation_clustering
 from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.neural_cleanse import neural_cleanse
@@ -76,7 +82,8 @@ def detect(
         missing or out of range.
     """
     start = time.perf_counter()
-    chosen = _known(method, options)
+    chosen = known(METHODS, method)
+    known_options(method, options_of(chosen), options)
     count(chunk, "chunk")
     inputs = suspicious_inputs(model, inputs, seed)
     with borrowed(model):
@@ -90,23 +97,6 @@ def detect(
     if inputs.is_cuda:
         torch.cuda.synchronize(inputs.device)
     return replace(found, method=method, seconds=time.perf_counter() - start)
-
-
-def _known(method: str, options: dict[str, Any]) -> Callable[..., Detection]:
-    """Return the method of that name if it takes these options."""
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}: choose one of {', '.join(METHODS)}.")
-    names = [
-        parameter.name
-        for parameter in inspect.signature(METHODS[method]).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    if unknown := [name for name in options if name not in names]:
-        raise TypeError(
-            f"{method} takes no option {unknown[0]!r}: its options are "
-            f"{', '.join((*names, 'seed', 'chunk'))}."
-        )
-    return METHODS[method]
 
 
 def _one_each(labels: Tensor) -> Tensor:

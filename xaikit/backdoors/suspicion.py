@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import checked_inputs
+from xaikit.attribution.arguments import checked_unit_inputs
 from xaikit.data import load
 
 PER_CLASS = 20
@@ -64,13 +64,7 @@ class Suspicion:
 
 def suspicious_inputs(model: nn.Module, inputs: Tensor | None, seed: int) -> Tensor:
     """Return the inputs (N, *shape), checked; by default test images of the model's data set."""
-    inputs = checked_inputs(model, _test_images(model, seed) if inputs is None else inputs)
-    if inputs.min() < 0 or inputs.max() > 1:
-        raise ValueError(
-            f"inputs have to lie in [0, 1], but they reach from {inputs.min():.3g} to "
-            f"{inputs.max():.3g}: put the normalisation into the model."
-        )
-    return inputs
+    return checked_unit_inputs(model, _test_images(model, seed) if inputs is None else inputs)
 
 
 def _test_images(model: nn.Module, seed: int) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -11,8 +10,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import checked_inputs, checked_targets, count, probed
+from xaikit.attribution.arguments import (
+    checked_targets,
+    checked_unit_inputs,
+    count,
+    known,
+    known_options,
+    probed,
+)
 from xaikit.attribution.passes import borrowed, channels_last, outputs
+from xaikit.attribution.registry import options_of
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.prototype import prototype
 from xaikit.counterfactuals.result import Counterfactuals
@@ -81,12 +88,7 @@ def counterfactual(
     start = time.perf_counter()
     search = _known(method, backend, options)
     count(chunk, "chunk")
-    inputs = checked_inputs(model, inputs)
-    if inputs.min() < 0 or inputs.max() > 1:
-        raise ValueError(
-            f"inputs have to lie in [0, 1], but they reach from {inputs.min():.3g} to "
-            f"{inputs.max():.3g}: put the normalisation into the model."
-        )
+    inputs = checked_unit_inputs(model, inputs)
     with borrowed(model), channels_last(model, inputs):
         classes = probed(model, inputs).shape[1]
         if classes < 2:
@@ -115,8 +117,7 @@ def counterfactual(
 
 def _known(method: str, backend: str, options: dict[str, Any]) -> Search:
     """Return the search of that name if it takes these options."""
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}: choose one of {', '.join(METHODS)}.")
+    search = known(METHODS, method)
     if backend == "alibi":
         # Here, so that importing xaikit does not need it.
         from xaikit.counterfactuals.alibi_backend import alibi
@@ -124,14 +125,5 @@ def _known(method: str, backend: str, options: dict[str, Any]) -> Search:
         return functools.partial(alibi, method=method)
     if backend != "native":
         raise ValueError(f'unknown backend {backend!r}: choose "native" or "alibi".')
-    names = [
-        parameter.name
-        for parameter in inspect.signature(METHODS[method]).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    if unknown := [name for name in options if name not in names]:
-        raise TypeError(
-            f"{method} takes no option {unknown[0]!r}: its options are "
-            f"{', '.join((*names, 'seed', 'chunk'))}."
-        )
-    return METHODS[method]
+    known_options(method, options_of(search), options)
+    return search
