@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import torch
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_samples
 from torch import Tensor
 
 from xaikit.attribution.arguments import count
@@ -56,6 +54,8 @@ def activation_clustering(
         (N, components), ``clusters`` (N,), 1 for the suspected part, ``silhouettes`` (N,),
         ``shares`` (classes,), the suspected part of each class.
     """
+    from sklearn.metrics import silhouette_samples  # takes a second: not when xaikit is imported
+
     count(components, "components")
     if not 0 < largest <= 1:
         raise ValueError(f"largest has to be a share of the class in (0, 1], not {largest!r}.")
@@ -106,6 +106,8 @@ def activation_clustering(
 
 def _two_parts(reduced: Tensor, second: Tensor, seed: int) -> Tensor:
     """Return (n,) 1 for the cluster that may be poison, else 0."""
+    from sklearn.cluster import KMeans
+
     means = KMeans(2, n_init=4, random_state=seed).fit(reduced.cpu().numpy())
     part = torch.as_tensor(means.labels_).to(reduced.device) == 1
     return (part == poisoned_part(part, second)).long()

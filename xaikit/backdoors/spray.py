@@ -7,11 +7,6 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, identity
-from scipy.sparse.csgraph import laplacian
-from scipy.sparse.linalg import eigsh
-from sklearn.cluster import KMeans
-from sklearn.neighbors import kneighbors_graph
 from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import tqdm
@@ -161,6 +156,12 @@ def spectrum(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     values, vectors
         (m,) ascending, in [0, 2], and (n, m) orthonormal; m is 10, or less for few rows.
     """
+    # Here, because they take a second: not when xaikit is imported.
+    from scipy.sparse import csr_matrix, identity
+    from scipy.sparse.csgraph import laplacian
+    from scipy.sparse.linalg import eigsh
+    from sklearn.neighbors import kneighbors_graph
+
     n = len(rows)
     near = kneighbors_graph(rows, min(n - 1, max(10, math.ceil(0.01 * n))))
     graph = csr_matrix((near + near.T) / 2)
@@ -179,6 +180,8 @@ def _groups(
     Ng, Jordan & Weiss 2001, On spectral clustering: k-means on rows of unit length. The main
     group is the largest one; of two nearly equal ones, that whose runners-up are less diverse.
     """
+    from sklearn.cluster import KMeans
+
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     rows = vectors / length.clip(np.finfo(float).tiny)
     means = KMeans(vectors.shape[1], n_init=4, random_state=seed).fit(rows)
