@@ -132,6 +132,37 @@ def expect(condition: object, message: str, fraction: float = 0.0) -> None:
         raise Wrong(message, fraction)
 
 
+def says(value: Any, wanted: str) -> bool:
+    """Say whether an answer is this word, capitals and spaces around it aside."""
+    return isinstance(value, str) and value.strip().casefold() == wanted.casefold()
+
+
+def expect_entry(value: Any, key: str, name: str) -> Any:
+    """Return a dictionary's entry, or raise :class:`Wrong`."""
+    expect(
+        isinstance(value, dict) and key in value,
+        f"`{name}` should be a dictionary with an entry for {key!r}.",
+    )
+    return value[key]
+
+
+def expect_all(right: Sequence[str], wrong: Sequence[str], message: str) -> None:
+    """Raise :class:`Wrong` if any label is wrong; half of them right is what luck gives.
+
+    The fraction counts the labels beyond half that are right. Labels are entries' names, such as
+    ``"table[lime]"``; a dictionary without any right entry is named as a whole.
+    """
+    if wrong:
+        half = (len(right) + len(wrong)) / 2
+        fraction = max(0.0, (len(right) - half) / half)
+        dark = {label.partition("[")[0] for label in wrong}
+        dark -= {label.partition("[")[0] for label in right}
+        names = (head if (head := label.partition("[")[0]) in dark else label for label in wrong)
+        which = ", ".join(dict.fromkeys(names)) if right else "all of them"
+        luck = " Half of them right may be luck: points are for more." if right else ""
+        raise Wrong(f"{message} Look again at: {which}.{luck}", fraction)
+
+
 def expect_array(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.float64]:
     """Return the value as a finite float array of that shape (``None``: any length), or raise."""
     if isinstance(value, list):  # of tensors, say: one array if their shapes agree

@@ -10,7 +10,7 @@ import copy
 import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,11 @@ from autograde.tasks import (
     Value,
     Wrong,
     expect,
+    expect_all,
     expect_array,
     expect_close,
+    expect_entry,
+    says,
     task,
 )
 from autograde.wire import Layer, Network
@@ -685,7 +688,7 @@ def target_choice(calls: list[Called]) -> None:
         ]
         returned = call.returned
         if isinstance(returned, np.ndarray):
-            returned = list(returned)
+            returned = list(np.atleast_1d(returned))
         expect(
             isinstance(returned, list) and len(returned) == 3,
             "`three_gradients(…)` should return three tensors of the image's shape.",
@@ -874,29 +877,6 @@ def _number(value: Any, name: str) -> float:
     return float(expect_array(value, (), name))
 
 
-def _entry(value: Any, key: str, name: str) -> Any:
-    """Return a dictionary's entry, or say that it should have one."""
-    expect(
-        isinstance(value, Mapping) and key in value,
-        f"`{name}` should be a dictionary with an entry for {key!r}.",
-    )
-    return value[key]
-
-
-def _share(right: list[str], wrong: list[str], message: str) -> None:
-    """Give marks for the entries beyond half that are right: half of them is what luck gives."""
-    if wrong:
-        half = (len(right) + len(wrong)) / 2
-        fraction = max(0.0, (len(right) - half) / half)
-        # A dictionary without any right entry is named as a whole.
-        dark = {label.partition("[")[0] for label in wrong}
-        dark -= {label.partition("[")[0] for label in right}
-        names = (head if (head := label.partition("[")[0]) in dark else label for label in wrong)
-        which = ", ".join(dict.fromkeys(names)) if right else "all of them"
-        luck = " Half of them right may be luck: points are for more." if right else ""
-        raise Wrong(f"{message} Look again at: {which}.{luck}", fraction)
-
-
 @task("accuracy", Value("accuracy", "hardest"), read="section 1")
 def accuracy(answer: dict[str, Any]) -> None:
     """Count anew."""
@@ -937,9 +917,9 @@ def linear(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""
     right, wrong = [], []
     for method, wanted in LINEAR.items():
-        value = _entry(answer["on_linear"], method, "on_linear")
-        (right if value == wanted else wrong).append(method)
-    _share(right, wrong, "Put f(x) = w·x + b into the method's formula.")
+        value = expect_entry(answer["on_linear"], method, "on_linear")
+        (right if says(value, wanted) else wrong).append(method)
+    expect_all(right, wrong, "Put f(x) = w·x + b into the method's formula.")
 
 
 @task("grid", Value("grid"), read="section 7")
@@ -947,12 +927,12 @@ def grid(answer: dict[str, Any]) -> None:
     """Compare in the relative norm: rounding may flip a ReLU here or there."""
     right, wrong = [], []
     for method, wanted in library().items():
-        value = _entry(answer["grid"], method, "grid")
+        value = expect_entry(answer["grid"], method, "grid")
         values = expect_array(value, tuple(wanted.shape), f"grid[{method!r}]")
         error = np.linalg.norm(values - wanted.double().numpy())
         close = error < 0.03 * float(wanted.double().norm())
         (right if close else wrong).append(method)
-    _share(
+    expect_all(
         right,
         wrong,
         "Each map is what `explain` returns for `examples`, `targets` and the method's `options`.",
@@ -981,12 +961,14 @@ def completeness(answer: dict[str, Any]) -> None:
     """Count a method if its gap is right and the verdict follows (near the border either)."""
     right, wrong = [], []
     for method, wanted in _sums().items():
-        value = _number(_entry(answer["gap"], method, "gap"), f"gap[{method!r}]")
-        said = _number(_entry(answer["complete"], method, "complete"), f"complete[{method!r}]")
+        value = _number(expect_entry(answer["gap"], method, "gap"), f"gap[{method!r}]")
+        said = _number(
+            expect_entry(answer["complete"], method, "complete"), f"complete[{method!r}]"
+        )
         close = abs(value - wanted) < 0.01 + 0.05 * wanted
         follows = abs(wanted - 0.05) < 0.01 or bool(said) == (wanted < 0.05)
         (right if close and follows else wrong).append(method)
-    _share(right, wrong, "Compare each map's sum with f(x) − f(x′), and mind what x′ is.")
+    expect_all(right, wrong, "Compare each map's sum with f(x) − f(x′), and mind what x′ is.")
 
 
 @functools.cache
@@ -1068,17 +1050,19 @@ def rankings(answer: dict[str, Any]) -> None:
     """Compare the areas; a winner counts if its area is (nearly) the smallest."""
     right, wrong = [], []
     for fill, wanted in _areas().items():
-        found = _entry(answer["areas"], fill, "areas")
+        found = expect_entry(answer["areas"], fill, "areas")
         for name, area in wanted.items():
-            value = _number(_entry(found, name, f"areas[{fill!r}]"), f"areas[{fill!r}][{name!r}]")
+            value = _number(
+                expect_entry(found, name, f"areas[{fill!r}]"), f"areas[{fill!r}][{name!r}]"
+            )
             (right if abs(value - area) < 0.15 else wrong).append(f"{name} on {fill}")
-    _share(
+    expect_all(
         right,
         wrong,
         "An area is the mean over the images of a deletion curve's `.auc`, with 14 steps.",
     )
     for fill, wanted in _areas().items():
-        said = _entry(answer["winner"], fill, "winner")
+        said = expect_entry(answer["winner"], fill, "winner")
         expect(
             isinstance(said, str) and wanted.get(said, math.inf) < min(wanted.values()) + 0.15,
             f"The areas are right; `winner[{fill!r}]` should be the name with the smallest one.",
@@ -1133,9 +1117,9 @@ def sanity(answer: dict[str, Any]) -> None:
     for name, wanted in zip(names, _sanity(), strict=True):
         for method, value in wanted.items():
             label = f"{name}[{method!r}]"
-            found = _number(_entry(answer[name], method, name), label)
+            found = _number(expect_entry(answer[name], method, name), label)
             (right if abs(found - value) < 0.03 else wrong).append(label)
-    _share(
+    expect_all(
         right,
         wrong,
         "Across classes: Pearson, true against least likely. After randomising: ranks of "
@@ -1174,12 +1158,12 @@ def silhouette(answer: dict[str, Any]) -> None:
     """Compare shares, and the cases that multiply by a difference from black."""
     right, wrong = [], []
     for name, wanted in _on_garment().items():
-        found = _entry(answer["on_garment"], name, "on_garment")
+        found = expect_entry(answer["on_garment"], name, "on_garment")
         for case, share in wanted.items():
             label = f"{case} ({name})"
-            value = _number(_entry(found, case, f"on_garment[{name!r}]"), label)
+            value = _number(expect_entry(found, case, f"on_garment[{name!r}]"), label)
             (right if abs(value - share) < 0.02 else wrong).append(label)
-    _share(
+    expect_all(
         right,
         wrong,
         "A share is the absolute attribution on pixels above zero, divided by all of it.",
@@ -1260,10 +1244,10 @@ def localisation(answer: dict[str, Any]) -> None:
     for name, wanted in _pointed().items():
         for method, value in wanted.items():
             label = f"{name}[{method!r}]"
-            found = _number(_entry(answer[name], method, name), label)
+            found = _number(expect_entry(answer[name], method, name), label)
             slack = 0.09 if name == "pointing" else 0.02
             (right if abs(found - value) < slack else wrong).append(label)
-    _share(
+    expect_all(
         right,
         wrong,
         "Mosaics ask `model` about both targets, stickers ask `alarmed` about class 8.",
@@ -1308,18 +1292,18 @@ def trade_offs(answer: dict[str, Any]) -> None:
     """Count each cell; a running time has only to be one."""
     right, wrong = [], []
     for method, measured in _measured().items():
-        found = _entry(answer["table"], method, "table")
+        found = expect_entry(answer["table"], method, "table")
         for measure, value in measured.items():
             label = f"table[{method!r}][{measure!r}]"
-            number = _number(_entry(found, measure, f"table[{method!r}]"), label)
+            number = _number(expect_entry(found, measure, f"table[{method!r}]"), label)
             (right if abs(number - value) < 0.05 + 0.05 * abs(value) else wrong).append(label)
-        seconds = _number(_entry(found, "runtime", f"table[{method!r}]"), "runtime")
+        seconds = _number(expect_entry(found, "runtime", f"table[{method!r}]"), "runtime")
         expect(0 < seconds < 600, "`runtime` is in seconds, and positive.")
     maps = list(_six().values())
     wanted = [[float(rank_agreement(a, b).mean()) for b in maps] for a in maps]
     matrix = expect_array(answer["agreement"], (6, 6), "agreement")
     close = np.allclose(matrix, wanted, rtol=0, atol=0.03)
-    _share(
+    expect_all(
         right + ["agreement"] * 6 * close,
         wrong + ["agreement"] * 6 * (not close),
         "Explanations are of both `examples` for the true class, with `six_options` and "
@@ -1350,9 +1334,9 @@ def predict(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""
     right, wrong = [], []
     for question, wanted in PREDICTED.items():
-        value = _entry(answer["prediction"], question, "prediction")
-        (right if value == wanted else wrong).append(question)
-    _share(right, wrong, "Put the changed network into the method's formula.")
+        value = expect_entry(answer["prediction"], question, "prediction")
+        (right if says(value, wanted) else wrong).append(question)
+    expect_all(right, wrong, "Put the changed network into the method's formula.")
 
 
 @task("manipulate", Value("manipulated"), read="section 9 and Dombrowski et al. 2019")

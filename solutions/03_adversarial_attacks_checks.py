@@ -20,7 +20,19 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor, nn
 
-from autograde.tasks import Call, Called, Value, Wrong, expect, expect_array, expect_close, task
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    Wrong,
+    expect,
+    expect_all,
+    expect_array,
+    expect_close,
+    expect_entry,
+    says,
+    task,
+)
 from autograde.wire import Layer, Network
 from xaikit import attack, explain, load, load_pretrained
 from xaikit.models import build
@@ -547,23 +559,6 @@ def _number(value: Any, name: str) -> float:
     return float(expect_array(value, (), name))
 
 
-def _entry(value: Any, key: str, name: str) -> Any:
-    """Return a dictionary's entry, or say that it should have one."""
-    expect(
-        isinstance(value, Mapping) and key in value,
-        f"`{name}` should be a dictionary with an entry for {key!r}.",
-    )
-    return value[key]
-
-
-def _partly(right: list[str], wrong: list[str], message: str) -> None:
-    """Give marks for the entries beyond half that are right: half of them is what luck gives."""
-    if wrong:
-        half = (len(right) + len(wrong)) / 2
-        fraction = max(0.0, (len(right) - half) / half)
-        raise Wrong(f"{message} Look again at: {', '.join(dict.fromkeys(wrong))}.", fraction)
-
-
 @functools.cache
 def _curve() -> dict[str, list[float]]:
     here = world()
@@ -586,7 +581,7 @@ def _compared(value: Any, wanted: Mapping[str, list[float]], name: str, slack: f
     """Return the entries of lists of shares that are right, and those that are not."""
     right, wrong = [], []
     for key, shares in wanted.items():
-        found = expect_array(_entry(value, key, name), (len(shares),), f"{name}[{key!r}]")
+        found = expect_array(expect_entry(value, key, name), (len(shares),), f"{name}[{key!r}]")
         for measured, share in zip(found, shares, strict=True):
             (right if abs(measured - share) <= slack else wrong).append(key)
     return right, wrong
@@ -596,7 +591,7 @@ def _compared(value: Any, wanted: Mapping[str, list[float]], name: str, slack: f
 def curve(answer: dict[str, Any]) -> None:
     """Measure anew."""
     right, wrong = _compared(answer["robust_accuracy"], _curve(), "robust_accuracy", 0.03)
-    _partly(
+    expect_all(
         right,
         wrong,
         "One share for each radius, of all 250 images those that are still right: at `other` for "
@@ -664,7 +659,9 @@ def masking(answer: dict[str, Any]) -> None:
     )
     said_so = answer["suspicious"]
     for observation, wanted in SUSPICIOUS.items():
-        value = _number(_entry(said_so, observation, "suspicious"), f"suspicious[{observation!r}]")
+        value = _number(
+            expect_entry(said_so, observation, "suspicious"), f"suspicious[{observation!r}]"
+        )
         expect(
             bool(value) == wanted,
             "The images are right; `suspicious`: which observation could not be made if the attack "
@@ -697,7 +694,7 @@ def _by_size() -> dict[str, list[float]]:
 def sizes(answer: dict[str, Any]) -> None:
     """Measure anew; an image or two of forty may tip."""
     right, wrong = _compared(answer["patch_accuracy"], _by_size(), "patch_accuracy", 0.051)
-    _partly(right, wrong, "One share for each size, of the forty images those that stay right.")
+    expect_all(right, wrong, "One share for each size, of the forty images those that stay right.")
 
 
 @task("targeted", Value("bagged"), read="section 5 (everything is a bag)")
@@ -786,9 +783,9 @@ def predict(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""
     right, wrong = [], []
     for question, wanted in PREDICTED.items():
-        value = _entry(answer["prediction"], question, "prediction")
-        (right if value == wanted else wrong).append(question)
-    _partly(right, wrong, "Put the changed pixels into the method's formula.")
+        value = expect_entry(answer["prediction"], question, "prediction")
+        (right if says(value, wanted) else wrong).append(question)
+    expect_all(right, wrong, "Put the changed pixels into the method's formula.")
 
 
 @dataclass(frozen=True)
@@ -875,10 +872,10 @@ def measure(answer: dict[str, Any]) -> None:
         slack = 0.04 if name == "told_apart" else 0.02
         for method, wanted in table.items():
             label = f"{name}[{method!r}]"
-            found = expect_array(_entry(answer[name], method, name), wanted.shape, label)
+            found = expect_array(expect_entry(answer[name], method, name), wanted.shape, label)
             for close in np.ravel(np.abs(found - wanted) < slack):
                 (right if close else wrong).append(label)
-    _partly(
+    expect_all(
         right,
         wrong,
         "Rows are the conditions, columns the two fixed targets (true, fooled to), each a mean over "
@@ -893,7 +890,9 @@ def harden(answer: dict[str, Any]) -> None:
     network = build("lecture")
     weights = {}
     for name, value in network.state_dict().items():
-        found = expect_array(_entry(answer["hardened"], name, "hardened"), tuple(value.shape), name)
+        found = expect_array(
+            expect_entry(answer["hardened"], name, "hardened"), tuple(value.shape), name
+        )
         weights[name] = torch.from_numpy(found).to(value)
     network.load_state_dict(weights)
     network.eval()
@@ -957,7 +956,9 @@ def gain(answer: dict[str, Any]) -> None:
     right: list[str] = []
     wrong: list[str] = []
     for name, wanted in _gain().items():
-        pair = _compared(_entry(answer["kept"], name, "kept"), wanted, f"kept[{name!r}]", 0.03)
+        pair = _compared(
+            expect_entry(answer["kept"], name, "kept"), wanted, f"kept[{name!r}]", 0.03
+        )
         right += [f"{name}, {key}" for key in pair[0]]
         wrong += [f"{name}, {key}" for key in pair[1]]
-    _partly(right, wrong, "Robust accuracy counts all 100 images, each network its own answers.")
+    expect_all(right, wrong, "Robust accuracy counts all 100 images, each network its own answers.")

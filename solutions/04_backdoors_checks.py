@@ -15,7 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autograde.tasks import Call, Called, Value, Wrong, expect, expect_array, expect_close, task
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    expect,
+    expect_all,
+    expect_array,
+    expect_close,
+    expect_entry,
+    says,
+    task,
+)
 from autograde.wire import Layer, Network
 from xaikit import load, load_pretrained
 from xaikit.backdoors import poison, trigger_of
@@ -736,12 +747,8 @@ PREDICTED = {
 @task("predict", Value("prediction"), read="sections 1 to 6")
 def predict(answer: dict[str, Any]) -> None:
     """Count; guessing half of them earns nothing."""
-    said = answer["prediction"]
-    expect(isinstance(said, dict), "`prediction` should be a dictionary, an entry a statement.")
-    right = sum(said.get(key) == wanted for key, wanted in PREDICTED.items())
-    if right < len(PREDICTED):
-        missed = [key for key, wanted in PREDICTED.items() if said.get(key) != wanted]
-        raise Wrong(
-            f"Think again about: {', '.join(missed)}.",
-            max(0.0, 2 * right / len(PREDICTED) - 1),
-        )
+    right, wrong = [], []
+    for statement, wanted in PREDICTED.items():
+        value = expect_entry(answer["prediction"], statement, "prediction")
+        (right if says(value, wanted) else wrong).append(statement)
+    expect_all(right, wrong, "Each follows from a formula or a measurement of its section.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autograde.tasks import Call, Called, Value, Wrong, expect, expect_array, expect_close, task
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    Wrong,
+    expect,
+    expect_array,
+    expect_close,
+    says,
+    task,
+)
 from autograde.wire import Network
 from xaikit import attack, counterfactual, load, load_pretrained
 from xaikit.autoencoders import load_judges
@@ -300,12 +311,16 @@ def search(calls: list[Called]) -> None:
         expect_close(got[2], wanted, "the next weight", hint)
 
 
+def _all_said(given: Any, key: Mapping[str, str]) -> bool:
+    return isinstance(given, dict) and all(says(given.get(each), key[each]) for each in key)
+
+
 @task("which-lambda", Value("which_lambda"), read="section 2")
 def which_lambda(values: dict[str, Any]) -> None:
     """In one loss λ multiplies the prediction's part, in the other the distance."""
     key = {"wachter": "surer", "alibi": "nearer", "alibi after a failure": "down"}
     expect(
-        values["which_lambda"] == key,
+        _all_said(values["which_lambda"], key),
         "Look which of the two parts λ multiplies, and ask what happens if that part is all that "
         "counts; after a failure the other part has to gain weight.",
     )
@@ -385,7 +400,7 @@ def needs(values: dict[str, Any]) -> None:
         "needs": {"wachter": "gradient", "prototype": "gradient", "rl": "predictions"},
         "cost": {"wachter": "search", "prototype": "search", "rl": "one pass"},
     }
-    good = [name for name, key in right.items() if values[name] == key]
+    good = [name for name, key in right.items() if _all_said(values[name], key)]
     if len(good) < 2:
         raise Wrong(
             "Which losses are differentiated through the model? And which method has done its work "
@@ -646,7 +661,7 @@ def transfer(values: dict[str, Any]) -> None:
         abs(float(expect_array(got[name], (), "transfer")) - wanted[name]) <= 0.03
         for name in wanted
     )
-    named = values["most_convincing"] == max(wanted, key=wanted.__getitem__)
+    named = says(values["most_convincing"], max(wanted, key=wanted.__getitem__))
     if not shares:
         raise Wrong(
             "The shares are not right: of the images that the first network takes for a dress, which "

@@ -85,12 +85,12 @@ def answered(
 
 
 @pytest.fixture(scope="module")
-def score(
+def received(
     source: Source,
     texts: dict[str, dict[str, str]],
     answered: Callable[[str, str], dict[str, Any]],
-) -> Callable[[str, str, int], float]:
-    """Return what scores an answer of some kind on the hidden inputs of some seed."""
+) -> Callable[[str, str, int], Any]:
+    """Return what tells what the grader receives of some kind of answer, with some seed."""
     needed: dict[str, Any] = {}
     for cell in source.notebook.cells:
         if grading(cell)["grade_id"] == "given-imports":
@@ -106,16 +106,24 @@ def score(
             calls.append(Called(arguments, plain(space[task.answer.function](*received))))
         return calls
 
-    def one(name: str, kind: str, seed: int = 0) -> float:
+    def one(name: str, kind: str, seed: int = 0) -> Any:
         task = source.checks.tasks[name]
-        answer: Any
         if isinstance(task.answer, Value):
             space = answered(name, kind)
-            answer = {name: plain(space[name]) for name in task.answer.names}
-        else:
-            answer = call(task, texts[name][kind], seed)
+            return {name: plain(space[name]) for name in task.answer.names}
+        return call(task, texts[name][kind], seed)
+
+    return one
+
+
+@pytest.fixture(scope="module")
+def score(source: Source, received: Callable[[str, str, int], Any]) -> Callable[..., float]:
+    """Return what scores an answer of some kind on the hidden inputs of some seed."""
+
+    def one(name: str, kind: str, seed: int = 0) -> float:
+        answer = received(name, kind, seed)
         try:
-            fraction = task.score(answer)
+            fraction = source.checks.tasks[name].score(answer)
         except Wrong as wrong:
             return wrong.fraction
         return 1.0 if fraction is None else fraction

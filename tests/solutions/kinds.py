@@ -6,7 +6,8 @@ by hand by ``BY_HAND``; fixtures come from conftest.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from autograde.source import Source, answers
-from autograde.tasks import Call, Called
+from autograde.tasks import Call, Called, Value, Wrong
 from autograde.wire import decode_arguments, encode_arguments, plain
 
 
@@ -58,6 +59,45 @@ def test_other_hidden_inputs_change_no_mark(score: Callable[..., float], task_by
         assert score(task_by_hand, "solution", seed) == 1
         assert score(task_by_hand, "alternative", seed) == 1
         assert score(task_by_hand, "wrong", seed) == 0
+
+
+UNEXPECTED = (np.zeros(()), np.array(np.nan), np.ones(2), np.ones((2, 2)), "42", {}, [])
+
+
+def distorted(value: Any, other: Any) -> Iterator[Any]:
+    """Yield the value with another in its place, then in the place of something inside it."""
+    yield other
+    if isinstance(value, dict):
+        for key, item in list(value.items())[:3]:
+            yield {k: v for k, v in value.items() if k != key}
+            yield from ({**value, key: each} for each in distorted(item, other))
+        yield dict.fromkeys(value, other)
+    elif isinstance(value, list) and value:
+        yield value[1:]
+        yield from ([each, *value[1:]] for each in distorted(value[0], other))
+        yield [other] * len(value)
+
+
+def test_an_answer_of_another_type_is_wrong_not_an_error(
+    source: Source, received: Callable[..., Any], automatic_task: str
+) -> None:
+    """Whatever comes, a check says what is wrong, and never fails itself."""
+    task = source.checks.tasks[automatic_task]
+    answer = received(automatic_task, "solution")
+    for other in UNEXPECTED:
+        if isinstance(task.answer, Value):
+            tried: list[Any] = list(distorted(answer, other))[1:]
+        else:
+            first = next(iter(answer))
+            tried = [
+                [Called(first.arguments, each), *answer[1:]]
+                for each in distorted(first.returned, other)
+            ]
+        for each in tried:
+            if isinstance(each, dict) and set(each) != set(answer):
+                continue  # a variable that is not there is not handed to a check
+            with contextlib.suppress(Wrong):
+                task.score(each)
 
 
 def hidden(source: Source, task: str) -> list[tuple[Any, ...]]:

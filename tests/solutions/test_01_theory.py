@@ -22,6 +22,7 @@ import scipy.special
 import sympy
 import torch
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule
+from kinds import test_an_answer_of_another_type_is_wrong_not_an_error  # noqa: F401 - a test
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -83,20 +84,19 @@ def texts(source: Source) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def score(source: Source, texts: dict[str, dict[str, str]]) -> Score:
-    """Return what scores an answer of some kind on the hidden inputs of some seed."""
+def received(source: Source, texts: dict[str, dict[str, str]]) -> Callable[..., Any]:
+    """Return what tells what the grader receives of some kind of answer, with some seed."""
     cells = {grading(cell)["grade_id"]: cell.source for cell in source.notebook.cells}
 
-    def one(name: str, kind: str, seed: int = 0) -> float:
+    def one(name: str, kind: str, seed: int = 0) -> Any:
         task = source.checks.tasks[name]
         space: dict[str, Any] = {"__name__": "notebook"}
         for needed in ("given-imports", "given-tree"):
             exec(cells[needed], space)
         exec(texts[name][kind], space)
         if isinstance(task.answer, Value):
-            return mark(source, name, {name: plain(space[name]) for name in task.answer.names})
-        function = space[task.answer.function]
-        return answered(source, name, function, seed)
+            return {name: plain(space[name]) for name in task.answer.names}
+        return calls(source, name, space[task.answer.function], seed)
 
     return one
 
@@ -110,15 +110,20 @@ def mark(source: Source, name: str, answer: Any) -> float:
     return 1.0 if fraction is None else fraction
 
 
-def answered(source: Source, name: str, function: Callable[..., Any], seed: int = 0) -> float:
-    """Score a function on the hidden inputs of that seed."""
+def calls(source: Source, name: str, function: Callable[..., Any], seed: int) -> list[Called]:
+    """Return what a function returns on the hidden inputs of that seed."""
     task = source.checks.tasks[name]
     assert isinstance(task.answer, Call)
-    calls = []
+    found = []
     for arguments in task.answer.inputs(np.random.default_rng(seed)):
         received = decode_arguments(encode_arguments(arguments))
-        calls.append(Called(arguments, plain(function(*received))))
-    return mark(source, name, calls)
+        found.append(Called(arguments, plain(function(*received))))
+    return found
+
+
+def answered(source: Source, name: str, function: Callable[..., Any], seed: int = 0) -> float:
+    """Score a function on the hidden inputs of that seed."""
+    return mark(source, name, calls(source, name, function, seed))
 
 
 def layered(*parameters: Any) -> nn.Sequential:

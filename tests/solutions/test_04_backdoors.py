@@ -13,6 +13,7 @@ from kinds import (  # noqa: F401 - tests
     test_a_plausible_mistake_earns_nothing,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
+    test_an_answer_of_another_type_is_wrong_not_an_error,
     test_every_automatic_task_is_tested_here,
     test_other_hidden_inputs_change_no_mark,
 )

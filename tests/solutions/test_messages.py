@@ -21,7 +21,7 @@ from autograde import wire
 from autograde.answers import load_answers
 from autograde.course import Course
 from autograde.marking import load_assignment
-from autograde.score import CheckError, hidden_inputs
+from autograde.score import hidden_inputs
 from autograde.source import grading, sources
 from autograde.tasks import Call, Called, Task, Value, Wrong
 from xaikit import checks
@@ -190,7 +190,7 @@ def test_the_notebook_and_the_grader_use_the_same_words(value: Any, shape: Any) 
     assert str(visible.value) == hidden.value.message
 
 
-def test_checks_of_values_are_tried_by_the_four_answers() -> None:
+def test_a_message_tells_nothing_of_a_reference() -> None:
     """A Value task has no hidden inputs; what it could tell is its reference."""
     for name, task in TASKS:
         check = load_assignment(name, COURSE.file).checks.tasks[task]
@@ -203,5 +203,3 @@ def test_checks_of_values_are_tried_by_the_four_answers() -> None:
             except Wrong as wrong:
                 told = set(_VALUE.findall(_SHAPE.sub("", wrong.message)))
                 assert told <= written_numbers(name), (task, wrong.message)
-            except CheckError:
-                raise
