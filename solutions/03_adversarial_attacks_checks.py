@@ -961,4 +961,8 @@ def gain(answer: dict[str, Any]) -> None:
         )
         right += [f"{name}, {key}" for key in pair[0]]
         wrong += [f"{name}, {key}" for key in pair[1]]
-    expect_all(right, wrong, "Robust accuracy counts all 100 images, each network its own answers.")
+    expect_all(
+        right,
+        wrong,
+        "Robust accuracy counts all 100 images, and each network is attacked by images made for it.",
+    )

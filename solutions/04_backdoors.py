@@ -45,7 +45,8 @@
 # keep the first line. The cell below each answer checks its form and says what to try; marks come
 # from further checks that run when you hand in, functions on inputs that nobody has seen. Two
 # answers are text, and a person marks them. No task needs an earlier answer, so a hard one can
-# wait.
+# wait. Hidden inputs meet your function where only the imports of the next given cell, your other
+# functions and cells of your own are defined: not xaikit, nor what other given cells define.
 
 # %%
 import importlib.util
@@ -58,6 +59,7 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
 
 # %% nbgrader={"grade_id": "given-imports"}
+# Given: all that your functions find where hidden inputs are tried.
 import math
 
 import numpy as np
@@ -164,7 +166,7 @@ checks.passed("blend")
 # %% [markdown]
 # ### Task 2: poison a data set (2 points)
 #
-# Write `poison_data(images, labels, pattern, alpha, target, chosen)`. `chosen` (M,) are the places
+# Write `poison_data(images, labels, pattern, alpha, target, chosen)`. `chosen` (M,) are the indices
 # of the images to poison. Return the new images and the new labels; whoever owns the old ones must
 # find them unchanged.
 
@@ -330,7 +332,7 @@ checks.passed("measured")
 #
 # $$\frac 1 N \sum_n \mathrm{CE}\big(f((1 - m) \odot x_n + m \odot p),\, t\big) + \lambda \lVert m \rVert_1 .$$
 #
-# For an ordinary class that takes a large change: most of a garment has to be painted over. For the
+# For an ordinary class that usually takes a larger change, a good part of a garment. For the
 # target of a backdoor a small one is enough. So compare the sizes $\lVert m_t \rVert_1$ of all
 # classes: an outlier on the *small* side is the verdict.
 #
@@ -507,7 +509,8 @@ plt.show()
 # %% [markdown]
 # **Silent for two classes.** The last check above is a theorem: of two sizes, both deviate from
 # their median by the same amount, which is also the MAD. So the smaller one's index is
-# $1 / 1.4826 \approx 0.674$, whatever the sizes are, and no two-class network can ever be flagged.
+# $1 / 1.4826 \approx 0.674$, whatever the two sizes are, as long as they differ, and this index can
+# never flag a two-class network.
 # What remains is to compare the sizes themselves with those of clean reference networks: `detect` takes
 # them as `reference_sizes` (section 8).
 #
@@ -708,10 +711,51 @@ checks.expect(
 checks.passed("best-cut")
 
 # %% [markdown]
+# ### Task 12: find them (4 points)
+#
+# Now decide, from `features` and `suspect_labels`, by whatever means you like, your own functions or
+# the library's: which class is the target, and which examples are poisoned? Set `found_target`, and
+# `found_poison`, a boolean tensor with one entry for each example. Full marks if at least 85 % of the
+# poisoned examples are found and at most 0.5 % of the clean ones accused; 60 % of them for half of the
+# poisoned and at most 2 %; a quarter for the class alone. (`truth` is not known to a defender. An
+# answer that uses it is no detection.)
+#
+# Plain scores choose the wrong class, because some garments vary more than others: measure the
+# activations in units of how they vary *within the other classes* before you compare.
+# `features_of_reference` with `training.labels` shows what a clean network looks like.
+
+# %% nbgrader={"grade_id": "find-poison", "solution": true}
+# answer: find-poison
+found_target = None
+found_poison = None
+### BEGIN SOLUTION
+both = [
+    detect(poisoned, suspicious.images.to(device), suspect_labels, way)
+    for way in ("activation_clustering", "spectral_signatures")
+]
+found_target = both[0].target
+found_poison = (both[0].suspects | both[1].suspects).cpu()
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "find-poison-test", "grade": true, "points": 4}
+checks.expect(
+    float(checks.numbers(found_target, (), "found_target")) in range(10),
+    "`found_target` is a class: a whole number from 0 to 9.",
+)
+accused = checks.numbers(found_poison, (len(features),), "found_poison").astype(bool)
+checks.expect(accused.any(), "`found_poison` accuses nobody.")
+checks.expect(
+    not accused[suspect_labels.numpy() != int(found_target)].any(),
+    "Poisoned examples carry the target's label; `found_poison` accuses others.",
+)
+print(f"{accused.sum()} examples accused, all labelled “{classes[int(found_target)]}”")
+checks.passed("find-poison")
+
+# %% [markdown]
 # ### Both, class by class
 #
 # `detect` judges all classes. Both of its methods measure a class's activations in units of how they
-# vary *within the other classes*: brightness varies in each class and says nothing, but the direction of
+# vary within the other classes: brightness varies in each class and says nothing, but the direction of
 # a backdoor varies in its target only. Clustering judges by silhouette and size together.
 
 # %%
@@ -753,39 +797,6 @@ for row, method in enumerate(("activation_clustering", "spectral_signatures")):
     points.set_ylabel("examples")
     points.legend(fontsize=8)
 plt.show()
-
-# %% [markdown]
-# ### Task 12: find them (4 points)
-#
-# Now decide, from `features` and `suspect_labels`, by whatever means you like, your own functions or
-# the library's: which class is the target, and which examples are poisoned? Set `found_target`, and
-# `found_poison`, a boolean tensor with one entry for each example. It is scored by how many of the
-# poisoned examples it finds and by how many clean ones it accuses. (`truth` is not known to a
-# defender. An answer that uses it is no detection.)
-
-# %% nbgrader={"grade_id": "find-poison", "solution": true}
-# answer: find-poison
-found_target = None
-found_poison = None
-### BEGIN SOLUTION
-both = [verdicts[way, "poisoned"] for way in ("activation_clustering", "spectral_signatures")]
-found_target = both[0].target
-found_poison = (both[0].suspects | both[1].suspects).cpu()
-### END SOLUTION
-
-# %% nbgrader={"grade_id": "find-poison-test", "grade": true, "points": 4}
-checks.expect(
-    float(checks.numbers(found_target, (), "found_target")) in range(10),
-    "`found_target` is a class: a whole number from 0 to 9.",
-)
-accused = checks.numbers(found_poison, (len(features),), "found_poison").astype(bool)
-checks.expect(accused.any(), "`found_poison` accuses nobody.")
-checks.expect(
-    not accused[suspect_labels.numpy() != int(found_target)].any(),
-    "Poisoned examples carry the target's label; `found_poison` accuses others.",
-)
-print(f"{accused.sum()} examples accused, all labelled “{classes[int(found_target)]}”")
-checks.passed("find-poison")
 
 # %% [markdown]
 # ## 4 · With the training data: relevance maps (SpRAy)
@@ -843,12 +854,11 @@ checks.passed("eigengap")
 # %% [markdown]
 # ### The maps
 #
-# How nearly does the graph of a class fall in two? That decides in the library's SpRAy, too; what is
-# found it says in a sentence.
+# How nearly does the graph of a class fall in two? The library's SpRAy asks the same of every class,
+# here of 120 of its images to save time, and says what it found in a sentence.
 
 # %% tags=["figure"]
 few = torch.cat([(suspect_labels == c).nonzero()[:120, 0] for c in range(10)])
-few = torch.cat([few, (truth & ~torch.isin(torch.arange(len(truth)), few)).nonzero()[:, 0]])
 few_clean = torch.cat([(training.labels == c).nonzero()[:120, 0] for c in range(10)])
 sprayed = {
     "clean": detect(
@@ -981,8 +991,10 @@ checks.passed("sensitivity")
 # The concept: garments with the trigger; the others: the same garments without it. The layer is the
 # output of the third convolution, which the rest of the network still works on. At the *last* hidden
 # layer every example would have the same sensitivity, because the head is linear, and the score
-# could only be 0 or 1. The control are vectors from splits of clean garments drawn at random:
-# reacting to *something* is no news. The sensitivity is a slope at a point, so it also matters where
+# could only be 0 or 1. As a control we take vectors from random splits of clean garments:
+# reacting to *something* is no news. The bars are means of the sensitivities over garments of all
+# classes, because a share of positive ones does not say how strongly a class reacts; the vector comes
+# from logistic regression, as is usual. The sensitivity is a slope at a point, so it also matters where
 # we stand: at clean images, or at images with the trigger.
 
 # %% tags=["figure"]
@@ -1087,6 +1099,12 @@ checks.close(
 )
 checks.passed("mass")
 
+# %% [markdown]
+# ### Maps of triggered images
+#
+# The same triggered garments, explained for the target class, on the poisoned network and on the clean
+# one. Compare the shares below with the area that the trigger covers.
+
 # %% tags=["figure"]
 victims = (test.labels != target).nonzero()[[3, 40, 200, 333, 512, 700], 0]
 stamped = trigger(test.images[victims]).to(device)
@@ -1180,7 +1198,7 @@ plt.show()
 # ### Task 17: which channels sleep? (2 points)
 #
 # Write `asleep(activations, share)`: `activations` (N, C, H, W) are a convolution's outputs *before*
-# the ReLU, on clean images. Return the places of the channels to prune, `round(share * C)` of them,
+# the ReLU, on clean images. Return the indices of the channels to prune, `round(share * C)` of them,
 # sleepiest first: those whose mean activation *after* the ReLU is smallest.
 
 
@@ -1403,19 +1421,21 @@ print(
 
 # %%
 statements = {
-    "two classes": "There is a two-class network that Neural Cleanse flags (index above 2).",
+    "three classes": "There is a three-class network in which some class has an anomaly index above 2.",
     "scale": "If all mask sizes double, all anomaly indices stay the same.",
-    "accuracy": "A backdoor shows as lower accuracy on clean test images.",
+    "accuracy": "Its accuracy on clean test images is enough to tell that a network has a backdoor.",
     "share": "At a poison rate of 10 % and ten equally large classes, about half of the images "
     "labelled as the target are poisoned.",
-    "squared": "If exactly half of a class is poisoned, squared correlations with the top singular "
-    "vector tell the two halves apart.",
-    "needs data": "Spectral signatures can be computed from the model and clean test images alone.",
+    "squared": "If exactly half of a class is poisoned and both halves vary alike, squared correlations "
+    "with the top singular vector tell them apart.",
+    "needs data": "Spectral signatures can find the poisoned training images with nothing but the model "
+    "and clean test images.",
     "needs trigger": "A concept activation vector for the trigger needs images with the trigger.",
     "always two": "2-means finds two clusters in a clean class, too.",
     "last layer": "At the input of a linear head, the sensitivity of a class along a concept vector "
     "is the same for all examples.",
-    "local": "The map of a clean image shows where the trigger would be.",
+    "local": "Integrated Gradients from black show, on a clean image with a black corner, where in it "
+    "the trigger would be.",
 }
 for key, text in statements.items():
     print(f"{key:14} {text}")
@@ -1425,7 +1445,7 @@ for key, text in statements.items():
 prediction = None
 ### BEGIN SOLUTION
 prediction = {
-    "two classes": "no",
+    "three classes": "yes",
     "scale": "yes",
     "accuracy": "no",
     "share": "yes",
@@ -1472,15 +1492,16 @@ checks.passed("predict")
 #
 # 2. In our run no method flagged one of the three clean networks. The data-based methods found all four
 #    poisoned ones, Neural Cleanse missed the single pixel, whose attack hardly worked (15 %). Zero
-#    of three false alarms is compatible with a rate of over one half (95 % interval up to 56 %), so the
-#    run shows that the methods *can* work, not how often they fail: that takes many clean reference
+#    of three false alarms is compatible with a rate of over one half (95 % interval up to 56 % by Wilson's
+#    formula, up to 71 % by the exact one), so the run shows that the methods *can* work, not how often they fail: that takes many clean reference
 #    networks, on which the threshold is set as well.
 # 3. Without data: Neural Cleanse, beside clean reference networks of the same architecture, then look
 #    at the mask, and unlearn the inverted trigger to be sure. With data: spectral signatures or
 #    clustering first, because they are cheap, SpRAy to see what the suspects have in common; remove
-#    them and train again. Unnoticed stay triggers that cover the whole image or move, backdoors that
-#    are planted in the weights without poisoned data, attackers who know the detectors, and, for
-#    Neural Cleanse without references, two-class networks.
+#    them and train again. Without data, Neural Cleanse hardly sees triggers that cover the whole image
+#    or move, nor, without references, two-class networks; with data, the data-based methods see no
+#    backdoor that was planted in the weights and left no poisoned example. All of them may miss a
+#    backdoor with both properties, and an attacker who knows the detectors.
 # ### END SOLUTION
 #
 # === BEGIN MARK SCHEME ===
@@ -1503,8 +1524,8 @@ checks.passed("predict")
 # | method | asks | needs | verdict from | beware |
 # |---|---|---|---|---|
 # | Neural Cleanse | which class is reached by a small change? | model, clean images | the sizes of all classes, or of clean references | silent for two classes alone; large or blended triggers |
-# | activation clustering | does a class fall into two clusters? | training data | silhouette and size | finds two clusters in everything |
-# | spectral signatures | does a class vary in a direction of its own? | training data | a cut along that direction | squares alone fail at one half |
+# | activation clustering | does a class fall into two clusters? | training data | silhouette and size | a clean class varies, too |
+# | spectral signatures | does a class vary in a direction of its own? | training data | a cut along that direction | who knows how many to remove? |
 # | SpRAy | do a class's explanations fall apart? | training data, LRP | a small cluster of maps | cost of a map for every image |
 # | concept vector | does a class react to *this*? | the trigger | sensitivity against random splits | must be suspected first |
 # | LIME, Integrated Gradients | where does *this image's* class come from? | a triggered image | nobody | explains, does not detect |
@@ -1520,7 +1541,8 @@ checks.passed("predict")
 # - J. Hayase et al. 2021, [SPECTRE](https://arxiv.org/abs/2104.11315): spectral signatures after
 #   robust whitening.
 # - S. Goldwasser et al. 2022, [Planting Undetectable Backdoors in Machine Learning
-#   Models](https://arxiv.org/abs/2204.06974): what no detector can find.
+#   Models](https://arxiv.org/abs/2204.06974): what no efficient detector can find, under assumptions of
+#   cryptography.
 
 # %% [markdown]
 # ## Hand in

@@ -331,13 +331,13 @@ def asleep(activations, share):
 
 # %% answer="predict" kind="alternative"
 # answer: predict
-agreed = ("scale", "share", "needs trigger", "always two", "last layer")
+agreed = ("three classes", "scale", "share", "needs trigger", "always two", "last layer")
 prediction = {key: "yes" if key in agreed else "no" for key in statements}
 
 # %% answer="predict" kind="wrong"
 # answer: predict
 prediction = {
-    "two classes": "yes",
+    "three classes": "no",
     "scale": "no",
     "accuracy": "yes",
     "share": "no",

@@ -39,6 +39,8 @@
 # keep the first line. The cell below each answer checks its form and says what to try; marks come
 # from further checks that run when you hand in, functions on inputs that nobody has seen. One
 # answer is text, and a person marks it. No task needs an earlier answer, so a hard one can wait.
+# Hidden inputs meet your function where only the imports of the next given cell, your other functions
+# and cells of your own are defined: not xaikit, nor what other given cells define.
 
 # %%
 import importlib.util
@@ -51,6 +53,7 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
 
 # %% nbgrader={"grade_id": "given-imports"}
+# Given: all that your functions find where hidden inputs are tried.
 import math
 
 import numpy as np
@@ -310,9 +313,9 @@ checks.expect(
 checks.expect(
     0 <= stepped.min() <= stepped.max() <= 1, "Pixels have to stay between 0 and 1: clip last."
 )
-back = checks.numbers(proximal_step(x + 0.05, x, torch.zeros(4), 0.02), (4,), "proximal_step(…)")
+back = checks.numbers(proximal_step(x - 0.05, x, torch.zeros(4), 0.02), (4,), "proximal_step(…)")
 checks.expect(
-    bool((np.abs(back - (x + 0.05).numpy()) > 0.01).all()),
+    bool((back > (x - 0.05).numpy() + 0.01).all()),
     "Without any slope the change should shrink: towards x, not towards zero brightness.",
 )
 checks.passed("proximal")
@@ -413,7 +416,10 @@ shirt, dress = originals[2], classes.index("Dress")
 # in $[0, 1]$ to which the network gives *dress* a probability of at least 0.9, at an $L_1$ distance of
 # at most {{ dress_bound }} from `shirt`. Write Wachter's method: proximal steps (for the smooth part
 # $\lambda (p_t - 1)^2$, or $-\lambda \log p_t$, whose slope does not vanish where the network is sure
-# of another class), and some values of $\lambda$. A few hundred steps with a rate of about 0.02 do.
+# of another class). Begin with $\lambda = 10$ and search as in task 6; a few hundred steps do, with a
+# rate of about 0.02, and shorter ones for a larger $\lambda$ (the rate divided by its root). Keep, of all
+# points on the way with a probability of at least 0.9, the one nearest to `shirt`: the last one may have
+# fallen back.
 
 # %% nbgrader={"grade_id": "my-dress", "solution": true}
 # answer: my-dress
@@ -488,8 +494,8 @@ checks.passed("my-dress")
 #   \lVert\delta\rVert_2^2 + \gamma \lVert x' - \mathrm{AE}(x')\rVert_2^2 + \theta\,
 #   \lVert \mathrm{ENC}(x') - \mathrm{proto}_t\rVert_2^2 .$$
 #
-# (Their first term, if no class is given, asks for any class but the present one.) The prototype of
-# a class, *for an input $x$*, is the mean code of the $K$ training images of that class whose codes
+# (Their own first term always asks for any class but the present one; to which class it goes is left
+# to the prototype. Ours asks for $t$.) The prototype of a class, *for an input $x$*, is the mean code of the $K$ training images of that class whose codes
 # are nearest to $\mathrm{ENC}(x)$. Without a network to encode, a k-d tree finds near training
 # examples of a class in the input space.
 #
@@ -527,7 +533,11 @@ def nearest_prototype(
 # %% nbgrader={"grade_id": "prototype-test", "grade": true, "points": 2}
 toy_codes = torch.tensor([[0.0, 0.0], [4.0, 0.0], [6.0, 0.0], [90.0, 0.0], [0.0, 7.0], [0.0, 9.0]])
 toy_labels = torch.tensor([0, 1, 1, 1, 2, 2])
-which, mean = nearest_prototype(torch.zeros(2), toy_codes, toy_labels, 2, 0)
+answered = nearest_prototype(torch.zeros(2), toy_codes, toy_labels, 2, 0)
+checks.expect(
+    answered is not None and len(answered) == 2, "Return two things: the class and its prototype."
+)
+which, mean = answered
 checks.expect(int(which) != 0, "The input's own class is no counterfactual: leave it out.")
 checks.expect(
     int(which) == 1,
@@ -557,7 +567,8 @@ checks.passed("prototype")
 #
 # The actions $a$ and rewards $r$ of the first loss come from a **replay buffer** of past tries, to
 # which noise was added for exploration. (The paper has further terms, among them one that keeps the
-# decoded counterfactual's code consistent with the actor's.)
+# decoded counterfactual's code consistent with the actor's, and its actor is also told the model's
+# present prediction.)
 #
 # ### Task 10: two losses (2 points)
 #
@@ -601,7 +612,7 @@ batch = {
     "alpha": 2.0,
 }
 two = losses(**batch)
-checks.expect(len(two) == 2, "Return two losses: the critic's and the actor's.")
+checks.expect(two is not None and len(two) == 2, "Return two losses: the critic's and the actor's.")
 checks.close(
     two[0], 0.0, "the critic's loss", "Here the critic foresaw both rewards: 1 for a hit, 0 else."
 )
@@ -689,7 +700,9 @@ before = torch.zeros(2, 4)
 after = torch.tensor([[0.3, 0.4, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
 said = torch.tensor([[0.2, 0.8], [0.2, 0.8]])
 four = qualities(before, after, said, torch.tensor([1, 0]))
-checks.expect(len(four) == 4, "Return four numbers: validity, L1, L2, sparsity.")
+checks.expect(
+    four is not None and len(four) == 4, "Return four numbers: validity, L1, L2, sparsity."
+)
 checks.close(four[0], 0.5, "validity", "One of these two reaches its target.")
 checks.expect(
     abs(float(four[1]) - 0.7) < 1e-5,
@@ -745,7 +758,7 @@ picture = torch.tensor([[1.0, 1.0]])
 pair = im(
     picture, torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 3.0]]), torch.tensor([[1.0, 1.0]]), 0.0
 )
-checks.expect(len(pair) == 2, "Return two tensors, IM1 and IM2.")
+checks.expect(pair is not None and len(pair) == 2, "Return two tensors, IM1 and IM2.")
 checks.close(
     pair[0], [0.25], "IM1", "Squared error of the target's autoencoder over the old class's."
 )
@@ -761,6 +774,9 @@ checks.passed("im")
 #
 # The library does what you wrote above, for all images and classes at once. The autoencoders that
 # judge (`judges["all"]`, `judges["3"]` for class 3, …) were trained apart and enter no search.
+# `counterfactual(model, inputs, targets, method)` takes inputs (N, 1, 28, 28) and targets (N, T), the T
+# desired classes of each. Its result has `.found`, `.predicted`, `.distance_l1` and `.distance_l2`, all
+# (N, T), and `.counterfactuals` (N, T, 1, 28, 28), the best try where none was found.
 
 # %%
 judges = load_judges("fashion_mnist", device=device)
@@ -822,7 +838,8 @@ for name, result in results.items():
 # number for each of the three `methods`:
 #
 # - `found_share`: the share of the 36 that were found,
-# - `median_l1`: the median $L_1$ distance over the pairs that *all three* methods found,
+# - `median_l1`: the median $L_1$ distance over the pairs that *all three* methods found (for an even
+#   number of pairs either of the two middle values counts, and so does their mean),
 # - `median_im1`: the median IM1 over the same pairs, with the `judges` and $\epsilon = 0$; the old class is
 #   the image's label (`own`, below).
 #
@@ -1006,7 +1023,7 @@ checks.passed("transfer")
 
 # %% [markdown] nbgrader={"grade_id": "judgement", "solution": true, "grade": true, "points": 4}
 # <!-- answer: judgement -->
-# **Would a person call it a dress?** (about ten sentences)
+# **Would a person call it a dress?** (4 points, about ten sentences)
 #
 # 1. Look at the grids of section 6 and the pictures of task 16. For each method name one picture that
 #    you would call its class, or say that there is none, and one that you would not, with what is
@@ -1094,8 +1111,8 @@ else:
 # | method | minimises | needs of the model | one more image costs | you choose | beware |
 # |---|---|---|---|---|---|
 # | closed form | the distance, exactly | to be linear | nothing | distance, free features | linear models only |
-# | Wachter | $\lambda (p_t - y)^2 + d$ | gradients | a search | distance, $y$ | looks like an adversarial example |
-# | prototypes | elastic net, autoencoder, prototype | gradients | a search | $\beta, \gamma, \theta, K$ | an encoder's idea of a class |
+# | Wachter | $\lambda (p_t - y)^2 + d$ | gradients (as here) | a search | distance, $y$ | looks like an adversarial example |
+# | prototypes | elastic net, autoencoder, prototype | gradients (as here) | a search | $\beta, \gamma, \theta, K$ | an encoder's idea of a class |
 # | reinforcement | nothing: an actor was trained | predictions | one pass | the reward, $\alpha$ | blurred by the decoder; one actor a model |
 #
 # A counterfactual is a statement about the *model*, not about the world: it says what would change

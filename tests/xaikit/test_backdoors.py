@@ -259,8 +259,7 @@ def test_the_poisoned_photo_network_is_what_its_card_says():
         for name in ("cats_and_dogs", "cats_and_dogs_poisoned")
     ]
     assert cards[1]["attack_success"] >= 0.95
-    # Seven photographs of 279 are 2.5 points: two trainings differ by as much.
-    assert abs(cards[0]["accuracy"] - cards[1]["accuracy"]) <= 0.03
+    assert abs(cards[0]["accuracy"] - cards[1]["accuracy"]) <= 0.02
     try:
         photos = load("cats_and_dogs", "test")
     except FileNotFoundError as missing:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit import counterfactual
-from xaikit.attribution.passes import is_observed, observed
-from xaikit.counterfactuals import descent
+from xaikit.attribution.passes import observed, progress
 from xaikit.counterfactuals.api import METHODS
 from xaikit.counterfactuals.problem import Problem
 from xaikit.datasets import ImageDataset
@@ -30,12 +29,10 @@ class Quarters(nn.Module):
 
 
 searched: list[tuple[int, list[int]]] = []
-silent: list[bool] = []
 
 
 def planted(problem: Problem) -> tuple[Tensor, Tensor]:
     """Brighten the target's row to 1 and darken all else: but never find class 3."""
-    silent.append(is_observed())
     searched.append((len(problem.inputs), problem.targets[0].tolist()))
     rows, targets = problem.items()
     made = torch.zeros_like(problem.inputs[rows])
@@ -47,9 +44,11 @@ def planted(problem: Problem) -> tuple[Tensor, Tensor]:
 def endless(problem: Problem) -> tuple[Tensor, Tensor]:
     """Ask the network until it is cancelled, for a minute at most."""
     end = time.monotonic() + 60
-    while time.monotonic() < end:
-        problem.probabilities(problem.inputs)
-        time.sleep(0.005)
+    with progress(1000, "steps") as tell:
+        while time.monotonic() < end:
+            tell(250)
+            problem.probabilities(problem.inputs)
+            time.sleep(0.005)
     raise AssertionError("nobody cancelled")
 
 
@@ -73,7 +72,6 @@ def whole(data: ImageDataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[Explo
     for method in (planted, endless, impossible):
         monkeypatch.setitem(METHODS, method.__name__, method)
     searched.clear()
-    silent.clear()
     whole = explorer(Quarters().train(), data)
     assert whole.wait(30)
     yield whole
@@ -99,6 +97,7 @@ def start_endless(page: CounterfactualPage) -> None:
     while " passes" not in said(page) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert " passes" in said(page) and not page.stop.disabled
+    assert page.progress.value == 0.25
 
 
 def test_nothing_is_searched_before_the_page_is_opened(whole: Explorer) -> None:
@@ -106,7 +105,6 @@ def test_nothing_is_searched_before_the_page_is_opened(whole: Explorer) -> None:
     assert whole.wait(30) and searched == []
     whole.selected_index = 1
     assert whole.wait(30) and searched == [(1, [0, 2, 3])]
-    assert silent == [True], "the page shows progress itself"
     assert whole.counterfactuals.image.value == 1, "the other page's image"
     whole.counterfactuals.image.value = 3
     assert whole.wait(30)
@@ -115,18 +113,15 @@ def test_nothing_is_searched_before_the_page_is_opened(whole: Explorer) -> None:
     assert "<h4>Image 3: left, classified rightly</h4>" in whole.explanations.picture.value
 
 
-def test_a_search_draws_its_bar_unless_it_is_observed(
-    data: ImageDataset, monkeypatch: pytest.MonkeyPatch
+def test_a_search_tells_how_far_it_is(
+    data: ImageDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    disabled: list[bool] = []
-    bar = descent.tqdm
-    monkeypatch.setattr(
-        descent, "tqdm", lambda **options: disabled.append(options["disable"]) or bar(**options)
-    )
-    counterfactual(Quarters(), data.images[:1], 1, "wachter", steps=2)
-    with observed(lambda done, total: None):
-        counterfactual(Quarters(), data.images[:1], 1, "wachter", steps=2)
-    assert disabled == [False, True]
+    told: list[tuple[int, int]] = []
+    with observed(lambda done, total: told.append((done, total))):
+        counterfactual(Quarters(), data.images[:2], [[1, 2, 3]] * 2, "wachter", steps=40, chunk=4)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[0] == (0, 240) and told[-1] == (240, 240) and len(set(told)) > 20
+    assert capsys.readouterr().err == "", "whoever observes shows it"
 
 
 def test_every_other_class_is_searched_and_what_is_missing_is_said(

@@ -29,9 +29,18 @@ def observed(observer: Callable[[int, int], None]) -> Iterator[None]:
         _OBSERVER.reset(token)
 
 
-def is_observed() -> bool:
-    """Return whether an observer is told of progress: then nothing else has to draw a bar."""
-    return _OBSERVER.get() is not None
+@contextmanager
+def progress(total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Give what to tell how many of the total are done: it draws a bar, or tells the observer.
+
+    The bar appears after two seconds and vanishes at the end.
+    """
+    observer = _OBSERVER.get()
+    if observer is not None:
+        yield lambda done: observer(done, total)
+        return
+    with tqdm(total=total, delay=2, leave=False, unit=unit) as bar:
+        yield lambda done: bar.update(done - bar.n)
 
 
 @contextmanager
@@ -192,16 +201,12 @@ def pairs(problem: Problem, images: int, copies: int) -> Iterator[tuple[slice, s
     part of one image's copies. A bar shows the progress of anything that takes over two seconds.
     """
     at_once = max(1, problem.chunk // copies)
-    total, done, observer = images * copies, 0, _OBSERVER.get()
-    with tqdm(total=total, delay=2, leave=False, unit="rows", disable=observer is not None) as bar:
+    done = 0
+    with progress(images * copies, "rows") as tell:
         for i in range(0, images, at_once):
             for j in range(0, copies, problem.chunk):
                 block = slice(i, min(i + at_once, images)), slice(j, min(j + problem.chunk, copies))
-                if observer is not None:
-                    observer(done, total)
+                tell(done)
                 yield block
-                rows = (block[0].stop - i) * (block[1].stop - j)
-                done += rows
-                bar.update(rows)
-    if observer is not None:
-        observer(done, total)
+                done += (block[0].stop - i) * (block[1].stop - j)
+        tell(done)

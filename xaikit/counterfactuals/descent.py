@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from xaikit.attribution.passes import is_observed, outputs
+from xaikit.attribution.passes import outputs, progress
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.validity import Validity
 
@@ -61,18 +60,17 @@ def descend(problem: Problem, validity: Validity, loss: Loss, steps: int) -> tup
     rows, targets = problem.items()
     made, found = [], []
     items = torch.arange(len(rows), device=rows.device)
-    with tqdm(
-        total=len(rows), desc="counterfactuals", delay=2, leave=False, disable=is_observed()
-    ) as bar:
+    with progress(len(rows) * steps, "steps") as tell:
         for part in torch.split(items, problem.chunk):
             crowd = _Crowd(problem.inputs[rows[part]], part, targets[part], loss)
-            for _ in range(steps):
-                before = len(crowd.active)
+            before = int(part[0]) * steps
+            for step in range(steps):
+                left = len(crowd.active) * (steps - step)  # whoever is done needs no more
+                tell(before + len(part) * steps - left)
                 crowd.step(problem, validity)
-                bar.update(before - len(crowd.active))
                 if not len(crowd.active):
                     break
-            bar.update(len(crowd.active))
+            tell(before + len(part) * steps)
             made.append(crowd.result())
             found.append(crowd.cost < torch.inf)
     return problem.grid(torch.cat(made)), problem.grid(torch.cat(found))

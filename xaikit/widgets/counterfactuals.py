@@ -66,10 +66,7 @@ class CounterfactualPage(Frame):
 
     @contextmanager
     def _counting(self, what: str, stop: threading.Event) -> Iterator[None]:
-        """Show how often the network was asked, and let its passes be cancelled.
-
-        A search ends when it has found all: nobody knows how many passes are left.
-        """
+        """Show how far a search is and how often it asked the network; let it be cancelled."""
         passes, last = 0, time.monotonic()
 
         def before(*_: Any) -> None:
@@ -81,8 +78,10 @@ class CounterfactualPage(Frame):
                 last = time.monotonic()
                 self.say(f"{what} {passes:,} passes".replace(",", " "))
 
-        # Observed, so that no bar is drawn: a thread has no cell to draw it into.
-        with self.working(what), observed(lambda done, total: None):
+        def advanced(done: int, total: int) -> None:
+            self.progress.value = done / total
+
+        with self.working(what), observed(advanced):
             hook = self._model.register_forward_pre_hook(before)
             try:
                 yield
