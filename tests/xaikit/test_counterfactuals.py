@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,39 @@ def test_nothing_on_the_boundary_is_nearer_than_the_projection():
     along = torch.randn(1000, 5, generator=random).double()
     along -= (along @ w)[:, None] * w / (w @ w)  # other points of the boundary
     assert ((on + along - x).norm(dim=1) >= (on - x).norm()).all()
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_a_bias_keeps_the_inputs_precision_and_shape(shape: tuple[int, ...]):
+    # NumPy's numbers are double from the start.
+    w, x = np.array([0.3, -0.7, 0.2]), np.array([[0.1, 0.2, 0.9]])
+    expected = x - (x @ w + 0.1)[:, None] / (w @ w) * w
+    weight, point = torch.from_numpy(w), torch.from_numpy(x)
+    for bias in (0.1, torch.full(shape, 0.1, dtype=torch.float64)):
+        on = linear_counterfactual(weight, bias, point, beyond=0)
+        np.testing.assert_allclose(on.numpy(), expected, rtol=1e-14)
+        assert linear_counterfactual(weight, bias, point[0]).shape == (3,)
+
+
+ONES = torch.ones(2)
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "x", "says"),
+    [
+        (ONES, torch.zeros(5), ONES, "bias has to be one number"),
+        (ONES.double(), 0.0, ONES, "of one floating point type"),
+        (ONES.long(), 0.5, ONES.long(), "of one floating point type"),
+        (ONES * torch.nan, 0.0, ONES, "have to be finite"),
+        (ONES, torch.inf, ONES, "have to be finite"),
+        (ONES * 0, 0.0, ONES, "weight is zero"),
+    ],
+)
+def test_what_is_no_linear_classifier_is_answered_by_a_sentence(
+    weight: Tensor, bias: float | Tensor, x: Tensor, says: str
+):
+    with pytest.raises((ValueError, TypeError), match=says):
+        linear_counterfactual(weight, bias, x)
 
 
 @pytest.mark.parametrize("tolerance", [0.2, 0.05, 0.02])

@@ -23,11 +23,11 @@ def linear_counterfactual(
     Parameters
     ----------
     weight
-        w, of shape (D,), not all zeros.
+        w, of shape (D,), floating point, not all zeros.
     bias
-        b.
+        b: a number, or a tensor of one element, such as that of ``nn.Linear(D, 1)``.
     x
-        (D,) or (N, D), none of them on the boundary.
+        (D,) or (N, D), of weight's type, none of them on the boundary.
     beyond
         How far behind the boundary, as a share of the way to it. 0 gives the projection itself.
 
@@ -38,8 +38,9 @@ def linear_counterfactual(
 
     Raises
     ------
-    ValueError
-        If shapes do not fit, w is zero, or ``beyond`` is negative.
+    ValueError, TypeError
+        If shapes or types do not fit, w is zero, something is nan or infinite, or ``beyond`` is
+        negative.
 
     Examples
     --------
@@ -51,10 +52,21 @@ def linear_counterfactual(
             f"weight has to be (D,) and x (D,) or (N, D); they are {tuple(weight.shape)} and "
             f"{tuple(x.shape)}."
         )
+    if not x.is_floating_point() or weight.dtype != x.dtype:
+        raise TypeError(
+            f"weight and x have to be of one floating point type; they are {weight.dtype} and "
+            f"{x.dtype}."
+        )
+    # In x's type from the start: by way of float32, a Python number would lose nine digits.
+    b = torch.as_tensor(bias, dtype=x.dtype, device=x.device)
+    if b.numel() != 1:
+        raise ValueError(f"bias has to be one number, but its shape is {tuple(b.shape)}.")
+    if not all(value.isfinite().all() for value in (weight, b, x)):
+        raise ValueError("weight, bias and x have to be finite, but hold nan or infinity.")
     square = weight @ weight
     if not square > 0:
         raise ValueError("weight is zero: such a classifier has no boundary.")
     if not beyond >= 0:
         raise ValueError(f"beyond has to be a number of at least 0, not {beyond!r}.")
-    share = (1 + beyond) * (x @ weight + torch.as_tensor(bias)) / square
+    share = (1 + beyond) * (x @ weight + b.reshape(())) / square
     return x - share.unsqueeze(-1) * weight
