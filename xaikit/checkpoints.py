@@ -42,9 +42,13 @@ def opened(
         if not path.is_file():
             raise FileNotFoundError(f"The checkpoint of {name!r} is missing ({path}): {cure}")
     try:
-        yield json.loads(card.read_text(encoding="utf-8")), load_file(weights)
-    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+        facts = json.loads(card.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise ValueError(f"{card.name} holds no card")
+        yield facts, load_file(weights)
+    # A TypeError: what the card says is of another type than the network takes.
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(
             f"The checkpoint of {name!r} in {place} is damaged ({reason}): {cure}"
         ) from error

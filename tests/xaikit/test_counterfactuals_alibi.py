@@ -118,6 +118,31 @@ def test_an_error_of_alibis_is_one_sentence(task: dict[str, Any]):
     assert "\n" not in str(caught.value)
 
 
+def test_a_process_that_dies_while_it_is_answered_leaves_its_last_words(
+    task: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    # In alibi's place: it asks for a prediction, and dies before it has the answer.
+    dying = (
+        "import io, sys, numpy as np; rows = io.BytesIO(); np.save(rows, np.zeros((1, 1, 6, 6)));"
+        "asked = rows.getvalue();"
+        "sys.stdout.buffer.write(b'?' + len(asked).to_bytes(8, 'big') + asked);"
+        "sys.exit('MemoryError: no room')"
+    )
+    popen, started = subprocess.Popen, []
+
+    def die(_: list[str], **options: Any) -> Any:
+        started.append(popen([sys.executable, "-c", dying], **options))
+        return started[-1]
+
+    def late(rows: Tensor) -> Tensor:
+        started[0].wait(60)
+        return probabilities(rows.float())
+
+    monkeypatch.setattr(alibi_task.subprocess, "Popen", die)
+    with pytest.raises(RuntimeError, match="alibi's process ended early: MemoryError: no room"):
+        run("wachter", options={}, **task | {"predict": late})
+
+
 def test_where_alibi_cannot_run_it_says_why(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(alibi_backend.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setattr(sys, "version_info", (3, 11, 9, "final", 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -247,6 +248,17 @@ def test_a_damaged_or_missing_checkpoint_is_named(tmp_path: Path):
     (tmp_path / "counterfactuals_mnist.safetensors").write_bytes(b"no weights")
     with pytest.raises(ValueError, match="damaged"):
         load_generator("mnist", tmp_path)
+    whole = CHECKPOINTS / "counterfactuals_mnist.safetensors"
+    shutil.copy(whole, tmp_path / whole.name)
+    for damaged, says in (
+        ([], "holds no card"),
+        ({}, "'shape'"),
+        ({**card, "shape": None}, "NoneType"),
+        ({**card, "classes": "10"}, "str"),
+    ):
+        (tmp_path / "counterfactuals_mnist.json").write_text(json.dumps(damaged), encoding="utf-8")
+        with pytest.raises(ValueError, match=rf"damaged \(.*{says}.*\): reinstall"):
+            load_generator("mnist", tmp_path)
     with pytest.raises(ValueError, match="no generator for the network 'lecture'"):
         load_generator("lecture")
 

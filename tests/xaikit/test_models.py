@@ -156,6 +156,11 @@ def test_a_missing_or_damaged_checkpoint_is_one_sentence(tmp_path: Path) -> None
         with pytest.raises(ValueError, match="is damaged") as damaged:
             load_pretrained("lecture", folder=tmp_path)
         errors.append(damaged)
+    (tmp_path / "lecture.safetensors").write_bytes(whole)
+    (tmp_path / "lecture.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"is damaged \(lecture.json holds no card\)") as damaged:
+        load_pretrained("lecture", folder=tmp_path)
+    errors.append(damaged)
     for error in errors:
         assert "python -m xaikit train lecture" in str(error.value)
         assert "\n" not in str(error.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -103,3 +104,7 @@ def _converse(folder: Path, predict: Callable[[Tensor], Tensor], pairs: int) -> 
             raise RuntimeError(f"alibi's process ended early: {last}.") from None
         finally:
             process.kill()
+            # What a dead process has not read is still in the pipe's buffer: closing it, as Popen
+            # would, writes it once more, and that failure would take the place of the reason.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
