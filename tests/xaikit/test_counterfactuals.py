@@ -12,7 +12,14 @@ from torch import Tensor, nn
 
 from xaikit import counterfactual, load, load_pretrained
 from xaikit.__main__ import main
-from xaikit.autoencoders import Autoencoders, load_autoencoder, load_judges
+from xaikit.autoencoders import (
+    Autoencoder,
+    Autoencoders,
+    load_autoencoder,
+    load_judges,
+    pretrain,
+    train_autoencoder,
+)
 from xaikit.counterfactuals import Counterfactuals, linear_counterfactual
 from xaikit.counterfactuals.qualities import qualities
 
@@ -237,6 +244,40 @@ def test_a_model_without_card_needs_examples():
         counterfactual(linear([1.0, 1.0]), torch.rand(1, 2).double(), 1, "prototype")
 
 
+IMAGES = torch.rand(2, 1, 28, 28)
+
+
+class Flattening(nn.Module):
+    """An autoencoder that forgets the images' shape."""
+
+    encoder = nn.Flatten()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.encoder(x)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"examples": IMAGES.numpy()}, "examples have to be a floating point tensor.*ndarray"),
+        ({"examples": IMAGES.byte()}, "examples have to be a floating point tensor.*uint8"),
+        ({"examples": IMAGES[..., 1:]}, r"examples have to be like the inputs, \(B, 1, 28, 28\)"),
+        ({"examples": IMAGES[:0]}, "examples have to be like the inputs"),
+        ({"examples": IMAGES * torch.nan}, r"examples have to lie in \[0, 1\]"),
+        ({"examples": 255 * IMAGES}, r"examples have to lie in \[0, 1\]"),
+        ({"autoencoder": "mnist"}, "a module with an .encoder, not str"),
+        ({"autoencoder": nn.Sequential()}, "a module with an .encoder, not Sequential"),
+        ({"autoencoder": Autoencoder(2, 2).double()}, "autoencoder fails on torch.float32 inputs"),
+        ({"autoencoder": Flattening()}, r"\(1, 1, 28, 28\) again, but returns \(1, 784\)"),
+    ],
+)
+def test_prototypes_of_something_else_are_answered_by_a_sentence(
+    network: nn.Module, images: Tensor, options: dict[str, object], says: str
+):
+    with pytest.raises((ValueError, TypeError), match=says):
+        counterfactual(network, images, 3, "prototype", **{"examples": images, **options})
+
+
 # --- qualities -----------------------------------------------------------------------------------
 
 
@@ -275,6 +316,31 @@ def test_interpretability_by_hand():
     assert measured.im2.flatten().tolist() == pytest.approx([0.5 / 0.8, 0.5 / 1.5])
     assert measured.sparsity.flatten().tolist() == [0.5, 0.5]
     assert measured.valid.flatten().tolist() == [True, False]
+
+
+def test_judges_keep_their_precision_and_answer_in_the_results(images: Tensor):
+    judges, origins = load_judges("fashion_mnist"), torch.tensor([0, 0, 1, 2])
+
+    def result(x: Tensor) -> Counterfactuals:
+        one = torch.ones(4, 1)
+        return Counterfactuals(
+            x, x[:, None], one > 0, one.long(), one, one, one.long(), "by hand", 0.0
+        )
+
+    single, double = (qualities(result(x), origins, judges) for x in (images, images.double()))
+    assert double.im1.dtype == double.im2.dtype == torch.float64
+    torch.testing.assert_close(double.im1.float(), single.im1)
+    torch.testing.assert_close(double.im2.float(), single.im2)
+    for wrong, by, says in (
+        (origins[:2], judges, r"tensor of shape \(4,\)"),
+        (origins.float(), judges, r"tensor of shape \(4,\)"),
+        ([0, 0, 1, 2], judges, r"tensor of shape \(4,\)"),
+        (origins + 8, judges, "judges lack '10'"),
+        (origins, nn.ModuleDict({"1": judges["1"]}), "judges lack 'all'"),
+        (origins, dict(judges), "judges have to be a torch.nn.ModuleDict, not dict"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=says):
+            qualities(result(images), wrong, by)
 
 
 # --- autoencoders --------------------------------------------------------------------------------

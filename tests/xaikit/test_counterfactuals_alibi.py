@@ -160,6 +160,7 @@ def test_where_alibi_cannot_run_it_says_why(monkeypatch: pytest.MonkeyPatch):
         ({"method": "wachter", "steps": 3}, "alibi's wachter takes no option 'steps'"),
         ({"method": "prototype"}, "no card that names its training data"),
         ({"method": "prototype", "examples": torch.zeros(9, 36)}, r"\(B, 1, 6, 6\), but"),
+        ({"method": "prototype", "examples": torch.full((9, 1, 6, 6), 7.0)}, r"lie in \[0, 1\]"),
         ({"method": "prototype", "examples": torch.zeros(9, 1, 6, 6)}, "none of class 1"),
         ({"method": "rl", "examples": torch.rand(99, 1, 6, 6)}, r"train_generator\(model"),
     ],

@@ -270,5 +270,8 @@ def test_a_strangers_model_needs_a_generator_of_its_own():
         generator_for(load_pretrained("lecture"), None)
     own, _ = small()
     assert generator_for(nn.Linear(2, 2), own) is own
+    for wrong in ("mnist", nn.Identity()):
+        with pytest.raises(TypeError, match="generator has to be a Generator"):
+            generator_for(nn.Linear(2, 2), wrong)
     with pytest.raises(ValueError, match=r"draws \(1, 6, 6\) images of 3 classes"):
         counterfactual(load_pretrained("lecture"), torch.rand(1, 1, 28, 28), 0, "rl", generator=own)

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from xaikit.counterfactuals.alibi_task import run
-from xaikit.counterfactuals.problem import Problem
+from xaikit.counterfactuals.problem import Problem, checked_examples
 from xaikit.counterfactuals.rl import generator_for
 from xaikit.counterfactuals.rl_networks import Generator
 from xaikit.data import load
@@ -143,13 +143,8 @@ def _examples(problem: Problem, examples: Tensor | None) -> Tensor:
                 "given: examples=, a tensor (B, …) of training inputs."
             )
         examples = load(card["data"], "train").images[:_EXAMPLES]
-    shape = ", ".join(map(str, problem.inputs.shape[1:]))
-    if examples.shape[1:] != problem.inputs.shape[1:]:
-        raise ValueError(
-            f"examples have to be like the inputs, (B, {shape}), but their shape is "
-            f"{tuple(examples.shape)}."
-        )
-    seen = problem.probabilities(examples.to(problem.inputs)).argmax(1).tolist()
+    examples = checked_examples(problem, examples)
+    seen = problem.probabilities(examples).argmax(1).tolist()
     if lacking := sorted(set(range(problem.classes)) - set(seen)):
         raise ValueError(
             f"alibi needs an example of every class, but the model sees none of class "

@@ -62,6 +62,22 @@ class Problem:
         return torch.cat(parts)
 
 
+def checked_examples(problem: Problem, examples: Tensor) -> Tensor:
+    """Return training inputs (B, *shape) with the problem's type and device, if they are such."""
+    if not isinstance(examples, Tensor) or not examples.is_floating_point():
+        kind = examples.dtype if isinstance(examples, Tensor) else type(examples).__name__
+        raise TypeError(f"examples have to be a floating point tensor (B, …), not {kind}.")
+    shape = problem.inputs.shape[1:]
+    if examples.shape[1:] != shape or not examples.numel():
+        raise ValueError(
+            f"examples have to be like the inputs, (B, {', '.join(map(str, shape))}), but their "
+            f"shape is {tuple(examples.shape)}."
+        )
+    if not ((examples >= 0) & (examples <= 1)).all():  # nan is neither
+        raise ValueError("examples have to lie in [0, 1], like the inputs, and not to hold nan.")
+    return examples.detach().to(problem.inputs)
+
+
 def per_item(values: Tensor, like: Tensor) -> Tensor:
     """Return (n,) as (n, 1, …), to be multiplied with inputs."""
     return values.view(-1, *[1] * (like.ndim - 1))

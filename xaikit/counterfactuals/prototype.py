@@ -11,7 +11,7 @@ from xaikit.attribution.arguments import count
 from xaikit.attribution.passes import borrowed
 from xaikit.autoencoders import load_autoencoder
 from xaikit.counterfactuals.descent import Loss, descend
-from xaikit.counterfactuals.problem import Problem
+from xaikit.counterfactuals.problem import Problem, checked_examples
 from xaikit.counterfactuals.validity import Validity
 from xaikit.data import load
 
@@ -68,6 +68,12 @@ def prototype(
     -------
     tuple of torch.Tensor
         (N, T, *shape) counterfactuals in [0, 1], and (N, T) whether valid.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If examples or autoencoder are not for such inputs, or the model takes none of the
+        examples for a target.
     """
     count(steps, "steps")
     count(k, "k")
@@ -77,14 +83,15 @@ def prototype(
     validity = Validity(probability, tolerance)
     if prototypes not in ("encoder", "kdtree"):
         raise ValueError(f'prototypes has to be "encoder" or "kdtree", not {prototypes!r}.')
-    seen = _examples(problem) if examples is None else examples.detach().to(problem.inputs)
+    seen = _examples(problem) if examples is None else checked_examples(problem, examples)
     network: nn.Module = nn.Identity()
     encoder: nn.Module = nn.Flatten()
     if prototypes == "kdtree":
         gamma = 0.0
     else:
-        network = autoencoder or load_autoencoder(_data(problem)).to(problem.inputs)
-        encoder = network.get_submodule("encoder")
+        if autoencoder is None:
+            autoencoder = load_autoencoder(_data(problem)).to(problem.inputs)
+        network, encoder = autoencoder, _encoder(problem, autoencoder)
 
     with borrowed(network):
         goals = _prototypes(problem, encoder, seen, k)
@@ -98,6 +105,30 @@ def prototype(
             return loss
 
         return descend(problem, validity, Loss(beta, 1.0, term), steps)
+
+
+def _encoder(problem: Problem, network: nn.Module) -> nn.Module:
+    """Return an autoencoder's encoder, if it can draw the problem's inputs again."""
+    encoder = getattr(network, "encoder", None)
+    if not isinstance(network, nn.Module) or not isinstance(encoder, nn.Module):
+        raise TypeError(
+            f"autoencoder has to be a module with an .encoder, not {type(network).__name__}."
+        )
+    one = problem.inputs[:1]
+    try:
+        with borrowed(network), torch.no_grad():
+            drawn = network(one)
+    except RuntimeError as error:
+        raise ValueError(
+            f"the autoencoder fails on {one.dtype} inputs of shape {tuple(one.shape)}: "
+            f"{str(error).strip().splitlines()[0]}"
+        ) from error
+    if not isinstance(drawn, Tensor) or drawn.shape != one.shape:
+        raise ValueError(
+            f"the autoencoder has to draw inputs of shape {tuple(one.shape)} again, but returns "
+            f"{tuple(drawn.shape) if isinstance(drawn, Tensor) else type(drawn).__name__}."
+        )
+    return encoder
 
 
 def _prototypes(problem: Problem, encoder: nn.Module, examples: Tensor, k: int) -> Tensor:

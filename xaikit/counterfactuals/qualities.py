@@ -56,29 +56,52 @@ def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -
         (N,) the classes o that the model predicts for the inputs.
     judges
         Autoencoders ``"all"`` and, by its number, of each class; ones that the search did not use,
-        such as :func:`xaikit.autoencoders.load_judges` returns.
+        such as :func:`xaikit.autoencoders.load_judges` returns. On the result's device; they
+        compute in their own precision.
 
     Returns
     -------
     Qualities
         Each field (N, T), on the result's device.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If origins are not one class an input, or a class has no judge.
     """
     changed = result.counterfactuals
     n, t = result.targets.shape
-    rows = changed.flatten(0, 1)
+    if not isinstance(origins, Tensor) or origins.is_floating_point() or origins.shape != (n,):
+        raise ValueError(
+            f"origins have to be the classes that the model predicts for the inputs: an integer "
+            f"tensor of shape ({n},)."
+        )
+    if not isinstance(judges, nn.ModuleDict):
+        raise TypeError(f"judges have to be a torch.nn.ModuleDict, not {type(judges).__name__}.")
     targets, own = result.targets.flatten(), origins.to(result.targets).repeat_interleave(t)
+    labels = torch.unique(torch.cat([targets, own])).tolist()
+    if lacking := [name for name in ("all", *map(str, labels)) if name not in judges]:
+        raise ValueError(
+            f'judges lack {lacking[0]!r}: they have to be autoencoders "all" and, by its number, '
+            f"of each class wanted or predicted."
+        )
+    rows = changed.flatten(0, 1)
+    weight = next((p for p in judges.parameters() if p.is_floating_point()), rows)
+    rows = rows.to(weight.dtype)
     with borrowed(judges), torch.no_grad():
         drawn = _by_class(judges, rows, targets)
         before = _by_class(judges, rows, own)
         anyone = torch.cat([judges["all"](part) for part in torch.split(rows, 500)])
+    im1 = _square(rows - drawn) / (_square(rows - before) + _EPSILON)
+    im2 = _square(drawn - anyone) / (rows.abs().flatten(1).sum(1) + _EPSILON)
     untouched = changed == result.inputs.unsqueeze(1)
     return Qualities(
         valid=result.found,
         l1=result.distance_l1,
         l2=result.distance_l2,
         sparsity=untouched.flatten(2).to(changed).mean(2),
-        im1=(_square(rows - drawn) / (_square(rows - before) + _EPSILON)).view(n, t),
-        im2=(_square(drawn - anyone) / (rows.abs().flatten(1).sum(1) + _EPSILON)).view(n, t),
+        im1=im1.view(n, t).to(changed),
+        im2=im2.view(n, t).to(changed),
     )
 
 

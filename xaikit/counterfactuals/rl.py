@@ -41,7 +41,7 @@ def rl(problem: Problem, *, generator: Generator | None = None) -> tuple[Tensor,
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If there is no generator for this model, or one for other images or classes.
     """
     own = generator_for(problem.model, generator)
@@ -112,6 +112,11 @@ def generate(
 def generator_for(model: nn.Module, generator: Generator | None) -> Generator:
     """Return the generator given, or the shipped one for the network that the card names."""
     if generator is not None:
+        if not isinstance(generator, Generator):
+            raise TypeError(
+                f"generator has to be a Generator, made by train_generator(model, images) or "
+                f"load_generator(name), not {type(generator).__name__}."
+            )
         return generator
     card = getattr(model, "card", None)
     name = card.get("name") if isinstance(card, dict) else None
