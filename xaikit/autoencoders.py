@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
+from xaikit.attribution.arguments import checked_unit_inputs, count, known
 from xaikit.checkpoints import halved, opened, write
 from xaikit.data import load
 
@@ -139,8 +140,8 @@ def _load(
 ) -> Autoencoders:
     name = f"{kind}_{data}"
     if name not in RECIPES:
-        known = ", ".join(map(repr, _DATA))
-        raise ValueError(f"There are no autoencoders of {data!r}, only of {known}.")
+        shipped = ", ".join(map(repr, _DATA))
+        raise ValueError(f"There are no autoencoders of {data!r}, only of {shipped}.")
     with torch.random.fork_rng(devices=[]):  # first weights are drawn, and thrown away
         networks = RECIPES[name][1]()
     with opened(name, folder) as (card, weights):
@@ -161,10 +162,17 @@ def train_autoencoder(
     images
         (N, 1, 28, 28) in [0, 1].
     steps
-        Batches of 128 images, drawn at random; at least ten.
+        Batches of 128 images, drawn at random.
     seed
         Decides their order. The global random state is neither used nor changed.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there are no images or no steps, or the network cannot take the images.
     """
+    count(steps, "steps")
+    images = checked_unit_inputs(network, images)
     random = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
@@ -191,11 +199,17 @@ def pretrain(name: str, root: str | Path | None = None) -> Autoencoders:
         One of ``RECIPES``.
     root
         The data's folder, as in :func:`xaikit.load`.
+
+    Raises
+    ------
+    ValueError
+        If there is no recipe of that name.
     """
-    data, build, seed = RECIPES[name]
+    data, build, seed = known(RECIPES, name, "set of autoencoders")
     train, test = load(data, "train", root), load(data, "test", root)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # Not torch.manual_seed, which would reseed every GPU as well.
+        torch.default_generator.manual_seed(seed)
         networks = build()
     errors = {}
     for member, network in networks.items():

@@ -149,8 +149,9 @@ def build(name: str, seed: int = 0) -> Classifier:
     if name not in ARCHITECTURES:
         known = ", ".join(map(repr, ARCHITECTURES))
         raise ValueError(f"There is no network {name!r}; choose one of {known}.")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        # Not torch.manual_seed, which would reseed every GPU as well.
+        torch.default_generator.manual_seed(seed)
         network = ARCHITECTURES[name]()
         for layer in network:
             if isinstance(layer, nn.Conv2d | nn.Linear):

@@ -386,3 +386,30 @@ def test_the_command_of_the_card_trains_it_again(
         load_judges("mnist", folder=tmp_path)
     with pytest.raises(ValueError, match="no autoencoders of 'cifar'"):
         load_autoencoder("cifar")
+
+
+@pytest.mark.parametrize(
+    ("images", "steps", "says"),
+    [
+        (IMAGES, 0, "steps has to be a whole number"),
+        (IMAGES[:0], 5, "a batch"),
+        (IMAGES.double(), 5, "computes in torch.float32"),
+        (255 * IMAGES, 5, r"have to lie in \[0, 1\]"),
+    ],
+)
+def test_an_autoencoder_of_nothing_is_answered_by_a_sentence(images: Tensor, steps: int, says: str):
+    with pytest.raises((ValueError, TypeError), match=says):
+        train_autoencoder(Autoencoder(2, 2), images, steps=steps)
+
+
+def test_an_autoencoder_of_no_recipe_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="choose one of autoencoder_fashion_mnist, judges"):
+        pretrain("autoencoder_cifar")
+
+
+def test_autoencoders_of_a_recipe_leave_every_random_state_alone(monkeypatch: pytest.MonkeyPatch):
+    seeds, state = [], torch.get_rng_state()
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    monkeypatch.setattr("xaikit.autoencoders._steps", lambda member, images: 1)
+    pretrain("autoencoder_fashion_mnist")
+    assert torch.equal(torch.get_rng_state(), state) and not seeds

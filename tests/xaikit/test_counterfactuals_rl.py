@@ -176,6 +176,30 @@ def test_the_same_seed_gives_the_same_bytes_and_the_model_comes_back():
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
+def test_no_generator_of_random_numbers_is_touched(monkeypatch: pytest.MonkeyPatch):
+    images, model = halves(9, 0), nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    seeds, state = [], torch.get_rng_state()
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    train_generator(model, images, epochs=1, steps=1, seed=7)
+    load_generator("mnist")
+    assert torch.equal(torch.get_rng_state(), state) and not seeds
+
+
+@pytest.mark.parametrize(
+    ("outputs", "scale", "says"),
+    [(3, 255, r"have to lie in \[0, 1\]"), (1, 1, "at least two classes")],
+)
+def test_what_no_generator_can_learn(outputs: int, scale: int, says: str):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(36, outputs))
+    with pytest.raises(ValueError, match=says):
+        train_generator(model, scale * halves(9, 0), epochs=1, steps=1)
+
+
+def test_a_generator_of_no_recipe_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="choose one of counterfactuals_fashion_mnist"):
+        rl_recipes.pretrain_generator("counterfactuals_cifar")
+
+
 def test_pieces_and_precision_change_nothing(trained: Generator):
     images = torch.rand(9, 1, 6, 6, generator=torch.Generator().manual_seed(0)).double()
     predicted, targets = torch.arange(9) % 3, torch.arange(18).view(9, 2) % 3

@@ -184,6 +184,14 @@ def test_build_is_decided_by_its_seed_alone(name: str) -> None:
     assert one.card == {} and one.state_dict().keys() == load_pretrained(name).state_dict().keys()
 
 
+def test_build_leaves_the_gpus_random_state_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    with torch.device("meta"):  # Another default device: its random numbers are not seeded.
+        network = build("lecture", 3)
+    assert not seeds and same_bytes(network, build("lecture", 3))
+
+
 def test_slices_and_copies_of_a_network_are_networks() -> None:
     network = load_pretrained("lecture")
     images = torch.rand(2, 1, 28, 28)

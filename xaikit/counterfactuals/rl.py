@@ -76,7 +76,8 @@ def load_generator(model_name: str, folder: str | Path | None = None) -> Generat
         raise ValueError(f"There is no generator for the network {model_name!r}, only for {known}.")
     name = SHIPPED[model_name]
     with opened(name, folder) as (card, weights):
-        generator = Generator(tuple(card["shape"]), card["classes"])
+        with torch.random.fork_rng(devices=[]):  # first weights are drawn, and thrown away
+            generator = Generator(tuple(card["shape"]), card["classes"])
         generator.load_state_dict(weights)
     generator.card = card
     return generator.eval()

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from xaikit.attribution.arguments import known
 from xaikit.checkpoints import halved, write
 from xaikit.counterfactuals.rl import SHIPPED, generate
 from xaikit.counterfactuals.rl_networks import Generator
@@ -35,11 +36,17 @@ def pretrain_generator(name: str, root: str | Path | None = None) -> Generator:
         One of ``RECIPES``.
     root
         The data's folder, as in :func:`xaikit.load`.
+
+    Raises
+    ------
+    ValueError
+        If there is no recipe of that name.
     """
+    recipe = known(RECIPES, name, "generator")
     model_name = next(model for model, own in SHIPPED.items() if own == name)
     model = load_pretrained(model_name)
     train, test = (load(model.card["data"], split, root) for split in ("train", "test"))
-    generator = train_generator(model, train.images, **RECIPES[name])
+    generator = train_generator(model, train.images, **recipe)
     generator.half().float()  # what the file keeps
     validity, distance = _on_test(model, generator, test)
     generator.card = {

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from xaikit.attribution.arguments import checked_inputs, count, probed
+from xaikit.attribution.arguments import checked_unit_inputs, count, probed
 from xaikit.attribution.passes import borrowed, channels_last, outputs
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
 from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
@@ -77,11 +77,12 @@ def train_generator(
     Raises
     ------
     ValueError, TypeError
-        If the model cannot take the images.
+        If the model cannot take the images, they do not lie in [0, 1], or there are fewer than
+        two classes.
     """
     count(epochs, "epochs")
     count(steps, "steps")
-    images = checked_inputs(model, images)
+    images = checked_unit_inputs(model, images)
     random = torch.Generator().manual_seed(seed)
 
     @torch.no_grad()
@@ -90,10 +91,13 @@ def train_generator(
             return outputs(model, x).to(images).softmax(1)
 
     with borrowed(model), channels_last(model, images):
+        classes = probed(model, images).shape[1]
+        if classes < 2:
+            raise ValueError("a counterfactual needs a model of at least two classes.")
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            generator = Generator(tuple(images.shape[1:]), probed(model, images).shape[1])
-            judge = critic(generator.classes)
+            # Not torch.manual_seed, which would reseed every GPU as well.
+            torch.default_generator.manual_seed(seed)
+            generator, judge = Generator(tuple(images.shape[1:]), classes), critic(classes)
         generator.to(images)
         judge.to(images)
         _train_autoencoder(generator, images, epochs, random)
