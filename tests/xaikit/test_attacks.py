@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import math
+from typing import Any
 
 import foolbox
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -172,6 +175,28 @@ def test_the_result_is_what_it_says(
         torch.testing.assert_close(found.distance, change.abs().flatten(1).amax(1))
 
 
+def test_of_a_targeted_attack_the_targets_own_images_count(
+    network: nn.Module, images: tuple[Tensor, Tensor]
+):
+    # As documented: with nothing changed, success is what the model says anyway.
+    found = attack(network, *images, "fgsm", targets=9, epsilon=0)
+    with torch.no_grad():
+        seen = network(images[0]).argmax(1) == 9
+    assert torch.equal(found.success, seen) and (found.success & (images[1] == 9)).any()
+
+
+def test_numbers_of_numpy_and_integers_are_numbers(
+    network: nn.Module, images: tuple[Tensor, Tensor]
+):
+    for given, same in ((np.float32(0.5), 0.5), (1, 1.0)):
+        one = attack(network, *images, "pgd", epsilon=given, steps=3, seed=np.int64(3))
+        two = attack(network, *images, "pgd", epsilon=same, steps=3, seed=3)
+        assert torch.equal(one.adversarial, two.adversarial)
+    place = (np.int64(2), np.int64(3))
+    found = attack(network, *images, "patch", size=2, steps=1, place=place)
+    assert found.mask[0, 0].nonzero()[0].tolist() == [2, 3]
+
+
 @pytest.mark.parametrize("method", ["fgsm", "pgd", "patch"])
 def test_what_reached_the_goal_before_stays_as_it_is(
     method: str, network: nn.Module, images: tuple[Tensor, Tensor]
@@ -258,9 +283,24 @@ def test_a_patch_needs_no_image_of_ours(images: tuple[Tensor, Tensor]):
         ({"method": "pgd", "epsilon": -1}, "epsilon has to be a number of at least 0"),
         ({"method": "pgd", "epsilon": 0.1, "norm": "1"}, 'norm has to be "inf" or "2"'),
         ({"method": "patch", "size": 29}, "does not fit into 28 × 28"),
+        ({"epsilon": True}, "epsilon has to be a finite number, not True"),
+        ({"epsilon": math.nan}, "epsilon has to be a finite number, not nan"),
+        ({"epsilon": "0.1"}, "epsilon has to be a finite number, not '0.1'"),
+        ({"epsilon": 0.1, "seed": None}, "seed has to be a whole number from 0 .* not None"),
+        ({"epsilon": 0.1, "seed": -1}, "seed has to be a whole number"),
+        ({"epsilon": 0.1, "seed": 2**32}, "seed has to be a whole number"),
         ({"method": "patch", "place": (25, 0)}, "leaves the image"),
+        ({"method": "patch", "place": 3}, "place has to be .* not 3"),
+        ({"method": "patch", "place": None}, "place has to be .* not None"),
+        ({"method": "patch", "place": (1.0, 2.0)}, "place has to be .* two whole numbers"),
+        ({"method": "patch", "place": (1, 2, 3)}, "place has to be"),
+        ({"method": "patch", "place": "left"}, "place has to be"),
         ({"method": "patch", "mask": torch.ones(3, 3)}, "mask has to be boolean"),
-        ({"labels": 10, "epsilon": 0.1}, "out of range"),
+        ({"method": "patch", "mask": [[True]]}, "mask has to be a boolean tensor .* not list"),
+        ({"method": "universal_patch", "mask": np.ones((28, 28), bool)}, "tensor .* not ndarray"),
+        ({"method": "universal_patch", "mask": torch.ones(2, 28, 28) > 0}, "mask has to be bool"),
+        ({"labels": 10, "epsilon": 0.1}, "^label 10 is out of range"),
+        ({"targets": 10, "epsilon": 0.1}, "^target 10 is out of range"),
         ({"labels": torch.zeros(2, 2, dtype=torch.int64), "epsilon": 0.1}, "one class an input"),
         ({"inputs": torch.full((2, 1, 28, 28), 1.5), "epsilon": 0.1}, "have to lie in"),
     ],
@@ -269,3 +309,37 @@ def test_bad_arguments(changes: dict[str, object], words: str, network: nn.Modul
     arguments = {"inputs": torch.zeros(2, 1, 28, 28), "labels": 0} | changes
     with pytest.raises((ValueError, TypeError), match=words):
         attack(network, **arguments)
+
+
+class Spoilt(nn.Module):
+    """The first two pixels as logits, less what autograd or arithmetic can make of them."""
+
+    def __init__(self, how: Any) -> None:
+        super().__init__()
+        self.how = how
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.how(x.flatten(1)[:, :2])
+        return scores
+
+
+@pytest.mark.parametrize("method", list(SMALL))
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (lambda scores: scores * math.nan, "the model returns nan or infinity"),
+        (lambda scores: scores + math.inf, "the model returns nan or infinity"),
+        (lambda scores: scores.detach(), "no attack can follow its slopes"),
+    ],
+    ids=["nan", "infinity", "detached"],
+)
+def test_a_model_that_cannot_be_attacked_is_no_success(method: str, how: Any, words: str):
+    x = torch.rand(5, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match=words):
+        attack(Spoilt(how), x, (x.flatten(1)[:, :2]).argmax(1), method, **SMALL[method])
+
+
+def test_a_class_that_the_model_rules_out_is_no_error():
+    ruled_out = Spoilt(lambda scores: torch.cat([scores, scores[:, :1] - torch.inf], dim=1))
+    x = torch.tensor([[0.6, 0.5]])
+    assert attack(ruled_out, x, 0, "fgsm", epsilon=0.1).predicted == 1

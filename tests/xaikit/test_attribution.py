@@ -408,7 +408,10 @@ class Returns(nn.Module):
             ValueError,
             "do not depend differentiably",
         ),
+        ((Returns(lambda x: x.flatten(1) / 0), X, 0, "lime"), {}, ValueError, "nan or infinity"),
         ((NET, X, 0, "gradient"), {"chunk": 0}, ValueError, "chunk has to be a whole number"),
+        ((NET, X, 0, "gradient"), {"seed": None}, ValueError, "seed has to be a whole number"),
+        ((NET, X, 0, "gradient"), {"seed": -1}, ValueError, "seed has to be a whole number"),
         ((NET, X, 0), {"steps": 0}, ValueError, "steps has to be a whole number"),
         ((NET, X, 0), {"steps": 2.0}, ValueError, "steps has to be a whole number"),
         ((NET, X, 0), {"baseline": X[:, :, :1]}, ValueError, r"shape \(1, 2, 2\)"),
@@ -444,6 +447,14 @@ def test_a_mistake_gets_one_sentence(
     with pytest.raises(kind, match=says) as raised:
         explain(*arguments, **options)
     assert re.fullmatch(r"[^\n]+", str(raised.value))
+
+
+@pytest.mark.parametrize("method", ["gradient", "lime"])
+def test_a_model_made_in_inference_mode_gets_one_sentence(method: str) -> None:
+    with torch.inference_mode():
+        made = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(8, 3))
+    with pytest.raises(ValueError, match="make or load it outside"):
+        explain(made, X, 0, method)
 
 
 def test_probabilities_are_explained_with_a_warning(images: Tensor) -> None:
@@ -518,5 +529,5 @@ def test_targets_of_interest_of_two_classes_and_many_inputs() -> None:
 
 @pytest.mark.parametrize("labels", [torch.tensor([0]), torch.tensor([0, 9]), torch.eye(2).long()])
 def test_targets_of_interest_refuses_labels_that_do_not_fit(labels: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"targets|target 9 is out of range"):
+    with pytest.raises(ValueError, match=r"one label an input|^label"):
         targets_of_interest(NET, X, labels)

@@ -228,6 +228,8 @@ def test_wachter_changes_less_and_prototypes_lead_into_the_class(
         ({"probability": 1.5}, "probability has to lie in"),
         ({"distance": "l3"}, "distance has to be"),
         ({"targets": 10}, "10 is out of range"),
+        ({"seed": None}, "seed has to be a whole number"),
+        ({"seed": -1}, "seed has to be a whole number"),
         ({"method": "prototype", "theta": -1.0}, "theta has to be a number of at least 0"),
         ({"method": "prototype", "prototypes": "tree"}, "prototypes has to be"),
     ],
@@ -237,6 +239,15 @@ def test_bad_input_is_answered_by_a_sentence(
 ):
     with pytest.raises((ValueError, TypeError), match=says):
         counterfactual(network, images, **{"targets": 3, **arguments})
+
+
+def test_a_model_without_slopes_cannot_be_searched():
+    class Detached(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.detach()
+
+    with pytest.raises(ValueError, match="no search can follow its slopes"):
+        counterfactual(Detached(), torch.tensor([[0.6, 0.5]]), 1)
 
 
 def test_a_model_without_card_needs_examples():

@@ -17,11 +17,14 @@ from xaikit.attacks.pgd import pgd
 from xaikit.attacks.result import Attack
 from xaikit.attacks.universal import universal_patch
 from xaikit.attribution.arguments import (
+    checked_seed,
     checked_targets,
     checked_unit_inputs,
     count,
     known,
     known_options,
+    number,
+    numeric,
     probed,
 )
 from xaikit.attribution.passes import borrowed, channels_last, outputs
@@ -63,6 +66,7 @@ def attack(
         ``"fgsm"``, ``"pgd"``, ``"patch"`` (one an image) or ``"universal_patch"`` (one for all).
     targets
         The classes to be predicted instead: an int or (N,). By default any but the label will do.
+        Where the target is the label, the model need only be right: leave such inputs out.
     seed
         Same seed, same bytes: on one device, with one thread count and one chunk size.
     chunk
@@ -82,7 +86,8 @@ def attack(
     Raises
     ------
     ValueError, TypeError
-        In one sentence: an unknown method or option, classes out of range, inputs outside [0, 1].
+        In one sentence: an unknown method or option, classes out of range, inputs outside [0, 1],
+        a model whose outputs are no numbers or do not depend on its inputs differentiably.
 
     Examples
     --------
@@ -94,22 +99,25 @@ def attack(
     start = time.perf_counter()
     chosen = _known(method, options)
     count(chunk, "chunk")
+    seed = checked_seed(seed)
+    if "epsilon" in options:
+        options["epsilon"] = number(options["epsilon"], "epsilon", least=0)
     inputs = checked_unit_inputs(model, inputs)
-    epsilon = options.get("epsilon", 0.0)
-    if not isinstance(epsilon, int | float) or not 0 <= epsilon < float("inf"):
-        raise ValueError(f"epsilon has to be a number of at least 0, not {epsilon!r}.")
     with borrowed(model), channels_last(model, inputs):
         classes = probed(model, inputs).shape[1]
         if classes < 2:
             raise ValueError("an attack needs a model of at least two classes.")
-        true = _one_each(checked_targets(labels, inputs, classes), "labels")
+        true = _one_each(checked_targets(labels, inputs, classes, "labels"), "labels")
         wanted = None
         if targets is not None:
             wanted = _one_each(checked_targets(targets, inputs, classes), "targets")
         adversarial, mask = chosen(Goal(model, inputs, true, wanted, seed, chunk), **options)
         with torch.no_grad():
             predicted = torch.cat(
-                [outputs(model, part).argmax(1) for part in torch.split(adversarial, chunk)]
+                [
+                    numeric(outputs(model, part)).argmax(1)
+                    for part in torch.split(adversarial, chunk)
+                ]
             )
     norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd") else "2"
     change = (adversarial - inputs).flatten(1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xaikit.attribution.passes import outputs
+from xaikit.attribution.passes import followed, outputs
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Goal:
     def slopes(self, rows: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the margins (n,) and their gradients (n, *shape)."""
         x = x.detach().requires_grad_()
-        margin = self._margin(rows, outputs(self.model, x))
+        margin = self._margin(rows, self._followed(x))
         (slope,) = torch.autograd.grad(margin.sum(), x)
         return margin.detach(), slope
 
@@ -70,13 +70,16 @@ class Goal:
         The cross-entropy of the label, or less the cross-entropy of the target.
         """
         x = x.detach().requires_grad_()
-        scores = outputs(self.model, x)
+        scores = self._followed(x)
         if self.targets is None:
             loss = functional.cross_entropy(scores, self.labels[rows], reduction="sum")
         else:
             loss = -functional.cross_entropy(scores, self.targets[rows], reduction="sum")
         (slope,) = torch.autograd.grad(loss, x)
         return self._margin(rows, scores.detach()), slope
+
+    def _followed(self, x: Tensor) -> Tensor:
+        return followed(outputs(self.model, x), "no attack can follow its slopes")
 
     def _margin(self, rows: Tensor, scores: Tensor) -> Tensor:
         wanted = (self.labels if self.targets is None else self.targets)[rows].unsqueeze(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,11 @@ def checked_images(inputs: Tensor) -> Tensor:
 
 def checked_mask(mask: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Return a mask (H, W) or (N, H, W) for images of ``shape`` (N, H, W) as (N, 1, H, W)."""
+    if not isinstance(mask, Tensor):
+        raise TypeError(
+            f"mask has to be a boolean tensor (H, W), not {type(mask).__name__}: use "
+            f"torch.as_tensor(mask)."
+        )
     if mask.dtype != torch.bool or tuple(mask.shape) not in (shape, shape[1:]):
         raise ValueError(
             f"mask has to be boolean of shape {shape[1:]} or {shape}; it is {mask.dtype} of shape "
@@ -34,12 +41,15 @@ def checked_size(size: int, height: int, width: int) -> None:
 
 def checked_place(place: Place | str, last_row: int, last_column: int) -> Place:
     """Return the corner if a square there stays inside the image."""
-    if isinstance(place, str) or len(place) != 2:
-        raise ValueError(f'place has to be "best" or a row and a column, not {place!r}.')
-    row, column = place
+    try:
+        row, column = (operator.index(each) for each in place)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'place has to be "best" or a row and a column, two whole numbers, not {place!r}.'
+        ) from error
     if not (0 <= row <= last_row and 0 <= column <= last_column):
         raise ValueError(
-            f"place {tuple(place)} leaves the image: the corner has to lie between (0, 0) and "
+            f"place {(row, column)} leaves the image: the corner has to lie between (0, 0) and "
             f"{(last_row, last_column)}."
         )
     return row, column

@@ -19,7 +19,8 @@ class Attack:
         (N,) boolean: the prediction is the wanted class or, without one, another than the label.
         An input that was misclassified before counts, and stays as it is (but for
         ``universal_patch``, which every image wears): ``1 − success.mean()`` is the robust
-        accuracy.
+        accuracy. So does an input that the model sees as its target before, be that the label:
+        to measure a targeted attack, leave the target's own images out.
     predicted
         (N,) classes of the adversarial inputs.
     mask

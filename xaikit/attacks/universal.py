@@ -64,8 +64,6 @@ def universal_patch(
     count(steps, "steps")
     inputs = checked_images(goal.inputs)
     n, _, height, width = inputs.shape
-    if mask is not None and mask.ndim != 2:
-        raise ValueError(f"a universal patch needs one mask (H, W), not {tuple(mask.shape)}.")
     if mask is not None:
         masks = checked_mask(mask, (1, height, width))
     else:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from xaikit.attribution.arguments import (
     checked_inputs,
+    checked_seed,
     checked_targets,
     count,
     known,
@@ -85,6 +86,7 @@ def explain(
     chosen = known(METHODS, method)
     known_options(method, chosen.options, options)
     count(chunk, "chunk")
+    seed = checked_seed(seed)
     inputs = checked_inputs(model, inputs)
     with borrowed(model), channels_last(model, inputs):
         probe = probed(model, inputs)
@@ -148,7 +150,7 @@ def targets_of_interest(model: nn.Module, inputs: Tensor, labels: Tensor) -> Ten
     inputs = checked_inputs(model, inputs)
     with borrowed(model), channels_last(model, inputs), torch.no_grad():
         classes = probed(model, inputs).shape[1]
-        true = checked_targets(labels, inputs, classes)
+        true = checked_targets(labels, inputs, classes, "labels")
         if true.shape[1] != 1 or classes < 2:
             raise ValueError(
                 "targets of interest need one label an input, (N,), and at least two classes."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any, TypeVar
 
 import torch
@@ -48,6 +51,26 @@ def count(value: int, name: str) -> int:
     return value
 
 
+def number(value: Any, name: str, least: float = -math.inf) -> float:
+    """Return a finite number, of at least so much."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ValueError(f"{name} has to be a finite number, not {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} has to be a number of at least {least:g}, not {value!r}.")
+    return float(value)
+
+
+def checked_seed(seed: Any) -> int:
+    """Return a seed that every generator takes: torch's, NumPy's and scikit-learn's."""
+    try:
+        whole = operator.index(seed)
+    except TypeError:
+        whole = -1
+    if not 0 <= whole < 2**32:
+        raise ValueError(f"seed has to be a whole number from 0 to 2**32 - 1, not {seed!r}.")
+    return whole
+
+
 def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the inputs (N, *shape) apart from any graph, if the model can take them."""
     if not isinstance(model, nn.Module):
@@ -65,6 +88,11 @@ def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
         )
     if not inputs.isfinite().all():
         raise ValueError("inputs hold nan or infinity: no method can attribute to them.")
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise ValueError(
+            "the model was made in torch.inference_mode(), where autograd cannot follow it: make "
+            "or load it outside."
+        )
     weight = next((p for p in model.parameters() if p.is_floating_point()), None)
     if weight is not None and weight.device != inputs.device:
         raise ValueError(
@@ -95,7 +123,7 @@ def checked_unit_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
 def probed(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the outputs for at most two inputs, or say that the model cannot take them."""
     try:
-        return outputs(model, inputs[:2])
+        return numeric(outputs(model, inputs[:2]))
     except RuntimeError as error:
         raise ValueError(
             f"the model fails on inputs of shape {tuple(inputs.shape)}: "
@@ -103,8 +131,21 @@ def probed(model: nn.Module, inputs: Tensor) -> Tensor:
         ) from error
 
 
-def checked_targets(targets: Any, inputs: Tensor, classes: int) -> Tensor:
-    """Return the targets as (N, T) int64 on the inputs' device."""
+def numeric(scores: Tensor) -> Tensor:
+    """Return the outputs, or say that some are no numbers.
+
+    A class of logit minus infinity is one that a model rules out: that is a number to argmax.
+    """
+    if not (scores < torch.inf).all():
+        raise ValueError(
+            "the model returns nan or infinity for these inputs: look for what divides by zero or "
+            "overflows in it."
+        )
+    return scores
+
+
+def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "targets") -> Tensor:
+    """Return the targets, or what else the classes are called, as (N, T) int64 on the device."""
     n = len(inputs)
     try:
         wanted = torch.as_tensor(targets, device=inputs.device)
@@ -112,7 +153,7 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int) -> Tensor:
         wanted = torch.empty(0)
     if wanted.is_floating_point() or wanted.is_complex() or wanted.dtype == torch.bool:
         raise TypeError(
-            f"targets have to be classes: an int, or an integer tensor of shape ({n},) or ({n}, T)."
+            f"{name} have to be classes: an int, or an integer tensor of shape ({n},) or ({n}, T)."
         )
     if wanted.ndim == 0:
         wanted = wanted.expand(n)
@@ -120,12 +161,13 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int) -> Tensor:
         wanted = wanted.unsqueeze(1)
     if wanted.ndim != 2 or len(wanted) != n or wanted.shape[1] == 0:
         raise ValueError(
-            f"targets have to be an int, ({n},) or ({n}, T) for {n} inputs, "
+            f"{name} have to be an int, ({n},) or ({n}, T) for {n} inputs, "
             f"but their shape is {tuple(torch.as_tensor(targets).shape)}."
         )
     if outside := [int(t) for t in wanted.flatten() if not 0 <= t < classes]:
         raise ValueError(
-            f"target {outside[0]} is out of range: the model has classes 0 to {classes - 1}."
+            f"{name.removesuffix('s')} {outside[0]} is out of range: the model has classes 0 to "
+            f"{classes - 1}."
         )
     return wanted.to(torch.int64).clone()
 

@@ -117,6 +117,16 @@ def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     return scores
 
 
+def followed(scores: Tensor, so: str) -> Tensor:
+    """Return the outputs if autograd can follow them back to the inputs, or say what then."""
+    if not scores.requires_grad:
+        raise ValueError(
+            f"the model's outputs do not depend differentiably on its inputs: it detaches, rounds "
+            f"or converts them, so {so}."
+        )
+    return scores
+
+
 def _rows(grid: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return the grid (n, m, *shape) as rows (n · m, *shape), and the targets of each row."""
     return grid.flatten(0, 1), targets.repeat_interleave(grid.shape[1], dim=0)
@@ -175,11 +185,7 @@ def gradients_at(problem: Problem, grid: Tensor, targets: Tensor) -> tuple[Tenso
     rows, wanted = _rows(grid.detach(), targets)
     rows = rows.requires_grad_()
     scores = outputs(problem.model, rows)
-    if not scores.requires_grad:
-        raise ValueError(
-            "the model's outputs do not depend differentiably on its inputs: it detaches, rounds "
-            "or converts them, so only perturbation methods (lime, occlusion) can explain it."
-        )
+    followed(scores, "only perturbation methods (lime, occlusion) can explain it")
     slopes = backwards(scores, wanted, rows)
     shape = grid.shape[:2]
     return (

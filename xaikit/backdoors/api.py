@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.attribution.arguments import (
+    checked_seed,
     checked_targets,
     count,
     known,
     known_options,
+    number,
     probed,
 )
 from xaikit.attribution.passes import borrowed
@@ -79,12 +81,16 @@ def detect(
     ------
     ValueError, TypeError
         In one sentence: an unknown method or option, inputs outside [0, 1], labels that are
-        missing or out of range.
+        missing or out of range, a seed or threshold that is none, a model whose outputs are no
+        numbers.
     """
     start = time.perf_counter()
     chosen = known(METHODS, method)
     known_options(method, options_of(chosen), options)
     count(chunk, "chunk")
+    seed = checked_seed(seed)
+    if "threshold" in options:
+        options["threshold"] = number(options["threshold"], "threshold")
     inputs = suspicious_inputs(model, inputs, seed)
     with borrowed(model):
         classes = probed(model, inputs).shape[1]
@@ -92,7 +98,7 @@ def detect(
             raise ValueError("a backdoor needs a model of at least two classes.")
         given = None
         if labels is not None:
-            given = _one_each(checked_targets(labels, inputs, classes))
+            given = _one_each(checked_targets(labels, inputs, classes, "labels"))
         found = chosen(Suspicion(model, inputs, given, classes, seed, chunk), **options)
     if inputs.is_cuda:
         torch.cuda.synchronize(inputs.device)

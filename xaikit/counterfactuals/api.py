@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.attribution.arguments import (
+    checked_seed,
     checked_targets,
     checked_unit_inputs,
     count,
@@ -88,6 +89,7 @@ def counterfactual(
     start = time.perf_counter()
     search = _known(method, backend, options)
     count(chunk, "chunk")
+    seed = checked_seed(seed)
     inputs = checked_unit_inputs(model, inputs)
     with borrowed(model), channels_last(model, inputs):
         classes = probed(model, inputs).shape[1]

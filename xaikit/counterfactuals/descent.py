@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xaikit.attribution.passes import outputs, progress
+from xaikit.attribution.passes import followed, outputs, progress
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.validity import Validity
 
@@ -131,7 +131,8 @@ class _Crowd:
         """Return margins (n,), their slopes, the smooth term's slopes (n, D), and costs (n,)."""
         now = self.active
         x = (self.inputs[now] + change).view(-1, *self.shape[1:]).requires_grad_()
-        margin = validity.margins(outputs(problem.model, x), self.targets[now])
+        scores = followed(outputs(problem.model, x), "no search can follow its slopes")
+        margin = validity.margins(scores, self.targets[now])
         (slope,) = torch.autograd.grad(margin.sum(), x)
         cost, pull = self.loss.distance(change), torch.zeros_like(change)
         if self.loss.term is not None:
