@@ -34,8 +34,9 @@
 # **How to work.** Write only into the cells that begin with `# answer: …` and leave that first line
 # as it is. Below each answer a cell checks its *form*, and properties that any right answer has;
 # the marks come from hidden checks, which call your functions on inputs that you have not seen.
-# Cells of your own may stand anywhere. An answer may use the cells marked *given*, but not another
-# answer: copy what you need. A cross ✗ with a sentence is no catastrophe; it says what to try.
+# Cells of your own may stand anywhere. An answer may use what the next given cell imports (task 24 also
+# the tree), but nothing of the other given cells, not xaikit, and no other answer: copy what you need.
+# A cross ✗ with a sentence is no catastrophe; it says what to try.
 
 # %%
 # Given: in Colab this installs the course's package, elsewhere it does nothing.
@@ -126,7 +127,7 @@ print("Ready: torch", torch.__version__, "on the", device)
 # | SpRAy | spectral clustering of heat maps, to find strategies such as Clever Hans | Lapuschkin 2019 |
 # | DeepPINK | every feature races against a fake copy of itself, its knockoff | Lu 2018 |
 # | DeepProbLog | logic programs whose uncertain facts come from networks, trained through the differentiable probability of a query | Manhaeve 2018 |
-# | VQA-X | answers questions on images, points to evidence and gives its reasons in words | Park 2018 |
+# | PJ-X | answers questions on images (data set VQA-X), points to evidence and gives its reasons in words | Park 2018 |
 
 # %% [markdown]
 # ### Task 1: place the methods (3 points)
@@ -488,7 +489,7 @@ checks.passed("repair-guided")
 # %% [markdown]
 # ### Task 7: find the error in a distance (1 point)
 #
-# Two examples are alike for a network if they pull its parameters in the same direction. Notebook 06
+# Two examples are alike for a network if they pull its parameters in the same direction. One
 # compares the gradients $a, b$ of their losses by the cosine (*Grad-Cos*, Hanawa 2021). The function
 # below is to return a **distance**: 0 for gradients of the same direction, 1 for orthogonal ones,
 # 2 for opposite ones. Whoever sorts training examples by it, smallest first, is in for a surprise.
@@ -1014,7 +1015,7 @@ for name, pair in [
     )
 checks.expect(
     np.isclose(checks.numbers(biases_kept, (2,), "biases_kept").sum(), 2),
-    "`biases_kept`: the biases of both networks absorb −1 in all, so the inputs share 2.",
+    "`biases_kept`: in each of the two networks the bias absorbs −1, so the inputs share 2.",
 )
 checks.passed("relu-pair")
 
@@ -1076,7 +1077,7 @@ checks.passed("gradient-times-input")
 # Without Ω this is **weighted least squares**, whose solution is known in closed form. With one row
 # $(1, z)$ for each copy in $A$, outputs $y$ and weights $\Pi = \mathrm{diag}(\pi)$,
 #
-# $$ A^\top \Pi A\; c = A^\top \Pi\, y . $$
+# $$ A^\top \Pi A\; (c_0, c)^\top = A^\top \Pi\, y . $$
 #
 # **Worked example.** Copies $z = 0, 1, 2$ with outputs $0, 0, 3$. Equal weights give the line
 # $-\tfrac12 + \tfrac32 z$. If the last copy hardly counts, the line is flat: what LIME reports

@@ -30,11 +30,11 @@
 # 4. predict how a map changes when the question or the network changes, and argue from measurements
 #    whether a map explains anything.
 #
-# **Time:** about eleven hours for a group, best in three sittings:
+# **Time:** about twelve hours for a group, best in three sittings:
 #
 # | sections | what | time |
 # |---|---|---|
-# | 1 to 6 | the methods by hand | 5 hours |
+# | 1 to 6 | the methods by hand | 6 hours |
 # | 7 | all of them on one network, and what they say | 2 hours |
 # | 8 and 9 | can they be trusted? do you understand them? | 4 hours |
 #
@@ -274,7 +274,8 @@ for four in targets:
 #
 # Write `gradient_maps(model, image, target)` for one image of any shape. It returns two tensors of
 # the image's shape: the gradient, and input × gradient. The model wants a batch: give it
-# `image[None]`. The check also compares both with `explain` on our network.
+# `image[None]`. The check also compares both with `explain`, xaikit's own implementation of all methods
+# (more on it in section 3), on our network.
 
 
 # %% nbgrader={"grade_id": "gradient", "solution": true}
@@ -460,8 +461,8 @@ checks.close(
     guided_backprop(small, point, 1),
     explain(small, point[None], 1, "guided_backprop").attributions[0, 0],
     "guided_backprop(small, …)",
-    "with two hidden layers it differs from `explain`. Both masks apply at every ReLU, and none "
-    "after the first layer.",
+    "with two hidden layers it differs from `explain`. Both masks apply at every ReLU, also at the one "
+    "behind the first layer; what arrives at the input itself is not masked.",
 )
 checks.passed("guided-backprop")
 
@@ -487,7 +488,7 @@ checks.passed("guided-backprop")
 # It follows their axiom *sensitivity* (if one feature differs and the output too, that feature gets
 # a share; the gradient fails on the saturated function above) and *implementation invariance* (two
 # networks that compute the same function get the same attributions; the authors show that DeepLIFT
-# and LRP fail). A computer replaces the integral by a sum; the paper finds 20 to 300 steps enough
+# and LRP can fail; which rules of LRP do, section 9 asks). A computer replaces the integral by a sum; the paper finds 20 to 300 steps enough
 # to come within 5 % of completeness. The **midpoint rule** with $m$ steps is
 #
 # $$\int_0^1 g(\alpha)\, d\alpha \approx \frac{1}{m} \sum_{k=1}^{m} g\Bigl(\frac{k - 1/2}{m}\Bigr)$$
@@ -806,7 +807,8 @@ plt.show()
 # - `"z_plus"`: LRP-z⁺ in every layer, biases as in the table;
 # - `"deep_taylor"`: zᴮ in the *first* linear layer, z⁺ without biases in all others.
 #
-# Relevance starts as the target's logit, and as nothing at the other classes.
+# Relevance starts as the target's logit, and as nothing at the other classes. Where a denominator is 0,
+# nothing is handed on (there are such units: mind 0/0).
 
 
 # %% nbgrader={"grade_id": "relevance", "solution": true}
@@ -1186,7 +1188,8 @@ checks.passed("kernel-shap")
 
 # %% [markdown]
 # Below on our network, with the same 49 squares and black as the background. LIME and KernelSHAP
-# ask the same kind of questions and fit the same kind of surrogate; all that differs is who counts.
+# ask the same kind of questions and fit the same kind of surrogate; what differs is how the samples are
+# weighed, the penalty, and that KernelSHAP's surrogate has to be exact for the empty and the full mask.
 # (`explain` shares a square's Shapley value among its 16 pixels, so that the map adds up, and gives
 # every pixel LIME's coefficient as it is.)
 
@@ -1443,7 +1446,9 @@ checks.passed("target-choice")
 # samples and no penalty; LIME hides a pixel by setting it to $x'_i$, KernelSHAP averages over the
 # backgrounds. LRP-ε has ε → 0.
 #
-# Choose for each method `"w"`, `"w*x"`, `"w*(x-x')"`, `"w*(x-mean x')"` or `"undefined"`.
+# Choose for each method `"w"`, `"w*x"`, `"w*(x-x')"`, `"w*(x-mean x')"` or `"undefined"`, which is for a
+# method that needs a kind of layer that this network lacks. (A rule that only *changes* how a layer is
+# passed changes nothing where there is no such layer.)
 
 # %% nbgrader={"grade_id": "linear", "solution": true}
 # answer: linear
@@ -1589,7 +1594,7 @@ complete = {method: value < 0.05 for method, value in gap.items()}
 checks.choices(complete, with_sums, (True, False), "complete")
 checks.expect(
     isinstance(gap, dict) and sorted(gap) == sorted(with_sums),
-    "`gap` should be a dictionary with the six method names as keys.",
+    "`gap` should be a dictionary with the seven method names as keys.",
 )
 for method in with_sums:
     value = float(checks.numbers(gap[method], (), f"gap[{method!r}]"))
@@ -1746,7 +1751,8 @@ checks.passed("deletion")
 # no network: a **random** one, and the **intensity** of the pixels, bright ones first. And one has
 # to look at more than one `fill`: black pixels that turn black change nothing, so that with a black
 # fill every order that begins with bright pixels has an advantage before it knows anything, and a
-# map that is multiplied by the input cannot begin with any other.
+# map that is multiplied by the input begins with pixels that are not black, as long as it has positive
+# values.
 
 # %%
 hits = torch.nonzero(predictions == labels)[:12, 0]
@@ -1840,8 +1846,8 @@ checks.passed("rankings")
 # network:* [Adebayo et al. 2018](https://arxiv.org/abs/1810.03292) replace the weights by random
 # ones, layer by layer from the output, and compare the maps. One that does not notice that the
 # network has forgotten everything cannot explain what it has learned. In their experiments the
-# gradient and Grad-CAM notice; guided backpropagation hardly does, and behaves like an edge
-# detector. The test has its flaw, too: the image itself remains in every map that is multiplied by
+# gradient and Grad-CAM notice; guided backpropagation hardly changes while the upper
+# layers are made random, and behaves like an edge detector. The test has its flaw, too: the image itself remains in every map that is multiplied by
 # it, and noisy maps pass easily ([Binder et al. 2023](https://arxiv.org/abs/2211.12486)).
 #
 # ### Task 22: another class, another network (3 points)
@@ -2121,18 +2127,46 @@ for name, found, keys in (
     for method in keys:
         value = float(checks.numbers(found[method], (), f"{name}[{method!r}]"))
         checks.expect(0 <= value <= 1, f"`{name}`: a mean of shares lies between 0 and 1.")
-figure, axes = plt.subplots(1, 3, figsize=(11, 2.6), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11, 2.9), sharey=True, layout="constrained")
 for axis, found, title, chance in (
     (axes[0], focus, "mosaics: positive mass (focus)", 0.5),
     (axes[1], pointing, "mosaics: pointing game", 0.5),
     (axes[2], on_sticker, "sticker: positive mass", 36 / 784),
 ):
-    axis.barh(list(pointers), [float(found.get(m, 0)) for m in pointers], color="tab:gray")
-    axis.axvline(chance, color="black", linestyle="--")
-    axis.set(xlim=(0, 1), xlabel="share (dashed: chance)")
+    axis.barh(
+        list(pointers),
+        [float(found.get(m, 0)) for m in pointers],
+        0.4 if found is on_sticker else 0.8,
+        color="tab:gray",
+        align="edge" if found is on_sticker else "center",
+        label="the network that was asked",
+    )
+    axis.axvline(chance, color="black", linestyle="--", label="chance, or share of the area")
+    axis.set(xlim=(0, 1), xlabel="share")
     axis.set_title(title, fontsize=10)
-axes[2].text(0.08, 4, "not asked", va="center", fontsize=8)
+# Two controls for the sticker: a network that knows nothing of it, and the brightness of the pixels.
+unaware = [
+    0.0
+    if method == "grad_cam"
+    else float(localisation(explain(model, planted, 8, method, **chosen), sticker_masks).nanmean())
+    for method, chosen in pointers.items()
+]
+axes[2].barh(
+    list(pointers),
+    unaware,
+    -0.4,
+    align="edge",
+    color="white",
+    edgecolor="black",
+    hatch="//",
+    label="the network without the alarm",
+)
+light = (planted * sticker_masks.view(len(planted), 1, 28, 28)).sum((1, 2, 3))
+bright = float((light / planted.sum((1, 2, 3))).mean())
+axes[2].axvline(bright, color="black", linestyle=":", label="brightness alone")
+axes[2].text(0.3, list(pointers).index("grad_cam"), "not asked", va="center", fontsize=8)
 axes[0].invert_yaxis()
+figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 plt.show()
 checks.passed("localisation")
 
@@ -2145,8 +2179,8 @@ checks.passed("localisation")
 #
 # $$\operatorname{INFD} = \mathbb E_I \Bigl[ \bigl(I^\top \phi - (f_c(x) - f_c(x - I))\bigr)^2 \Bigr]$$
 #
-# **Sensitivity**: how far the map itself moves when the input hardly does, the largest relative
-# change over small random $\delta$, small is good. But a map that is always the same is perfectly
+# **Sensitivity**: how far the map itself moves when the input hardly does, the largest change over
+# small random $\delta$, here divided by the map's own norm, small is good. But a map that is always the same is perfectly
 # insensitive: read the two together. Add deletion and the running time, and there is the table that
 # decides which method to take; there is no best one.
 #
@@ -2196,7 +2230,7 @@ agreement = [
 # %% nbgrader={"grade_id": "trade-offs-test", "grade": true, "points": 3}
 checks.expect(
     isinstance(table, dict) and sorted(table) == sorted(six),
-    "`table` should be a dictionary with the six method names as keys.",
+    "`table` should be a dictionary with the seven method names as keys.",
 )
 for method, found in table.items():
     checks.expect(
@@ -2332,10 +2366,12 @@ checks.close(
 )
 print(f"F1 of the map above: {float(token_f1(token_map, rationale, 2)):.2f}")
 with torch.no_grad():
-    for drop in (("dull", "boring"), ("on", "tuesday")):
+    for drop in ((), ("was", "and"), ("dull", "boring"), ("on", "tuesday")):
         kept = [k for k, word in enumerate(review.split()) if word not in drop]
         chance = reader(embedded[:, kept]).softmax(1)[0, 0]
-        print(f"probability of “bad” without {' and '.join(drop)}: {float(chance):.2f}")
+        print(
+            f"probability of “bad” without {' and '.join(drop) or 'nothing'}: {float(chance):.2f}"
+        )
 checks.passed("token-f1")
 
 # %% [markdown]
@@ -2352,11 +2388,12 @@ checks.passed("token-f1")
 #
 # - **shift**: all ten logits of an image classifier get the same addition, $g_k(x) = f_k(x) + 3
 #   \operatorname{mean}(x)$. All probabilities are the same for every image.
-# - **constant**: all logits get the addition 5.
+# - **constant**: the last layer's biases grow by 5. (To each logit some hidden units contribute
+#   positively and some negatively.)
 # - **twins**: two networks without biases, for inputs $x_1, x_2 > 0$, where all their ReLUs are on:
 #   $f = h_1 + h_2$ with $h_1 = \max(0, x_1)$, $h_2 = \max(0, x_2)$, and $g = h_1 - h_2$ with $h_1 =
 #   \max(0, 2 x_1 + x_2)$, $h_2 = \max(0, x_1)$. They compute the same function there.
-# - **scaled unit**: the weights into one hidden unit are multiplied by 4, its bias too, and the
+# - **scaled unit**: the weights into one hidden ReLU unit are multiplied by 4, its bias too, and the
 #   weights out of it divided by 4.
 #
 # Integrated Gradients and DeepLIFT have the black (zero) reference.
@@ -2390,7 +2427,7 @@ prediction = {
     "shift: integrated gradients of a logit": "other",
     "constant: gradient of a logit": "same",
     "constant: input × gradient of a logit": "same",
-    "constant: LRP-z⁺ of a logit": "other",  # there is more relevance to share
+    "constant: LRP-z⁺ of a logit": "other",  # Σ(aw)⁺ + b⁺ and the logit both grow by 5: their ratio changes
     "twins: integrated gradients": "same",  # implementation invariance
     "twins: input × gradient": "same",
     "twins: LRP-ε": "same",  # without biases it is input × gradient
@@ -2431,7 +2468,8 @@ checks.passed("predict")
 # 1. it has pixels in [0, 1], none of which differs by more than 0.1 from the original;
 # 2. each of the network's ten logits moves by at most 2;
 # 3. at least 35 % of the *energy* of the gradient of its most likely class, the sum of squares,
-#    lies in the `square` below: 8 × 8 pixels of plain background, which hold next to nothing of it at first.
+#    lies in the `square` below: 8 × 8 pixels at the top of the boot's shaft, most of them background,
+#    which hold about 2 % of it at first.
 #
 # `smooth` is the network with softplus in place of ReLU, for the search; the check uses the real
 # network. A hint: maximise the energy's share with `torch.optim.Adam` on δ, learning rate 0.01,
@@ -2510,8 +2548,8 @@ checks.passed("manipulate")
 # what differs: how peaked the maps are, how they lie, how alike they are for different images. Then
 # write `looks_trained(maps)`: `maps` (12, 28, 28) are the gradients of *one* network for twelve
 # images of various classes, each divided by its norm; return `True` if you think it is trained. The
-# check shows your function maps of several networks, which you do not know, and pays for what you
-# get right beyond half.
+# check shows your function maps of the trained network for other images, and of other random networks,
+# in an order that you do not know, and pays for what you get right beyond half.
 
 # %%
 samples = {}
@@ -2683,9 +2721,9 @@ else:
 # | method | compares the input with | needs | cost a class | adds up to | you choose | beware |
 # |---|---|---|---|---|---|---|
 # | gradient | its immediate neighbours | gradients | 1 forward + 1 backward | – | nothing | saturation, speckle |
-# | input × gradient | black, to first order | gradients | the same | for linear $f$ | nothing | zero wherever the input is |
+# | input × gradient | black, to first order | gradients | the same | $f(x) - f(0)$ for linear $f$ | nothing | zero wherever the input is |
 # | SmoothGrad | noisy neighbours | gradients | $n$ × gradient | – | $\sigma$, $n$ | explains a blurred network |
-# | guided backpropagation | – | ReLUs | 1 forward + 1 backward | – | nothing | shows edges, of random networks as well |
+# | guided backpropagation | – | gradients (differs at ReLUs) | 1 forward + 1 backward | – | nothing | shows edges, of random networks as well |
 # | Integrated Gradients | a baseline, along a line | gradients | $m$ × gradient | $f(x) - f(x')$, as $m \to \infty$ | baseline, $m$ | blind to what equals the baseline |
 # | expected gradients | training data, along lines | gradients | $n$ × gradient | $f(x) - \mathbb E f(x')$, as $n \to \infty$ | references, $n$ | chance |
 # | DeepLIFT | a reference | the layers | 2 forward + 1 backward | $f(x) - f(x')$ | reference, rule | depends on how the function is implemented |

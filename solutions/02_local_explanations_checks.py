@@ -495,7 +495,7 @@ def integrated(calls: list[Called]) -> None:
 
 
 @task(
-    "grad-cam", Call("grad_cam", _cam_problems, GIVEN), read="section 4 and Selvaraju et al. 2017"
+    "grad-cam", Call("grad_cam", _cam_problems, GIVEN), read="section 5 and Selvaraju et al. 2017"
 )
 def grad_cam(calls: list[Called]) -> None:
     """Compare with central differences in the activations."""
