@@ -181,13 +181,15 @@ def test_ctrl_c_gets_one_sentence_and_leaves_no_process(course: Course, tmp_path
             stdout=file,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            # A shell that runs the tests in the background has it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         for stage, _ in watched(said, process):
             if stage == "running, some records kept":
                 os.killpg(process.pid, signal.SIGINT)  # a terminal tells all its processes
                 break
         _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, (said.read_text(encoding="utf-8"), error)
     assert sentences(error.decode()) == ["autograde: stopped; what was graded is kept."]
     assert left_over(process.pid) == ""
     assert stage_of(said) == "running, some records kept"
