@@ -8,6 +8,8 @@ where that keeps their meaning, mirrored; photographs zoomed and recoloured, too
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -16,10 +18,27 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm.auto import tqdm
 
+from xaikit.attribution.arguments import checked_seed
 from xaikit.data import ImageDataset
 from xaikit.models import Classifier
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+@contextmanager
+def _training(seed: int, device: torch.device) -> Iterator[None]:
+    """Train here: with gradients whatever the caller's context, and dropout drawn from the seed.
+
+    Layers draw from the global generators, so these are lent to them, and handed back as they
+    were. ``torch.manual_seed`` would seed those of every other GPU, too.
+    """
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus), torch.inference_mode(False), torch.enable_grad():
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def train(
@@ -66,8 +85,8 @@ def train(
     epsilon
         Above 0: adversarial training. Every batch is replaced by its :func:`worst_nearby`.
     seed
-        Decides order and augmentation. With one device and thread count, the same seed gives the
-        same bytes.
+        Decides order, augmentation and dropout. With one device and thread count, the same seed
+        gives the same bytes. The global random state is neither used nor changed.
 
     Returns
     -------
@@ -76,49 +95,55 @@ def train(
 
     Raises
     ------
+    ValueError
+        If the seed is none.
     FloatingPointError
         If the loss stops being a number.
     """
+    seed = checked_seed(seed)
     device = next(network.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     steps = math.ceil(len(dataset) / batch_size)
     if epochs * steps == 0:
         return network.eval()
-    # Convolutions on CPUs run markedly faster on this memory layout.
-    network.train().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=weight_decay)
-    # A fifth, but never exactly one step: there torch divides by zero.
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * steps, pct_start=0.201
-    )
-    with tqdm(total=epochs * steps, desc="training", unit="batch", delay=2) as progress:
-        for epoch in range(epochs):
-            total = 0.0
-            order = torch.randperm(len(dataset), generator=generator)
-            for index in torch.split(order, batch_size):
-                images = augment(dataset.images[index], shift, flip, generator)
-                images = zoomed(images, zoom, generator) if zoom else images
-                images = recoloured(images, colour, generator) if colour else images
-                images, labels = images.to(device), dataset.labels[index].to(device)
-                if epsilon:
-                    images = worst_nearby(network, images, labels, epsilon, generator)
-                with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
-                    logits = network(images)
-                loss = functional.cross_entropy(logits.float(), labels)
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                schedule.step()
-                total += loss.item() * len(index)
-                progress.update()
-            mean = total / len(dataset)
-            progress.set_postfix(epoch=epoch + 1, loss=f"{mean:.4f}")
-            if not math.isfinite(mean):
-                raise FloatingPointError(
-                    f"The loss became {mean} in epoch {epoch + 1}: lower the learning rate "
-                    f"({learning_rate:g})."
-                )
-    return network.eval().to(memory_format=torch.contiguous_format)
+    with _training(seed, device):
+        # Convolutions on CPUs run markedly faster on this memory layout.
+        network.train().to(memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), learning_rate, weight_decay=weight_decay
+        )
+        # A fifth, but never exactly one step: there torch divides by zero.
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, learning_rate, total_steps=epochs * steps, pct_start=0.201
+        )
+        with tqdm(total=epochs * steps, desc="training", unit="batch", delay=2) as progress:
+            for epoch in range(epochs):
+                total = 0.0
+                order = torch.randperm(len(dataset), generator=generator)
+                for index in torch.split(order, batch_size):
+                    images = augment(dataset.images[index], shift, flip, generator)
+                    images = zoomed(images, zoom, generator) if zoom else images
+                    images = recoloured(images, colour, generator) if colour else images
+                    images, labels = images.to(device), dataset.labels[index].to(device)
+                    if epsilon:
+                        images = worst_nearby(network, images, labels, epsilon, generator)
+                    with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
+                        logits = network(images)
+                    loss = functional.cross_entropy(logits.float(), labels)
+                    optimizer.zero_grad()
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    optimizer.step()
+                    schedule.step()
+                    total += loss.item() * len(index)
+                    progress.update()
+                mean = total / len(dataset)
+                progress.set_postfix(epoch=epoch + 1, loss=f"{mean:.4f}")
+                if not math.isfinite(mean):
+                    raise FloatingPointError(
+                        f"The loss became {mean} in epoch {epoch + 1}: lower the learning rate "
+                        f"({learning_rate:g})."
+                    )
+        return network.eval().to(memory_format=torch.contiguous_format)
 
 
 def augment(images: Tensor, shift: int, flip: bool, generator: torch.Generator) -> Tensor:

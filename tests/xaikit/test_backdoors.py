@@ -6,6 +6,7 @@ import copy
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -138,9 +139,10 @@ def test_poisoning_changes_exactly_what_it_says(source: int | None):
 class Obeys(nn.Module):
     """Class 3 where the pixel (4, 4) is white, else class 0."""
 
-    def __init__(self) -> None:
+    def __init__(self, *unused: nn.Module) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones(1))
+        self.unused = nn.ModuleList(unused)
 
     def forward(self, images: Tensor) -> Tensor:
         white = (images[:, 0, 4, 4] > 0.9).float()
@@ -163,6 +165,37 @@ def test_attack_success_counts_victims_that_obey():
     assert attack_success(Obeys(), data, nothing, 3, source=2, batch_size=7) == 0.0
 
 
+def success_on_toy(model: nn.Module | None = None, **options: int) -> float:
+    return attack_success(model or Obeys(), toy(), corner_square((1, 6, 6), size=2), 3, **options)
+
+
+def test_attack_success_needs_no_parameters():
+    class Bare(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images[:, 0, 4, 4, None] * torch.tensor([0.0, 0.0, 0.0, 1.0])
+
+    assert success_on_toy(Bare()) == 1.0
+
+
+@pytest.mark.parametrize(
+    "images",
+    [torch.zeros(2, 1, 6, 6, dtype=torch.uint8), np.zeros((2, 1, 6, 6), np.float32)],
+    ids=["integers", "numpy"],
+)
+def test_a_trigger_wants_floating_point_tensors(images: object):
+    with pytest.raises(TypeError, match=r"floating point tensor in \[0, 1\], not .*: use"):
+        corner_square((1, 6, 6))(images)  # type: ignore[arg-type]
+
+
+def test_a_class_is_a_whole_number():
+    trigger = corner_square((1, 6, 6), size=2)
+    for target, source in ((1.5, None), (3, 0.5), ("3", None)):
+        with pytest.raises(TypeError, match="has to be a class, a whole number"):
+            poison(toy(), trigger, target, 0.1, source=source)  # type: ignore[arg-type]
+    one, two = (poison(toy(), trigger, three, 0.1) for three in (3, np.int64(3)))
+    assert torch.equal(one.labels, two.labels)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -178,6 +211,15 @@ def test_attack_success_counts_victims_that_obey():
         (lambda: Trigger(torch.zeros(1, 2, 2), torch.zeros(1, 3, 3)), "needs a pattern"),
         (lambda: blended(opacity=1.5), "has to be floating point in"),
         (lambda: prune(Obeys(), toy().images, 0.5), "with a convolution"),
+        (lambda: prune(with_a_sleeper(), toy().images[:0], 0.5), "at least one example"),
+        (lambda: prune(with_a_sleeper(), toy().images * math.nan, 0.5), "hold nan"),
+        (lambda: prune(with_a_sleeper(), toy().images[0], 0.5), "needs images (N, C, H, W)"),
+        (lambda: prune(with_a_sleeper(), torch.rand(2, 3, 6, 6), 0.5), "model fails on inputs"),
+        (lambda: prune(with_a_sleeper(), toy().images, 0.5, batch_size=0), "batch_size has to"),
+        (lambda: prune(weight_norm_first(), toy().images, 0.5), "computes its weight"),
+        (lambda: prune(Obeys(nn.Conv2d(1, 3, 1)), toy().images, 0.5), "never runs"),
+        (lambda: success_on_toy(batch_size=0), "batch_size has to be"),
+        (lambda: unlearn(Obeys(), toy(), corner_square((1, 6, 6)), seed=-1), "seed has to be"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(call: object, words: str):
@@ -214,6 +256,41 @@ def test_pruning_puts_the_sleeping_channel_out():
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert not model[0]._forward_hooks
     assert torch.equal(prune(model, images, 0.0)(images), model(images))
+
+
+def weight_norm_first() -> nn.Sequential:
+    model = with_a_sleeper()
+    nn.utils.parametrizations.weight_norm(model[0])
+    return model
+
+
+@pytest.mark.parametrize("context", [torch.inference_mode, torch.no_grad])
+def test_repair_does_not_depend_on_the_callers_context(context: type):
+    model, data, trigger = with_a_sleeper(), toy(), corner_square((1, 6, 6), size=1)
+    data.labels = data.labels % 2
+    expected = prune(model, data.images, 0.4), unlearn(model, data, trigger)
+    with context():
+        found = prune(model, data.images, 0.4), unlearn(model, data, trigger)
+    for one, two in zip(expected, found, strict=True):
+        assert not any(parameter.is_inference() for parameter in two.parameters())
+        assert all(
+            torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True)
+        )
+
+
+def test_unlearning_with_dropout_is_repeatable_and_leaves_the_global_state_alone():
+    def cured(seed: int) -> Tensor:
+        model = nn.Sequential(*with_a_sleeper()[:4], nn.Dropout(), with_a_sleeper()[4])
+        data = toy()
+        data.labels = data.labels % 2
+        state = torch.random.get_rng_state()
+        found = unlearn(model, data, corner_square((1, 6, 6), size=1), seed=seed)
+        assert torch.equal(state, torch.random.get_rng_state())
+        return found[5].weight
+
+    one = cured(0)
+    torch.rand(1)
+    assert torch.equal(one, cured(0)) and not torch.equal(one, cured(1))
 
 
 def test_unlearning_takes_the_backdoor_out_of_a_small_network():

@@ -247,6 +247,47 @@ def test_training_is_repeatable_to_the_byte(mixed_precision: bool) -> None:
     assert all(p.is_contiguous() for p in one.parameters())
 
 
+def test_dropout_is_drawn_from_the_seed_and_the_global_state_is_left_alone() -> None:
+    def trained(seed: int) -> nn.Module:
+        network = Classifier(*build("lecture"), nn.Dropout(0.5))
+        return train(network, tiny(40), epochs=1, batch_size=16, seed=seed)
+
+    state = torch.random.get_rng_state()
+    one = trained(0)
+    assert torch.equal(state, torch.random.get_rng_state())
+    torch.rand(1)
+    assert same_bytes(one, trained(0)) and not same_bytes(one, trained(1))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_dropout_on_a_gpu_is_drawn_from_the_seed_too() -> None:
+    def trained(seed: int) -> nn.Module:
+        network = nn.Sequential(nn.Dropout(0.5), nn.Flatten(), nn.Linear(784, 10))
+        nn.init.zeros_(network[2].weight)
+        nn.init.zeros_(network[2].bias)
+        return train(network.cuda(), tiny(40), epochs=1, batch_size=16, seed=seed)
+
+    state = torch.cuda.get_rng_state()
+    one = trained(0)
+    assert torch.equal(state, torch.cuda.get_rng_state())
+    torch.rand(1, device="cuda")
+    assert same_bytes(one, trained(0)) and not same_bytes(one, trained(1))
+
+
+@pytest.mark.parametrize("context", [torch.inference_mode, torch.no_grad])
+def test_training_does_not_depend_on_the_callers_context(context: type) -> None:
+    network = build("lecture")
+    with context():
+        train(network, tiny(), epochs=1)
+    assert same_bytes(network, train(build("lecture"), tiny(), epochs=1))
+
+
+@pytest.mark.parametrize("seed", [None, -1, 2**32, "0"])
+def test_a_seed_is_a_whole_number(seed: object) -> None:
+    with pytest.raises(ValueError, match="seed has to be a whole number"):
+        train(build("lecture"), tiny(), epochs=1, seed=seed)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("steps", range(1, 12))
 def test_any_number_of_steps_will_do(steps: int) -> None:
     before, after = (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from xaikit.attribution.arguments import count
 from xaikit.attribution.passes import borrowed, outputs
 from xaikit.backdoors.triggers import Trigger
 from xaikit.data import ImageDataset
@@ -74,6 +76,8 @@ def poison(
     ------
     ValueError
         If there are fewer images to choose from, or a class does not exist.
+    TypeError
+        If a class is no whole number.
     """
     if not 0 <= rate <= 1:
         raise ValueError(f"the poison rate has to lie in [0, 1], not {rate!r}.")
@@ -117,11 +121,17 @@ def attack_success(
         The class that counts; by default every class but the target.
     batch_size
         How many images pass the model at once.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one sentence: no image to attack, a class that is none, a batch size below 1.
     """
+    count(batch_size, "batch_size")
     images = dataset.images[_victims(dataset, target, source)]
     if not len(images):
         raise ValueError("there is no image of a class that could be attacked.")
-    weight = next(model.parameters())
+    weight = next(model.parameters(), images)
     with borrowed(model), torch.no_grad():
         hits = sum(
             int((outputs(model, trigger(part.to(weight))).argmax(1) == target).sum())
@@ -134,8 +144,15 @@ def _victims(dataset: ImageDataset, target: int, source: int | None) -> Tensor:
     """Return (N,) boolean: the images that a backdoor is for."""
     classes = len(dataset.classes)
     for each, name in ((target, "target"), (source, "source")):
-        if each is not None and not 0 <= each < classes:
+        if each is not None and not 0 <= _whole(each, name) < classes:
             raise ValueError(f"{name} {each} is no class: there are classes 0 to {classes - 1}.")
     if source == target:
         raise ValueError("the source class has to be another than the target.")
     return dataset.labels != target if source is None else dataset.labels == source
+
+
+def _whole(value: int, name: str) -> int:
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{name} has to be a class, a whole number, not {value!r}.") from error

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from xaikit.attribution.arguments import checked_inputs, checked_seed, count, probed
 from xaikit.attribution.passes import borrowed, outputs
 from xaikit.backdoors.triggers import Trigger
 from xaikit.data import ImageDataset
@@ -16,6 +17,7 @@ from xaikit.training import train
 Network = TypeVar("Network", bound=nn.Module)
 
 
+@torch.inference_mode(False)  # what is copied and counted has to outlive the caller's mode
 def prune(
     model: Network,
     inputs: Tensor,
@@ -40,6 +42,12 @@ def prune(
         A convolution of the model; by default the last one.
     batch_size
         How many images pass the model at once.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one sentence: a share outside [0, 1], inputs that are no images that the model takes, a
+        layer that is no convolution of the model, does not run, or has no weight of its own.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share has to lie in [0, 1], not {share!r}.")
@@ -51,19 +59,35 @@ def prune(
         place = next((name for name, each in names.items() if each is layer), "")
         if not place:
             raise ValueError("layer has to be a convolution of the model, for example model[0].")
-    total = names[place].weight.new_zeros(names[place].out_channels)
+    if "weight" not in dict(names[place].named_parameters(recurse=False)):
+        raise ValueError(
+            f"the convolution {place!r} computes its weight from other parameters (weight "
+            f"normalisation), so that none can be put to zero: remove that first."
+        )
+    count(batch_size, "batch_size")
+    inputs = checked_inputs(model, inputs)
+    if inputs.ndim != 4:
+        raise ValueError(f"pruning needs images (N, C, H, W), not shape {tuple(inputs.shape)}.")
+    sums: list[Tensor] = []
 
     def add(_: nn.Module, __: object, found: Tensor) -> None:
         # As a ReLU passes it on: what is negative is asleep.
-        total.add_(found.clamp_min(0).mean((2, 3)).sum(0))
+        sums.append(found.clamp_min(0).mean((2, 3)).sum(0))
 
-    hook = names[place].register_forward_hook(add)
-    try:
-        with borrowed(model), torch.no_grad():
+    with borrowed(model), torch.no_grad():
+        probed(model, inputs)
+        hook = names[place].register_forward_hook(add)
+        try:
             for part in torch.split(inputs, batch_size):
                 outputs(model, part)
-    finally:
-        hook.remove()
+        finally:
+            hook.remove()
+    if not sums:
+        raise ValueError(
+            f"the model's convolution {place!r} never runs, so nobody knows which channels sleep: "
+            f"give the layer that is to be pruned."
+        )
+    total = sum(sums[1:], sums[0])
     asleep = total.argsort(stable=True)[: round(share * len(total))]
     pruned = copy.deepcopy(model)
     convolution = pruned.get_submodule(place)
@@ -73,6 +97,7 @@ def prune(
     return pruned
 
 
+@torch.inference_mode(False)  # the copy is trained
 def unlearn(
     model: Network,
     dataset: ImageDataset,
@@ -99,9 +124,15 @@ def unlearn(
         Of the images, in [0, 1], that get the trigger.
     epochs, learning_rate, seed
         As :func:`xaikit.training.train` takes them.
+
+    Raises
+    ------
+    ValueError
+        If the share lies outside [0, 1], or the seed is none.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share has to lie in [0, 1], not {share!r}.")
+    seed = checked_seed(seed)
     order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))
     chosen = order[: round(share * len(dataset))]
     images = dataset.images.clone()

@@ -42,7 +42,19 @@ class Trigger:
                 raise ValueError(f"the trigger's {name} has to be floating point in [0, 1].")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return images (N, C, H, W), or one (C, H, W), with the trigger in them."""
+        """Return images (N, C, H, W), or one (C, H, W), with the trigger in them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If they are no floating point tensor, or of another shape than the trigger.
+        """
+        if not (isinstance(images, Tensor) and images.is_floating_point()):
+            what = images.dtype if isinstance(images, Tensor) else type(images).__name__
+            raise TypeError(
+                f"images have to be a floating point tensor in [0, 1], not {what}: use "
+                f"torch.as_tensor(images) / 255."
+            )
         if images.shape[-3:] != self.pattern.shape:
             raise ValueError(
                 f"the trigger is made for images {tuple(self.pattern.shape)}, but these are "
