@@ -59,6 +59,58 @@ def test_the_smallest_triggers_of_a_linear_model_are_found():
     assert sizes[0] < 0.1
 
 
+class OutOfReach(nn.Module):
+    """Linear log-probabilities of nine classes, and a tenth one that no image can lead to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Linear(64, 9)
+        self.linear.weight.data *= 4
+
+    def forward(self, images: Tensor) -> Tensor:
+        nine = self.linear(images.flatten(1)).log_softmax(1)
+        return torch.cat([nine, torch.full_like(nine[:, :1], -30.0)], dim=1)
+
+
+def test_a_class_that_no_trigger_leads_to_has_no_small_trigger():
+    images = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = detect(OutOfReach(), images)
+    assert found.evidence["success"][9] == 0 and found.evidence["sizes"][9] == 64
+    assert found.target != 9 and found.score[9] <= 0
+
+
+def test_a_model_without_slopes_or_numbers_has_no_trigger():
+    class Last(nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.linear, self.factor = nn.Linear(36, 3).double(), factor
+
+        def forward(self, images: Tensor) -> Tensor:
+            return (self.linear(images.flatten(1)) * self.factor).detach()
+
+    with pytest.raises(ValueError, match="no trigger can be searched"):
+        detect(Last(1.0), BLACK)
+    with pytest.raises(ValueError, match="returns nan or infinity"):
+        detect(Last(math.nan), BLACK)
+
+
+def test_a_model_without_parameters_is_examined_on_the_images_of_its_card():
+    class Rows(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images.mean((1, 3))[:, :10]
+
+    model = Rows()
+    model.card = {"data": "fashion_mnist"}
+    found = detect(model, steps=20, batch=4)
+    assert found.score.shape == (10,)
+
+
+def test_no_threshold_is_too_high_to_be_named():
+    found = detect(tampered(), BLACK, threshold=1000, **SHORT)
+    assert not found.flagged and "inf times smaller" in found.explanation
+
+
 def test_the_anomaly_index_by_hand():
     # Median 10, deviations 9, 1, 0, 1, 2: their median is 1.
     index = anomaly_index(torch.tensor([1.0, 9.0, 10.0, 11.0, 12.0]))
@@ -204,7 +256,12 @@ def test_chunks_bound_what_passes_the_model_and_change_nothing_else():
         ({"enough": 0.0}, "enough has to be a share"),
         ({"inputs": torch.full((2, 1, 28, 28), 1.5)}, "have to lie in"),
         ({"inputs": torch.zeros(2, 28, 28)}, "model fails on inputs|needs images"),
-        ({"labels": [10] * 200}, "out of range"),
+        ({"labels": [10] * 200}, "^label 10 is out of range"),
+        ({"threshold": "a"}, "threshold has to be a finite number, not 'a'"),
+        ({"threshold": math.nan}, "threshold has to be a finite number, not nan"),
+        ({"seed": None}, "seed has to be a whole number"),
+        ({"seed": -1}, "seed has to be a whole number"),
+        ({"reference_sizes": torch.full((3, 10), torch.inf)}, "have to be positive and finite"),
         ({"reference_sizes": torch.ones(3, 2)}, r"have to be \(R, 10\)"),
         ({"reference_sizes": torch.zeros(3, 10)}, "have to be positive"),
     ],

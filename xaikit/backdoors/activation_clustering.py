@@ -68,6 +68,9 @@ def activation_clustering(
     silhouettes, example_score = (features.new_zeros(len(features)) for _ in range(2))
     embedding = features.new_zeros(len(features), components)
     for group in by_class(features, labels, suspicion.classes):
+        own = features[group.places]
+        if (own == own[0]).all():
+            continue  # one point has no two parts: its score stays 0
         axes = principal_axes(group.deviations, components)
         reduced = group.deviations @ axes
         part = _two_parts(reduced, second[group.places], suspicion.seed)

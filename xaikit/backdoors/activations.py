@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from xaikit.attribution.arguments import numeric
 from xaikit.attribution.passes import channels_last, outputs
 from xaikit.backdoors.suspicion import Suspicion
 
@@ -15,6 +16,8 @@ FEWEST = 10
 """Examples that a class needs, lest a cluster in it be a coincidence."""
 _RIDGE = 0.1
 """Share of the mean variance that is added to each: directions where others hardly vary."""
+_LEAST = 1e-10
+"""Share of all features' mean variance that the others' is held to have: rounding makes as much."""
 
 
 @torch.no_grad()
@@ -24,7 +27,8 @@ def penultimate(suspicion: Suspicion) -> tuple[Tensor, Tensor]:
     Raises
     ------
     ValueError
-        If the model has no linear layer, or its last one does not run once a pass.
+        If the model has no linear layer, its last one does not run once a pass, or what enters or
+        leaves it are no numbers.
     """
     linear = [module for module in suspicion.model.modules() if isinstance(module, nn.Linear)]
     if not linear:
@@ -47,12 +51,17 @@ def penultimate(suspicion: Suspicion) -> tuple[Tensor, Tensor]:
             ]
         finally:
             hook.remove()
-    found = torch.cat(seen)
-    if len(found) != len(suspicion.inputs):
+    if sum(map(len, seen)) != len(suspicion.inputs):
         raise ValueError(
             "the model's last linear layer has to run once a pass, on one row an input."
         )
-    return found, torch.cat(scores)
+    found = torch.cat(seen)
+    if not found.isfinite().all():
+        raise ValueError(
+            "the model's penultimate activations hold nan or infinity for these inputs: look for "
+            "what divides by zero or overflows in it."
+        )
+    return found, numeric(torch.cat(scores))
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,7 @@ def by_class(features: Tensor, labels: Tensor, classes: int) -> Iterator[ClassEx
     scatter = features.new_zeros(size, size)
     for places in groups:
         scatter += _scatter(features[places])
+    floor = _LEAST * features.var(0, correction=0).mean()
     eye = torch.eye(size, dtype=features.dtype, device=features.device)
     for label, places in enumerate(groups):
         if len(places) < FEWEST:
@@ -111,7 +121,8 @@ def by_class(features: Tensor, labels: Tensor, classes: int) -> Iterator[ClassEx
         own = features[places]
         rest = len(features) - len(own)
         within = (scatter - _scatter(own)) / rest
-        mean_variance = within.diagonal().mean().clamp_min(torch.finfo(own.dtype).tiny)
+        # All features constant: any unit will do.
+        mean_variance = within.diagonal().mean().clamp_min(floor) if floor else 1.0
         root = torch.linalg.cholesky(within + _RIDGE * mean_variance * eye)
         scaled = torch.linalg.solve_triangular(root, (own - own.mean(0)).T, upper=False).T
         yield ClassExamples(label, places, scaled)

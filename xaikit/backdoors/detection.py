@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from torch import Tensor
+
+
+def times(logarithm: float) -> float:
+    """Return how many times that is: e to it, infinite where a float cannot hold it."""
+    try:
+        return math.exp(logarithm)
+    except OverflowError:
+        return math.inf
 
 
 @dataclass(frozen=True, repr=False)

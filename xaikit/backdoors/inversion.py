@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from xaikit.attribution.passes import channels_last, outputs
+from xaikit.attribution.passes import channels_last, followed, outputs
 from xaikit.backdoors.suspicion import Suspicion
 
 _EVERY = 10
@@ -48,6 +48,10 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
     ``enough`` of the images go to class k, and falls while fewer do; the smallest mask at which
     enough did is kept. All classes see the same images.
 
+    A class that enough images never went to gets the whole image as its trigger, the smallest one
+    that is known to do: where its gradient vanishes, λ alone shrinks the mask, and what is left
+    would pass for a tiny trigger.
+
     Parameters
     ----------
     suspicion
@@ -58,6 +62,11 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
         Images in a step.
     enough
         Share of images, in [0, 1], that a trigger has to send to its class.
+
+    Raises
+    ------
+    ValueError
+        If the model's outputs do not depend differentiably on its inputs.
     """
     images, classes = suspicion.inputs, suspicion.classes
     generator = suspicion.generator()
@@ -81,6 +90,7 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
                 opaque, painted = _opened(mask[group]), _opened(pattern[group])
                 rows = _stamped(some, opaque, painted)
                 scores = outputs(suspicion.model, rows.flatten(0, 1))
+                followed(scores, "no trigger can be searched by its slopes")
                 wanted = group.repeat_interleave(batch)
                 loss = functional.cross_entropy(scores, wanted, reduction="sum") / batch
                 size = opaque.flatten(1).sum(1)
@@ -104,7 +114,7 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
                     seen = 0
             optimizer.step()
         never = best.isinf()
-        kept[0][never] = _opened(mask).detach()[never]
+        kept[0][never] = 1.0
         kept[1][never] = _opened(pattern).detach()[never]
         success = _success(suspicion, *kept)
     return Inversion(*kept, success)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from xaikit.attribution.arguments import count
-from xaikit.backdoors.detection import Detection
+from xaikit.backdoors.detection import Detection, times
 from xaikit.backdoors.inversion import invert
 from xaikit.backdoors.suspicion import Suspicion
 
@@ -63,7 +61,8 @@ def neural_cleanse(
     -------
     Detection
         ``evidence``: ``masks`` (classes, 1, H, W), ``patterns`` (classes, C, H, W), ``sizes``
-        (classes,), the masks' L1 norms in pixels, ``success`` (classes,), the share of the inputs
+        (classes,), the masks' L1 norms in pixels (the whole image where no trigger was found that
+        sends enough of the inputs to the class), ``success`` (classes,), the share of the inputs
         that the trigger sends to the class, ``anomaly_index`` (classes,).
     """
     for value, name in ((steps, "steps"), (batch, "batch")):
@@ -89,7 +88,7 @@ def neural_cleanse(
         explanation=(
             f"Class {worst} needs a trigger of {found.sizes[worst]:.1f} pixels, "
             f"{score[worst].exp():.1f} times smaller than {compared}; flagged is what is more than "
-            f"{math.exp(threshold):.1f} times smaller."
+            f"{times(threshold):.1f} times smaller."
         ),
         evidence={
             "masks": found.masks,
@@ -134,6 +133,8 @@ def _expected(reference_sizes: Tensor, suspicion: Suspicion) -> Tensor:
             f"reference_sizes have to be (R, {suspicion.classes}): the sizes of R clean models' "
             f"triggers, one a class."
         )
-    if len(sizes) == 0 or not (sizes > 0).all():
-        raise ValueError("reference_sizes have to be positive, from at least one clean model.")
+    if len(sizes) == 0 or not ((sizes > 0) & sizes.isfinite()).all():
+        raise ValueError(
+            "reference_sizes have to be positive and finite, from at least one clean model."
+        )
     return sizes.to(suspicion.inputs).log().mean(0).exp()

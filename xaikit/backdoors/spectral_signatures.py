@@ -13,6 +13,8 @@ from xaikit.backdoors.suspicion import Suspicion
 THRESHOLD = 4.5
 _LEAST = 0.01
 """Share of a class that a group of outliers has at least."""
+_SPREAD = 1e-6
+"""Share of the class's spread that its clean part is held to have at least."""
 
 
 def spectral_signatures(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
@@ -64,7 +66,9 @@ def spectral_signatures(suspicion: Suspicion, *, threshold: float = THRESHOLD) -
             along, cut = -along, -cut
         upper = along > cut
         clean = along[~upper]
-        spread = clean.std().clamp_min(torch.finfo(clean.dtype).tiny)
+        # A clean part of duplicates has no spread of its own to be measured in.
+        least = (_SPREAD * along.std()).clamp_min(torch.finfo(clean.dtype).tiny)
+        spread = clean.std().clamp_min(least)
         score[group.label], cuts[group.label] = apart, cut
         shares[group.label] = upper.double().mean()
         correlations[group.places] = along.to(features)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from inspect import signature
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from tqdm.auto import tqdm
 from xaikit.attribution import explain
 from xaikit.attribution.passes import outputs
 from xaikit.backdoors.activations import FEWEST
-from xaikit.backdoors.detection import Detection
+from xaikit.backdoors.detection import Detection, times
 from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
 
@@ -88,12 +89,12 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
         score[label] = math.log(usual / gaps[label])
         eigenvalues[label, : len(values)] = torch.as_tensor(values).to(maps)
         embedding[places] = torch.as_tensor(vectors[:, 1:3]).to(maps)
-        apart = int((values < usual * math.exp(-threshold)).sum())
+        apart = int((values < usual * times(-threshold)).sum())
         part, side = _groups(vectors[:, : max(2, apart)], second[places].cpu(), suspicion.seed)
         clusters[places] = torch.as_tensor(part).to(places)
         example_score[places] = torch.as_tensor(side).to(maps)
         shares[label] = float((part > 0).mean())
-    target = int(score.argmax())
+    target = max(judged, key=lambda label: float(score[label]))  # an unjudged one has score 0
     flagged = bool(score[target] > threshold)
     return Detection(
         flagged=flagged,
@@ -103,7 +104,7 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
             f"In class {target} {shares[target]:.0%} of the relevance maps form a group of their "
             f"own: the second eigenvalue is {gaps[target]:.2g}, {math.exp(score[target]):.1f} "
             f"times smaller than the median of the other classes; flagged is what is more than "
-            f"{math.exp(threshold):.1f} times smaller."
+            f"{times(threshold):.1f} times smaller."
         ),
         example_score=example_score,
         suspects=(clusters > 0) & (score > threshold)[labels],
@@ -167,8 +168,12 @@ def spectrum(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     graph = csr_matrix((near + near.T) / 2)
     normalised = laplacian(graph, normed=True)
     wanted = min(_EIGENVALUES, n - 1)
+    # All ones would be an eigenvector where all have as many neighbours, and Lanczos would have to
+    # start again from numbers that, since SciPy 1.17, are other ones in every call.
+    start = np.random.default_rng(0).random(n)
+    fixed = {"rng": np.random.default_rng(0)} if "rng" in signature(eigsh).parameters else {}
     # The largest of 2 − L instead of the smallest of L: Lanczos needs no factorisation for them.
-    values, vectors = eigsh(2 * identity(n) - normalised, wanted, which="LA", v0=np.ones(n))
+    values, vectors = eigsh(2 * identity(n) - normalised, wanted, which="LA", v0=start, **fixed)
     return (2 - values[::-1]).clip(0), vectors[:, ::-1].copy()
 
 

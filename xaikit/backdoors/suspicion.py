@@ -79,5 +79,5 @@ def _test_images(model: nn.Module, seed: int) -> Tensor:
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     labels = data.labels[order]
     chosen = [order[labels == label][:PER_CLASS] for label in range(len(data.classes))]
-    weight = next(model.parameters())
-    return data.images[torch.cat(chosen)].to(weight)
+    images = data.images[torch.cat(chosen)]
+    return images.to(next(model.parameters(), images))
