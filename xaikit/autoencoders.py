@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from xaikit.attribution.arguments import checked_unit_inputs, count, known
 from xaikit.checkpoints import halved, opened, write
+from xaikit.core.arguments import checked_unit_inputs, count, known
 from xaikit.data import load
 
 _BATCH = 128

@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm.auto import tqdm
 
-from xaikit.attribution.arguments import checked_seed
+from xaikit.core.arguments import checked_seed
 from xaikit.data import ImageDataset
 from xaikit.models import Classifier
 

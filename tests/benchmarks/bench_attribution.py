@@ -38,7 +38,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit import explain, load, load_pretrained, targets_of_interest
-from xaikit.attribution.passes import borrowed, channels_last
+from xaikit.core.passes import borrowed, channels_last
 
 IMAGES, REFERENCES, STEPS, SAMPLES, MASKS = 16, 10, 50, 50, 300
 

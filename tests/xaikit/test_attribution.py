@@ -22,8 +22,9 @@ from xaikit import (
     methods,
     targets_of_interest,
 )
-from xaikit.attribution.background import reference_inputs
-from xaikit.attribution.registry import METHODS, Problem
+from xaikit.attribution.registry import METHODS
+from xaikit.core.background import reference_inputs
+from xaikit.core.problem import Problem
 
 NAMES = [each.name for each in methods()]
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import xaikit.widgets.pictures
 from xaikit import explain
-from xaikit.attribution.passes import observed
+from xaikit.core.passes import observed
 from xaikit.datasets import ImageDataset
 from xaikit.widgets import explorer
 from xaikit.widgets.explanations import ExplanationPage

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit import counterfactual
-from xaikit.attribution.passes import observed, progress
+from xaikit.core.passes import observed, progress
 from xaikit.counterfactuals.api import METHODS
 from xaikit.counterfactuals.problem import Problem
 from xaikit.datasets import ImageDataset

@@ -16,7 +16,7 @@ from xaikit.attacks.patch import patch
 from xaikit.attacks.pgd import pgd
 from xaikit.attacks.result import Attack
 from xaikit.attacks.universal import universal_patch
-from xaikit.attribution.arguments import (
+from xaikit.core.arguments import (
     checked_seed,
     checked_targets,
     checked_unit_inputs,
@@ -27,8 +27,8 @@ from xaikit.attribution.arguments import (
     numeric,
     probed,
 )
-from xaikit.attribution.passes import borrowed, channels_last, outputs
-from xaikit.attribution.registry import options_of
+from xaikit.core.passes import borrowed, channels_last, outputs
+from xaikit.core.registry import options_of
 
 METHODS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
     "fgsm": fgsm,

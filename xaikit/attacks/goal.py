@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xaikit.attribution.passes import followed, outputs
+from xaikit.core.passes import followed, outputs
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from xaikit.attacks.climb import Best, climb
 from xaikit.attacks.goal import Goal, per_input
-from xaikit.attribution.arguments import count
+from xaikit.core.arguments import count
 
 Norm = Literal["inf", "2"]
 

@@ -16,7 +16,7 @@ from xaikit.attacks.places import (
     grid,
     squares,
 )
-from xaikit.attribution.arguments import count
+from xaikit.core.arguments import count
 
 BATCH = 128
 """Images of one step."""

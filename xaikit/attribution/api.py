@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import (
+from xaikit.attribution.explanation import Explanation
+from xaikit.attribution.registry import METHODS, Method
+from xaikit.core.arguments import (
     checked_inputs,
     checked_seed,
     checked_targets,
@@ -20,9 +22,8 @@ from xaikit.attribution.arguments import (
     known_options,
     probed,
 )
-from xaikit.attribution.explanation import Explanation
-from xaikit.attribution.passes import borrowed, channels_last, outputs
-from xaikit.attribution.registry import METHODS, Method, Problem
+from xaikit.core.passes import borrowed, channels_last, outputs
+from xaikit.core.problem import Problem
 
 
 def explain(
@@ -58,7 +59,7 @@ def explain(
         The method's own, with these names: ``steps`` (path methods), ``samples`` (sampling
         methods), ``baseline`` (what an absent feature shows: a number, a tensor, ``"black"``,
         ``"grey"``, ``"white"``, ``"blurred"`` or ``"samples"``, see
-        :mod:`xaikit.attribution.baselines`; default zeros), ``background`` (reference inputs
+        :mod:`xaikit.core.baselines`; default zeros), ``background`` (reference inputs
         (B, *shape)), ``segments`` (superpixels), ``layer`` (a module), ``rule`` and ``epsilon``
         (relevance propagation). ``methods()`` lists each method's options;
         ``help("xaikit.attribution.lime")``, say, documents them.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import count
 from xaikit.attribution.integrated_gradients import gauss_legendre
-from xaikit.attribution.passes import chunks, outputs, pairs
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
+from xaikit.core.arguments import count
+from xaikit.core.passes import chunks, outputs, pairs
+from xaikit.core.problem import Problem
 
 
 @method(

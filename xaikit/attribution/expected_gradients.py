@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.attribution.arguments import count
-from xaikit.attribution.background import reference_inputs
-from xaikit.attribution.passes import gradients_at, mean_output, pairs, target_outputs
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
+from xaikit.core.arguments import count
+from xaikit.core.background import reference_inputs
+from xaikit.core.passes import gradients_at, mean_output, pairs, target_outputs
+from xaikit.core.problem import Problem
 
 
 @method(

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xaikit.attribution.passes import backwards, chunks, outputs
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
+from xaikit.core.passes import backwards, chunks, outputs
+from xaikit.core.problem import Problem
 
 _UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from xaikit.attribution.passes import chunks, gradients_at
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
+from xaikit.core.passes import chunks, gradients_at
+from xaikit.core.problem import Problem
 
 
 @method(

@@ -20,7 +20,8 @@ from xaikit.attribution.functions import (
     works_in_place,
 )
 from xaikit.attribution.gradient import gradient
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
+from xaikit.core.problem import Problem
 
 _GATES = ACTIVATIONS | {"maximum", "minimum", "fmax", "fmin", "where", "abs", "clamp_min", "clip"}
 """What could be a ReLU in disguise, or stands in a ReLU's place."""

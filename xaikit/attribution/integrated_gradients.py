@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xaikit.attribution.arguments import count
-from xaikit.attribution.baselines import Baseline, baselines, mean_at
-from xaikit.attribution.passes import gradients_at, pairs, target_outputs
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
+from xaikit.core.arguments import count
+from xaikit.core.baselines import Baseline, baselines, mean_at
+from xaikit.core.passes import gradients_at, pairs, target_outputs
+from xaikit.core.problem import Problem
 
 
 @method(
@@ -33,7 +34,7 @@ def integrated_gradients(
         polynomials of degree up to 2 · steps on the line. The convergence delta is the rule's
         error: more steps make it smaller.
     baseline
-        Where the path starts, see :data:`xaikit.attribution.baselines.Baseline`; default zeros.
+        Where the path starts, see :data:`xaikit.core.baselines.Baseline`; default zeros.
         From several, the mean of the paths' attributions.
     """
     count(steps, "steps")

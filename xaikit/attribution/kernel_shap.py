@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xaikit.attribution.arguments import count
-from xaikit.attribution.background import reference_inputs
-from xaikit.attribution.baselines import Baseline, baselines, mean_at
 from xaikit.attribution.masking import masked_outputs
-from xaikit.attribution.passes import target_outputs
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
 from xaikit.attribution.segments import superpixels
+from xaikit.core.arguments import count
+from xaikit.core.background import reference_inputs
+from xaikit.core.baselines import Baseline, baselines, mean_at
+from xaikit.core.passes import target_outputs
+from xaikit.core.problem import Problem
 
 
 @method(
@@ -56,7 +57,7 @@ def kernel_shap(
     segments
         Superpixels, see :func:`xaikit.attribution.segments.superpixels`; None: single features.
     baseline
-        What an absent segment shows, see :data:`xaikit.attribution.baselines.Baseline`; default
+        What an absent segment shows, see :data:`xaikit.core.baselines.Baseline`; default
         zeros. Of several references, their mean output is the coalition's value.
     background
         Another name for a baseline of several references, (B, *shape), as shap has it.

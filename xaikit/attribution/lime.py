@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xaikit.attribution.arguments import count
-from xaikit.attribution.baselines import Baseline, baselines
 from xaikit.attribution.masking import masked_outputs
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
 from xaikit.attribution.segments import superpixels
+from xaikit.core.arguments import count
+from xaikit.core.baselines import Baseline, baselines
+from xaikit.core.problem import Problem
 
 RIDGE = 1.0
 """lime's own penalty on the surrogate's weights (its intercept goes free)."""
@@ -52,7 +53,7 @@ def lime(
     segments
         Superpixels, see :func:`xaikit.attribution.segments.superpixels`.
     baseline
-        What an absent segment shows, see :data:`xaikit.attribution.baselines.Baseline`; default
+        What an absent segment shows, see :data:`xaikit.core.baselines.Baseline`; default
         zeros. Of several, the surrogate fits the mean output.
     kernel_width
         How far from the input the surrogate has to be faithful.

@@ -22,8 +22,9 @@ from xaikit.attribution.functions import (
     plain_name,
     works_in_place,
 )
-from xaikit.attribution.passes import chunks, gradients_at
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
+from xaikit.core.passes import chunks, gradients_at
+from xaikit.core.problem import Problem
 
 RULES = ("epsilon", "gamma", "alpha_beta", "z_plus", "w_square", "z_box")
 """How a layer can share relevance out."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.attribution.passes import outputs_at, pairs
-from xaikit.attribution.registry import Problem
+from xaikit.core.passes import outputs_at, pairs
+from xaikit.core.problem import Problem
 
 
 def masked_outputs(

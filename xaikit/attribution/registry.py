@@ -7,44 +7,15 @@ import that file in ``__init__``.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from xaikit.core.registry import options_of
 
 Basis = Literal["gradient", "perturbation", "relevance", "example"]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is explained: checked, and with the model borrowed (eval mode, parameters frozen).
-
-    Attributes
-    ----------
-    model
-        Maps (N, *shape) to (N, classes).
-    inputs
-        (N, *shape), without gradient.
-    targets
-        (N, T), each in 0 … classes − 1, on the inputs' device.
-    seed
-        Of every random choice.
-    chunk
-        How many rows may pass the model at once.
-    """
-
-    model: nn.Module
-    inputs: Tensor
-    targets: Tensor
-    seed: int
-    chunk: int
-
-    def generator(self) -> torch.Generator:
-        """Return a fresh generator on the CPU, so that every device sees the same numbers."""
-        return torch.Generator().manual_seed(self.seed)
 
 
 class Attribution(NamedTuple):
@@ -130,12 +101,3 @@ def method(
         return attribute
 
     return register
-
-
-def options_of(method: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the names of a method's options: its keyword-only parameters."""
-    return tuple(
-        parameter.name
-        for parameter in inspect.signature(method).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    )

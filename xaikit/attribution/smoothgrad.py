@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from xaikit.attribution.arguments import count
-from xaikit.attribution.passes import gradients_at, pairs
-from xaikit.attribution.registry import Attribution, Problem, method
+from xaikit.attribution.registry import Attribution, method
+from xaikit.core.arguments import count
+from xaikit.core.passes import gradients_at, pairs
+from xaikit.core.problem import Problem
 
 
 @method(

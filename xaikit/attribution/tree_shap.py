@@ -10,8 +10,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from xaikit.attribution.arguments import checked_targets
 from xaikit.attribution.explanation import Explanation
+from xaikit.core.arguments import checked_targets
 
 
 def tree_shap(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.attribution.arguments import count
 from xaikit.backdoors.activations import by_class, penultimate, principal_axes
 from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
+from xaikit.core.arguments import count
 
 THRESHOLD = 0.45
 LARGEST = 2 / 3

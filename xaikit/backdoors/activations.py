@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import numeric
-from xaikit.attribution.passes import channels_last, outputs
 from xaikit.backdoors.suspicion import Suspicion
+from xaikit.core.arguments import numeric
+from xaikit.core.passes import channels_last, outputs
 
 FEWEST = 10
 """Examples that a class needs, lest a cluster in it be a coincidence."""

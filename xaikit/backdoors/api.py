@@ -10,7 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import (
+from xaikit.backdoors.activation_clustering import activation_clustering
+from xaikit.backdoors.detection import Detection
+from xaikit.backdoors.neural_cleanse import neural_cleanse
+from xaikit.backdoors.spectral_signatures import spectral_signatures
+from xaikit.backdoors.spray import spray
+from xaikit.backdoors.suspicion import Suspicion, suspicious_inputs
+from xaikit.core.arguments import (
     checked_seed,
     checked_targets,
     count,
@@ -19,14 +25,8 @@ from xaikit.attribution.arguments import (
     number,
     probed,
 )
-from xaikit.attribution.passes import borrowed
-from xaikit.attribution.registry import options_of
-from xaikit.backdoors.activation_clustering import activation_clustering
-from xaikit.backdoors.detection import Detection
-from xaikit.backdoors.neural_cleanse import neural_cleanse
-from xaikit.backdoors.spectral_signatures import spectral_signatures
-from xaikit.backdoors.spray import spray
-from xaikit.backdoors.suspicion import Suspicion, suspicious_inputs
+from xaikit.core.passes import borrowed
+from xaikit.core.registry import options_of
 
 METHODS: dict[str, Callable[..., Detection]] = {
     "neural_cleanse": neural_cleanse,

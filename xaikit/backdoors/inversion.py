@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from xaikit.attribution.passes import channels_last, followed, outputs
 from xaikit.backdoors.suspicion import Suspicion
+from xaikit.core.passes import channels_last, followed, outputs
 
 _EVERY = 10
 """Steps between two looks at how often a trigger succeeds."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.attribution.arguments import count
 from xaikit.backdoors.detection import Detection, times
 from xaikit.backdoors.inversion import invert
 from xaikit.backdoors.suspicion import Suspicion
+from xaikit.core.arguments import count
 
 THRESHOLD = 0.63
 """The largest score of 30 clean FashionMNIST networks, by ``tests.benchmarks.bench_detectors``.

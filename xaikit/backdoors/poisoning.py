@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import count
-from xaikit.attribution.passes import borrowed, outputs
 from xaikit.backdoors.triggers import Trigger
+from xaikit.core.arguments import count
+from xaikit.core.passes import borrowed, outputs
 from xaikit.data import ImageDataset
 
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import checked_inputs, checked_seed, count, probed
-from xaikit.attribution.passes import borrowed, outputs
 from xaikit.backdoors.triggers import Trigger
+from xaikit.core.arguments import checked_inputs, checked_seed, count, probed
+from xaikit.core.passes import borrowed, outputs
 from xaikit.data import ImageDataset
 from xaikit.training import train
 

@@ -13,11 +13,11 @@ from torch.nn import functional
 from tqdm.auto import tqdm
 
 from xaikit.attribution import explain
-from xaikit.attribution.passes import outputs
 from xaikit.backdoors.activations import FEWEST
 from xaikit.backdoors.detection import Detection, times
 from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
+from xaikit.core.passes import outputs
 
 THRESHOLD = 1.5
 _POOLED = 14

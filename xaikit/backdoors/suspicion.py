@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import checked_unit_inputs
+from xaikit.core.arguments import checked_unit_inputs
 from xaikit.data import load
 
 PER_CLASS = 20

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import (
+from xaikit.core.arguments import (
     checked_seed,
     checked_targets,
     checked_unit_inputs,
@@ -19,8 +19,8 @@ from xaikit.attribution.arguments import (
     known_options,
     probed,
 )
-from xaikit.attribution.passes import borrowed, channels_last, outputs
-from xaikit.attribution.registry import options_of
+from xaikit.core.passes import borrowed, channels_last, outputs
+from xaikit.core.registry import options_of
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.prototype import prototype
 from xaikit.counterfactuals.result import Counterfactuals

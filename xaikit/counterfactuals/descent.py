@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xaikit.attribution.passes import followed, outputs, progress
+from xaikit.core.passes import followed, outputs, progress
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.validity import Validity
 

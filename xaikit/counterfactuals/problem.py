@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.passes import outputs
+from xaikit.core.passes import outputs
 
 
 @dataclass(frozen=True)

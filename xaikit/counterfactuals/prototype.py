@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.arguments import count
-from xaikit.attribution.passes import borrowed
 from xaikit.autoencoders import load_autoencoder
+from xaikit.core.arguments import count
+from xaikit.core.passes import borrowed
 from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.problem import Problem, checked_examples
 from xaikit.counterfactuals.validity import Validity

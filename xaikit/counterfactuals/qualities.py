@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.passes import borrowed
+from xaikit.core.passes import borrowed
 from xaikit.counterfactuals.result import Counterfactuals
 
 _EPSILON = 1e-8

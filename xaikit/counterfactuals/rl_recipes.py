@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from xaikit.attribution.arguments import known
 from xaikit.checkpoints import halved, write
+from xaikit.core.arguments import known
 from xaikit.counterfactuals.rl import SHIPPED, generate
 from xaikit.counterfactuals.rl_networks import Generator
 from xaikit.counterfactuals.rl_training import train_generator

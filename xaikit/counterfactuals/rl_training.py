@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from xaikit.attribution.arguments import checked_unit_inputs, count, probed
-from xaikit.attribution.passes import borrowed, channels_last, outputs
+from xaikit.core.arguments import checked_unit_inputs, count, probed
+from xaikit.core.passes import borrowed, channels_last, outputs
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
 from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
 from xaikit.counterfactuals.rl_replay import Replay

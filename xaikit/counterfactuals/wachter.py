@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from xaikit.attribution.arguments import count
+from xaikit.core.arguments import count
 from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.validity import Validity

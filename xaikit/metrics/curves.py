@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import Explanation, superpixels
-from xaikit.attribution.arguments import checked_inputs, checked_targets, count, probed
-from xaikit.attribution.passes import borrowed, outputs_at, pairs
-from xaikit.attribution.registry import Problem
+from xaikit.core.arguments import checked_inputs, checked_targets, count, probed
+from xaikit.core.passes import borrowed, outputs_at, pairs
+from xaikit.core.problem import Problem
 from xaikit.metrics.fills import Fill, filled
 from xaikit.metrics.maps import expect_matching, map_shape, places
 from xaikit.metrics.registry import metric

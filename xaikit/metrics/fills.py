@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.attribution.arguments import NAMED, reference
-from xaikit.attribution.baselines import blurred
+from xaikit.core.arguments import NAMED, reference
+from xaikit.core.baselines import blurred
 
 Fill = float | Tensor | str | None
 

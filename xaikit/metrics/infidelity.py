@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import Explanation
-from xaikit.attribution.arguments import (
+from xaikit.attribution.registry import METHODS
+from xaikit.core.arguments import (
     checked_inputs,
     checked_targets,
     count,
     probed,
     reference,
 )
-from xaikit.attribution.passes import borrowed, outputs_at, pairs, target_outputs
-from xaikit.attribution.registry import METHODS, Problem
+from xaikit.core.passes import borrowed, outputs_at, pairs, target_outputs
+from xaikit.core.problem import Problem
 from xaikit.metrics.maps import expect_matching, map_shape
 from xaikit.metrics.registry import metric
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution import Explanation
-from xaikit.attribution.arguments import count
+from xaikit.core.arguments import count
 from xaikit.metrics.maps import expected_hits
 from xaikit.metrics.registry import metric
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution import Explanation
-from xaikit.attribution.arguments import checked_targets
+from xaikit.core.arguments import checked_targets
 
 
 def random_ranking(inputs: Tensor, targets: Any, seed: int = 0) -> Explanation:

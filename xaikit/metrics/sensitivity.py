@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from xaikit.attribution import Explanation, explain
-from xaikit.attribution.arguments import checked_inputs, count
+from xaikit.core.arguments import checked_inputs, count
 from xaikit.metrics.maps import expect_matching
 from xaikit.metrics.registry import metric
 

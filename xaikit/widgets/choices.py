@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 
-from xaikit.attribution.arguments import NAMED
 from xaikit.attribution.registry import METHODS
+from xaikit.core.arguments import NAMED
 
 BASELINES = (*NAMED, "blurred")
 SEGMENTS = {"superpixels": "slic", "7 × 7 grid": "grid", "single pixels": None}

@@ -11,7 +11,7 @@ from typing import Any
 import ipywidgets as ipw
 from torch import nn
 
-from xaikit.attribution.passes import observed
+from xaikit.core.passes import observed
 from xaikit.counterfactuals.api import METHODS
 from xaikit.datasets import ImageDataset
 from xaikit.widgets.changes import changed, title_of

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from xaikit.attribution.passes import observed
 from xaikit.attribution.registry import METHODS
+from xaikit.core.passes import observed
 from xaikit.datasets import ImageDataset
 from xaikit.widgets.choices import Choice
 from xaikit.widgets.jobs import CancelledError, Latest

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
 from xaikit.attribution import explain, targets_of_interest
-from xaikit.attribution.arguments import NAMED
 from xaikit.attribution.registry import METHODS
+from xaikit.core.arguments import NAMED
 from xaikit.datasets import ImageDataset
 from xaikit.metrics import deletion, random_ranking
 from xaikit.plots import summary

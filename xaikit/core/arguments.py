@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from xaikit.attribution.passes import outputs
+from xaikit.core.passes import outputs
 
 Named = TypeVar("Named")
 

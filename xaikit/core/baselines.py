@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from xaikit.attribution.arguments import NAMED, reference
-from xaikit.attribution.background import reference_inputs
-from xaikit.attribution.passes import mean_output, outputs_at, pairs
-from xaikit.attribution.registry import Problem
+from xaikit.core.arguments import NAMED, reference
+from xaikit.core.background import reference_inputs
+from xaikit.core.passes import mean_output, outputs_at, pairs
+from xaikit.core.problem import Problem
 
 Baseline = float | Tensor | str | None
 """What every method with a baseline takes.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from xaikit.attribution.registry import Problem
+from xaikit.core.problem import Problem
 
 _OBSERVER: ContextVar[Callable[[int, int], None] | None] = ContextVar("observer", default=None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.attribution.registry import Problem
+from xaikit.core.problem import Problem
 
 SIZE = 50
 """Training images in the default background."""

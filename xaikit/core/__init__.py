@@ -1,0 +1,1 @@
+"""What explain, attack, detect, counterfactual and the metrics share."""
