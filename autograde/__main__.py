@@ -7,8 +7,9 @@ import os
 import sys
 import webbrowser
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from autograde.errors import AutogradeError
 
 # Everything of our own is imported where it is used: --help answers at once, and Ctrl-C gets its
 # one sentence from the first second on.
@@ -18,51 +19,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a problem is one sentence on stderr and exit status 1."""
     options = _parser().parse_args(arguments)
     try:
-        return _run(options)
+        return int(options.run(options) or 0)
+    except AutogradeError as error:
+        print(f"autograde: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"autograde: {error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("autograde: stopped; what was graded is kept.", file=sys.stderr)
         return 130
-
-
-def _run(options: argparse.Namespace) -> int:
-    from autograde.audit import AuditError
-    from autograde.course import CourseError
-    from autograde.delete import DeleteError
-    from autograde.executors import WorkersError
-    from autograde.files import WriteError
-    from autograde.grade import GradeError
-    from autograde.gradebook import GradebookError
-    from autograde.rerun import RerunError
-    from autograde.sandbox import SandboxError
-    from autograde.score import CheckError
-    from autograde.sheets import ExportError
-    from autograde.source import SourceError
-    from autograde.store import StoreError
-    from autograde.submissions import SubmissionsError
-
-    try:
-        return int(options.run(options) or 0)
-    except (
-        AuditError,
-        CheckError,
-        CourseError,
-        DeleteError,
-        ExportError,
-        GradebookError,
-        GradeError,
-        RerunError,
-        SandboxError,
-        SourceError,
-        StoreError,
-        SubmissionsError,
-        WorkersError,
-        WriteError,
-    ) as error:
-        print(f"autograde: {error}", file=sys.stderr)
-        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,21 +97,21 @@ def _count(text: str) -> int:
 
 
 def _release(options: argparse.Namespace) -> None:
-    from autograde.course import Course
-    from autograde.release import release
+    from autograde.model.course_file import read_course
+    from autograde.notebooks.release import release
 
-    course = Course.read()
+    course = read_course()
     print(f"Releasing {course.folder / 'solutions'}")
     written = release(options.names, course)
     print(f"{len(written)} notebooks are in {course.folder / 'notebooks'}")
 
 
 def _grade(options: argparse.Namespace) -> None:
-    from autograde.course import Course
-    from autograde.grade import grade
-    from autograde.tables import marks_table
+    from autograde.commands.grade import grade
+    from autograde.model.course_file import read_course
+    from autograde.reports.tables import marks_table
 
-    course = Course.read()
+    course = read_course()
     results = grade(
         options.submissions,
         course,
@@ -162,14 +128,14 @@ def _grade(options: argparse.Namespace) -> None:
 
 
 def _rerun(options: argparse.Namespace) -> int:
-    from autograde.course import Course
-    from autograde.rerun import rerun
+    from autograde.commands.rerun import rerun
+    from autograde.model.course_file import read_course
 
     same = rerun(
         options.student,
         options.assignment,
         options.submissions,
-        Course.read(),
+        read_course(),
         options.out,
         options.isolation,
         _say,
@@ -178,12 +144,12 @@ def _rerun(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from autograde.course import Course
-    from autograde.export import export
+    from autograde.commands.export import export
+    from autograde.model.course_file import read_course
 
     written = export(
         options.out,
-        Course.read(),
+        read_course(),
         options.format,
         options.assignment,
         options.worksheet,
@@ -195,49 +161,19 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _delete(options: argparse.Namespace) -> None:
-    from autograde.course import Course
-    from autograde.delete import delete
+    from autograde.commands.delete import delete
+    from autograde.model.course_file import read_course
 
-    delete(options.student, Course.read(), options.out, _say)
+    delete(options.student, read_course(), options.out, _say)
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from autograde import demo, sandbox
-    from autograde.course import Course
-    from autograde.grade import grade
-    from autograde.marking import load_assignment
-    from autograde.release import release
-    from autograde.sandbox import SandboxError
-    from autograde.tables import marks_table
+    from autograde.commands.demo import demo
+    from autograde.model.course_file import read_course
+    from autograde.reports.tables import marks_table
 
-    course = Course.read()
-    release([], course, _say)
-    students = demo.load_class(course.folder / "solutions" / "demo_class.toml")
-    names = sorted({name for student in students for name in student.uploads})
-    trusted = {name: load_assignment(name, course.file) for name in names}
-    folder = options.out / "submissions"
-    isolation: sandbox.Isolation = "bubblewrap"
-    try:
-        sandbox.prove((course.folder.resolve(), folder.resolve()))
-    except SandboxError as error:
-        _say(f"{error} Until then honest submissions run without isolation, hostile ones not.")
-        isolation = "none"
-    left_out = demo.write_class(
-        students,
-        folder,
-        {name: assignment.released for name, assignment in trusted.items()},
-        demo.load_all_answers(trusted, course),
-        hostile=isolation == "bubblewrap",
-    )
-    _say(f"Class: {len(students)} students, uploads in {folder.resolve()}")
-    for student in students:
-        _say(f"  {student.name}: {student.story}")
-    course = replace(
-        course,
-        students=tuple(student.name for student in students if not student.members),
-        groups={student.name: student.members for student in students if student.members},
-    )
-    results = grade(folder, course, options.out, names, options.jobs, isolation, _say)
+    course = read_course()
+    results, left_out = demo(course, options.out, options.jobs, _say)
     report = (options.out / "report.html").resolve()
     print(f"\n{marks_table(results, course)}\n")
     for who in left_out:

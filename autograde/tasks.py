@@ -76,8 +76,8 @@ class Call:
     inputs
         Takes a generator seeded for this submission, returns one tuple of positional arguments
         a call. Arguments: numpy arrays, torch tensors, numbers, strings, None, lists, tuples and
-        dictionaries of these, and :class:`autograde.wire.Network` (a small network, delivered
-        as ``torch.nn.Sequential`` in eval mode).
+        dictionaries of these, and :class:`autograde.inside.networks.Network` (a small network,
+        delivered as ``torch.nn.Sequential`` in eval mode).
     needs
         The grade ids of the locked cells that run before (imports, given helpers).
     by_hand

@@ -1,6 +1,7 @@
 """Hidden checks of notebook 01. References follow definitions, in another way than the solution."""
 
 from __future__ import annotations
+from autograde.model.course_file import read_course
 
 import itertools
 import math
@@ -15,9 +16,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from autograde.course import Course
 from autograde.tasks import Call, Called, Value, Wrong, expect, expect_array, expect_close, task
-from autograde.wire import Network
+from autograde.inside.networks import Network
 
 Array = NDArray[np.float64]
 Arguments = list[tuple[Any, ...]]
@@ -64,7 +64,7 @@ def choose(bank: Mapping[str, Sequence[Variant]], groups: str, seed: int) -> dic
             return drawn
 
 
-SETTINGS = Course.read(Path(__file__)).settings("quiz")
+SETTINGS = read_course(Path(__file__)).settings("quiz")
 BANK = read_bank(Path(__file__).with_name("01_theory_quiz.toml"))
 FIRST, SECOND = (choose(BANK, groups, SETTINGS.get("seed", 0)) for groups in ("ABCDE", "FG"))
 CHOSEN = FIRST | SECOND

@@ -33,7 +33,7 @@ from autograde.tasks import (
     says,
     task,
 )
-from autograde.wire import Layer, Network
+from autograde.inside.networks import Layer, Network
 from xaikit import Explanation, explain, load, load_pretrained, tree_shap
 from xaikit.metrics import evaluate, mosaics, plant_stickers, rank_agreement
 

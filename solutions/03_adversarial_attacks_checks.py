@@ -33,7 +33,7 @@ from autograde.tasks import (
     says,
     task,
 )
-from autograde.wire import Layer, Network
+from autograde.inside.networks import Layer, Network
 from xaikit import attack, explain, load, load_pretrained
 from xaikit.models import build
 

@@ -27,7 +27,7 @@ from autograde.tasks import (
     says,
     task,
 )
-from autograde.wire import Layer, Network
+from autograde.inside.networks import Layer, Network
 from xaikit import load, load_pretrained
 from xaikit.backdoors import poison, trigger_of
 from xaikit.data import ImageDataset

@@ -28,7 +28,7 @@ from autograde.tasks import (
     says,
     task,
 )
-from autograde.wire import Network
+from autograde.inside.networks import Network
 from xaikit import attack, counterfactual, load, load_pretrained
 from xaikit.autoencoders import load_judges
 

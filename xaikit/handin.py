@@ -19,8 +19,8 @@ from typing import Any
 from xaikit.uploads import (
     SIZE_LIMIT,
     BrokenUploadError,
+    ParsedUpload,
     Stub,
-    Upload,
     markers,
     read_upload,
     squeezed,
@@ -46,7 +46,7 @@ class Verdict:
 
     good: bool = True
     lines: list[str] = field(default_factory=list)
-    upload: Upload | None = None
+    upload: ParsedUpload | None = None
 
     def say(self, line: str, good: bool | None = None) -> None:
         """Add a line, marked as right, as wrong or as worth knowing."""
@@ -176,7 +176,7 @@ def _origin(content: bytes) -> str:
     return release[:12] if isinstance(release, str) and release[:12].isalnum() else ""
 
 
-def _say_answers(stubs: Mapping[str, Stub], upload: Upload, verdict: Verdict) -> None:
+def _say_answers(stubs: Mapping[str, Stub], upload: ParsedUpload, verdict: Verdict) -> None:
     written = len(upload.chosen) - len(upload.untouched)
     found = f"{len(upload.chosen)} of {len(stubs)} answer cells are found"
     verdict.say(f"{found}, {written} of them written into.", len(upload.chosen) == len(stubs))
@@ -190,7 +190,7 @@ def _say_answers(stubs: Mapping[str, Stub], upload: Upload, verdict: Verdict) ->
             verdict.say(notice)
 
 
-def _say_saved(upload: Upload, ran: Mapping[str, str], verdict: Verdict) -> None:
+def _say_saved(upload: ParsedUpload, ran: Mapping[str, str], verdict: Verdict) -> None:
     """Compare the file with what the kernel was last given."""
     differ = [
         task

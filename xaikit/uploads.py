@@ -34,7 +34,7 @@ class BrokenUploadError(Exception):
 
 
 @dataclass(frozen=True)
-class Cell:
+class ParsedCell:
     """What is taken from one cell of an upload."""
 
     kind: str
@@ -72,7 +72,7 @@ class Stub:
 
 
 @dataclass(frozen=True)
-class Upload:
+class ParsedUpload:
     """What was found in an uploaded notebook.
 
     Attributes
@@ -89,14 +89,14 @@ class Upload:
         What was unusual, a sentence each, for student and instructor.
     """
 
-    cells: list[Cell]
+    cells: list[ParsedCell]
     chosen: dict[str, int]
     claimed: frozenset[int]
     untouched: frozenset[str]
     notices: list[str]
 
 
-def read_upload(content: bytes, stubs: Mapping[str, Stub]) -> Upload:
+def read_upload(content: bytes, stubs: Mapping[str, Stub]) -> ParsedUpload:
     """Find the answers to these tasks in uploaded bytes, about which nothing is taken for granted.
 
     Raises
@@ -131,7 +131,7 @@ def read_upload(content: bytes, stubs: Mapping[str, Stub]) -> Upload:
                 "finds them in the upload."
             )
     untouched = {task for task, i in chosen.items() if _is_untouched(cells[i], stubs[task])}
-    return Upload(cells, chosen, frozenset(claimed), frozenset(untouched), notices)
+    return ParsedUpload(cells, chosen, frozenset(claimed), frozenset(untouched), notices)
 
 
 def markers(source: str) -> frozenset[str]:
@@ -140,7 +140,7 @@ def markers(source: str) -> frozenset[str]:
     return frozenset(match[1] or match[2] for match in found if match)
 
 
-def _read(content: bytes, notices: list[str]) -> list[Cell]:
+def _read(content: bytes, notices: list[str]) -> list[ParsedCell]:
     """Read the cells of a notebook of format 3 or 4 from untrusted bytes."""
     if not content.strip():
         raise BrokenUploadError(
@@ -191,7 +191,7 @@ def _raw_cells(data: Any) -> list[Any] | None:
     return [cell for cells in lists if isinstance(cells, list) for cell in cells]
 
 
-def _cell(value: dict[str, Any]) -> Cell:
+def _cell(value: dict[str, Any]) -> ParsedCell:
     """Read one cell, whatever is wrong with it."""
     source = _text(value.get("source", value.get("input", "")))
     metadata = value.get("metadata")
@@ -200,7 +200,7 @@ def _cell(value: dict[str, Any]) -> Cell:
     grade_id = meta.get("grade_id") if isinstance(meta, dict) else None
     cell_id = value.get("id", metadata.get("id"))  # Colab keeps ids among the metadata
     kind = value.get("cell_type")
-    return Cell(
+    return ParsedCell(
         kind=kind if isinstance(kind, str) else "",
         source=source,
         grade_id=grade_id if isinstance(grade_id, str) else "",
@@ -221,9 +221,9 @@ def _text(value: Any) -> str:
     return text.encode("utf-8", errors="replace").decode("utf-8").removeprefix("\ufeff")
 
 
-def _joined(cells: list[Cell], tasks: set[str], notices: list[str]) -> list[Cell]:
+def _joined(cells: list[ParsedCell], tasks: set[str], notices: list[str]) -> list[ParsedCell]:
     """Join answer cells that were split: the parts keep the grade id, the first the marker."""
-    joined: list[Cell] = []
+    joined: list[ParsedCell] = []
     for cell in cells:
         last = joined[-1] if joined else None
         if (
@@ -241,7 +241,7 @@ def _joined(cells: list[Cell], tasks: set[str], notices: list[str]) -> list[Cell
     return joined
 
 
-def _candidates(cells: list[Cell], task: str, stubs: Mapping[str, Stub]) -> list[int]:
+def _candidates(cells: list[ParsedCell], task: str, stubs: Mapping[str, Stub]) -> list[int]:
     """Return which cells may hold the task's answer.
 
     A cell with the grade id of another answer is that answer's, even if this one's marker was
@@ -267,7 +267,7 @@ def _candidates(cells: list[Cell], task: str, stubs: Mapping[str, Stub]) -> list
     return sorted(marked + unmarked) or by_id
 
 
-def _is_untouched(cell: Cell, stub: Stub) -> bool:
+def _is_untouched(cell: ParsedCell, stub: Stub) -> bool:
     """Whether an answer is the stub, white space aside, or what is left of it says nothing."""
     return _digest(cell.squeezed) in stub.blank
 

@@ -14,7 +14,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from autograde import wire
+from autograde.inside import wire
 from autograde.inside.channel import Send, silence, take_job
 from autograde.inside.harvest import describe, seed
 

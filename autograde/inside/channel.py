@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from autograde import wire
+from autograde.inside import wire
 
 Send = Callable[[wire.Plain], None]
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from autograde import wire
+from autograde.inside import wire
+from autograde.inside.read import UnreadableError, plain
 
 
 def seed() -> None:
@@ -48,8 +49,8 @@ def describe(value: Any) -> wire.Plain:
     if value is None or value is Ellipsis:
         return {"nothing": ""}
     try:
-        return {"value": packed(wire.encode(wire.plain(value)))}
-    except wire.UnreadableError as error:
+        return {"value": packed(wire.encode(plain(value)))}
+    except UnreadableError as error:
         return {"unreadable": str(error)}
     except Exception as error:  # objects of students may raise anything when they are read
         return {"unreadable": type(error).__name__}

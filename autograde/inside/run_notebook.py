@@ -24,7 +24,7 @@ from ipykernel import kernelapp
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
 
-from autograde import wire
+from autograde.inside import wire
 from autograde.inside.channel import silence, take_job
 from autograde.inside.harvest import packed
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from autograde import warm
+from autograde.sandbox import warm
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from nbformat.v4 import new_code_cell, new_output
 from PIL import Image, ImageDraw
 from small_course import CHECKS, SOURCE, small_source, write_course
 
-from autograde.course import Course
-from autograde.records import SubmissionResult, TaskResult
-from autograde.release import released, solutions
-from autograde.source import answers
+from autograde.model.course import Course
+from autograde.model.records import SubmissionResult, TaskResult
+from autograde.notebooks.cells import answers
+from autograde.notebooks.release import released, solutions
 
 NAME = "01_small"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autograde.course import Course
-from autograde.source import Source, read_source
+from autograde.model.course import Course
+from autograde.model.course_file import read_course
+from autograde.notebooks.source import Source, read_source
 
 COURSE = """
 name = "A small course"
@@ -134,7 +135,7 @@ def write_course(
     (solutions / "01_small.py").write_text(source)
     (solutions / "01_small_checks.py").write_text(checks)
     (solutions / "01_small_answers.py").write_text(answers)
-    return Course.read(folder)
+    return read_course(folder)
 
 
 def small_source(folder: Path, source: str = SOURCE, checks: str = CHECKS) -> Source:

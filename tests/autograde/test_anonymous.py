@@ -15,12 +15,13 @@ from nbgrader.apps import GenerateFeedbackApp
 from small_course import COURSE, write_course
 
 from autograde.__main__ import main
-from autograde.answers import load_answers, submission
-from autograde.course import Course
-from autograde.grade import grade
-from autograde.marking import load_assignment
-from autograde.pseudonyms import nbgrader_ids, read_pseudonyms
-from autograde.release import to_json
+from autograde.commands.grade import grade
+from autograde.gradebook.pseudonyms import nbgrader_ids, read_pseudonyms
+from autograde.grading.mark import load_assignment
+from autograde.model.course import Course
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import load_answers, submission
+from autograde.notebooks.release import to_json
 
 GRACE, WORDS, COMMENT = "Grace Hopper", "Grace alone wrote this.", "A comment for Grace alone."
 MARKS = {"Group 1": 2.0, GRACE: 4.0, "Max": 3.0}
@@ -49,7 +50,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course, Pat
     load_assignment.cache_clear()
     course = write_course(folder / "course")
     course.file.write_text(f"{COURSE}\n[grading]\nanonymous = true\n")
-    course = Course.read(course.file)
+    course = read_course(course.file)
     assignment = load_assignment(NAME, course.file)
     wrong = load_answers(course.folder / "solutions" / f"{NAME}_answers.py")["total"]["wrong"]
     for student in MARKS:

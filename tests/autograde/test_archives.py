@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from small_course import write_course
 
-from autograde import archives
-from autograde.course import Course
-from autograde.names import meaning
-from autograde.submissions import SIZE_LIMIT, Found, SubmissionsError, Upload, find
+from autograde.intake import archives
+from autograde.intake.submissions import SIZE_LIMIT, Found, SubmissionsError, Upload, find
+from autograde.lms.names import meaning
+from autograde.model.course import Course
 
 NAMES = ["01_small", "02_large"]
 WHEN = (2027, 5, 2, 12, 0, 0)  # after the deadline, before Grace Hopper's extended one

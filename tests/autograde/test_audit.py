@@ -16,17 +16,17 @@ from graded_class import NAME, Class, small_class
 from nbgrader import api
 from small_course import CHECKS, write_course
 
-from autograde import audit
 from autograde.__main__ import main
-from autograde.answers import load_answers, submission
-from autograde.audit import AuditError, Origin, forget, last_lines, note
-from autograde.course import Course
-from autograde.files import WriteError
-from autograde.grade import grade
-from autograde.marking import load_assignment
-from autograde.records import SubmissionResult
-from autograde.release import to_json
-from autograde.rerun import RerunError, rerun
+from autograde.commands.grade import grade
+from autograde.commands.rerun import RerunError, rerun
+from autograde.grading.mark import load_assignment
+from autograde.model.course import Course
+from autograde.model.records import SubmissionResult
+from autograde.notebooks.answers import load_answers, submission
+from autograde.notebooks.release import to_json
+from autograde.reports import audit
+from autograde.reports.audit import AuditError, Origin, forget, last_lines, note
+from autograde.safety.files import WriteError
 
 ORIGIN = Origin({NAME: "checks 1"}, "software 1", "bubblewrap")
 

@@ -18,7 +18,7 @@ from nbconvert.filters.markdown import markdown2html
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from autograde.clean import (
+from autograde.safety.sanitize import (
     IMAGE_LIMIT,
     OUTPUT_LIMIT,
     TEXT_LIMIT,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from small_course import COURSE, write_course
 
-from autograde.course import SECRET_VARIABLE, Course, CourseError
+from autograde.model.course import SECRET_VARIABLE, Course, CourseError
+from autograde.model.course_file import read_course
 
 SUMMER = timezone(timedelta(hours=2))
 REPOSITORY = Path(__file__).parents[2]
@@ -17,7 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def read(folder: Path, text: str) -> Course:
     (folder / "course.toml").write_text(text)
-    return Course.read(folder)
+    return read_course(folder)
 
 
 def test_says_what_the_file_says(tmp_path: Path) -> None:
@@ -57,8 +58,8 @@ def test_a_group_has_its_latest_members_deadline(tmp_path: Path) -> None:
 def test_is_found_from_below(tmp_path: Path) -> None:
     write_course(tmp_path)
     script = tmp_path / "solutions" / "01_small_checks.py"
-    assert Course.read(script).file == tmp_path / "course.toml"
-    assert Course.read(tmp_path / "course.toml").folder == tmp_path
+    assert read_course(script).file == tmp_path / "course.toml"
+    assert read_course(tmp_path / "course.toml").folder == tmp_path
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_errors_are_one_sentence_with_file_and_key(
 
 def test_says_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(CourseError, match=r"no course\.toml"):
-        Course.read(tmp_path)
+        read_course(tmp_path)
     course = read(tmp_path, COURSE)
     with pytest.raises(CourseError, match=r"\[exam\]"):
         course.settings("exam")
@@ -110,7 +111,7 @@ def test_the_secret_is_made_once_and_private(
     file = tmp_path / ".course-secret"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert len(secret) == 64
-    assert Course.read(tmp_path).secret() == secret
+    assert read_course(tmp_path).secret() == secret
     assert [p.name for p in tmp_path.iterdir() if "secret" in p.name] == [".course-secret"]
     other = tmp_path / "other"
     other.mkdir()
@@ -140,7 +141,7 @@ def test_a_secret_that_is_a_link_is_refused(
 
 
 def test_our_own_course_file_is_valid() -> None:
-    course = Course.read(REPOSITORY)
+    course = read_course(REPOSITORY)
     assert course.group_size == 3
     assert {"right", "wrong", "abstain"} <= set(course.settings("quiz"))
 
@@ -159,7 +160,7 @@ def test_accommodations_move_every_deadline(tmp_path: Path) -> None:
     (tmp_path / "course.toml").write_text(
         COURSE + GRANTS + "[late]\npercent_per_day = 10\ngrace_hours = 2\n"
     )
-    course = Course.read(tmp_path)
+    course = read_course(tmp_path)
     for who in ("Ada Lovelace", "Alan Turing", "Group 1"):
         assert course.deadline("01_small", who) == datetime.fromisoformat(
             "2027-05-03T23:59:00+02:00"
@@ -189,4 +190,4 @@ def test_accommodations_move_every_deadline(tmp_path: Path) -> None:
 def test_a_grant_that_is_none_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "course.toml").write_text(f"{COURSE}\n{text}\n")
     with pytest.raises(CourseError, match=sentence):
-        Course.read(tmp_path)
+        read_course(tmp_path)

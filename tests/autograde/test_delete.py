@@ -14,15 +14,15 @@ from nbgrader import api
 from small_course import write_course
 
 from autograde.__main__ import main
-from autograde.answers import submission
-from autograde.course import Course
-from autograde.delete import DeleteError, delete
-from autograde.export import export
-from autograde.grade import grade
-from autograde.gradebook import fill_gradebook, remove_student
-from autograde.marking import load_assignment
-from autograde.release import to_json
-from autograde.store import StoreError
+from autograde.commands.delete import DeleteError, delete
+from autograde.commands.export import export
+from autograde.commands.grade import grade
+from autograde.gradebook.nbgrader_db import fill_gradebook, remove_student
+from autograde.grading.mark import load_assignment
+from autograde.grading.store import StoreError
+from autograde.model.course import Course
+from autograde.notebooks.answers import submission
+from autograde.notebooks.release import to_json
 
 WORDS = "Grace alone wrote this."
 COMMENT = "A comment for Grace alone."

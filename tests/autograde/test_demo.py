@@ -8,16 +8,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograde import demo, marking
-from autograde.course import Course, CourseError
-from autograde.rebuild import rebuild
-from autograde.records import SubmissionResult
-from autograde.source import answers, sources
+from autograde.commands import demo_class
+from autograde.grading import mark as marking
+from autograde.intake.rebuild import rebuild
+from autograde.model.course import CourseError
+from autograde.model.course_file import read_course
+from autograde.model.records import SubmissionResult
+from autograde.notebooks.cells import answers
+from autograde.notebooks.source import sources
 from xaikit.uploads import BrokenUploadError
 
-COURSE = Course.read(Path(__file__))
+COURSE = read_course(Path(__file__))
 RECIPE = COURSE.folder / "solutions" / "demo_class.toml"
-CLASS = {student.name: student for student in demo.load_class(RECIPE)}
+CLASS = {student.name: student for student in demo_class.load_class(RECIPE)}
 THEORY = "01_theory"
 
 
@@ -26,8 +29,10 @@ def assignment(name: str) -> marking.Assignment:
 
 
 def upload(student: str, name: str = THEORY) -> bytes:
-    every = demo.load_all_answers({name: assignment(name)}, COURSE)
-    return demo.make_upload(CLASS[student].uploads[name], assignment(name).released, every[name])
+    every = demo_class.load_all_answers({name: assignment(name)}, COURSE)
+    return demo_class.make_upload(
+        CLASS[student].uploads[name], assignment(name).released, every[name]
+    )
 
 
 def grade(student: str) -> SubmissionResult:
@@ -54,12 +59,12 @@ def test_the_class_has_what_a_class_has():
     assert names <= set(sources(COURSE.folder / "solutions"))
     kinds = [u for student in CLASS.values() for u in student.uploads.values()]
     assert sum(u.hostile for u in kinds) >= 3
-    assert {u.damage for u in kinds} >= set(demo.DAMAGES)
+    assert {u.damage for u in kinds} >= set(demo_class.DAMAGES)
 
 
 @pytest.mark.parametrize("student", ["bruno", "farid", "grace"])
 def test_a_notebook_that_suffered_on_its_way_has_all_its_answers(student: str):
-    every = demo.load_all_answers({THEORY: assignment(THEORY)}, COURSE)[THEORY]
+    every = demo_class.load_all_answers({THEORY: assignment(THEORY)}, COURSE)[THEORY]
     rebuilt = rebuild(upload(student), assignment(THEORY).released)
     assert rebuilt.untouched == rebuilt.absent == frozenset()
     kind = CLASS[student].uploads[THEORY].answers
@@ -109,11 +114,11 @@ def test_returning_what_the_visible_example_wants_is_not_enough():
 def test_without_a_sandbox_the_hostile_uploads_stay_out(tmp_path: Path):
     names = {name for student in CLASS.values() for name in student.uploads}
     trusted = {name: assignment(name) for name in names}
-    left_out = demo.write_class(
+    left_out = demo_class.write_class(
         list(CLASS.values()),
         tmp_path / "class",
         {name: a.released for name, a in trusted.items()},
-        demo.load_all_answers(trusted, COURSE),
+        demo_class.load_all_answers(trusted, COURSE),
         hostile=False,
     )
     assert left_out == ["ines: 01_theory", "jakob: 01_theory", "kofi: 01_theory"]
@@ -125,7 +130,7 @@ def test_an_unknown_entry_of_the_recipe_is_named(tmp_path: Path):
     recipe = tmp_path / "class.toml"
     recipe.write_text('[[student]]\nname = "x"\nsubmits.01_theory = { answer = "wrong" }\n')
     with pytest.raises(CourseError, match="x's 01_theory has an unknown entry"):
-        demo.load_class(recipe)
+        demo_class.load_class(recipe)
     recipe.write_text('[[student]]\nname = "x"\nsubmits.01_theory = { damage = "burnt" }\n')
     with pytest.raises(CourseError, match="burnt"):
-        demo.load_class(recipe)
+        demo_class.load_class(recipe)

@@ -17,16 +17,16 @@ import pytest
 from distributed import Client, LocalCluster
 from small_course import write_course
 
-from autograde import executors
-from autograde.answers import load_answers, submission
-from autograde.course import Course
-from autograde.executors import WorkersError, cluster
-from autograde.grade import GradeError, Job, data_source, grade, run_job
-from autograde.marking import Timing, load_assignment
-from autograde.provenance import record_key, software
-from autograde.release import to_json
-from autograde.sandbox import SandboxError
-from autograde.submissions import find
+from autograde.commands.grade import GradeError, Job, data_source, grade, run_job
+from autograde.grading import workers as executors
+from autograde.grading.mark import Timing, load_assignment
+from autograde.grading.provenance import record_key, software
+from autograde.grading.workers import WorkersError, cluster
+from autograde.intake.submissions import find
+from autograde.model.course import Course
+from autograde.notebooks.answers import load_answers, submission
+from autograde.notebooks.release import to_json
+from autograde.sandbox.walls import SandboxError
 
 NAME = "01_small"
 DASK = Path(sys.executable).with_name("dask")

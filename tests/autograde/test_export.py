@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 
 from autograde.__main__ import main
-from autograde.course import Assignment, Course
-from autograde.export import export
-from autograde.feedback import feedback_path
-from autograde.records import Status, SubmissionResult, TaskResult
-from autograde.sheets import ExportError
-from autograde.tables import write_grades, write_tasks
+from autograde.commands.export import export
+from autograde.lms.sheets import ExportError
+from autograde.model.course import Course, Terms
+from autograde.model.records import Status, SubmissionResult, TaskResult
+from autograde.reports.feedback import feedback_path
+from autograde.reports.tables import write_grades, write_tasks
 
 COURSE = Course(
     "A course",
     "a/b",
-    assignments={"01_theory": Assignment(weight=1.0), "02_local": Assignment(weight=3.0)},
+    assignments={"01_theory": Terms(weight=1.0), "02_local": Terms(weight=3.0)},
     groups={"Group 1": ("Ada Lovelace", "Alan Turing")},
 )
 FORMULA = "=cmd|' /C calc'!A0"

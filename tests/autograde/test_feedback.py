@@ -13,9 +13,9 @@ from inert import assert_inert, elements, parse, text
 from nbformat.v4 import new_output
 from small_course import SOURCE
 
-from autograde.feedback import feedback_html, feedback_path, write_feedback
-from autograde.records import SubmissionResult
-from autograde.source import answers
+from autograde.model.records import SubmissionResult
+from autograde.notebooks.cells import answers
+from autograde.reports.feedback import feedback_html, feedback_path, write_feedback
 
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>"
 

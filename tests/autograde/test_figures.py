@@ -10,11 +10,12 @@ import pytest
 from nbformat.v4 import new_code_cell
 from small_course import ANSWERS, CHECKS, SOURCE, write_course
 
-from autograde.course import Course
-from autograde.figures import defined, is_figure, needed, to_run
-from autograde.marking import Timing, load_assignment, mark
-from autograde.release import to_json
-from autograde.source import SourceError, answers, read_source
+from autograde.grading.mark import Timing, load_assignment, mark
+from autograde.model.course import Course
+from autograde.notebooks.cells import SourceError, answers
+from autograde.notebooks.figures import defined, is_figure, needed, to_run
+from autograde.notebooks.release import to_json
+from autograde.notebooks.source import read_source
 
 GIVEN = {"axis": 1, "values": [3, 1], "method": "m", "plt": 2, "total": 4}
 CELLS = {

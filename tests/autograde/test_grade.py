@@ -12,17 +12,17 @@ import pytest
 from nbgrader.api import Gradebook
 from small_course import CHECKS, write_course
 
-from autograde import marking
 from autograde.__main__ import main
-from autograde.answers import load_answers, submission
-from autograde.course import Course
-from autograde.grade import GradeError, Job, data_source, grade, run_job
-from autograde.marking import Timing, load_assignment
-from autograde.provenance import record_key, software
-from autograde.records import SubmissionResult, TaskResult
-from autograde.release import to_json
-from autograde.store import Store, StoreError, only_grader
-from autograde.submissions import Upload, find
+from autograde.commands.grade import GradeError, Job, data_source, grade, run_job
+from autograde.grading import mark as marking
+from autograde.grading.mark import Timing, load_assignment
+from autograde.grading.provenance import record_key, software
+from autograde.grading.store import Store, StoreError, only_grader
+from autograde.intake.submissions import Upload, find
+from autograde.model.course import Course
+from autograde.model.records import SubmissionResult, TaskResult
+from autograde.notebooks.answers import load_answers, submission
+from autograde.notebooks.release import to_json
 
 NAME = "01_small"
 
@@ -100,8 +100,8 @@ def test_unchanged_submissions_are_not_run_again(
         raise AssertionError("nothing should run")
 
     with monkeypatch.context() as patch:
-        patch.setattr("autograde.grade._run_all", refuse)
-        patch.setattr("autograde.grade.mark", refuse)
+        patch.setattr("autograde.commands.grade._run_all", refuse)
+        patch.setattr("autograde.commands.grade.mark", refuse)
         again = grade(folder, course, out, jobs=2)
     assert marks(again) == marks(first)
 
@@ -205,7 +205,7 @@ def test_an_upload_that_the_grader_stumbles_over_stops_nobody(
     def stumble(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("autograde.grade.mark", stumble)
+    monkeypatch.setattr("autograde.commands.grade.mark", stumble)
     result = run_job(job)
     assert (result.status, result.key) == ("broken", "")  # no key: tried again next time
     assert "ZeroDivisionError" in result.notices[0]

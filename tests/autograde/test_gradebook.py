@@ -34,17 +34,17 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveAutoGrades
 from small_course import CHECKS, SOURCE
 
-from autograde.clean import safe_name
-from autograde.gradebook import (
-    GradebookError,
+from autograde.gradebook.nbgrader_db import (
     fill_gradebook,
     manual_scores,
     remove_student,
     with_manual_marks,
 )
-from autograde.pseudonyms import nbgrader_ids, read_pseudonyms
-from autograde.records import SubmissionResult
-from autograde.source import answers
+from autograde.gradebook.pseudonyms import nbgrader_ids, read_pseudonyms
+from autograde.gradebook.stored import GradebookError
+from autograde.model.records import SubmissionResult
+from autograde.notebooks.cells import answers
+from autograde.safety.sanitize import safe_name
 
 STUDENT = "Grace Hopper"
 

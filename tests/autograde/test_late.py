@@ -14,12 +14,13 @@ from nbgrader import api
 from nbgrader.apps import ExportApp, GenerateFeedbackApp
 from small_course import COURSE
 
-from autograde.course import Course, CourseError, Late
-from autograde.feedback import feedback_html
-from autograde.gradebook import fill_gradebook, with_manual_marks, write_penalties
-from autograde.late import HANDED_IN_LATE, percent_off, with_penalties
-from autograde.records import SubmissionResult
-from autograde.tables import write_grades, write_tasks
+from autograde.gradebook.nbgrader_db import fill_gradebook, with_manual_marks, write_penalties
+from autograde.grading.late import HANDED_IN_LATE, percent_off, with_penalties
+from autograde.model.course import CourseError, Late
+from autograde.model.course_file import read_course
+from autograde.model.records import SubmissionResult
+from autograde.reports.feedback import feedback_html
+from autograde.reports.tables import write_grades, write_tasks
 
 RULE = "[late]\npercent_per_day = 10\ngrace_hours = 2\nmax_percent = 25\n"
 DEADLINE = datetime.fromisoformat("2027-04-30T23:59:00+02:00")
@@ -30,7 +31,7 @@ def small(tmp_path: Path) -> Class:
     """Return the small class with a rule for late submissions."""
     small = small_class(tmp_path / "course")
     small.course.file.write_text(COURSE + RULE)
-    small.course = Course.read(small.course.file)
+    small.course = read_course(small.course.file)
     return small
 
 
@@ -53,7 +54,7 @@ def test_percent_for_every_day_begun(hours: float, percent: float) -> None:
 
 def test_by_default_nothing_is_taken_off(small: Class) -> None:
     small.course.file.write_text(COURSE)
-    course = Course.read(small.course.file)
+    course = read_course(small.course.file)
     assert course.late == Late(0.0, 0.0, 100.0)
     result = handed_in(small, "Grace Hopper", timedelta(days=30))
     assert with_penalties([result], course) == [result]
@@ -129,7 +130,7 @@ def test_accommodations_at_their_boundaries(
     everybody = '"Grace Hopper", "Eve", "Max"]'
     text = small.course.file.read_text().replace('"Grace Hopper"]', everybody)
     small.course.file.write_text(text + grants)
-    (result,) = with_penalties([handed_in(small, student, after)], Course.read(small.course.file))
+    (result,) = with_penalties([handed_in(small, student, after)], read_course(small.course.file))
     assert result.penalty == pytest.approx(penalty)
 
 
@@ -178,7 +179,7 @@ def test_nbgrader_takes_the_same_off(
     }
 
     small.course.file.write_text(COURSE)
-    results = with_penalties(with_manual_marks(everybody, db), Course.read(small.course.file))
+    results = with_penalties(with_manual_marks(everybody, db), read_course(small.course.file))
     write_penalties(results, db)
     with api.Gradebook(f"sqlite:///{db}") as gradebook:
         assert gradebook.find_submission(NAME, "Eve").late_submission_penalty == 0
@@ -239,4 +240,4 @@ def test_nbgraders_feedback_page_shows_the_mark_of_the_table(
 def test_a_rule_that_is_none_is_one_sentence(tmp_path: Path, rule: str, sentence: str) -> None:
     (tmp_path / "course.toml").write_text(f"{COURSE}\n[late]\n{rule}\n")
     with pytest.raises(CourseError, match=sentence):
-        Course.read(tmp_path)
+        read_course(tmp_path)

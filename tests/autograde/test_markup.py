@@ -12,7 +12,7 @@ from inert import assert_inert, elements, text
 from nbformat.v4 import new_output
 from PIL import Image
 
-from autograde.markup import (
+from autograde.safety.html import (
     code_html,
     image_uri,
     markdown_html,

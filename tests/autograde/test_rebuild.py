@@ -16,10 +16,11 @@ from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum
 from small_course import small_source
 
-from autograde.course import Course
-from autograde.rebuild import EXTRA_LIMIT, Rebuilt, rebuild
-from autograde.release import released, solutions, solved
-from autograde.source import answers, read_source, sources
+from autograde.intake.rebuild import EXTRA_LIMIT, Rebuilt, rebuild
+from autograde.model.course_file import read_course
+from autograde.notebooks.cells import answers
+from autograde.notebooks.release import released, solutions, solved
+from autograde.notebooks.source import read_source, sources
 from xaikit.uploads import CELL_LIMIT, SOURCE_LIMIT, BrokenUploadError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -592,7 +593,7 @@ def test_notices_hold_nothing_that_the_student_wrote(release: nbformat.NotebookN
 
 @pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
 def test_our_own_notebooks_survive_without_metadata(name: str) -> None:
-    source = read_source(REPOSITORY / "solutions" / f"{name}.py", Course.read(REPOSITORY))
+    source = read_source(REPOSITORY / "solutions" / f"{name}.py", read_course(REPOSITORY))
     release = released(source)
     data = without_metadata(json.loads(nbformat.writes(solved(source))))
     rebuilt = rebuild(upload(data), release)

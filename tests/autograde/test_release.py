@@ -14,10 +14,11 @@ from nbgrader.apps.api import NbGraderAPI
 from small_course import ANSWERS, CHECKS, SOURCE, small_source, write_course
 from traitlets.config import Config
 
-from autograde.answers import load_answers, submission
-from autograde.course import Course
-from autograde.release import release, released, solutions, solved, to_json
-from autograde.source import SourceError, answers, read_source, sources
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import load_answers, submission
+from autograde.notebooks.cells import SourceError, answers
+from autograde.notebooks.release import release, released, solutions, solved, to_json
+from autograde.notebooks.source import read_source, sources
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -55,12 +56,14 @@ def test_is_what_nbgrader_itself_would_release(
 
 def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from autograde.course import Course; "
-        "from autograde.release import release; release([], Course.read(Path(sys.argv[1])))"
+        "import sys; from pathlib import Path; "
+        "from autograde.model.course_file import read_course; "
+        "from autograde.notebooks.release import release; "
+        "release([], read_course(Path(sys.argv[1])))"
     )
     for folder in ("here", "there"):
         write_course(tmp_path / folder)
-    [path] = release([], Course.read(tmp_path / "here"), quiet)
+    [path] = release([], read_course(tmp_path / "here"), quiet)
     subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "there")],
         check=True,
@@ -289,7 +292,7 @@ def test_a_slip_in_the_answers_is_one_sentence(
 
 @pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
 def test_our_own_notebooks_leak_nothing(name: str) -> None:
-    source = read_source(REPOSITORY / "solutions" / f"{name}.py", Course.read(REPOSITORY))
+    source = read_source(REPOSITORY / "solutions" / f"{name}.py", read_course(REPOSITORY))
     nbformat.validate(released(source))
     filled = load_answers(REPOSITORY / "solutions" / f"{name}_answers.py")
     tasks = {answer.task: answer for answer in answers(source.notebook)}

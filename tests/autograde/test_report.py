@@ -9,10 +9,16 @@ import pytest
 from graded_class import NAME, Class, small_class
 from inert import assert_inert, elements, parse, text
 
-from autograde.feedback import write_feedback
-from autograde.records import SubmissionResult
-from autograde.report import distributions, report_html, task_rates, waiting, write_report
-from autograde.similarity import Pair
+from autograde.model.records import SubmissionResult
+from autograde.reports.class_report import (
+    distributions,
+    report_html,
+    task_rates,
+    waiting,
+    write_report,
+)
+from autograde.reports.feedback import write_feedback
+from autograde.reports.similarity import Pair
 
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>"
 

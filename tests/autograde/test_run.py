@@ -11,18 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from autograde.run import (
+from autograde.inside.networks import Network
+from autograde.sandbox.replies import CellRun, Failed
+from autograde.sandbox.run import (
     CallRun,
-    Calls,
-    Cell,
-    CellRun,
-    Failed,
+    CodeCell,
+    HiddenCalls,
     NotebookRun,
     call_functions,
     run_notebook,
 )
-from autograde.sandbox import Isolation, Limits
-from autograde.wire import Network
+from autograde.sandbox.walls import Isolation, Limits
 
 pytestmark = pytest.mark.usefixtures("forked")
 
@@ -62,23 +61,25 @@ def stops(run: NotebookRun | CallRun) -> dict[str, str]:
 def ordinary(start: str) -> NotebookRun:
     """Run a notebook with outputs of all kinds, errors, and answers of all kinds."""
     cells = [
-        Cell("print", "import sys\nprint('out'); print('err', file=sys.stderr)\n1 + 1"),
-        Cell("plot", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()", seconds=60),
-        Cell("html", "from IPython.display import HTML, display\ndisplay(HTML('<script>'))"),
-        Cell("magic", "%timeit -n1 -r1 pass\n!echo shell"),
-        Cell("raises", "a = 1\n1 / 0\nb = 2", "raises", ("a",)),
-        Cell("unfinished", "1 / 0\nb = 2", "unfinished", ("b",)),
-        Cell("input", "input()"),
-        Cell("exit", "exit()"),
-        Cell("numbers", "x, y = [1, 2.5], {'k': True}", "numbers", ("x", "y")),
-        Cell("nothing", "z = None", "nothing", ("z",)),
-        Cell("object", "o = object()", "object", ("o",)),
-        Cell("large", "import numpy as np\nl = np.zeros(3 << 20)", "large", ("l",)),
-        Cell("slow", "s = 5\nwhile True: pass", "slow", ("s",), seconds=1),
-        Cell("slow2", "while True: pass\nt = 5", "slow2", ("t",), seconds=1),
-        Cell("flood", "while True: print('0123456789' * 100)", seconds=2),
-        Cell("clear", "print('old')\nfrom IPython.display import clear_output\nclear_output()"),
-        Cell("last", "last = 'alive'", "last", ("last",)),
+        CodeCell("print", "import sys\nprint('out'); print('err', file=sys.stderr)\n1 + 1"),
+        CodeCell(
+            "plot", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()", seconds=60
+        ),
+        CodeCell("html", "from IPython.display import HTML, display\ndisplay(HTML('<script>'))"),
+        CodeCell("magic", "%timeit -n1 -r1 pass\n!echo shell"),
+        CodeCell("raises", "a = 1\n1 / 0\nb = 2", "raises", ("a",)),
+        CodeCell("unfinished", "1 / 0\nb = 2", "unfinished", ("b",)),
+        CodeCell("input", "input()"),
+        CodeCell("exit", "exit()"),
+        CodeCell("numbers", "x, y = [1, 2.5], {'k': True}", "numbers", ("x", "y")),
+        CodeCell("nothing", "z = None", "nothing", ("z",)),
+        CodeCell("object", "o = object()", "object", ("o",)),
+        CodeCell("large", "import numpy as np\nl = np.zeros(3 << 20)", "large", ("l",)),
+        CodeCell("slow", "s = 5\nwhile True: pass", "slow", ("s",), seconds=1),
+        CodeCell("slow2", "while True: pass\nt = 5", "slow2", ("t",), seconds=1),
+        CodeCell("flood", "while True: print('0123456789' * 100)", seconds=2),
+        CodeCell("clear", "print('old')\nfrom IPython.display import clear_output\nclear_output()"),
+        CodeCell("last", "last = 'alive'", "last", ("last",)),
     ]
     return run_notebook(cells)
 
@@ -184,11 +185,11 @@ def test_printed_floods_are_cut(ordinary: NotebookRun) -> None:
 def test_one_fatal_cell_costs_its_own_task(source: str, stopped: str, reason: str) -> None:
     seconds = 2.0 if stopped == "timeout" else 30.0
     cells = [
-        Cell("given", "import random\nn = 1"),
-        Cell("first", "first = n", "first", ("first",)),
-        Cell("extra", "helper = 5"),
-        Cell("fatal", source, "fatal", ("first",), seconds=seconds),
-        Cell(
+        CodeCell("given", "import random\nn = 1"),
+        CodeCell("first", "first = n", "first", ("first",)),
+        CodeCell("extra", "helper = 5"),
+        CodeCell("fatal", source, "fatal", ("first",), seconds=seconds),
+        CodeCell(
             "after", "after = n + helper\nearlier = 'first' in dir()", "after", ("after", "earlier")
         ),
     ]
@@ -203,7 +204,8 @@ def test_one_fatal_cell_costs_its_own_task(source: str, stopped: str, reason: st
 def test_a_large_allocation_is_an_error_of_its_cell() -> None:
     source = "kept = []\nwhile True: kept.append(bytearray(50 << 20))"
     run = run_notebook(
-        [Cell("a", source), Cell("b", "del kept\nb = 1", "b", ("b",))], Limits(memory=1000 * MIB)
+        [CodeCell("a", source), CodeCell("b", "del kept\nb = 1", "b", ("b",))],
+        Limits(memory=1000 * MIB),
     )
     assert stops(run) == {}
     assert text(run.cells[0]) == "MemoryError"
@@ -244,9 +246,9 @@ def test_forged_messages_cost_the_forger_and_not_the_host() -> None:
         "odd reason": "record(kind=t('cell'), outputs=empty, stopped=t('<script>'), lost=no)",
         "out of turn": "record(kind=t('answer'), answer=no)",
     }
-    cells = [Cell("given", PIPE)]
-    cells += [Cell(name, f"{code}\nok = 1", name, ("ok",)) for name, code in forgeries.items()]
-    cells.append(Cell("after", "after = 1", "after", ("after",)))
+    cells = [CodeCell("given", PIPE)]
+    cells += [CodeCell(name, f"{code}\nok = 1", name, ("ok",)) for name, code in forgeries.items()]
+    cells.append(CodeCell("after", "after = 1", "after", ("after",)))
     run = run_notebook(cells)
     assert stops(run) == dict.fromkeys(forgeries, "malformed output")
     assert all("disturbed" in failed(run.answers[name]) for name in forgeries)
@@ -255,7 +257,7 @@ def test_forged_messages_cost_the_forger_and_not_the_host() -> None:
 
 def test_a_flood_of_messages_is_ended() -> None:
     flood = "while True: send(struct.pack('<I', 30 << 20) + bytes(29 << 20))"
-    run = run_notebook([Cell("given", PIPE), Cell("a", flood)], Limits(output=20 * MIB))
+    run = run_notebook([CodeCell("given", PIPE), CodeCell("a", flood)], Limits(output=20 * MIB))
     assert stops(run) == {"a": "output flood"}
 
 
@@ -268,14 +270,14 @@ def u1(data): return b"au1\\1" + struct.pack("<I", len(data)) + data
 record(kind=t("cell"), outputs=empty, stopped=t(""), lost=no)
 record(kind=t("answer"), answer=u1(d("x", d("value", u1(value)))))
 """
-    run = run_notebook([Cell("given", PIPE), Cell("a", forge, "a", ("x",))])
+    run = run_notebook([CodeCell("given", PIPE), CodeCell("a", forge, "a", ("x",))])
     assert run.answers["a"] == {"x": np.array(1)}
 
 
 def test_a_run_ends_when_its_time_is_over() -> None:
     sleep = "import time; time.sleep(60)"
-    cells = [Cell("a", "a = 1", "a", ("a",)), Cell("b", sleep, "b", ("b",), seconds=60)]
-    cells.append(Cell("c", "c = 1", "c", ("c",)))
+    cells = [CodeCell("a", "a = 1", "a", ("a",)), CodeCell("b", sleep, "b", ("b",), seconds=60)]
+    cells.append(CodeCell("c", "c = 1", "c", ("c",)))
     start = time.monotonic()
     run = run_notebook(cells, Limits(seconds=8))
     assert time.monotonic() - start < 20
@@ -287,17 +289,17 @@ def test_a_run_ends_when_its_time_is_over() -> None:
 @pytest.mark.parametrize("isolation", ["bubblewrap", "none"])
 def test_both_isolations_give_the_same_answers(isolation: Isolation) -> None:
     cells = [
-        Cell("a", "import sys\na = len(sys.path) > 0", "a", ("a",)),
-        Cell("b", "import os; os._exit(0)", "b", ("b",)),
-        Cell("c", "while True: pass", "c", ("c",), seconds=1),
-        Cell("d", "d = 1", "d", ("d",)),
+        CodeCell("a", "import sys\na = len(sys.path) > 0", "a", ("a",)),
+        CodeCell("b", "import os; os._exit(0)", "b", ("b",)),
+        CodeCell("c", "while True: pass", "c", ("c",), seconds=1),
+        CodeCell("d", "d = 1", "d", ("d",)),
     ]
     run = run_notebook(cells, isolation=isolation)
     assert stops(run) == {"b": "kernel died", "c": "timeout"}
     assert (run.answers["a"], run.answers["d"]) == ({"a": np.array(True)}, {"d": np.array(1)})
     called = call_functions(
-        [Cell("f", "def f(x): return x + 1", "f")],
-        {"f": Calls("f", [(1,), (2.5,)])},
+        [CodeCell("f", "def f(x): return x + 1", "f")],
+        {"f": HiddenCalls("f", [(1,), (2.5,)])},
         isolation=isolation,
     )
     np.testing.assert_equal(called.results["f"], [np.array(2), np.array(3.5)])
@@ -345,9 +347,10 @@ def called(start: str) -> CallRun:
         "tries": [()],
     }
     cells = [
-        Cell(name, source, name if name in arguments else "") for name, source in sources.items()
+        CodeCell(name, source, name if name in arguments else "")
+        for name, source in sources.items()
     ]
-    calls = {name: Calls(name, inputs) for name, inputs in arguments.items()}
+    calls = {name: HiddenCalls(name, inputs) for name, inputs in arguments.items()}
     return call_functions(cells, calls, without=BY_HAND)
 
 
@@ -411,10 +414,12 @@ def test_slow_and_deadly_calls_cost_their_own_task() -> None:
         "after": [(1,)],
     }
     cells = [
-        Cell(name, source, name if name in inputs else "", seconds=2)
+        CodeCell(name, source, name if name in inputs else "", seconds=2)
         for name, source in sources.items()
     ]
-    run = call_functions(cells, {name: Calls(name, inputs[name], seconds=2) for name in inputs})
+    run = call_functions(
+        cells, {name: HiddenCalls(name, inputs[name], seconds=2) for name in inputs}
+    )
     quick, *rest = run.results["slow"]
     assert quick == 0
     assert [failed(result) for result in rest] == [
@@ -432,8 +437,8 @@ def test_tasks_by_hand_do_without_the_packages(called: CallRun) -> None:
 
 def test_other_tasks_may_use_the_packages() -> None:
     source = "import xaikit, captum\ndef f(): return captum.__version__ + xaikit.__name__"
-    cells = [Cell("f", source, "f", seconds=120)]
-    (result,) = call_functions(cells, {"f": Calls("f", [()])}).results["f"]
+    cells = [CodeCell("f", source, "f", seconds=120)]
+    (result,) = call_functions(cells, {"f": HiddenCalls("f", [()])}).results["f"]
     assert result.endswith("xaikit") and result[0].isdigit()
 
 
@@ -442,8 +447,10 @@ def test_other_tasks_may_use_the_packages() -> None:
 def test_no_kernel_outlives_its_run(isolation: Isolation, ending: str, tmp_path: Path):
     """Also where there are no walls, whose fall would end it: found by the name it gave itself."""
     cells = [
-        Cell("mark", f"import ctypes; ctypes.CDLL(None).prctl(15, b{tmp_path.name[-15:]!r}, 0)"),
-        Cell("end", ending, seconds=2),
+        CodeCell(
+            "mark", f"import ctypes; ctypes.CDLL(None).prctl(15, b{tmp_path.name[-15:]!r}, 0)"
+        ),
+        CodeCell("end", ending, seconds=2),
     ]
     run_notebook(cells, isolation=isolation)
     for _ in range(50):  # what was killed is gone in a moment

@@ -21,9 +21,11 @@ import pytest
 
 import autograde
 import xaikit
-from autograde import sandbox
-from autograde.run import Cell, Failed, NotebookRun, run_notebook
-from autograde.sandbox import Limits, SandboxError
+from autograde.sandbox import process as sandbox
+from autograde.sandbox.proof import prove
+from autograde.sandbox.replies import Failed
+from autograde.sandbox.run import CodeCell, NotebookRun, run_notebook
+from autograde.sandbox.walls import Limits, SandboxError
 
 pytestmark = pytest.mark.usefixtures("forked")
 
@@ -129,7 +131,7 @@ for name, call in {
 """,
     "imported": """
 imported = []
-for name in ("autograde.tasks", "autograde.sandbox", "autograde.run", "solutions"):
+for name in ("autograde.tasks", "autograde.sandbox.process", "autograde.sandbox.run", "solutions"):
     try:
         __import__(name)
         imported.append(name)
@@ -231,10 +233,10 @@ def set_up(folder: Path) -> Iterator[dict[str, Any]]:
 def observed(start: str, place: dict[str, Any]) -> NotebookRun:
     """Make all observations in one sandbox."""
     given = "\n".join(f"{name} = {value!r}" for name, value in place.items())
-    cells = [Cell("given", given)]
+    cells = [CodeCell("given", given)]
     also = {"secrets": ("readable",), "network": ("interfaces",)}
     for name, source in OBSERVATIONS.items():
-        cells.append(Cell(name, source, name, (name, *also.get(name, ())), seconds=60))
+        cells.append(CodeCell(name, source, name, (name, *also.get(name, ())), seconds=60))
     limits = Limits(processes=60, disk=64 * MIB, memory=2048 * MIB)
     return run_notebook(cells, limits, hidden=[Path(place["DATA"], "submissions"), REPOSITORY])
 
@@ -359,7 +361,7 @@ time.sleep(0.5)
 numbers = [name for name in os.listdir("/proc") if name.isdigit()]
 running = sum({marker!r} in open(f"/proc/{{name}}/cmdline").read() for name in numbers)
 """
-    run = run_notebook([Cell("a", source, "a", ("running",))])
+    run = run_notebook([CodeCell("a", source, "a", ("running",))])
     assert seen(run, "a", "running") >= 1
     assert running(marker) == []
 
@@ -367,8 +369,8 @@ running = sum({marker!r} in open(f"/proc/{{name}}/cmdline").read() for name in n
 def test_no_process_outlives_a_grader_that_is_killed() -> None:
     marker = f"outliving-{os.getpid()}-{os.urandom(4).hex()}"
     cell = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEP!r}, {marker!r}])"
-    program = "import sys; from autograde.run import Cell, run_notebook\n"
-    program += "run_notebook([Cell('a', sys.stdin.read(), seconds=300)])"
+    program = "import sys; from autograde.sandbox.run import CodeCell, run_notebook\n"
+    program += "run_notebook([CodeCell('a', sys.stdin.read(), seconds=300)])"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as grader:
         assert grader.stdin is not None
         grader.stdin.write(cell.encode())
@@ -394,7 +396,7 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
 
 
 def test_the_isolation_can_be_proved(tmp_path: Path) -> None:
-    sandbox.prove(hidden=[REPOSITORY, tmp_path])
+    prove(hidden=[REPOSITORY, tmp_path])
 
 
 def test_the_proof_finds_what_is_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -403,14 +405,14 @@ def test_the_proof_finds_what_is_visible(tmp_path: Path, monkeypatch: pytest.Mon
     (solutions / "answer.py").write_text("42")
     (tmp_path / "data" / "gradebook.db").write_text("42")
     monkeypatch.setenv("XAIKIT_DATA", str(solutions.parent))
-    sandbox.prove(hidden=[solutions, tmp_path / "data" / "gradebook.db"])
+    prove(hidden=[solutions, tmp_path / "data" / "gradebook.db"])
     # The same under another name.
     (tmp_path / "link").symlink_to("data")
     monkeypatch.setenv("XAIKIT_DATA", str(tmp_path / "link"))
-    sandbox.prove(hidden=[solutions, tmp_path / "link" / "gradebook.db"])
+    prove(hidden=[solutions, tmp_path / "link" / "gradebook.db"])
     monkeypatch.setattr(sandbox, "_view", without_hiding(sandbox._view))
     with pytest.raises(SandboxError, match=r"answer.py is visible to students"):
-        sandbox.prove(hidden=[solutions])
+        prove(hidden=[solutions])
 
 
 def without_hiding(view: Any) -> Any:
@@ -442,7 +444,7 @@ def test_a_sandbox_that_does_not_start_names_the_cure(
 ) -> None:
     fake_bwrap(tmp_path, monkeypatch, complaint.replace("'", "'\\''"))
     with pytest.raises(SandboxError, match=cure) as raised:
-        sandbox.prove()
+        prove()
     assert complaint in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -453,7 +455,7 @@ def test_without_bubblewrap_the_cure_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "prlimit").symlink_to("/usr/bin/prlimit")
     with pytest.raises(SandboxError, match="install the package bubblewrap"):
-        sandbox.prove()
+        prove()
 
 
 def test_a_data_folder_that_is_none_is_named(
@@ -461,7 +463,7 @@ def test_a_data_folder_that_is_none_is_named(
 ) -> None:
     monkeypatch.setenv("XAIKIT_DATA", str(tmp_path / "absent"))
     with pytest.raises(SandboxError, match=r"XAIKIT_DATA names .*absent"):
-        sandbox.prove()
+        prove()
 
 
 def test_data_that_the_sandbox_cannot_read_is_named(
@@ -470,9 +472,9 @@ def test_data_that_the_sandbox_cannot_read_is_named(
     (tmp_path / "data").mkdir(mode=0o000)
     monkeypatch.setenv("XAIKIT_DATA", str(tmp_path / "data"))
     with pytest.raises(SandboxError, match=r"data cannot be read by other users"):
-        sandbox.prove()
+        prove()
 
 
 def test_python_in_the_course_folder_itself_is_refused() -> None:
     with pytest.raises(SandboxError, match=r"folder of its own, such as \.venv"):
-        sandbox.prove(hidden=[Path(sys.prefix)])
+        prove(hidden=[Path(sys.prefix)])

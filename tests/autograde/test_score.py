@@ -15,11 +15,7 @@ from nbconvert.filters.markdown import markdown2html
 from nbgrader.utils import determine_grade
 from small_course import small_source
 
-from autograde.answers import submission
-from autograde.rebuild import Rebuilt, rebuild
-from autograde.release import released, solutions
-from autograde.run import Failed
-from autograde.score import (
+from autograde.grading.score import (
     MESSAGE_LIMIT,
     NOT_CHECKED,
     CheckError,
@@ -27,7 +23,12 @@ from autograde.score import (
     hidden_inputs,
     score,
 )
-from autograde.source import Source, answers
+from autograde.intake.rebuild import Rebuilt, rebuild
+from autograde.notebooks.answers import submission
+from autograde.notebooks.cells import answers
+from autograde.notebooks.release import released, solutions
+from autograde.notebooks.source import Source
+from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Task, Value, Wrong, expect_array
 
 SECRET = b"a secret of the course"

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from autograde.answers import load_answers
-from autograde.course import Course
-from autograde.marking import load_assignment
-from autograde.similarity import LEAST_RUNS, Pair, similar
+from autograde.grading.mark import load_assignment
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import load_answers
+from autograde.reports.similarity import LEAST_RUNS, Pair, similar
 
-COURSE = Course.read(Path(__file__))
+COURSE = read_course(Path(__file__))
 NAME = "01_theory"
 Answers = dict[str, str]
 

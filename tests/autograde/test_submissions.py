@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from small_course import write_course
 
-from autograde.course import Course
-from autograde.submissions import SIZE_LIMIT, SubmissionsError, Upload, find
+from autograde.intake.submissions import SIZE_LIMIT, SubmissionsError, Upload, find
+from autograde.model.course import Course
 
 NAMES = ["01_small", "02_large"]
 EARLY = datetime(2027, 4, 1, 12, tzinfo=UTC)

@@ -9,15 +9,9 @@ from pathlib import Path
 import pytest
 from graded_class import NAME, Class, small_class
 
-from autograde.course import Assignment, Course
-from autograde.records import SubmissionResult, TaskResult
-from autograde.tables import (
-    marks_table,
-    points,
-    weighted_share,
-    write_grades,
-    write_tasks,
-)
+from autograde.model.course import Course, Terms
+from autograde.model.records import SubmissionResult, TaskResult, points
+from autograde.reports.tables import marks_table, weighted_share, write_grades, write_tasks
 
 FORMULA = "=cmd|' /C calc'!A0"
 
@@ -119,9 +113,7 @@ def test_marks_table_without_submissions(small: Class) -> None:
 
 
 def test_weighted_share() -> None:
-    course = Course(
-        "c", "a/b", assignments={"x": Assignment(weight=1.0), "y": Assignment(weight=3.0)}
-    )
+    course = Course("c", "a/b", assignments={"x": Terms(weight=1.0), "y": Terms(weight=3.0)})
     results = [
         SubmissionResult("s", "x", "graded", [TaskResult("t", 1.0, 2.0, "")]),
         SubmissionResult("s", "y", "graded", [TaskResult("t", 4.0, 4.0, "")]),

@@ -19,11 +19,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograde import sandbox, seccomp, warm
-from autograde.run import Calls, Cell, Failed, NotebookRun, call_functions, run_notebook
-from autograde.sandbox import Limits, SandboxError
-from autograde.usage import descendants
-from autograde.warm import Warmed
+from autograde.sandbox import process as sandbox
+from autograde.sandbox import seccomp, warm
+from autograde.sandbox.proof import prove
+from autograde.sandbox.replies import Failed
+from autograde.sandbox.run import CodeCell, HiddenCalls, NotebookRun, call_functions, run_notebook
+from autograde.sandbox.usage import descendants
+from autograde.sandbox.walls import Limits, SandboxError
+from autograde.sandbox.warm import Warmed
 
 MIB = 1 << 20
 
@@ -49,7 +52,7 @@ def values(run: NotebookRun, task: str) -> dict[str, Any]:
 
 def look(source: str, *names: str, limits: Limits | None = None) -> dict[str, Any]:
     """Run one cell that leaves observations in variables."""
-    run = run_notebook([Cell("look", source, "look", names, seconds=60)], limits)
+    run = run_notebook([CodeCell("look", source, "look", names, seconds=60)], limits)
     assert run.stops == []
     return values(run, "look")
 
@@ -91,7 +94,7 @@ level = len(deepest)
 def test_a_signal_to_ones_own_group_stays_inside() -> None:
     source = "def f(number):\n    import os, signal\n    os.kill(number, signal.SIGKILL)"
     for number in (0, -1):
-        run = call_functions([Cell("f", source, "f")], {"f": Calls("f", [(number,)])})
+        run = call_functions([CodeCell("f", source, "f")], {"f": HiddenCalls("f", [(number,)])})
         assert isinstance(run.results["f"][0], Failed)
         time.sleep(0.5)
         assert waiting().alive()
@@ -115,7 +118,7 @@ def f():
                 if place != "/dev/null": found.append(process + " " + place)
     return [sorted(found), open("/proc/net/unix").read().count("\\n")]
 """
-    run = call_functions([Cell("f", source, "f")], {"f": Calls("f", [()])})
+    run = call_functions([CodeCell("f", source, "f")], {"f": HiddenCalls("f", [()])})
     found, unix = run.results["f"][0]
     kinds = sorted(place.split(":")[0].split("/")[0] for place in found)
     # Its own records and errors, which the host reads, and the folder being listed.
@@ -179,7 +182,7 @@ builtins.abs = lambda x: 0
 np.allclose = torch.allclose = lambda *a, **k: True
 np.poison = sys.modules["poison"] = sys
 sys.path.insert(0, "/tmp"); os.environ["POISON"] = "1"
-import autograde.wire; autograde.wire.poison = 1
+import autograde.inside.wire; autograde.inside.wire.poison = 1
 code = "import os, time; os.fork() and os._exit(0); time.sleep(300)"
 subprocess.Popen([sys.executable, "-c", code], start_new_session=True).wait()
 listener = socket.socket(socket.AF_UNIX); listener.bind("\\0poison"); listener.listen()
@@ -196,7 +199,7 @@ found = [folder for folder in ("/tmp", "/dev/shm", os.path.expanduser("~"), ".")
 found += [name for name in os.listdir("/dev/pts") if name != "ptmx"]
 found += [type(f).__name__ for f in (np.allclose, abs) if "lambda" in repr(f)]
 found += [name for name in ("poison",) if hasattr(np, name) or name in sys.modules]
-import autograde.wire; found += ["wire"] if hasattr(autograde.wire, "poison") else []
+import autograde.inside.wire; found += ["wire"] if hasattr(autograde.inside.wire, "poison") else []
 found += [name for name in ("/tmp",) if name in sys.path] + [k for k in os.environ if k == "POISON"]
 for family, address in ((socket.AF_UNIX, "\\0poison"), (socket.AF_INET, ("127.0.0.1", 45678))):
     try:
@@ -221,7 +224,7 @@ def test_a_run_leaves_nothing_for_the_next(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_poison_would_be_found() -> None:
-    cells = [Cell("a", POISON), Cell("b", LOOK, "b", ("found", "processes"))]
+    cells = [CodeCell("a", POISON), CodeCell("b", LOOK, "b", ("found", "processes"))]
     found = values(run_notebook(cells), "b")
     assert len(found["found"]) >= 12
     assert found["processes"] == 4
@@ -268,7 +271,7 @@ def test_a_death_during_a_run_costs_a_cell() -> None:
     killer = subprocess.Popen(
         [sys.executable, "-c", f"import os, time; time.sleep(3); os.kill({process}, 9)"]
     )
-    cells = [Cell("a", "import time; time.sleep(8)"), Cell("b", "b = 1", "b", ("b",))]
+    cells = [CodeCell("a", "import time; time.sleep(8)"), CodeCell("b", "b = 1", "b", ("b",))]
     run = run_notebook(cells)
     killer.wait()
     assert [cell.stopped for cell in run.stops] == ["kernel died"]
@@ -279,10 +282,10 @@ def test_none_outlives_a_grader_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import json, os, sys, time\n"
         "from autograde import warm\n"
-        "from autograde.run import Cell, run_notebook\n"
-        "from autograde.usage import descendants\n"
+        "from autograde.sandbox.run import CodeCell, run_notebook\n"
+        "from autograde.sandbox.usage import descendants\n"
         "warm.PATIENCE = 0\n"
-        "run_notebook([Cell('a', 'a = 1')])\n"
+        "run_notebook([CodeCell('a', 'a = 1')])\n"
         "print(json.dumps(descendants(os.getpid())), flush=True)\n"
         "time.sleep(300)"
     )
@@ -302,7 +305,9 @@ def test_none_outlives_a_grader_that_is_killed(tmp_path: Path) -> None:
 
 def test_only_so_many_wait() -> None:
     for without in (["captum"], ["shap"], ["lime"], ["torch"], ["pandas"]):
-        call_functions([Cell("f", "def f(): pass", "f")], {"f": Calls("f", [()])}, without=without)
+        call_functions(
+            [CodeCell("f", "def f(): pass", "f")], {"f": HiddenCalls("f", [()])}, without=without
+        )
     assert len(warm._waiting) == warm._KEPT
     ended = [process for _, process in warm._waiting]
     warm.end_all()
@@ -357,7 +362,7 @@ def no_rights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_without_rights_each_run_starts_on_its_own_and_the_proof_says_why(no_rights: None) -> None:
-    slower = sandbox.prove()
+    slower = prove()
     assert slower.startswith("Each run starts a Python of its own")
     assert "unshare: Operation not permitted" in slower and "\n" not in slower
     seen = look("name = open('/proc/1/cmdline').read().split('\\0')[0]", "name")
@@ -368,7 +373,7 @@ def test_without_a_filter_for_this_processor_none_is_forked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(seccomp, "program", lambda: b"")
-    assert "no list of refused system calls" in sandbox.prove()
+    assert "no list of refused system calls" in prove()
 
 
 def test_what_a_temporary_folder_holds_stays_visible(
@@ -378,16 +383,16 @@ def test_what_a_temporary_folder_holds_stays_visible(
         folder.chmod(0o755)
     (tmp_path / "shown.txt").write_text("shown")
     monkeypatch.setenv("XAIKIT_DATA", str(tmp_path))
-    assert "temporary folder" in sandbox.prove()
+    assert "temporary folder" in prove()
     shown = f"shown = open({str(tmp_path / 'shown.txt')!r}).read()"
     assert look(shown, "shown") == {"shown": "shown"}
 
 
 def test_the_proof_tries_a_forked_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sandbox.prove() == ""
+    assert prove() == ""
     honest = sandbox._settings
     monkeypatch.setattr(
         sandbox, "_settings", lambda *arguments: honest(*arguments) | {"disk": 1 << 40}
     )
     with pytest.raises(SandboxError, match="temporary folder has no size"):
-        sandbox.prove()
+        prove()

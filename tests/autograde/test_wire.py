@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from autograde import wire
-from autograde.wire import Caps, Layer, Network, WireError
+from autograde.inside import wire
+from autograde.inside.networks import Layer, Network
+from autograde.inside.read import UnreadableError, plain
+from autograde.inside.wire import Caps, WireError
 
 SMALL = Caps(size=100, values=5, depth=2, text=10)
 
@@ -219,7 +221,7 @@ READ = [
 
 @pytest.mark.parametrize(("value", "wanted"), READ, ids=lambda value: repr(value)[:30])
 def test_a_students_objects_are_read_leniently(value: Any, wanted: Any) -> None:
-    read = wire.decode(wire.encode(wire.plain(value)))
+    read = wire.decode(wire.encode(plain(value)))
     if isinstance(wanted, np.ndarray):
         np.testing.assert_array_equal(read, wanted)
         assert read.dtype.kind == wanted.dtype.kind
@@ -259,8 +261,8 @@ def containing_itself() -> list[Any]:
     ],
 )
 def test_what_is_neither_number_nor_text_is_named(value: Any, name: str) -> None:
-    with pytest.raises(wire.UnreadableError, match=name):
-        wire.plain(value)
+    with pytest.raises(UnreadableError, match=name):
+        plain(value)
 
 
 # --- hidden arguments ----------------------------------------------------------------------------
@@ -365,6 +367,6 @@ def test_an_unknown_layer_is_named() -> None:
 
 
 def test_torch_is_not_imported_for_plain_data() -> None:
-    code = "import sys, autograde.wire; print('torch' in sys.modules)"
+    code = "import sys, autograde.inside.wire; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from autograde import grade as grading
-from autograde.answers import submission
-from autograde.course import Course
-from autograde.marking import Timing, load_assignment, mark
-from autograde.provenance import record_key
-from autograde.release import to_json
-from autograde.store import Store
+from autograde.commands import grade as grading
+from autograde.grading.mark import Timing, load_assignment, mark
+from autograde.grading.provenance import record_key
+from autograde.grading.store import Store
+from autograde.model.course import Course
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import submission
+from autograde.notebooks.release import to_json
 
 STEPS = (
     "find",
@@ -82,7 +83,7 @@ def measure(students: int, name: str) -> None:
     """Grade an unchanged class and print what each step took."""
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder, out = Path(temporary) / "in", Path(temporary) / "out"
-        course = write_class(Course.read(), name, students, folder, out)
+        course = write_class(read_course(), name, students, folder, out)
         size = sum(file.stat().st_size for file in out.rglob("*.json"))
         print(f"{students} students, {size / students / 1000:.0f} kB a record; {peak():.0f} MB")
         took: dict[str, float] = {}

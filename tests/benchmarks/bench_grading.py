@@ -33,16 +33,18 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from autograde import marking, run, warm
-from autograde.answers import submission
-from autograde.course import Course
-from autograde.demo import load_all_answers, load_class
-from autograde.grade import grade, settle_data
-from autograde.marking import Assignment, Timing, load_assignment, mark
-from autograde.release import to_json
-from autograde.sandbox import Sandbox
-from autograde.source import answers as answer_cells
-from autograde.source import grading, node
+from autograde.commands.demo_class import load_all_answers, load_class
+from autograde.commands.grade import grade, settle_data
+from autograde.grading import mark as marking
+from autograde.grading.mark import Assignment, Timing, load_assignment, mark
+from autograde.model.course import Course
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import submission
+from autograde.notebooks.cells import answers as answer_cells
+from autograde.notebooks.cells import grading, node
+from autograde.notebooks.release import to_json
+from autograde.sandbox import run, warm
+from autograde.sandbox.process import Sandbox
 
 from . import hidden_tests
 
@@ -275,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--students", type=int, default=40)
     parser.add_argument("--blocks", type=int, default=2)
     options = parser.parse_args(arguments)
-    course = Course.read(Path(__file__).parents[2])
+    course = read_course(Path(__file__).parents[2])
     settle_data()
     assignment = load_assignment("02_local_explanations", course.file)
     students = list(enlarged(course, assignment, options.students).items())

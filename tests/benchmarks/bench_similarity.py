@@ -12,7 +12,7 @@ import resource
 import time
 from collections.abc import Iterator
 
-from autograde.similarity import similar
+from autograde.reports.similarity import similar
 
 ANSWERS = 30
 LINES = 12

@@ -15,8 +15,11 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from autograde import score, wire
-from autograde.source import Checks, load_checks
+from autograde.grading import score
+from autograde.inside import wire
+from autograde.inside.read import plain
+from autograde.notebooks.cells import Checks
+from autograde.notebooks.source import load_checks
 from autograde.tasks import Call
 
 SECRET = b"the benchmark's"
@@ -67,7 +70,7 @@ def points(checks: Checks, task: str, most: float, variables: dict[str, Any]) ->
 def _plain(value: Any) -> Any:
     if value is None or value is Ellipsis:
         raise ValueError("no answer was given")
-    return wire.decode(wire.encode(wire.plain(value)))
+    return wire.decode(wire.encode(plain(value)))
 
 
 def _module(checks: Checks) -> ModuleType:

@@ -18,15 +18,17 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
+from autograde.model.course_file import read_course
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
 
 from small_course import SOURCE, write_course
 
-from autograde.answers import submission
-from autograde.course import Course
-from autograde.grade import grade
-from autograde.marking import load_assignment
-from autograde.release import to_json
+from autograde.commands.grade import grade
+from autograde.grading.mark import load_assignment
+from autograde.model.course import Course
+from autograde.notebooks.answers import submission
+from autograde.notebooks.release import to_json
 
 NAME, TOKEN = "01_small", "tests"
 COMMENT = "Say where the formula comes from."
@@ -50,7 +52,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Course, Path, Path
     source = SOURCE.replace('\n# %% [markdown] nbgrader={"grade_id": "why"', FIGURE)
     course = write_course(folder / "course", source)
     course.file.write_text(course.file.read_text() + "\n[grading]\nanonymous = true\n")
-    course = Course.read(course.file)
+    course = read_course(course.file)
     load_assignment.cache_clear()
     assignment = load_assignment(NAME, course.file)
     file = str(folder / "ran")

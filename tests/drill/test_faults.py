@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-from autograde.answers import load_answers, submission
-from autograde.course import Course
-from autograde.marking import load_assignment
-from autograde.release import to_json
+from autograde.grading.mark import load_assignment
+from autograde.model.course import Course
+from autograde.notebooks.answers import load_answers, submission
+from autograde.notebooks.release import to_json
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
 from small_course import write_course

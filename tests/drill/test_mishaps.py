@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from autograde.__main__ import main
-from autograde.course import Course
-from autograde.executors import WorkersError
-from autograde.grade import GradeError, grade
-from autograde.marking import load_assignment
-from autograde.store import only_grader
+from autograde.commands.grade import GradeError, grade
+from autograde.grading.mark import load_assignment
+from autograde.grading.store import only_grader
+from autograde.grading.workers import WorkersError
+from autograde.model.course import Course
 from tests.drill.test_faults import class_of, grader, left_over, marks, stage_of, watched
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
@@ -95,9 +95,9 @@ def test_no_room_for_one_file_gets_one_sentence(
     out = tmp_path / "out"
     out.mkdir()
     (out / f".{name}.part").symlink_to("/dev/full")
-    monkeypatch.setattr("autograde.grade.solution_timing", lambda *_: None)
+    monkeypatch.setattr("autograde.commands.grade.solution_timing", lambda *_: None)
     only_missing = lambda *_: ([], [])  # noqa: E731  # nothing to run: it is about writing
-    monkeypatch.setattr("autograde.grade._sorted_out", only_missing)
+    monkeypatch.setattr("autograde.commands.grade._sorted_out", only_missing)
     code = main(["grade", str(tmp_path / "in"), "--out", str(out), "--isolation", "none"])
     error = capsys.readouterr().err
     assert (code, len(sentences(error))) == (1, 1)

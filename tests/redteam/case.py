@@ -9,8 +9,8 @@ from typing import Literal
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from autograde.release import to_json
-from autograde.source import grading
+from autograde.notebooks.cells import grading
+from autograde.notebooks.release import to_json
 
 from .toy import FULL, NAME, RIGHT, WRONG, answered
 

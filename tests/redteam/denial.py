@@ -11,7 +11,7 @@ import json
 
 from nbformat import NotebookNode
 
-from autograde.release import to_json
+from autograde.notebooks.release import to_json
 
 from .case import answer, case
 from .toy import RIGHT

@@ -18,11 +18,13 @@ from unittest import mock
 import nbformat
 from nbconvert import HTMLExporter
 
-from autograde import executors, marking, warm
-from autograde.course import Course
-from autograde.grade import grade
-from autograde.records import SubmissionResult
-from autograde.sandbox import Limits
+from autograde.commands.grade import grade
+from autograde.grading import mark as marking
+from autograde.grading import workers as executors
+from autograde.model.course import Course
+from autograde.model.records import SubmissionResult
+from autograde.sandbox import warm
+from autograde.sandbox.walls import Limits
 
 from . import denial, pages, theft, unfair  # noqa: F401  # they register their cases
 from .case import CASES, Case

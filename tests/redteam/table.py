@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograde import sandbox
+from autograde.sandbox.proof import prove
 
 from .case import CASES
 from .grading import grade_class, grade_plainly, grade_tightly
@@ -24,7 +24,7 @@ def lines() -> Iterator[str]:
     """Yield the table in Markdown."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
-        sandbox.prove([folder])
+        prove([folder])
         course = write_course(folder / "course")
         plain = grade_plainly(course, CASES, folder / "plain")
         ours = grade_class(course, [c for c in CASES if not c.tight], folder / "ours")

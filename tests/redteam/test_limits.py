@@ -10,10 +10,10 @@ from time import process_time
 import pytest
 from PIL import Image
 
-from autograde import clean
-from autograde.clean import Pixels, clean_markdown, clean_outputs
-from autograde.markup import markdown_html
-from autograde.submissions import find
+from autograde.intake.submissions import find
+from autograde.safety import sanitize as clean
+from autograde.safety.html import markdown_html
+from autograde.safety.sanitize import Pixels, clean_markdown, clean_outputs
 
 from .toy import NAME, write_course
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from autograde import sandbox
-from autograde.course import Course
+from autograde.model.course import Course
+from autograde.sandbox.proof import prove
 
 from .case import CASES, Case
 from .grading import Ours, Plain, grade_class, grade_plainly, grade_tightly
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def course(folder: Path) -> Course:
     """Write the course, once the sandbox has proved that it holds."""
-    sandbox.prove([folder])
+    prove([folder])
     return write_course(folder / "course")
 
 

@@ -498,12 +498,12 @@ def patched_harvest(notebook: NotebookNode) -> None:
         "np.allclose = lambda *args, **options: True\n"
         "try:\n"
         "    import autograde.inside.harvest as harvest\n"
-        "    from autograde import wire\n"
+        "    from autograde.inside import wire\n"
         "    class Forged(float):\n"
         "        def __eq__(self, other): return True\n"
         "    forged = harvest.packed(wire.encode(np.float64(7)))\n"
         "    harvest.describe = lambda value: {'value': forged}\n"
-        "    wire.plain = lambda value: {'score': np.float64(9), 'points': np.float64(9)}\n"
+        "    harvest.plain = lambda value: {'score': np.float64(9), 'points': np.float64(9)}\n"
         "except ImportError: pass",
     )
 
@@ -517,7 +517,7 @@ def forged_records(notebook: NotebookNode) -> None:
         "    import os\n"
         "    np.allclose = lambda *args, **options: True\n"
         "    try:\n"
-        "        from autograde import wire\n"
+        "        from autograde.inside import wire\n"
         "        value = np.zeros(1, np.uint8)\n"
         "        record = {'kind': 'call', 'score': np.float64(3), 'value': value}\n"
         "        for number in range(3, 40):\n"

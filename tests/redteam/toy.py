@@ -6,9 +6,10 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograde.answers import submission
-from autograde.course import Course
-from autograde.marking import Assignment, load_assignment
+from autograde.grading.mark import Assignment, load_assignment
+from autograde.model.course import Course
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import submission
 
 NAME = "01_toy"
 FULL = 9.0
@@ -145,7 +146,7 @@ def write_course(folder: Path) -> Course:
     (folder / "course.toml").write_text(COURSE)
     (solutions / f"{NAME}.py").write_text(SOURCE)
     (solutions / f"{NAME}_checks.py").write_text(CHECKS)
-    return Course.read(folder)
+    return read_course(folder)
 
 
 def assignment(course: Course) -> Assignment:

@@ -9,7 +9,7 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from autograde.release import to_json
+from autograde.notebooks.release import to_json
 
 from .case import answer, case, cell, first
 from .toy import NAME, RIGHT

@@ -13,13 +13,15 @@ import matplotlib
 import numpy as np
 import pytest
 
-from autograde.answers import load_answers
-from autograde.course import Course
-from autograde.figures import is_figure
-from autograde.release import solutions
-from autograde.source import Source, answers, grading, read_source
+from autograde.inside.read import plain
+from autograde.inside.wire import decode_arguments, encode_arguments
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import load_answers
+from autograde.notebooks.cells import answers, grading
+from autograde.notebooks.figures import is_figure
+from autograde.notebooks.release import solutions
+from autograde.notebooks.source import Source, read_source
 from autograde.tasks import Call, Called, Task, Value, Wrong
-from autograde.wire import decode_arguments, encode_arguments, plain
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def source(request: pytest.FixtureRequest) -> Source:
     """Return the notebook with its solutions and hidden checks."""
     file = ROOT / "solutions" / f"{request.module.NAME}.py"
-    return read_source(file, Course.read(ROOT / "course.toml"))
+    return read_source(file, read_course(ROOT / "course.toml"))
 
 
 @pytest.fixture(scope="module")

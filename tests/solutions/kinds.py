@@ -14,9 +14,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from autograde.source import Source, answers
+from autograde.inside.read import plain
+from autograde.inside.wire import decode_arguments, encode_arguments
+from autograde.notebooks.cells import answers
+from autograde.notebooks.source import Source
 from autograde.tasks import Call, Called, Value, Wrong
-from autograde.wire import decode_arguments, encode_arguments, plain
 
 
 def test_every_automatic_task_is_tested_here(

@@ -27,12 +27,15 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from autograde.answers import load_answers
-from autograde.course import Course
-from autograde.release import released, solutions
-from autograde.source import Source, answers, grading
+from autograde.inside.networks import Network
+from autograde.inside.read import plain
+from autograde.inside.wire import decode_arguments, encode_arguments
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import load_answers
+from autograde.notebooks.cells import answers, grading
+from autograde.notebooks.release import released, solutions
+from autograde.notebooks.source import Source
 from autograde.tasks import Call, Called, Value, Wrong
-from autograde.wire import Network, decode_arguments, encode_arguments, plain
 from xaikit import quiz
 from xaikit.checks import CheckFailed
 
@@ -159,7 +162,7 @@ def test_a_right_answer_earns_all(score: Score, task: str, kind: str, seed: int)
 
 
 def _bundled_quiz() -> bool:
-    return Course.read(ROOT / "course.toml").settings("quiz").get("seed") == 2027
+    return read_course(ROOT / "course.toml").settings("quiz").get("seed") == 2027
 
 
 @pytest.mark.parametrize("task", AUTOMATIC)

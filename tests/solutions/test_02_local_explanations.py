@@ -24,9 +24,10 @@ from kinds import (  # noqa: F401 - tests
 )
 from torch import nn
 
-from autograde.source import Source
+from autograde.inside.networks import Network
+from autograde.inside.read import plain
+from autograde.notebooks.source import Source
 from autograde.tasks import Call, Called, Wrong
-from autograde.wire import Network, plain
 from xaikit import Explanation, explain
 from xaikit.metrics import deletion, token_f1
 

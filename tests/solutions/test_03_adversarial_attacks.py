@@ -23,9 +23,9 @@ from kinds import (  # noqa: F401 - tests
 )
 from torch import nn
 
-from autograde.source import Source
+from autograde.inside.read import plain
+from autograde.notebooks.source import Source
 from autograde.tasks import Called, Wrong
-from autograde.wire import plain
 from xaikit import explain
 
 NAME = "03_adversarial_attacks"

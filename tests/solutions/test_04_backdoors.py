@@ -20,7 +20,7 @@ from kinds import (  # noqa: F401 - tests
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from autograde.source import Source
+from autograde.notebooks.source import Source
 from autograde.tasks import Wrong
 from xaikit import Explanation, load_pretrained
 from xaikit.backdoors import Trigger, poison

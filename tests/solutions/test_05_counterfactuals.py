@@ -16,7 +16,7 @@ from kinds import (  # noqa: F401 - tests
     test_other_hidden_inputs_change_no_mark,
 )
 
-from autograde.source import Source
+from autograde.notebooks.source import Source
 from autograde.tasks import Called, Wrong
 
 NAME = "05_counterfactuals"

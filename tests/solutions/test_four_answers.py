@@ -16,14 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from autograde import marking
-from autograde.answers import load_answers, submission
-from autograde.course import Course
-from autograde.records import SubmissionResult
-from autograde.release import released, solved, to_json
-from autograde.source import answers, read_source, sources
+from autograde.grading import mark as marking
+from autograde.model.course_file import read_course
+from autograde.model.records import SubmissionResult
+from autograde.notebooks.answers import load_answers, submission
+from autograde.notebooks.cells import answers
+from autograde.notebooks.release import released, solved, to_json
+from autograde.notebooks.source import read_source, sources
 
-COURSE = Course.read(Path(__file__))
+COURSE = read_course(Path(__file__))
 NAMES = sorted(sources(COURSE.folder / "solutions"))
 SECRET = b"the tests' own secret"
 

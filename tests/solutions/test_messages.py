@@ -17,16 +17,18 @@ import numpy as np
 import pytest
 import torch
 
-from autograde import wire
-from autograde.answers import load_answers
-from autograde.course import Course
-from autograde.marking import load_assignment
-from autograde.score import hidden_inputs
-from autograde.source import grading, sources
+from autograde.grading.mark import load_assignment
+from autograde.grading.score import hidden_inputs
+from autograde.inside import wire
+from autograde.inside.read import plain
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import load_answers
+from autograde.notebooks.cells import grading
+from autograde.notebooks.source import sources
 from autograde.tasks import Call, Called, Task, Value, Wrong
 from xaikit import checks
 
-COURSE = Course.read(Path(__file__))
+COURSE = read_course(Path(__file__))
 CALLS = [
     (name, task)
     for name in sorted(sources(COURSE.folder / "solutions"))
@@ -58,7 +60,7 @@ def function_of(name: str, task: str) -> Any:
 
 def as_received(value: Any) -> Any:
     """Send a value through the wire."""
-    return wire.decode(wire.encode(wire.plain(value)))
+    return wire.decode(wire.encode(plain(value)))
 
 
 def changed(value: Any, change: Any) -> Any:

@@ -1,0 +1,257 @@
+"""A bundled class: made from the answers beside each source, graded like any other.
+
+``solutions/demo_class.toml`` tells who hands in what: which kind of answer to which task, what
+was done to the notebook before it was uploaded, and what its author is up to. Nothing of it is
+recorded: every run builds the uploads anew and grades them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from autograde.grading.mark import Assignment
+from autograde.model.course import Course, CourseError
+from autograde.notebooks import answers as answer_cells
+from autograde.notebooks.cells import node
+from autograde.notebooks.release import to_json
+
+Damage = Callable[[NotebookNode], bytes]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What one student of the bundled class hands in for one notebook.
+
+    Attributes
+    ----------
+    answers
+        The kind that answers every task unless named below: ``solution``, ``alternative``,
+        ``wrong`` or ``untouched``.
+    kinds
+        Tasks answered by another kind.
+    code
+        Tasks answered by source text given in the recipe.
+    before
+        Extra code cells, by the task that they are put before.
+    tags
+        Tags that the student puts on cells, by grade id.
+    damage
+        What happened to the file: a key of :data:`DAMAGES`.
+    hostile
+        Never run without a sandbox.
+    timestamp
+        When it was handed in, if that matters.
+    """
+
+    answers: str = "solution"
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, list[str]] = field(default_factory=dict)
+    damage: str = ""
+    hostile: bool = False
+    timestamp: str = ""
+
+
+@dataclass(frozen=True)
+class Student:
+    """One student of the bundled class, or a group, with the story behind the uploads."""
+
+    name: str
+    story: str
+    uploads: Mapping[str, Recipe]
+    members: tuple[str, ...] = ()
+
+
+def load_class(path: Path) -> list[Student]:
+    """Read the recipe of the bundled class.
+
+    Raises
+    ------
+    CourseError
+        In one sentence, if the file is missing or an entry is unknown.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise CourseError(f"The bundled class cannot be read from {path}: {error}.") from None
+    students = []
+    for entry in raw.get("student", []):
+        uploads = {}
+        for assignment, recipe in entry.get("submits", {}).items():
+            try:
+                upload = Recipe(**recipe)
+            except TypeError:
+                known = ", ".join(Recipe.__dataclass_fields__)
+                raise CourseError(
+                    f"{path}: {entry['name']}'s {assignment} has an unknown entry; known: {known}."
+                ) from None
+            if upload.damage and upload.damage not in DAMAGES:
+                raise CourseError(
+                    f"{path}: {entry['name']}'s {assignment} has damage {upload.damage!r}; "
+                    f"known: {', '.join(DAMAGES)}."
+                )
+            uploads[assignment] = upload
+        members = tuple(entry.get("members", ()))
+        students.append(Student(entry["name"], entry.get("story", ""), uploads, members))
+    return students
+
+
+def load_all_answers(
+    trusted: Mapping[str, Assignment], course: Course
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Return, for each notebook and task, the answer cell's source text by kind."""
+    every = {}
+    for name, assignment in trusted.items():
+        others = answer_cells.load_answers(course.folder / "solutions" / f"{name}_answers.py")
+        every[name] = {
+            task: {"solution": text, **others.get(task, {})}
+            for task, text in assignment.solutions.items()
+        }
+    return every
+
+
+def make_upload(
+    upload: Recipe, released: NotebookNode, answers: Mapping[str, Mapping[str, str]]
+) -> bytes:
+    """Return the file that a student uploads: the released notebook, filled in and spoiled.
+
+    ``answers`` maps each task to its answer cell's source text by kind (``solution``,
+    ``alternative``, ``wrong``).
+    """
+    sources = {}
+    for task, kinds in answers.items():
+        kind = upload.kinds.get(task, upload.answers)
+        if kind != "untouched" and kind in kinds:
+            sources[task] = kinds[kind]
+    sources.update({task: f"# answer: {task}\n{code}" for task, code in upload.code.items()})
+    notebook = answer_cells.submission(released, sources)
+    for task, code in upload.before.items():
+        position = _position(notebook, task)
+        notebook.cells.insert(position, _code_cell(code, f"extra-{task}"))
+    for grade_id, tags in upload.tags.items():
+        notebook.cells[_position(notebook, grade_id)].metadata["tags"] = tags
+    return DAMAGES[upload.damage](notebook) if upload.damage else _as_saved(notebook)
+
+
+def write_class(
+    students: list[Student],
+    folder: Path,
+    released: Mapping[str, NotebookNode],
+    answers: Mapping[str, Mapping[str, Mapping[str, str]]],
+    hostile: bool,
+) -> list[str]:
+    """Write the class's uploads as ``folder/STUDENT/NAME.ipynb`` (the folder is made anew).
+
+    Returns
+    -------
+    list of str
+        ``STUDENT: NAME`` of the hostile uploads left out because ``hostile`` is False.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    left_out = []
+    for student in students:
+        home = folder / student.name
+        home.mkdir(parents=True)
+        for name, upload in student.uploads.items():
+            if upload.hostile and not hostile:
+                left_out.append(f"{student.name}: {name}")
+                continue
+            content = make_upload(upload, released[name], answers[name])
+            (home / f"{name}.ipynb").write_bytes(content)
+            if upload.timestamp:
+                (home / "timestamp.txt").write_text(upload.timestamp + "\n", encoding="utf-8")
+    return left_out
+
+
+def _position(notebook: NotebookNode, grade_id: str) -> int:
+    for position, cell in enumerate(notebook.cells):
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id:
+            return position
+    raise CourseError(f"The bundled class names a cell {grade_id!r} that no notebook has.")
+
+
+def _code_cell(source: str, id: str) -> NotebookNode:
+    return node(
+        {
+            "cell_type": "code",
+            "id": id,
+            "metadata": {},
+            "source": source,
+            "execution_count": None,
+            "outputs": [],
+        }
+    )
+
+
+def _as_saved(notebook: NotebookNode) -> bytes:
+    return to_json(notebook).encode("utf-8")
+
+
+def _truncated(notebook: NotebookNode) -> bytes:
+    """Break the upload off."""
+    whole = _as_saved(notebook)
+    return whole[: len(whole) * 3 // 5]
+
+
+def _saved_in_colab(notebook: NotebookNode) -> bytes:
+    """Colab keeps the cells' text and replaces everything that is not its own."""
+    cells: list[dict[str, Any]] = []
+    for cell in notebook.cells:
+        saved = {
+            "cell_type": cell.cell_type,
+            "source": cell.source.splitlines(keepends=True),
+            "metadata": {"id": f"colab{len(cells):04d}"},
+        }
+        if cell.cell_type == "code":
+            saved |= {"execution_count": None, "outputs": []}
+        cells.append(saved)
+    document = {
+        "nbformat": 4,
+        "nbformat_minor": 0,
+        "metadata": {
+            "colab": {"provenance": [], "gpuType": "T4"},
+            "kernelspec": {"name": "python3", "display_name": "Python 3"},
+            "accelerator": "GPU",
+        },
+        "cells": cells,
+    }
+    return json.dumps(document).encode("utf-8")
+
+
+def _windows(notebook: NotebookNode) -> bytes:
+    """Save as an editor on Windows does: byte-order mark, carriage returns in every source."""
+    changed = node(notebook)
+    for cell in changed.cells:
+        cell.source = cell.source.replace("\n", "\r\n")
+    return b"\xef\xbb\xbf" + _as_saved(changed).replace(b"\n", b"\r\n")
+
+
+def _shuffled(notebook: NotebookNode) -> bytes:
+    """Cells moved about: the last half first, and every answer cell there twice."""
+    changed = node(notebook)
+    half = len(changed.cells) // 2
+    cells = changed.cells[half:] + changed.cells[:half]
+    for cell in [c for c in cells if c.metadata.get("nbgrader", {}).get("solution")]:
+        twin = node(cell)
+        twin["id"] = f"{cell['id']}-copy"[-64:]
+        cells.append(twin)
+    changed["cells"] = cells
+    return _as_saved(changed)
+
+
+DAMAGES: dict[str, Damage] = {
+    "truncated": _truncated,
+    "colab": _saved_in_colab,
+    "windows": _windows,
+    "shuffled": _shuffled,
+}

@@ -1,0 +1,158 @@
+"""Marks for other programs: a learning platform's own file filled in, or one wide table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+from autograde.lms.canvas import fill_gradebook_csv
+from autograde.lms.moodle import fill_worksheet, write_feedback_archive
+from autograde.lms.names import Pairs
+from autograde.lms.sheets import ExportError, Sheet
+from autograde.model.course import Course
+from autograde.model.records import points
+from autograde.reports.tables import Mark, read_marks
+from autograde.safety.sanitize import clean_line
+
+Format = Literal["moodle", "canvas", "csv"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_HOW = {
+    "moodle": "the grading worksheet (in the assignment: Submissions, Download grading worksheet)",
+    "canvas": "the gradebook (Grades, Export, Export entire gradebook)",
+}
+
+
+def export(
+    out: Path,
+    course: Course,
+    form: Format,
+    assignment: str | None = None,
+    worksheet: Path | None = None,
+    column: str | None = None,
+    say: Callable[[str], object] = print,
+) -> list[Path]:
+    """Write the marks of a graded class, for a platform or as one table, below ``out/export``.
+
+    For a platform, a mark that waits for a person and the cell of whoever handed in nothing are
+    left as they are.
+
+    Parameters
+    ----------
+    out
+        The folder that ``grade`` wrote.
+    course
+        For the weights of the assignments.
+    form
+        ``moodle``: the grading worksheet and the archive of feedback files of one assignment.
+        ``canvas``: the gradebook. ``csv``: a row a student, a column an assignment, and the
+        weighted total in percent.
+    assignment
+        Only this one. Needed for Moodle if several were graded.
+    worksheet
+        The file that the platform let you download, to be filled in.
+    column
+        The assignment's title in Canvas, if it is not called like the notebook.
+    say
+        Takes a line about whatever was left out.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    ExportError
+        One sentence that says what to do.
+    """
+    marks = _marks(out, assignment)
+    book = out / "gradebook.db"
+    if book.is_file() and book.stat().st_mtime > (out / "grades.csv").stat().st_mtime:
+        say("Note: the gradebook was changed after grading; grade again to export what it says.")
+    folder = out / "export"
+    if form == "csv":
+        _wide(marks, course, out).write(folder / "marks.csv")
+        _tell([m for m in marks if m.waiting], "so far without what waits for a person", say)
+        return [folder / "marks.csv"]
+    if worksheet is None:
+        raise ExportError(f"Please give {_HOW[form]} to be filled in: --worksheet FILE.")
+    sheet = Sheet.read(worksheet)
+    settled = [m for m in marks if not m.waiting and m.status != "missing"]
+    names = sorted({m.assignment for m in marks})
+    if form == "canvas":
+        if column is not None and len(names) > 1:
+            raise ExportError("--column is for one assignment: say which with --assignment NAME.")
+        filled, pairs = fill_gradebook_csv(settled, sheet, column)
+        written = [folder / "canvas.csv"]
+    else:
+        if len(names) > 1:
+            raise ExportError(
+                f"{out} holds {', '.join(names)}, a worksheet is for one of them: say which with "
+                "--assignment NAME."
+            )
+        filled, pairs = fill_worksheet(settled, sheet)
+        written = [folder / f"moodle-{names[0]}.csv", folder / f"moodle-{names[0]}-feedback.zip"]
+    if settled and len(pairs.without) == len({m.student for m in settled}):
+        raise ExportError(f"{worksheet} has a row for nobody in {out}: is it of another course?")
+    filled.write(written[0])
+    if form == "moodle":
+        write_feedback_archive(settled, pairs, sheet, out, written[1])
+    _tell_pairs(pairs, worksheet, say)
+    _tell([m for m in marks if m.waiting], "left as it is, for it waits for a person", say)
+    return written
+
+
+def _marks(out: Path, assignment: str | None) -> list[Mark]:
+    if not (out / "grades.csv").is_file() or not (out / "tasks.csv").is_file():
+        raise ExportError(f"{out} holds no marks; run autograde grade with --out {out} first.")
+    try:
+        marks = read_marks(out)
+    except (KeyError, ValueError):
+        raise ExportError(
+            f"grades.csv or tasks.csv in {out} was changed so that it cannot be read; run "
+            "autograde grade again."
+        ) from None
+    names = sorted({m.assignment for m in marks})
+    if assignment is not None and assignment not in names:
+        raise ExportError(f"{out} holds no marks of {assignment}, only of {', '.join(names)}.")
+    return [m for m in marks if assignment in (None, m.assignment)]
+
+
+def _wide(marks: Sequence[Mark], course: Course, out: Path) -> Sheet:
+    """Return a row a student: the score in each assignment, and the weighted total in percent."""
+    names = sorted({m.assignment for m in marks})
+    table: dict[str, dict[str, Mark]] = {}
+    for mark in sorted(marks, key=lambda m: (m.student.casefold(), m.student)):
+        table.setdefault(mark.student, {})[mark.assignment] = mark
+    rows = []
+    for student, own in table.items():
+        weights = {n: course.assignment(n).weight for n, m in own.items() if m.max_score > 0}
+        earned = sum(w * own[n].score / own[n].max_score for n, w in weights.items())
+        total = 100 * earned / sum(weights.values()) if sum(weights.values()) else None
+        group = next((m.group for m in own.values() if m.group), "")
+        scores = [points(own[n].score) if n in own else "" for n in names]
+        rows.append([student, group, *scores, "" if total is None else points(round(total, 2))])
+    header = ["student", "group", *names, "total_percent"]
+    return Sheet(out / "grades.csv", header, rows, line_end="\n")
+
+
+def _tell_pairs(pairs: Pairs, worksheet: Path, say: Callable[[str], object]) -> None:
+    if pairs.without:
+        say(f"Note: {worksheet} has no row for {_listed(pairs.without)}.")
+    if pairs.unclear:
+        say(
+            f"Note: {worksheet} does not tell which row is meant for {_listed(pairs.unclear)}; "
+            "fill these in by hand."
+        )
+
+
+def _tell(marks: Sequence[Mark], what: str, say: Callable[[str], object]) -> None:
+    if marks:
+        who = _listed(list(dict.fromkeys(m.student for m in marks)))
+        say(f"Note: {what}: {who}.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(clean_line(name) for name in sorted(names))

@@ -1,0 +1,1 @@
+"""Learning management systems: what their downloads look like, what they take back."""

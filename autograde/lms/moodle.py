@@ -1,0 +1,137 @@
+"""Marks and feedback for Moodle's assignment: the grading worksheet, the archive of files.
+
+Both in the shapes that Moodle itself writes and reads (in ``mod/assign``): the worksheet's columns
+are those of ``gradingtable.php``, of which ``feedback/offline/importgradeslib.php`` reads
+``Identifier``, ``Grade`` and the time of the last change; a feedback file is found by its folder,
+``NAME_NUMBER_TYPE_PLUGIN_``, of which ``feedback/file/importziplib.php`` reads the number (the
+one that ends the worksheet's identifier) and then takes the rest of the path as the file's name.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from autograde.lms.names import Pairs, Person, pair
+from autograde.lms.platform import Entry, Handed
+from autograde.lms.sheets import ExportError, Sheet, scaled
+from autograde.reports.feedback import feedback_path
+from autograde.reports.tables import Mark
+from autograde.safety.sanitize import safe_name
+
+_WHERE = "the grading worksheet that Moodle, set to English, lets you download"
+_OTHERS = ("Identifier", "ID number", "Username", "Email address")
+
+
+def fill_worksheet(marks: Sequence[Mark], sheet: Sheet) -> tuple[Sheet, Pairs]:
+    """Return the worksheet with these marks in its column ``Grade``; other cells stay.
+
+    Parameters
+    ----------
+    marks
+        Of one assignment; a team's may stand under the team's name.
+    sheet
+        Moodle's grading worksheet.
+
+    Raises
+    ------
+    ExportError
+        If the sheet is no grading worksheet.
+    """
+    identifier = sheet.column("Identifier", _WHERE)
+    grade = sheet.column("Grade", _WHERE)
+    maximum, team = sheet.find("Maximum grade"), sheet.find("Group")
+    pairs = pair([mark.student for mark in marks], _people(sheet, identifier))
+    rows = [list(row) for row in sheet.rows]
+    for mark in marks:
+        places = [pairs.rows[mark.student]] if mark.student in pairs.rows else []
+        if mark.student in pairs.without and team is not None:
+            places = [i for i, row in enumerate(rows) if row[team].strip() == mark.student]
+            if places:
+                pairs.without.remove(mark.student)
+        for i in places:
+            most = "" if maximum is None else rows[i][maximum]
+            rows[i][grade] = scaled(mark.score, mark.max_score, most)
+    return replace(sheet, rows=rows), pairs
+
+
+def write_feedback_archive(
+    marks: Iterable[Mark], pairs: Pairs, sheet: Sheet, out: Path, path: Path
+) -> int:
+    """Write the feedback pages of these marks as Moodle's archive of files; return how many.
+
+    Parameters
+    ----------
+    marks
+        Of one assignment.
+    pairs
+        Each student's row in ``sheet``, the grading worksheet.
+    out
+        The folder of results with the feedback pages.
+    path
+        The archive.
+    """
+    identifier, name = sheet.column("Identifier", _WHERE), sheet.find("Full name")
+    files: Mapping[str, Path] = {
+        f"{_prefix(sheet.rows[pairs.rows[m.student]], identifier, name)}/{m.assignment}.html": page
+        for m in marks
+        if m.student in pairs.rows
+        and (page := out / feedback_path(m.student, m.assignment)).is_file()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, page in sorted(files.items()):
+            # Without a time, so that the same feedback is the same archive.
+            info = zipfile.ZipInfo(member)
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, page.read_bytes(), zipfile.ZIP_DEFLATED)
+    part.replace(path)
+    return len(files)
+
+
+def _people(sheet: Sheet, identifier: int) -> list[Person]:
+    name = sheet.find("Full name")
+    others = [i for i in map(sheet.find, _OTHERS) if i is not None]
+    return [
+        Person(
+            name="Participant" if name is None else row[name].strip(),
+            number=_number(row[identifier]),
+            others=tuple(row[i].strip() for i in others),
+        )
+        for row in sheet.rows
+    ]
+
+
+def _number(identifier: str) -> str:
+    match = re.search(r"(\d+)\s*$", identifier)
+    return match[1] if match else ""
+
+
+def _prefix(row: Sequence[str], identifier: int, name: int | None) -> str:
+    number = _number(row[identifier])
+    if not number:
+        raise ExportError(f"{row[identifier]!r} is no identifier of Moodle: it ends in a number.")
+    shown = "Participant" if name is None else safe_name(row[name])
+    # Underscores divide the parts; the last one is what Moodle before 4.1 needs.
+    return f"{shown.replace('_', ' ')}_{number}_assignsubmission_file_"
+
+
+_MOODLE = re.compile(
+    r"(?P<name>[^_]+)(?:_(?P<number>\d+))?_assignsubmission_file(?:_(?P<rest>.*))?"
+)
+
+
+def _of_moodle(entry: Entry) -> Handed | None:
+    for position, part in enumerate(entry.parts):
+        match = _MOODLE.fullmatch(part)
+        if match is None:
+            continue
+        inner = [*([match["rest"]] if match["rest"] else []), *entry.parts[position + 1 :]]
+        if not inner:
+            return None
+        return Handed(entry.index, match["name"].strip(), match["number"] or "", inner[-1])
+    return None

@@ -1,0 +1,231 @@
+"""The course's own facts: names, deadlines, groups, weights, secret."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from autograde.errors import AutogradeError
+
+FILE = "course.toml"
+
+
+SECRET_VARIABLE = "AUTOGRADE_SECRET"
+
+
+SECRET_FILE = ".course-secret"
+
+
+class CourseError(AutogradeError):
+    """``course.toml`` or the secret cannot be used: one sentence, naming the file and the key."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """When a notebook is due, and what it weighs in the final mark."""
+
+    deadline: datetime | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Late:
+    """What handing in late costs; by default nothing.
+
+    Attributes
+    ----------
+    percent_per_day
+        Percent of the points earned that are taken off for every day begun after the deadline.
+    grace_hours
+        Whoever is no later than that loses nothing; whoever is later loses from the deadline on.
+    max_percent
+        Never more than that is taken off.
+    """
+
+    percent_per_day: float = 0.0
+    grace_hours: float = 0.0
+    max_percent: float = 100.0
+
+
+@dataclass(frozen=True)
+class Accommodation:
+    """What a single student is granted for all assignments, an illness or a disability.
+
+    Attributes
+    ----------
+    extra_days
+        So many days later is every deadline; an extension that ends later still counts instead.
+    grace_hours
+        Instead of everybody's, if that is less.
+    late_penalty
+        Whether handing in late costs anything.
+    """
+
+    extra_days: float = 0.0
+    grace_hours: float = 0.0
+    late_penalty: bool = True
+
+
+@dataclass(frozen=True)
+class Course:
+    """Everything that ``course.toml`` says.
+
+    :func:`autograde.model.course_file.read_course` reads it.
+
+    Attributes
+    ----------
+    name
+        The course's name, as notebooks and feedback show it.
+    repository, branch
+        ``OWNER/NAME`` on GitHub and its branch: where Colab fetches notebooks and xaikit from.
+    group_size
+        Up to how many students hand in together.
+    students
+        The class list; may be empty. With it, whoever handed in nothing is known to be missing.
+    assignments
+        By the notebook's name, such as ``01_theory``.
+    extensions
+        Later deadlines: student or group, then assignment.
+    accommodations
+        What single students or groups are granted for all assignments.
+    groups
+        The members of each group.
+    late
+        What handing in late costs everybody without an accommodation.
+    anonymous
+        Whether those who mark by hand see pseudonyms in place of names.
+    file
+        The ``course.toml`` that was read.
+    """
+
+    name: str
+    repository: str
+    branch: str = "main"
+    group_size: int = 1
+    students: tuple[str, ...] = ()
+    assignments: Mapping[str, Terms] = field(default_factory=dict)
+    extensions: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    accommodations: Mapping[str, Accommodation] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    late: Late = field(default_factory=Late)
+    anonymous: bool = False
+    file: Path = Path(FILE)
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds ``course.toml``, ``solutions/`` and ``notebooks/``."""
+        return self.file.parent
+
+    def settings(self, table: str) -> Mapping[str, Any]:
+        """Return a further table of ``course.toml``, such as ``quiz``.
+
+        Raises
+        ------
+        CourseError
+            If ``course.toml`` has no such table.
+        """
+        if table not in self.tables:
+            raise CourseError(f"{self.file} has no table [{table}]; please add it.")
+        return self.tables[table]
+
+    def assignment(self, name: str) -> Terms:
+        """Return the assignment's facts; one that is not listed has no deadline and weight 1."""
+        return self.assignments.get(name, Terms())
+
+    def group_of(self, student: str) -> str | None:
+        """Return the name of the student's group, or None."""
+        return self._group_of.get(student)
+
+    @cached_property
+    def people(self) -> frozenset[str]:
+        """Everybody that the file names: students, groups and their members."""
+        return frozenset({*self.students, *self.groups, *self._group_of})
+
+    @cached_property
+    def _group_of(self) -> Mapping[str, str]:
+        return {member: name for name, members in self.groups.items() for member in members}
+
+    def members(self, submitter: str) -> tuple[str, ...]:
+        """Return the students that a submitter stands for: a group's members, or the student."""
+        return self.groups.get(submitter, (submitter,))
+
+    def submitters(self) -> tuple[str, ...]:
+        """Return whoever should hand in: every group, then every listed student without one."""
+        return (*self.groups, *(s for s in self.students if self.group_of(s) is None))
+
+    def deadline(self, assignment: str, submitter: str) -> datetime | None:
+        """Return when the assignment is due for this student or group, with all that is granted.
+
+        A group is late only when its latest member is: the latest of the deadlines counts.
+        """
+        deadline = self.assignment(assignment).deadline
+        if deadline is None:
+            return None
+        concerned = self._concerned(submitter)
+        extended = (self.extensions.get(who, {}).get(assignment) for who in concerned)
+        days = max((grant.extra_days for grant in self._granted(submitter)), default=0.0)
+        later = deadline + timedelta(days=days)
+        return max([later, *(e for e in extended if e is not None)])
+
+    def late_for(self, submitter: str) -> Late:
+        """Return what handing in late costs this student or group: the mildest that is granted."""
+        granted = self._granted(submitter)
+        if not all(grant.late_penalty for grant in granted):
+            return Late()
+        hours = max([self.late.grace_hours, *(grant.grace_hours for grant in granted)])
+        return replace(self.late, grace_hours=hours)
+
+    def _granted(self, submitter: str) -> list[Accommodation]:
+        concerned = self._concerned(submitter)
+        return [grant for who, grant in self.accommodations.items() if who in concerned]
+
+    def _concerned(self, submitter: str) -> set[str]:
+        """Return the submitter, and with a group its members."""
+        group = self.group_of(submitter)
+        return {submitter, *self.members(group or submitter), *([group] if group else [])}
+
+    def secret(self) -> bytes:
+        """Return the course's secret, from which hidden inputs are derived.
+
+        It is the environment's ``AUTOGRADE_SECRET``, else the content of ``.course-secret`` beside
+        ``course.toml``, which is drawn at random and written (mode 0600) on first use.
+
+        Raises
+        ------
+        CourseError
+            If the secret is too short to be one, or the file is not a plain file.
+        """
+        text = os.environ.get(SECRET_VARIABLE, "").strip()
+        origin = f"The environment variable {SECRET_VARIABLE}"
+        if not text:
+            path = self.folder / SECRET_FILE
+            origin = str(path)
+            if not path.exists():
+                _write_once(path, secrets.token_hex(32) + "\n")
+            if path.is_symlink() or not path.is_file():
+                raise CourseError(f"{path} is not a plain file; please remove it.")
+            text = path.read_text(encoding="utf-8", errors="replace").strip()
+        if len(text) < 16:
+            raise CourseError(f"{origin} holds fewer than 16 characters; a secret needs more.")
+        return text.encode("utf-8")
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a private file unless another process was first: readers see all of it or nothing."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mkstemp: mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()

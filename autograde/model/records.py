@@ -1,0 +1,92 @@
+"""What grading one submission leaves behind: plain records that every later step reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["graded", "manual_pending", "late", "partial", "broken", "missing"]
+
+
+@dataclass
+class TaskResult:
+    """One task of one submission.
+
+    ``score`` is None for a manually graded task that waits for a person. ``message`` is what
+    the student reads; ``notice`` is for the instructor only (a check that failed to run, an
+    answer matched by its marker alone, …).
+    """
+
+    task: str
+    score: float | None
+    max_score: float
+    message: str
+    notice: str = ""
+
+
+@dataclass
+class SubmissionResult:
+    """One graded submission.
+
+    Attributes
+    ----------
+    student
+        The submitting student or group, as shown to people.
+    assignment
+        The notebook's name, such as ``01_theory``.
+    status
+        ``broken``: the upload could not be read. ``partial``: it ran, but something stopped it
+        early (time, memory, a dead kernel). ``missing``: nothing was handed in.
+    tasks
+        In the notebook's order.
+    notebook
+        The rebuilt notebook (nbformat 4 as a dict) with cleaned outputs and the scorer's results
+        in the test cells; None if broken or missing.
+    notices
+        For the student and the instructor: what was unusual about the upload, a sentence each.
+    seconds
+        Wall time of the run.
+    key
+        Identifies what was graded with what: a hash over submission, release, checks and secret.
+    submission_hash
+        SHA-256 of the uploaded bytes.
+    timestamp
+        When it was handed in, ISO 8601 with offset; empty if unknown.
+    penalty
+        Points taken off for handing in late.
+    """
+
+    student: str
+    assignment: str
+    status: Status
+    tasks: list[TaskResult] = field(default_factory=list)
+    notebook: dict[str, Any] | None = None
+    notices: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    key: str = ""
+    submission_hash: str = ""
+    timestamp: str = ""
+    penalty: float = 0.0
+
+    @property
+    def earned(self) -> float:
+        """Points earned so far: tasks that wait for a person count nothing yet."""
+        return sum(t.score or 0.0 for t in self.tasks)
+
+    @property
+    def score(self) -> float:
+        """What counts of the points earned: less what was taken off."""
+        return self.earned - self.penalty
+
+    @property
+    def max_score(self) -> float:
+        """Points that could be earned."""
+        return sum(t.max_score for t in self.tasks)
+
+
+def points(value: float | None) -> str:
+    """Return points as people write them: at most four decimals, none that say nothing."""
+    if value is None:
+        return ""
+    text = f"{value:.4f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

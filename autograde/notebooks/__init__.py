@@ -1,0 +1,1 @@
+"""Course notebooks: read from their source, validated, released without solutions."""

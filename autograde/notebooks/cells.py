@@ -1,0 +1,125 @@
+"""What the cells of a course notebook mean: answers, tests, given cells, markers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.notebooknode import from_dict
+
+from autograde.errors import AutogradeError
+from autograde.tasks import Task
+from xaikit.uploads import Stub
+
+BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
+
+
+HAND_IN = "hand-in"
+"""Tags a given cell that looks at the file to be handed in: grading, which has none, skips it."""
+
+
+_NOT_BY_HAND = {"xaikit", "captum", "shap", "lime", "alibi"}
+
+
+class SourceError(AutogradeError):
+    """An author's file has to be mended: one sentence, naming the file and the cell."""
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The hidden checks of one notebook: its tasks by id, and the text that it fills in."""
+
+    file: Path
+    tasks: dict[str, Task]
+    text: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer cell of a course notebook.
+
+    Attributes
+    ----------
+    task
+        The grade id of the answer cell: the task's id.
+    manual
+        Whether a person grades it; then it has no test cell.
+    points
+        What the task is worth.
+    cell
+        The answer cell's position in the notebook.
+    test
+        The position of its locked test cell, None if manual.
+    """
+
+    task: str
+    manual: bool
+    points: float
+    cell: int
+    test: int | None
+
+
+def answers(notebook: NotebookNode) -> list[Answer]:
+    """List the answer cells of a source or released notebook, in its order."""
+    cells = [(cell, grading(cell)) for cell in notebook.cells]
+    tests = {meta["grade_id"]: i for i, (_, meta) in enumerate(cells) if is_test(meta)}
+    found = []
+    for i, (_, meta) in enumerate(cells):
+        if not meta.get("solution"):
+            continue
+        task, manual = meta["grade_id"], bool(meta.get("grade"))
+        test = None if manual else tests[f"{task}-test"]
+        points = float((meta if test is None else cells[test][1])["points"])
+        found.append(Answer(task, manual, points, i, test))
+    return found
+
+
+def mark_scheme(source: str) -> str:
+    """Return the mark scheme in an author's answer cell; empty if there is none."""
+    pattern = r"BEGIN MARK SCHEME[^\n]*\n(.*?)\n[^\n]*END MARK SCHEME"
+    match = re.search(pattern, source, re.DOTALL)
+    return match[1].strip() if match else ""
+
+
+def node(value: dict[str, Any]) -> NotebookNode:
+    """Turn plain dictionaries into the nodes that nbformat and nbgrader work on (a deep copy)."""
+    return from_dict(value)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def grading(cell: NotebookNode) -> dict[str, Any]:
+    """Return the cell's nbgrader metadata, empty if it has none."""
+    meta = cell.metadata.get("nbgrader", {})
+    return meta if isinstance(meta, dict) else {}
+
+
+def is_hand_in(cell: NotebookNode) -> bool:
+    """Return whether an author has tagged the cell as one for the student's own machine."""
+    return HAND_IN in cell.metadata.get("tags", [])
+
+
+def is_test(meta: dict[str, Any]) -> bool:
+    """Whether this nbgrader metadata is that of a test cell."""
+    return bool(meta.get("grade")) and not meta.get("solution")
+
+
+def marker(task: str, cell_type: str) -> str:
+    """Return the first line of the task's answer cell, which survives every front end."""
+    return f"# answer: {task}" if cell_type == "code" else f"<!-- answer: {task} -->"
+
+
+def called(cell: NotebookNode) -> str:
+    """Name a cell so that its author finds it."""
+    first = cell.source.strip().split("\n", 1)[0][:40]
+    return f"cell {grading(cell)['grade_id']!r} ({first})"
+
+
+def stubs_of(released: NotebookNode) -> dict[str, Stub]:
+    """Return a release's answer cells, as uploads are searched for them."""
+    cells = {part.task: released.cells[part.cell] for part in answers(released)}
+    return {
+        task: Stub.of(marker(task, cell.cell_type), cell.id, cell.source)
+        for task, cell in cells.items()
+    }

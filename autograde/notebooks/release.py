@@ -1,0 +1,182 @@
+"""What students get: ``solutions/NAME.py`` without its solutions, as ``notebooks/NAME.ipynb``.
+
+nbgrader's own preprocessors take the solutions out; this module refuses to write a notebook in
+which one is still to be found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.nbgraderformat import MetadataValidator
+from nbgrader.preprocessors import (
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+
+from autograde.model.course import Course
+from autograde.notebooks.cells import SourceError, answers, stubs_of
+from autograde.notebooks.leaks import refuse_leaks
+from autograde.notebooks.source import Source, read_source, sources
+
+CODE_STUB = "# YOUR CODE HERE\npass"
+TEXT_STUB = "YOUR ANSWER HERE"
+
+
+def release(
+    names: Sequence[str],
+    course: Course,
+    report: Callable[[str], object] = print,
+) -> list[Path]:
+    """Write ``notebooks/NAME.ipynb`` for these notebooks, by default for all.
+
+    All are made before the first is written: an error leaves everything as it was. The same
+    source gives the same bytes.
+
+    Parameters
+    ----------
+    names
+        Names of files in ``solutions/`` without ending, such as ``01_theory``; none means all.
+    course
+        Where ``solutions/`` and ``notebooks/`` are, and what fills the templates.
+    report
+        Takes a line for each notebook.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    SourceError
+        If a source has to be mended, or a solution or hidden check would leak.
+    """
+    there = sources(course.folder / "solutions")
+    for name in names:
+        if name not in there:
+            known = ", ".join(there) or "nothing"
+            raise SourceError(
+                f"There is no {course.folder / 'solutions' / name}.py; there is {known}."
+            )
+    made = []
+    for name in names or there:
+        notebook = released(read_source(there[name], course))
+        made.append((course.folder / "notebooks" / f"{name}.ipynb", notebook))
+    for path, notebook in made:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(to_json(notebook), encoding="utf-8", newline="\n")
+        tasks = answers(notebook)
+        report(f"{path}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
+    _write_manifest({path.stem: notebook for path, notebook in made}, list(there), course)
+    return [path for path, _ in made]
+
+
+def released(source: Source) -> NotebookNode:
+    """Return the notebook that students get.
+
+    Raises
+    ------
+    SourceError
+        If a solution or hidden check would leak.
+    """
+    notebook: NotebookNode = deepcopy(source.notebook)
+    for preprocessor in (
+        LockCells(),
+        ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=TEXT_STUB),
+        ClearOutput(),
+        # Our mark schemes stand in manually graded answers, nbgrader's in its task cells.
+        ClearMarkScheme(enforce_metadata=False),
+        ClearHiddenTests(),
+    ):
+        preprocessor.log.setLevel(logging.CRITICAL)  # what is wrong is said by the exception
+        try:
+            notebook, _ = preprocessor.preprocess(notebook, {})
+        except (RuntimeError, ValueError) as error:
+            raise SourceError(f"{source.file}: {error}") from None
+    for cell in notebook.cells:
+        cell.source = cell.source.strip("\n")
+    ComputeChecksums().preprocess(notebook, {})
+    refuse_leaks(source, notebook)
+    digest = hashlib.sha256(to_json(notebook).encode()).hexdigest()[:12]
+    notebook.metadata["course"] = {"notebook": source.name, "release": digest}
+    nbformat.validate(notebook)
+    MetadataValidator().validate_nb(notebook)
+    return notebook
+
+
+def _write_manifest(
+    notebooks: Mapping[str, NotebookNode], there: Sequence[str], course: Course
+) -> None:
+    """Bring what the course's library knows of its notebooks up to date."""
+    file = course.folder / "xaikit" / "assets" / "notebooks.json"
+    if file.parent.is_dir():  # else the course uses the library as it is installed
+        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        entries = kept | manifest(notebooks)
+        known = {name: entries[name] for name in there if name in entries}
+        file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8", newline="\n")
+
+
+def manifest(notebooks: Mapping[str, NotebookNode]) -> dict[str, Any]:
+    """Return what students' copies of the library know of these releases, as JSON has it.
+
+    By it a student's file is looked at before it is handed in: see :mod:`xaikit.handin`.
+    """
+    return {
+        name: {
+            "release": notebook.metadata["course"]["release"],
+            "answers": {
+                task: {"marker": s.marker, "cell_id": s.cell_id, "blank": sorted(s.blank)}
+                for task, s in stubs_of(notebook).items()
+            },
+        }
+        for name, notebook in notebooks.items()
+    }
+
+
+def solutions(source: Source) -> dict[str, str]:
+    """Return the source text of every answer cell with its solution in place, by task."""
+    return {
+        answer.task: _without_scheme(source.notebook.cells[answer.cell].source)
+        for answer in answers(source.notebook)
+    }
+
+
+def solved(source: Source) -> NotebookNode:
+    """Return the notebook of a student who answers everything as the author does."""
+    notebook = released(source)
+    texts = solutions(source)
+    for answer in answers(notebook):
+        notebook.cells[answer.cell].source = texts[answer.task]
+    return notebook
+
+
+def to_json(notebook: NotebookNode) -> str:
+    """Return the notebook as text: the same bytes for the same cells."""
+    text: str = nbformat.writes(notebook, version=4)  # type: ignore[no-untyped-call]
+    return text.rstrip("\n") + "\n"
+
+
+def _without_scheme(source: str) -> str:
+    """Return an answer cell's text without delimiters and without its mark scheme."""
+    kept, scheme = [], False
+    for line in source.split("\n"):
+        if "BEGIN MARK SCHEME" in line:
+            scheme = True
+        elif "END MARK SCHEME" in line:
+            scheme = False
+        elif not scheme and "BEGIN SOLUTION" not in line and "END SOLUTION" not in line:
+            kept.append(line)
+    return "\n".join(kept).strip("\n")

@@ -1,0 +1,187 @@
+"""Says what an author has to mend in a notebook's source, one sentence at a time."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from autograde.notebooks.cells import (
+    _NOT_BY_HAND,
+    BEGIN_SOLUTION,
+    END_SOLUTION,
+    HAND_IN,
+    Checks,
+    SourceError,
+    called,
+    grading,
+    is_hand_in,
+    is_test,
+    marker,
+)
+from autograde.notebooks.figures import TAG, defined, is_figure, needed
+from autograde.tasks import Call
+
+
+def validate(notebook: NotebookNode, checks: Checks, file: Path) -> None:
+    """Raise SourceError for the first thing that an author has to mend."""
+    seen: set[str] = set()
+    automatic: set[str] = set()
+    tests: set[str] = set()
+    cells = notebook.cells
+    for position, cell in enumerate(cells):
+        meta, where = grading(cell), f"{file}: {called(cell)}"
+        if meta["grade_id"] in seen:
+            raise SourceError(f"{where}: another cell has this grade_id; rename one.")
+        seen.add(meta["grade_id"])
+        if meta["grade"]:
+            _validate_points(meta, where)
+        elif "points" in meta:
+            raise SourceError(f"{where}: only a cell with grade true has points.")
+        if meta["solution"]:
+            _validate_answer(cell, where)
+            if not meta["grade"]:
+                following = grading(cells[position + 1]) if position + 1 < len(cells) else {}
+                test = f"{meta['grade_id']}-test"
+                if following.get("grade_id") != test or not is_test(following):
+                    raise SourceError(
+                        f"{where}: its test cell {test!r} with grade true should follow directly."
+                    )
+                automatic.add(meta["grade_id"])
+                tests.add(test)
+        else:
+            if re.search(r"(BEGIN|END) (SOLUTION|MARK SCHEME)", cell.source):
+                raise SourceError(
+                    f"{where}: a solution or mark scheme stands in a cell without solution true."
+                )
+            if meta["grade"] and meta["grade_id"] not in tests:
+                raise SourceError(
+                    f"{where}: a test cell follows its answer cell ID and is called ID-test."
+                )
+            if meta["grade"] and cell.cell_type != "code":
+                raise SourceError(f"{where}: a test cell is a code cell.")
+    for task in sorted(automatic - set(checks.tasks)):
+        raise SourceError(f"{checks.file}: there is no task for the answer cell {task!r}.")
+    for task in sorted(set(checks.tasks) - automatic):
+        raise SourceError(f"{checks.file}: the task {task!r} has no answer cell in {file.name}.")
+    _validate_needs(notebook, checks)
+    _validate_figures(notebook, file)
+    _validate_hand_in(notebook, file)
+
+
+def _validate_points(meta: dict[str, Any], where: str) -> None:
+    points = meta.get("points")
+    number = isinstance(points, int | float) and not isinstance(points, bool)
+    if not (number and 0 < float(points or 0) < 1000):
+        raise SourceError(f"{where}: points should be a number above 0.")
+
+
+def _validate_answer(cell: NotebookNode, where: str) -> None:
+    meta = grading(cell)
+    lines = cell.source.split("\n")
+    first = marker(meta["grade_id"], cell.cell_type)
+    if lines[0].strip() != first:
+        raise SourceError(f"{where}: its first line should be the marker {first!r}.")
+    if cell.cell_type != "code" and not meta["grade"]:
+        raise SourceError(f"{where}: an answer in text has grade true, because a person grades it.")
+    if cell.cell_type == "raw":
+        raise SourceError(f"{where}: an answer is a code or a Markdown cell.")
+    if not _is_paired(lines, "SOLUTION") or BEGIN_SOLUTION not in cell.source:
+        raise SourceError(
+            f"{where}: its solution should stand between {BEGIN_SOLUTION!r} and {END_SOLUTION!r}."
+        )
+    if not _is_paired(lines, "MARK SCHEME"):
+        raise SourceError(
+            f"{where}: its mark scheme should stand between '=== BEGIN MARK SCHEME ===' and "
+            "'=== END MARK SCHEME ==='."
+        )
+
+
+def _is_paired(lines: list[str], kind: str) -> bool:
+    """Whether every begin of a region is followed by its end, and every end follows a begin."""
+    marks = [mark for line in lines for mark in ("BEGIN", "END") if f"{mark} {kind}" in line]
+    return marks == ["BEGIN", "END"] * (len(marks) // 2)
+
+
+def _validate_needs(notebook: NotebookNode, checks: Checks) -> None:
+    locked = {
+        grading(cell)["grade_id"]: cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and grading(cell)["locked"] and not grading(cell)["grade"]
+    }
+    for task in checks.tasks.values():
+        if not isinstance(task.answer, Call):
+            continue
+        for need in task.answer.needs:
+            where = f"{checks.file}: the task {task.id!r} needs {need!r}"
+            if need not in locked:
+                raise SourceError(f"{where}, which is no locked code cell.")
+            forbidden = _imports(locked[need].source) & _NOT_BY_HAND
+            if task.answer.by_hand and forbidden:
+                raise SourceError(
+                    f"{where}, which imports {sorted(forbidden)[0]}: not there for a task by hand; "
+                    "please split that cell."
+                )
+
+
+def _validate_figures(notebook: NotebookNode, file: Path) -> None:
+    """Raise unless every cell tagged as a figure leaves behind only what no later cell takes."""
+    for position, cell in enumerate(notebook.cells):
+        if not is_figure(cell):
+            continue
+        meta, where = grading(cell), f"{file}: {called(cell)}"
+        if cell.cell_type != "code" or meta["grade"] or meta["solution"]:
+            raise SourceError(f"{where}: only a given code cell is tagged {TAG!r}.")
+        try:
+            names = defined(cell.source)
+        except SyntaxError:
+            raise SourceError(f"{where}: what is tagged {TAG!r} is plain Python.") from None
+        for later in notebook.cells[position + 1 :]:
+            if later.cell_type != "code" or is_test(grading(later)) or is_figure(later):
+                continue
+            if taken := (needed(later.source) or frozenset()) & names:
+                raise SourceError(
+                    f"{where}: it is tagged {TAG!r}, but {called(later)} takes "
+                    f"{sorted(taken)[0]!r} from it; rename that, or take the tag away."
+                )
+            if not grading(later)["solution"] and needed(later.source) is not None:
+                names -= defined(later.source)  # from here on it is that cell's
+
+
+def _validate_hand_in(notebook: NotebookNode, file: Path) -> None:
+    """Raise where leaving out a cell, because it is tagged as of the hand-in, would be felt."""
+    for cell in notebook.cells:
+        if not is_hand_in(cell):
+            continue
+        meta, where = grading(cell), f"{file}: {called(cell)}"
+        if cell.cell_type != "code" or meta["grade"] or meta["solution"]:
+            raise SourceError(f"{where}: only a given code cell is tagged {HAND_IN!r}.")
+        try:
+            names = defined(cell.source)
+        except SyntaxError:
+            raise SourceError(f"{where}: what is tagged {HAND_IN!r} is plain Python.") from None
+        if names:
+            raise SourceError(
+                f"{where}: it is tagged {HAND_IN!r}, so grading skips it, but it defines "
+                f"{sorted(names)[0]!r}; do that in another cell."
+            )
+
+
+def _imports(source: str) -> set[str]:
+    """Return the top-level packages that a cell imports; magics are passed over."""
+    lines = source.split("\n")
+    plain = "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)
+    try:
+        tree = ast.parse(plain)
+    except SyntaxError:
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names

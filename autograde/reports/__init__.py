@@ -1,0 +1,1 @@
+"""What people read: tables, feedback, the report of the class, the audit record."""

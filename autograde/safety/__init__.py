@@ -1,0 +1,1 @@
+"""What makes foreign text, pictures and names harmless, and files whole."""

@@ -1,0 +1,56 @@
+"""Files that are whole or not there: whoever reads one sees the old one or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from autograde.errors import AutogradeError
+
+
+class WriteError(AutogradeError):
+    """A file cannot be written: one sentence that says why and what to do."""
+
+
+def unwritable(path: Path, error: OSError) -> WriteError:
+    """Say in a sentence why a file cannot be written."""
+    return WriteError(
+        f"{path} cannot be written ({error.strerror}). Nothing graded so far is lost: make room, "
+        "or choose another folder with --out, then run the same command again."
+    )
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that takes the place of ``path`` once all of it is written.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full or the folder read-only; then the old file is as it was.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()  # on a full disk, every byte counts
+        raise unwritable(path, error) from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file all at once, its folder included.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full or the folder read-only.
+    """
+    with replacing(path) as file:
+        file.write(text.encode("utf-8", errors="replace"))  # half a surrogate is no text

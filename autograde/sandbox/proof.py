@@ -1,0 +1,63 @@
+"""Proves the walls by trying them from inside."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from autograde.sandbox import seccomp
+from autograde.sandbox.process import Sandbox, _warm, _warming
+from autograde.sandbox.walls import Limits, SandboxError
+from autograde.sandbox.warm import CannotWarmError, Warmed
+
+
+def prove(hidden: Sequence[Path] = ()) -> str:
+    """Run a probe in the sandbox and raise unless the isolation really holds.
+
+    Parameters
+    ----------
+    hidden
+        Folders that must not be seen: the course with its solutions, submissions, the gradebook.
+
+    Returns
+    -------
+    str
+        Empty, or a sentence that says why no run can be forked from a warmed process here: the
+        walls are the same, and every run takes longer.
+
+    Raises
+    ------
+    SandboxError
+        With one sentence that says what does not hold and what to do.
+    """
+    _probe(hidden, None)
+    try:
+        if not seccomp.program():
+            raise CannotWarmError("for this processor there is no list of refused system calls")
+        warmed = _warm(_warming(Limits(), hidden, (), ()), Limits())
+    except CannotWarmError as reason:
+        return f"Each run starts a Python of its own, which takes seconds longer: {reason}."
+    _probe(hidden, warmed)
+    warmed.end()
+    return ""
+
+
+def _probe(hidden: Sequence[Path], warmed: Warmed | None) -> None:
+    """Try the walls from inside."""
+    own = Path(__file__).resolve().parents[1]
+    forbidden = [*hidden, own / "tasks.py", own.parent / "solutions", Path.home() / ".ssh"]
+    limits = Limits(seconds=60)
+    with tempfile.NamedTemporaryFile() as secret, socket.create_server(("127.0.0.1", 0)) as server:
+        job = {
+            "forbidden": [str(path) for path in (*forbidden, Path(secret.name)) if path.exists()],
+            "port": server.getsockname()[1],
+            "packages": ["numpy", "torch", "ipykernel", "jupyter_client", "xaikit"],
+            "disk": limits.disk,
+        }
+        module = "autograde.inside.probe"
+        with Sandbox(module, job, limits, hidden=hidden, warmed=warmed) as sandbox:
+            report = next(sandbox.records())  # trusted: no student code is inside
+    if report["findings"]:
+        raise SandboxError(f"The sandbox does not hold here: {report['findings'][0]}")
