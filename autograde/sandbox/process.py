@@ -17,7 +17,6 @@ import contextlib
 import fcntl
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +28,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from autograde.inside import wire
-from autograde.sandbox import seccomp, warm
+from autograde.sandbox import seccomp, zygotes
+from autograde.sandbox.cures import cure, require_programs
 from autograde.sandbox.usage import (
     descendants,
     first,
@@ -48,84 +48,12 @@ from autograde.sandbox.walls import (
     environment_inside,
     environment_outside,
     limited,
-    resource_limits,
 )
-from autograde.sandbox.warm import Warmed
+from autograde.sandbox.zygotes import Zygote
 
-_IMPORTED = (  # what takes long and most notebooks want; alibi takes longer and few do
-    "autograde.inside.run_notebook",
-    "autograde.inside.call_functions",
-    "IPython.core.interactiveshell",
-    "ipykernel.ipkernel",
-    "matplotlib.pyplot",
-    "torch",
-    "scipy.stats",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
-    "skimage.segmentation",
-    "pandas",
-    "tqdm.auto",
-    "ipywidgets",
-    "captum.attr",
-    "shap",
-    "lime.lime_image",
-    "xaikit.metrics",
-    "xaikit.widgets",
-)
 _TICK = 0.2
 _LONG = 3.0  # seconds over which what is busy is averaged
 _RECORD = wire.Caps(size=32 << 20, values=50_000, depth=12, text=16 << 20)
-
-
-# --- what is visible -----------------------------------------------------------------------------
-
-
-# --- the command ---------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def warmed(
-    limits: Limits, isolation: Isolation, hidden: Sequence[Path], without: Sequence[str]
-) -> Iterator[Warmed | None]:
-    """Lend a process that has imported what notebooks import, or None where a run starts alone."""
-    process = None
-    if isolation == "bubblewrap" and seccomp.program():
-        _require_programs(isolation)
-        walls = _warming(limits, hidden, without, _IMPORTED)
-        process = warm.take(walls, lambda: _warm(walls, limits))
-    try:
-        yield process
-    finally:
-        if process is not None and process.alive():
-            warm.put(walls, process)
-
-
-def _warming(
-    limits: Limits, hidden: Sequence[Path], without: Sequence[str], imports: Sequence[str]
-) -> warm.Walls:
-    """Return the command for a warmed process. It has rights that its runs give up."""
-    rights = []
-    for capability in ("CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETPCAP"):
-        rights += ["--cap-add", capability]
-    program = [sys.executable, "-m", "autograde.inside.warmed", *imports]
-    return tuple(bubblewrap(program, Limits(threads=limits.threads), hidden, without, rights))
-
-
-def _warm(walls: warm.Walls, limits: Limits) -> Warmed:
-    return Warmed(as_somebody(walls), environment_outside(), _settings("", limits))
-
-
-def _settings(module: str, limits: Limits) -> dict[str, Any]:
-    """Return what a run of a warmed process is told beside its job."""
-    return {
-        "module": module,
-        "disk": limits.disk,
-        "limits": resource_limits(limits, "bubblewrap"),
-        "rules": seccomp.program().hex(),
-    }
-
-
-# --- a running sandbox ---------------------------------------------------------------------------
 
 
 class Sandbox:
@@ -142,7 +70,7 @@ class Sandbox:
         See :func:`autograde.sandbox.run.run_notebook` and
         :func:`autograde.sandbox.run.call_functions`.
 
-    warmed
+    zygote
         A process behind the same walls to fork the program from. If it does not answer, the program
         starts on its own.
 
@@ -168,7 +96,7 @@ class Sandbox:
         isolation: Isolation = "bubblewrap",
         hidden: Sequence[Path] = (),
         without: Sequence[str] = (),
-        warmed: Warmed | None = None,
+        zygote: Zygote | None = None,
     ) -> None:
         self.module = module
         self.job = job
@@ -176,7 +104,7 @@ class Sandbox:
         self.isolation = isolation
         self.hidden = hidden
         self.without = without
-        self.warmed = warmed
+        self.zygote = zygote
         self.deadline = time.monotonic() + limits.seconds
         self.stopped = ""
         self.complaint = ""
@@ -186,26 +114,26 @@ class Sandbox:
         self._busy = 0.0  # a running mean
 
     def __enter__(self) -> Self:
-        _require_programs(self.isolation)
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        with contextlib.ExitStack() as stack:
-            job = _sealed(wire.encode_arguments((self.job,)), stack)
-            self._output, output = os.pipe()
-            self._errors, errors = os.pipe()
-            stack.callback(os.close, output)
-            stack.callback(os.close, errors)
+        require_programs(self.isolation)
+        with contextlib.ExitStack() as own, contextlib.ExitStack() as passed_on:
+            job = _sealed(wire.encode_arguments((self.job,)), passed_on)
+            self._output, output = _pipe(own, passed_on)
+            self._errors, errors = _pipe(own, passed_on)
             streams = (job, output, errors)
-            settings = _settings(self.module, self.limits)
-            if self.warmed is not None and self.warmed.run(settings, streams):
-                self._process = self.warmed.process
-                self._most = self.limits.memory + self.warmed.image  # which is not the run's
+            settings = zygotes.run_settings(self.module, self.limits)
+            if self.zygote is not None and self.zygote.run(settings, streams):
+                self._process = self.zygote.process
+                self._most = self.limits.memory + self.zygote.image  # which is not the run's
             else:
-                self._end_warmed()
-                self._process = self._start(*streams)
+                self._end_zygote()
+                self._process = self._start(*streams, own)
                 self._most = self.limits.memory
+            self._held = own.pop_all()
         return self
 
-    def _start(self, job: int, output: int, errors: int) -> subprocess.Popen[bytes]:
+    def _start(
+        self, job: int, output: int, errors: int, own: contextlib.ExitStack
+    ) -> subprocess.Popen[bytes]:
         """Start the program on its own."""
         program = [sys.executable, "-m", self.module]
         program = limited(program, self.limits, self.isolation)
@@ -213,8 +141,7 @@ class Sandbox:
             pass_fds: list[int] = []
             folder, environment = "/", environment_outside()
             if self.isolation == "none":
-                self._temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-                folder = self._temporary.name
+                folder = own.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
                 environment = environment_inside(folder, self.limits)
                 command = program
             else:
@@ -242,26 +169,21 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         # The end of the first process inside is the end of all of them, and its parent, bwrap or
-        # the warmed process, waits for it.
-        if self._child is not None:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._child, signal.SIGKILL)
-        if self.warmed is not None:
-            if self._child is None or not self.warmed.over():
-                self._end_warmed()
-        else:
-            self._end_process()
-        if self._child is not None:
-            os.close(self._child)
-        os.close(self._output)
-        os.close(self._errors)
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        # the zygote, waits for it.
+        with self._held:
+            if self._child is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._child, signal.SIGKILL)
+            if self.zygote is not None:
+                if self._child is None or not self.zygote.over():
+                    self._end_zygote()
+            else:
+                self._end_process()
 
-    def _end_warmed(self) -> None:
-        if self.warmed is not None:
-            self.warmed.end()
-            self.warmed = None
+    def _end_zygote(self) -> None:
+        if self.zygote is not None:
+            self.zygote.end()
+            self.zygote = None
 
     def _end_process(self) -> None:
         if self._child is not None:
@@ -323,7 +245,7 @@ class Sandbox:
         if not self._started:
             self._process.kill()
             self.complaint += os.read(errors, 4000).decode(errors="replace")
-            raise SandboxError(_cure(self.complaint, self.stopped))
+            raise SandboxError(cure(self.complaint, self.stopped))
 
     def _begin(self) -> bool:
         """Find the first process inside, now that it is running and before student code does."""
@@ -331,6 +253,7 @@ class Sandbox:
         if self.isolation == "bubblewrap" and first(inner):
             with contextlib.suppress(ProcessLookupError):  # over already
                 self._child = os.pidfd_open(inner)
+                self._held.callback(os.close, self._child)
                 self._root = Path(f"/proc/{inner}/root")
         return True
 
@@ -360,6 +283,14 @@ class Sandbox:
         return ""
 
 
+def _pipe(own: contextlib.ExitStack, passed_on: contextlib.ExitStack) -> tuple[int, int]:
+    """Return a pipe's reading end, which is ours, and its writing end, which is passed on."""
+    reader, writer = os.pipe()
+    own.callback(os.close, reader)
+    passed_on.callback(os.close, writer)
+    return reader, writer
+
+
 def _sealed(data: bytes, stack: contextlib.ExitStack) -> int:
     """Return a descriptor of a file in memory that nobody can write to any more."""
     descriptor = os.memfd_create("job", os.MFD_ALLOW_SEALING)
@@ -370,58 +301,3 @@ def _sealed(data: bytes, stack: contextlib.ExitStack) -> int:
     seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
     return descriptor
-
-
-# --- does it hold? -------------------------------------------------------------------------------
-
-
-def _require_programs(isolation: Isolation) -> None:
-    if not sys.platform.startswith("linux"):
-        raise SandboxError(
-            "Grading runs student code with Linux's own means: grade on Linux, or in a Linux "
-            "container or virtual machine."
-        )
-    needed = {"prlimit": "util-linux"}
-    if isolation == "bubblewrap":
-        needed |= {"bwrap": "bubblewrap", "choom": "util-linux"}
-        if os.geteuid() == 0:
-            needed["setpriv"] = "util-linux"
-    for program, package in needed.items():
-        if shutil.which(program) is None:
-            raise SandboxError(
-                f"The sandbox needs the program {program}: install the package {package} "
-                f"(apt install {package}, dnf install {package}), or choose --isolation none, "
-                "which runs student code unprotected."
-            )
-
-
-def _cure(complaint: str, stopped: str) -> str:
-    """Turn what bwrap or Python wrote before it gave up into one sentence."""
-    last = complaint.strip().splitlines()[-1] if complaint.strip() else f"no word ({stopped})"
-    if "bwrap: Unknown option" in complaint:
-        return f"The sandbox needs bubblewrap 0.7 or newer: install that ({last})."
-    if "bwrap:" in complaint:
-        if "proc" in complaint and "mount" in complaint.lower():
-            return (
-                "This container hides parts of /proc, which the sandbox needs: start it with "
-                "--security-opt systempaths=unconfined, or choose --isolation none, which runs "
-                f"student code unprotected ({last})."
-            )
-        if "Can't find source path" in complaint or (
-            "Permission denied" in last and "uid" not in last
-        ):
-            return (
-                "The sandbox runs as another user than root and cannot read a folder that it "
-                "needs: make it readable for everybody (chmod -R a+rX), or grade as an ordinary "
-                f"user ({last})."
-            )
-        return (
-            "This system does not let ordinary programs make user namespaces, which the sandbox "
-            "needs: allow them (sysctl -w user.max_user_namespaces=15000 "
-            "kernel.apparmor_restrict_unprivileged_userns=0; in Docker --security-opt "
-            "seccomp=unconfined), or choose --isolation none, which runs student code "
-            f"unprotected ({last})."
-        )
-    if "autograde" in complaint and "ModuleNotFoundError" in complaint:
-        return "The package is not installed in this Python: run pip install -e . first."
-    return f"The sandbox did not start: {last}"

@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from autograde.sandbox import seccomp
-from autograde.sandbox.process import Sandbox, _warm, _warming
+from autograde.sandbox import seccomp, zygotes
+from autograde.sandbox.process import Sandbox
 from autograde.sandbox.walls import Limits, SandboxError
-from autograde.sandbox.warm import CannotWarmError, Warmed
+from autograde.sandbox.zygotes import Zygote, ZygoteError
 
 
 def prove(hidden: Sequence[Path] = ()) -> str:
@@ -24,8 +24,8 @@ def prove(hidden: Sequence[Path] = ()) -> str:
     Returns
     -------
     str
-        Empty, or a sentence that says why no run can be forked from a warmed process here: the
-        walls are the same, and every run takes longer.
+        Empty, or a sentence that says why no run can be forked from a zygote here: the walls
+        are the same, and every run takes longer.
 
     Raises
     ------
@@ -35,16 +35,19 @@ def prove(hidden: Sequence[Path] = ()) -> str:
     _probe(hidden, None)
     try:
         if not seccomp.program():
-            raise CannotWarmError("for this processor there is no list of refused system calls")
-        warmed = _warm(_warming(Limits(), hidden, (), ()), Limits())
-    except CannotWarmError as reason:
+            raise ZygoteError("for this processor there is no list of refused system calls")
+        walls = zygotes.zygote_walls(Limits(), hidden, (), ())
+        zygote = zygotes.start_zygote(walls, Limits())
+    except ZygoteError as reason:
         return f"Each run starts a Python of its own, which takes seconds longer: {reason}."
-    _probe(hidden, warmed)
-    warmed.end()
+    try:
+        _probe(hidden, zygote)
+    finally:
+        zygote.end()
     return ""
 
 
-def _probe(hidden: Sequence[Path], warmed: Warmed | None) -> None:
+def _probe(hidden: Sequence[Path], zygote: Zygote | None) -> None:
     """Try the walls from inside."""
     own = Path(__file__).resolve().parents[1]
     forbidden = [*hidden, own / "tasks.py", own.parent / "solutions", Path.home() / ".ssh"]
@@ -57,7 +60,7 @@ def _probe(hidden: Sequence[Path], warmed: Warmed | None) -> None:
             "disk": limits.disk,
         }
         module = "autograde.inside.probe"
-        with Sandbox(module, job, limits, hidden=hidden, warmed=warmed) as sandbox:
+        with Sandbox(module, job, limits, hidden=hidden, zygote=zygote) as sandbox:
             report = next(sandbox.records())  # trusted: no student code is inside
     if report["findings"]:
         raise SandboxError(f"The sandbox does not hold here: {report['findings'][0]}")

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from autograde.inside import wire
-from autograde.sandbox.process import Sandbox, warmed
+from autograde.sandbox.process import Sandbox
 from autograde.sandbox.replies import (
     CellRun,
     Failed,
@@ -41,6 +41,7 @@ from autograde.sandbox.replies import (
     variables_of,
 )
 from autograde.sandbox.walls import Isolation, Limits
+from autograde.sandbox.zygotes import lend_zygote
 
 _START = 180.0  # seconds that interpreter, kernel and torch may take to come up on a busy machine
 _GRACE = 15.0  # beyond a limit that is kept inside, until it is kept from outside
@@ -299,7 +300,7 @@ def _drive(
         position = -1  # nothing has run yet
         reason = ""
         with (
-            warmed(limits, isolation, hidden, without) as process,
+            lend_zygote(limits, isolation, hidden, without) as process,
             Sandbox(module, job, limits, isolation, hidden, without, process) as sandbox,
         ):
             sandbox.deadline = time.monotonic() + _START

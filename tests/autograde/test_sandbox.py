@@ -21,7 +21,7 @@ import pytest
 
 import autograde
 import xaikit
-from autograde.sandbox import process as sandbox
+from autograde.sandbox import walls
 from autograde.sandbox.proof import prove
 from autograde.sandbox.replies import Failed
 from autograde.sandbox.run import CodeCell, NotebookRun, run_notebook
@@ -254,7 +254,7 @@ def test_the_run_itself_went_through(observed: NotebookRun) -> None:
 
 def test_it_was_started_as_it_should_be(observed: NotebookRun, start: str) -> None:
     command = seen(observed, "command")
-    assert ("autograde.inside.warmed" in command) == (start == "forked")
+    assert ("autograde.inside.zygote" in command) == (start == "forked")
 
 
 def test_nobody_is_root_inside(observed: NotebookRun) -> None:
@@ -410,7 +410,7 @@ def test_the_proof_finds_what_is_visible(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "link").symlink_to("data")
     monkeypatch.setenv("XAIKIT_DATA", str(tmp_path / "link"))
     prove(hidden=[solutions, tmp_path / "link" / "gradebook.db"])
-    monkeypatch.setattr(sandbox, "_view", without_hiding(sandbox._view))
+    monkeypatch.setattr(walls, "_view", without_hiding(walls._view))
     with pytest.raises(SandboxError, match=r"answer.py is visible to students"):
         prove(hidden=[solutions])
 

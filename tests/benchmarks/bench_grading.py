@@ -43,7 +43,7 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers as answer_cells
 from autograde.notebooks.cells import grading, node
 from autograde.notebooks.release import to_json
-from autograde.sandbox import run, warm
+from autograde.sandbox import run, zygotes
 from autograde.sandbox.process import Sandbox
 
 from . import hidden_tests
@@ -197,7 +197,7 @@ def profile(course: Course, assignment: Assignment) -> None:
     columns = []
     timing = Timing()
     for patience in (1_000_000, 0):
-        warm.PATIENCE = patience
+        zygotes.PATIENCE = patience
         for _ in range(2):  # the first one computes references and warms up
             spent: dict[str, float] = {}
             timing = _mark_timed(content, course, assignment, timing, spent)

@@ -23,7 +23,7 @@ from autograde.grading import mark as marking
 from autograde.grading import workers as executors
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
-from autograde.sandbox import warm
+from autograde.sandbox import zygotes
 from autograde.sandbox.walls import Limits
 
 from . import denial, pages, theft, unfair  # noqa: F401  # they register their cases
@@ -144,7 +144,7 @@ class Ours:
 
 
 def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str, Ours]:
-    """Grade them as one class, by the command that an instructor gives, every run a warmed one."""
+    """Grade them as one class, by the command that an instructor gives, every run a zygote one."""
     write_uploads(course, cases, folder / "submissions", nbgrader=False)
     out = folder / "graded"
     lines: list[str] = []
@@ -168,7 +168,7 @@ def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str
 
 
 def _begin_impatient_worker(lifeline: Connection) -> None:
-    warm.PATIENCE = 0
+    zygotes.PATIENCE = 0
     executors._begin_worker(lifeline)
 
 
@@ -184,7 +184,7 @@ def grade_tightly(course: Course, cases: Sequence[Case], hidden: Path) -> dict[s
     with (
         mock.patch.object(marking, "Limits", TIGHT),
         mock.patch.object(marking, "_LEAST_SECONDS", 6.0),
-        mock.patch.object(warm, "PATIENCE", 0),
+        mock.patch.object(zygotes, "PATIENCE", 0),
         ThreadPoolExecutor(2) as pool,
     ):
         return {c.name: ours for c, ours in zip(cases, pool.map(run, cases), strict=True)}

@@ -1,4 +1,4 @@
-"""Runs forked from a warmed process: they reach neither it nor each other, and gain no right.
+"""Runs forked from a zygote: they reach neither it nor each other, and gain no right.
 
 test_sandbox.py and test_run.py look at the same walls and limits; this looks at what is new.
 """
@@ -19,14 +19,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograde.sandbox import process as sandbox
-from autograde.sandbox import seccomp, warm
+from autograde.sandbox import seccomp, zygotes
 from autograde.sandbox.proof import prove
 from autograde.sandbox.replies import Failed
 from autograde.sandbox.run import CodeCell, HiddenCalls, NotebookRun, call_functions, run_notebook
 from autograde.sandbox.usage import descendants
 from autograde.sandbox.walls import Limits, SandboxError
-from autograde.sandbox.warm import Warmed
+from autograde.sandbox.zygotes import Zygote
 
 MIB = 1 << 20
 
@@ -34,13 +33,13 @@ MIB = 1 << 20
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fork already the first run, from a process with fewer imports, which is there sooner."""
-    monkeypatch.setattr(warm, "PATIENCE", 0)
-    monkeypatch.setattr(sandbox, "_IMPORTED", (*sandbox._IMPORTED[:2], "numpy"))
+    monkeypatch.setattr(zygotes, "PATIENCE", 0)
+    monkeypatch.setattr(zygotes, "_IMPORTED", (*zygotes._IMPORTED[:2], "numpy"))
 
 
-def waiting() -> Warmed:
-    """Return the warmed process that ran last."""
-    return warm._waiting[-1][1]
+def waiting() -> Zygote:
+    """Return the zygote that ran last."""
+    return zygotes._waiting[-1][1]
 
 
 def values(run: NotebookRun, task: str) -> dict[str, Any]:
@@ -57,10 +56,10 @@ def look(source: str, *names: str, limits: Limits | None = None) -> dict[str, An
     return values(run, "look")
 
 
-# --- the warmed process is out of reach ----------------------------------------------------------
+# --- the zygote is out of reach ----------------------------------------------------------
 
 
-def test_the_warmed_process_cannot_be_seen_signalled_or_traced() -> None:
+def test_the_zygote_cannot_be_seen_signalled_or_traced() -> None:
     seen = look(
         """
 import ctypes, os, signal
@@ -98,7 +97,7 @@ def test_a_signal_to_ones_own_group_stays_inside() -> None:
         assert isinstance(run.results["f"][0], Failed)
         time.sleep(0.5)
         assert waiting().alive()
-        assert b"inside.warmed" in command_of(max(descendants(waiting().process.pid)))
+        assert b"inside.zygote" in command_of(max(descendants(waiting().process.pid)))
 
 
 def command_of(process: int) -> bytes:
@@ -212,7 +211,7 @@ drawn = [random.random(), np.random.rand(), torch.rand(1).item()]
 
 
 def test_a_run_leaves_nothing_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "_IMPORTED", (*sandbox._IMPORTED, "torch"))
+    monkeypatch.setattr(zygotes, "_IMPORTED", (*zygotes._IMPORTED, "torch"))
     first = look(POISON, "drawn")
     process = waiting()
     second = look(LOOK, "found", "processes", "drawn")
@@ -255,10 +254,10 @@ space = os.statvfs("/tmp"); space = space.f_blocks * space.f_frsize
 # --- it is replaced, and ends with its owner -----------------------------------------------------
 
 
-def test_a_warmed_process_that_died_is_replaced() -> None:
+def test_a_zygote_that_died_is_replaced() -> None:
     look("x = 1", "x")
     died = waiting()
-    os.kill(max(descendants(died.process.pid)), signal.SIGKILL)  # the warmed process itself
+    os.kill(max(descendants(died.process.pid)), signal.SIGKILL)  # the zygote itself
     assert look("x = 2", "x") == {"x": np.array(2)}  # on its own, as nobody answers
     assert not died.alive()
     look("x = 3", "x")
@@ -281,10 +280,10 @@ def test_a_death_during_a_run_costs_a_cell() -> None:
 def test_none_outlives_a_grader_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import json, os, sys, time\n"
-        "from autograde import warm\n"
+        "from autograde.sandbox import zygotes\n"
         "from autograde.sandbox.run import CodeCell, run_notebook\n"
         "from autograde.sandbox.usage import descendants\n"
-        "warm.PATIENCE = 0\n"
+        "zygotes.PATIENCE = 0\n"
         "run_notebook([CodeCell('a', 'a = 1')])\n"
         "print(json.dumps(descendants(os.getpid())), flush=True)\n"
         "time.sleep(300)"
@@ -294,7 +293,7 @@ def test_none_outlives_a_grader_that_is_killed(tmp_path: Path) -> None:
         below = [pid for pid in json.loads(grader.stdout.readline()) if pid != grader.pid]
         commands = [command_of(pid) for pid in below]
         grader.kill()
-    assert sum(b"inside.warmed" in command for command in commands) >= 2  # bwrap, and within
+    assert sum(b"inside.zygote" in command for command in commands) >= 2  # bwrap, and within
     for _ in range(100):
         left = [pid for pid in below if Path(f"/proc/{pid}").exists()]
         if not left:
@@ -308,21 +307,21 @@ def test_only_so_many_wait() -> None:
         call_functions(
             [CodeCell("f", "def f(): pass", "f")], {"f": HiddenCalls("f", [()])}, without=without
         )
-    assert len(warm._waiting) == warm._KEPT
-    ended = [process for _, process in warm._waiting]
-    warm.end_all()
+    assert len(zygotes._waiting) == zygotes._KEPT
+    ended = [process for _, process in zygotes._waiting]
+    zygotes.end_all()
     assert not any(process.alive() for process in ended)
-    assert warm._waiting == []
+    assert zygotes._waiting == []
 
 
 def test_it_starts_when_the_same_walls_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "PATIENCE", 1)
-    warm._asked.clear()
-    warm.end_all()
+    monkeypatch.setattr(zygotes, "PATIENCE", 1)
+    zygotes._asked.clear()
+    zygotes.end_all()
     source = "name = open('/proc/1/cmdline').read().split('\\0')"
     alone = look(source, "name")["name"]
     forked = look(source, "name")["name"]
-    assert Path(alone[0]).name == "bwrap" and "autograde.inside.warmed" in forked
+    assert Path(alone[0]).name == "bwrap" and "autograde.inside.zygote" in forked
 
 
 # --- where it cannot be --------------------------------------------------------------------------
@@ -337,17 +336,17 @@ def test_a_process_whose_imports_start_threads_is_not_forked() -> None:
 
 
 def refusal(limits: Limits) -> Exception | None:
-    """Return why no process is warmed."""
+    """Return why there is no zygote."""
     try:
-        sandbox._warm(sandbox._warming(limits, (), (), sandbox._IMPORTED), limits).end()
-    except warm.CannotWarmError as error:
+        zygotes.start_zygote(zygotes.zygote_walls(limits, (), (), zygotes._IMPORTED), limits).end()
+    except zygotes.ZygoteError as error:
         return error
     return None
 
 
 @pytest.fixture
 def no_rights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let bubblewrap give the warmed process no right to make namespaces."""
+    """Let bubblewrap give the zygote no right to make namespaces."""
 
     def without(*arguments: Any) -> Any:
         words = list(warming(*arguments))
@@ -356,8 +355,8 @@ def no_rights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             del words[position - 1 : position + 1]
         return tuple(words)
 
-    warming = sandbox._warming
-    monkeypatch.setattr(sandbox, "_warming", without)
+    warming = zygotes.zygote_walls
+    monkeypatch.setattr(zygotes, "zygote_walls", without)
     yield
 
 
@@ -390,9 +389,9 @@ def test_what_a_temporary_folder_holds_stays_visible(
 
 def test_the_proof_tries_a_forked_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert prove() == ""
-    honest = sandbox._settings
+    honest = zygotes.run_settings
     monkeypatch.setattr(
-        sandbox, "_settings", lambda *arguments: honest(*arguments) | {"disk": 1 << 40}
+        zygotes, "run_settings", lambda *arguments: honest(*arguments) | {"disk": 1 << 40}
     )
     with pytest.raises(SandboxError, match="temporary folder has no size"):
         prove()
