@@ -67,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="marks for Moodle, Canvas or a spreadsheet")
     export.add_argument("out", type=Path, metavar="DIR", help="the folder that grade wrote")
-    export.add_argument("--format", choices=["moodle", "canvas", "csv"], required=True)
+    export.add_argument(
+        "--format",
+        required=True,
+        metavar="PLATFORM",
+        help="moodle or another platform that autograde/lms/ knows, or csv: one table",
+    )
     export.add_argument("--assignment", metavar="NAME", help="only this one")
     export.add_argument(
         "--worksheet",

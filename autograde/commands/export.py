@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, get_args
 
-from autograde.lms.canvas import fill_gradebook_csv
-from autograde.lms.moodle import fill_worksheet, write_feedback_archive
+from autograde.lms import registry
 from autograde.lms.names import Pairs
 from autograde.lms.sheets import ExportError, Sheet
 from autograde.model.course import Course
-from autograde.model.records import points
-from autograde.reports.tables import Mark, read_marks
+from autograde.model.records import Mark, points
+from autograde.reports.feedback import feedback_path
+from autograde.reports.tables import read_marks
 from autograde.safety.sanitize import clean_line
 
-Format = Literal["moodle", "canvas", "csv"]
-FORMATS: tuple[Format, ...] = get_args(Format)
+TABLE = "csv"
+"""The format that is nobody's: one wide table."""
 
-_HOW = {
-    "moodle": "the grading worksheet (in the assignment: Submissions, Download grading worksheet)",
-    "canvas": "the gradebook (Grades, Export, Export entire gradebook)",
-}
+
+def formats() -> tuple[str, ...]:
+    """Return what marks can be written for: the platforms by name, and the wide table."""
+    return (*(platform.name for platform in registry.PLATFORMS), TABLE)
 
 
 def export(
     out: Path,
     course: Course,
-    form: Format,
+    form: str,
     assignment: str | None = None,
     worksheet: Path | None = None,
     column: str | None = None,
@@ -45,15 +44,15 @@ def export(
     course
         For the weights of the assignments.
     form
-        ``moodle``: the grading worksheet and the archive of feedback files of one assignment.
-        ``canvas``: the gradebook. ``csv``: a row a student, a column an assignment, and the
-        weighted total in percent.
+        One of :func:`formats`: a platform, whose worksheet is filled in (and feedback packed, where
+        it takes that); or ``csv``, a row a student, a column an assignment, and the weighted total
+        in percent.
     assignment
-        Only this one. Needed for Moodle if several were graded.
+        Only this one. Needed if several were graded and the platform's worksheet is for one.
     worksheet
         The file that the platform let you download, to be filled in.
     column
-        The assignment's title in Canvas, if it is not called like the notebook.
+        The assignment's title on the platform, if it is not called like the notebook.
     say
         Takes a line about whatever was left out.
 
@@ -67,38 +66,38 @@ def export(
     ExportError
         One sentence that says what to do.
     """
+    if form not in formats():
+        raise ExportError(f"There is no format {form!r}: choose one of {', '.join(formats())}.")
     marks = _marks(out, assignment)
     book = out / "gradebook.db"
     if book.is_file() and book.stat().st_mtime > (out / "grades.csv").stat().st_mtime:
         say("Note: the gradebook was changed after grading; grade again to export what it says.")
     folder = out / "export"
-    if form == "csv":
+    if form == TABLE:
         _wide(marks, course, out).write(folder / "marks.csv")
         _tell([m for m in marks if m.waiting], "so far without what waits for a person", say)
         return [folder / "marks.csv"]
+    platform = next(each for each in registry.PLATFORMS if each.name == form)
     if worksheet is None:
-        raise ExportError(f"Please give {_HOW[form]} to be filled in: --worksheet FILE.")
+        raise ExportError(f"Please give {platform.worksheet} to be filled in: --worksheet FILE.")
     sheet = Sheet.read(worksheet)
     settled = [m for m in marks if not m.waiting and m.status != "missing"]
     names = sorted({m.assignment for m in marks})
-    if form == "canvas":
-        if column is not None and len(names) > 1:
-            raise ExportError("--column is for one assignment: say which with --assignment NAME.")
-        filled, pairs = fill_gradebook_csv(settled, sheet, column)
-        written = [folder / "canvas.csv"]
-    else:
-        if len(names) > 1:
-            raise ExportError(
-                f"{out} holds {', '.join(names)}, a worksheet is for one of them: say which with "
-                "--assignment NAME."
-            )
-        filled, pairs = fill_worksheet(settled, sheet)
-        written = [folder / f"moodle-{names[0]}.csv", folder / f"moodle-{names[0]}-feedback.zip"]
+    if len(names) > 1 and platform.one_assignment:
+        raise ExportError(
+            f"{out} holds {', '.join(names)}, a worksheet is for one of them: say which with "
+            "--assignment NAME."
+        )
+    if len(names) > 1 and column is not None:
+        raise ExportError("--column is for one assignment: say which with --assignment NAME.")
+    filled, pairs = platform.filled(sheet, settled, column)
     if settled and len(pairs.without) == len({m.student for m in settled}):
         raise ExportError(f"{worksheet} has a row for nobody in {out}: is it of another course?")
-    filled.write(written[0])
-    if form == "moodle":
-        write_feedback_archive(settled, pairs, sheet, out, written[1])
+
+    def page_of(mark: Mark) -> Path:
+        return out / feedback_path(mark.student, mark.assignment)
+
+    written = platform.write(filled, pairs, settled, page_of, names, folder)
     _tell_pairs(pairs, worksheet, say)
     _tell([m for m in marks if m.waiting], "left as it is, for it waits for a person", say)
     return written

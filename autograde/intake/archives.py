@@ -1,20 +1,8 @@
-"""Zip files of submissions, as Moodle, Canvas or a person packs them: read, never unpacked.
+"""Zip files of submissions, as a platform or a person packs them: read, never unpacked.
 
 Nothing in an archive becomes a path: its names only say who handed in what. Links, devices,
 absolute paths and ``..`` are refused, each with a sentence; so are archives with too many files or
 bytes, and files that would grow too large.
-
-The names are those that the platforms write:
-
-- Moodle, ``mod/assign/classes/downloader.php`` (before 4.1 in ``mod/assign/locallib.php``): a
-  prefix ``NAME_NUMBER`` in which blanks stand for the underscores of the name, then
-  ``_assignsubmission_file``; with "Download submissions in folders" that is a folder (until 4.0
-  with one more underscore at its end), else the file's name follows after an underscore. Blind
-  marking writes ``Participant`` for the name, team submissions the group's name and number.
-- Canvas, ``lib/content_zipper.rb``: ``NAME[_LATE]_USER_FILE_ORIGINAL``, where NAME is the sortable
-  name ("Lovelace, Ada") in lower case without anything but letters, and ``anon_CODE`` takes the
-  place of name and user in anonymous grading. ORIGINAL ends in ``-1``, ``-2``, … where the student
-  handed in a file of the same name before.
 """
 
 from __future__ import annotations
@@ -25,24 +13,19 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 from autograde.errors import AutogradeError
-from autograde.lms.canvas import _CANVAS, _canvas_file, _of_canvas
-from autograde.lms.moodle import _MOODLE, _of_moodle
-from autograde.lms.platform import Entry, Handed
+from autograde.lms import registry
+from autograde.lms.platform import Entry, Handed, Platform, without_wrapper
 from autograde.safety.sanitize import clean_line
 
 ENTRY_LIMIT = 20_000
 TOTAL_LIMIT = 8 << 30
 RATIO_LIMIT = 200
 _RATIO_FREE = 4 << 20  # what is small may shrink as it likes
-
-Layout = Literal["moodle", "canvas", "plain"]
 
 _SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")
 _UNIX_TIME = 0x5455  # the extra field with the time in UTC that Unix's zip writes
@@ -93,35 +76,30 @@ def entries(file: Path, notices: list[str]) -> list[Entry]:
     return kept
 
 
-def layout(found: Sequence[Entry]) -> Layout:
-    """Return who packed the archive, judged by the names in it."""
-    if any(_MOODLE.fullmatch(part) for entry in found for part in entry.parts):
-        return "moodle"
-    files = _without_wrapper(found)
-    if any(len(entry.parts) == 1 and _CANVAS.fullmatch(entry.parts[0]) for entry in files):
-        return "canvas"
-    return "plain"
+def platform_of(found: Sequence[Entry]) -> Platform | None:
+    """Return which learning management system packed the archive; None if a person did."""
+    return next((p for p in registry.PLATFORMS if p.entries(found) is not None), None)
 
 
-def handed_in(found: Sequence[Entry], assignments: Sequence[str]) -> Iterator[Handed | Entry]:
+def handed_in(
+    found: Sequence[Entry], platform: Platform | None, assignments: Sequence[str]
+) -> Iterator[Handed | Entry]:
     """Yield what each file is: handed in by somebody, or (the entry itself) nothing we know.
 
     Parameters
     ----------
     found
         The archive's files.
+    platform
+        Who packed it, see :func:`platform_of`.
     assignments
         The names of all notebooks of the course.
     """
-    kind = layout(found)
-    if kind == "moodle":
-        yield from (_of_moodle(entry) or entry for entry in found)
-    elif kind == "canvas":
-        # Canvas counts files upwards: what was handed in later has the greater number.
-        for entry in sorted(_without_wrapper(found), key=_canvas_file):
-            yield _of_canvas(entry, assignments) or entry
+    if platform is None:
+        yield from _plain(without_wrapper(found), assignments)
     else:
-        yield from _plain(_without_wrapper(found), assignments)
+        for entry in platform.entries(found) or ():
+            yield platform.handed_in(entry, assignments) or entry
 
 
 def read(file: Path, index: int, limit: int) -> bytes:
@@ -191,27 +169,6 @@ def _time(info: zipfile.ZipInfo) -> datetime | None:
         return datetime(*info.date_time).astimezone(UTC)
     except ValueError:
         return None
-
-
-def _without_wrapper(found: Sequence[Entry]) -> list[Entry]:
-    """Take off folders around everything, which packing a folder adds."""
-    files = list(found)
-    while (paths := [e.parts for e in files if e.parts[-1].endswith(".ipynb")]) and (
-        len({parts[0] for parts in paths}) == 1
-        and (
-            all(len(parts) > 2 for parts in paths)
-            or all(len(parts) == 2 and _CANVAS.fullmatch(parts[1]) for parts in paths)
-        )
-        # One student's STUDENT/NAME/NAME.ipynb has no folder around it.
-        and not all(len(parts) == 3 and f"{parts[1]}.ipynb" == parts[2] for parts in paths)
-    ):
-        top = paths[0][0]
-        files = [
-            replace(entry, parts=entry.parts[1:])
-            for entry in files
-            if entry.parts[0] == top and len(entry.parts) > 1
-        ]
-    return files
 
 
 def _plain(found: Sequence[Entry], assignments: Sequence[str]) -> Iterator[Handed | Entry]:

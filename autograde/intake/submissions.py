@@ -181,27 +181,22 @@ def _of_archive(
         entries = archives.entries(file, notices)
     except ArchiveError as error:
         raise SubmissionsError(str(error)) from None
-    layout = archives.layout(entries)
+    platform = archives.platform_of(entries)
     handed: list[tuple[Handed, str]] = []
-    for item in archives.handed_in(entries, assignments):
+    for item in archives.handed_in(entries, platform, assignments):
         if not isinstance(item, Handed):
             notices.append(_passed_over(f"{file}: {'/'.join(item.parts)}"))
             continue
         names = [item.folder] if item.folder else assignments
         handed.append((item, _assignment(item.name, names)))
-    if layout == "plain":
+    if platform is None:
         submitter_of = _submitters(course, notices)
         who = {item.student: item.student for item, _ in handed}
         who = {student: submitter_of(student) for student in who}
     else:
         notices.append(
-            f"{file.name} is a download from {layout.title()}, which says of no file when it was "
-            "handed in: "
-            + (
-                "late is what Canvas calls late, by an unknown time."
-                if layout == "canvas"
-                else "nothing counts as late; let Moodle itself deal with late submissions."
-            )
+            f"{file.name} is a download from {platform.title}, which says of no file when it was "
+            f"handed in: {platform.lateness}"
         )
         who = _platform_students([item for item, _ in handed], course, notices)
         # A platform's download is of one assignment: a file by another name is taken for it.
@@ -217,7 +212,7 @@ def _of_archive(
         if not name:
             notices.append(_passed_over(f"{file}: {item.student}/{item.name}"))
             continue
-        student = who[item.student if layout == "plain" else _identity(item)]
+        student = who[item.student if platform is None else _identity(item)]
         moment, said = item.time, _said(item, name)
         if item.note is not None:
             try:

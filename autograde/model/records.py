@@ -84,6 +84,19 @@ class SubmissionResult:
         return sum(t.max_score for t in self.tasks)
 
 
+@dataclass(frozen=True)
+class Mark:
+    """One row of ``grades.csv``; ``waiting`` if a task of it waits for a person."""
+
+    student: str
+    group: str
+    assignment: str
+    score: float
+    max_score: float
+    status: str
+    waiting: bool
+
+
 def points(value: float | None) -> str:
     """Return points as people write them: at most four decimals, none that say nothing."""
     if value is None:

@@ -7,11 +7,10 @@ import io
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from autograde.model.course import Course
-from autograde.model.records import Status, SubmissionResult, points
+from autograde.model.records import Mark, Status, SubmissionResult, points
 from autograde.safety.files import write_whole
 from autograde.safety.sanitize import clean_line, defuse, fused
 
@@ -60,19 +59,6 @@ def write_tasks(results: Iterable[SubmissionResult], course: Course, path: Path)
         for t in r.tasks
     ]
     _write(path, TASKS, rows)
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One row of ``grades.csv``; ``waiting`` if a task of it waits for a person."""
-
-    student: str
-    group: str
-    assignment: str
-    score: float
-    max_score: float
-    status: str
-    waiting: bool
 
 
 def read_marks(out: Path) -> list[Mark]:
