@@ -17,7 +17,7 @@ import xaikit
 from autograde.errors import AutogradeError
 from autograde.gradebook.nbgrader_db import fill_gradebook, with_manual_marks, write_penalties
 from autograde.grading import workers as executors
-from autograde.grading.late import HANDED_IN_LATE, with_penalties
+from autograde.grading.late import with_penalties
 from autograde.grading.mark import UNTIMED, Assignment, Timing, load_assignment, mark
 from autograde.grading.provenance import record_key, software
 from autograde.grading.score import CheckError
@@ -28,13 +28,13 @@ from autograde.model.course import Course
 from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.answers import submission
-from autograde.notebooks.cells import answers, node
+from autograde.notebooks.cells import answers
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import sources
 from autograde.reports import audit
 from autograde.reports.class_report import write_report
 from autograde.reports.feedback import write_feedback
-from autograde.reports.similarity import answer_sources, similar_in_class
+from autograde.reports.similarity import similar_in_class
 from autograde.reports.tables import write_grades, write_tasks
 from autograde.sandbox.proof import prove
 from autograde.sandbox.walls import Isolation, SandboxError
@@ -372,10 +372,9 @@ def _finished(result: SubmissionResult, upload: Upload, assignment: Assignment) 
     """Add what does not depend on the run: when it was handed in, and tasks of a broken upload."""
     result.timestamp = upload.timestamp.isoformat() if upload.timestamp else ""
     result.notices = [*upload.notices, *result.notices]
-    if upload.late:
-        result.notices.insert(0, HANDED_IN_LATE)
-        if result.status in ("graded", "manual_pending"):
-            result.status = "late"
+    result.late = upload.late
+    if upload.late and result.status in ("graded", "manual_pending"):
+        result.status = "late"
     if not result.tasks:
         result.tasks = _nothing(assignment, "The upload could not be read as a notebook.")
     return result
@@ -409,19 +408,9 @@ def _write_all(
     def whole(some: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
         return _slowly(store.with_notebooks(some), len(results), say)
 
-    written: dict[str, list[tuple[str, dict[str, str]]]] = {name: [] for name in releases}
-
-    def noted(some: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
-        # Reading a class of notebooks takes long: what is compared later is kept at once.
-        for result in whole(some):
-            if result.notebook is not None:
-                texts = answer_sources(node(result.notebook))
-                written[result.assignment].append((result.student, texts))
-            yield result
-
     store.save_class(results, course)
     say("Writing the gradebook")
-    gradebook = fill_gradebook(results, instructor, releases, course, out, noted)
+    gradebook = fill_gradebook(results, instructor, releases, course, out, whole)
     final = with_penalties(with_manual_marks(results, gradebook), course)
     write_penalties(final, gradebook)
     say("Writing the audit record")
@@ -432,7 +421,7 @@ def _write_all(
     say("Writing feedback")
     write_feedback(whole(final), course, out)
     say("Comparing submissions with each other")
-    alike = similar_in_class(written, releases, course)
+    alike = similar_in_class(whole(final), releases, course)
     say("Writing the report")
     write_report(final, course, out / "report.html", alike)
     say(f"Written in {time.monotonic() - started:.0f} s")

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from autograde.model.course import Course, Late
 from autograde.model.records import SubmissionResult, points
 
-HANDED_IN_LATE = "Handed in after the deadline."
 _DAY = timedelta(days=1)
 
 
@@ -30,7 +29,7 @@ def percent_off(late: Late, after: timedelta) -> float:
 
 
 def with_penalties(results: Iterable[SubmissionResult], course: Course) -> list[SubmissionResult]:
-    """Return the results with points taken off where they were handed in late, and a sentence.
+    """Return the results with points taken off where they were handed in late; a notice says so.
 
     Give it marks by hand included: a share is taken of everything earned.
     """
@@ -40,8 +39,10 @@ def with_penalties(results: Iterable[SubmissionResult], course: Course) -> list[
 def _with_penalty(result: SubmissionResult, course: Course) -> SubmissionResult:
     deadline = course.deadline(result.assignment, result.student)
     late = course.late_for(result.student)
-    if HANDED_IN_LATE not in result.notices or late.percent_per_day == 0:
+    if not result.late:
         return result
+    if late.percent_per_day == 0:
+        return _saying(result, "Handed in after the deadline.", 0.0)
     if deadline is None or not result.timestamp:
         sentence = "Handed in after the deadline; nothing is taken off, as nobody knows how late."
         return _saying(result, sentence, 0.0)
@@ -61,8 +62,7 @@ def _with_penalty(result: SubmissionResult, course: Course) -> SubmissionResult:
 
 
 def _saying(result: SubmissionResult, sentence: str, penalty: float) -> SubmissionResult:
-    notices = [sentence if notice == HANDED_IN_LATE else notice for notice in result.notices]
-    return replace(result, notices=notices, penalty=penalty)
+    return replace(result, notices=[sentence, *result.notices], penalty=penalty)
 
 
 def _words(after: timedelta) -> str:

@@ -139,7 +139,8 @@ class Store:
 
 def _result(raw: dict[str, Any]) -> SubmissionResult:
     tasks = [TaskResult(**task) for task in raw["tasks"]]
-    return SubmissionResult(**{**raw, "tasks": tasks})
+    # A record of a version that did not know of "late" is no record: it is graded again.
+    return SubmissionResult(**{**raw, "tasks": tasks, "late": raw["late"]})
 
 
 @contextmanager

@@ -52,6 +52,8 @@ class SubmissionResult:
         SHA-256 of the uploaded bytes.
     timestamp
         When it was handed in, ISO 8601 with offset; empty if unknown.
+    late
+        Whether it was handed in after the deadline, all that is granted included.
     penalty
         Points taken off for handing in late.
     """
@@ -66,6 +68,7 @@ class SubmissionResult:
     key: str = ""
     submission_hash: str = ""
     timestamp: str = ""
+    late: bool = False
     penalty: float = 0.0
 
     @property

@@ -30,6 +30,7 @@ from autograde.model.course import Course
 from autograde.notebooks.cells import SourceError, answers, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
 from autograde.notebooks.source import Source, read_source, sources
+from autograde.safety.files import write_together
 
 CODE_STUB = "# YOUR CODE HERE\npass"
 TEXT_STUB = "YOUR ANSWER HERE"
@@ -63,6 +64,8 @@ def release(
     ------
     SourceError
         If a source has to be mended, or a solution or hidden check would leak.
+    autograde.safety.files.WriteError
+        If the disk is full or a folder read-only.
     """
     there = sources(course.folder / "solutions")
     for name in names:
@@ -71,17 +74,14 @@ def release(
             raise SourceError(
                 f"There is no {course.folder / 'solutions' / name}.py; there is {known}."
             )
-    made = []
-    for name in names or there:
-        notebook = released(read_source(there[name], course))
-        made.append((course.folder / "notebooks" / f"{name}.ipynb", notebook))
-    for path, notebook in made:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(to_json(notebook), encoding="utf-8", newline="\n")
+    made = {name: released(read_source(there[name], course)) for name in names or there}
+    paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
+    texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
+    write_together(texts | _manifest_text(made, list(there), course))
+    for name, notebook in made.items():
         tasks = answers(notebook)
-        report(f"{path}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
-    _write_manifest({path.stem: notebook for path, notebook in made}, list(there), course)
-    return [path for path, _ in made]
+        report(f"{paths[name]}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
+    return list(paths.values())
 
 
 def released(source: Source) -> NotebookNode:
@@ -117,16 +117,17 @@ def released(source: Source) -> NotebookNode:
     return notebook
 
 
-def _write_manifest(
+def _manifest_text(
     notebooks: Mapping[str, NotebookNode], there: Sequence[str], course: Course
-) -> None:
-    """Bring what the course's library knows of its notebooks up to date."""
+) -> dict[Path, str]:
+    """Return the file from which the course's library knows its notebooks, brought up to date."""
     file = course.folder / "xaikit" / "assets" / "notebooks.json"
-    if file.parent.is_dir():  # else the course uses the library as it is installed
-        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        entries = kept | manifest(notebooks)
-        known = {name: entries[name] for name in there if name in entries}
-        file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8", newline="\n")
+    if not file.parent.is_dir():  # the course uses the library as it is installed
+        return {}
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    entries = kept | manifest(notebooks)
+    known = {name: entries[name] for name in there if name in entries}
+    return {file: json.dumps(known, indent=1) + "\n"}
 
 
 def manifest(notebooks: Mapping[str, NotebookNode]) -> dict[str, Any]:

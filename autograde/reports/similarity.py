@@ -22,7 +22,8 @@ import numpy as np
 from nbformat import NotebookNode
 
 from autograde.model.course import Course
-from autograde.notebooks.cells import answers
+from autograde.model.records import SubmissionResult
+from autograde.notebooks.cells import answers, node
 
 RUN = 10
 """So many tokens in a row are compared at a time; of prose, words."""
@@ -137,7 +138,7 @@ def similar(
 
 
 def similar_in_class(
-    written: Mapping[str, Iterable[tuple[str, Mapping[str, str]]]],
+    results: Iterable[SubmissionResult],
     releases: Mapping[str, NotebookNode],
     course: Course,
 ) -> list[Pair]:
@@ -145,8 +146,8 @@ def similar_in_class(
 
     Parameters
     ----------
-    written
-        For each notebook its submissions, as :func:`similar` takes them.
+    results
+        The class's submissions with their notebooks. Read once, one after the other.
     releases
         The notebooks as students got them.
     course
@@ -156,10 +157,15 @@ def similar_in_class(
     def together(one: str, other: str) -> bool:
         return (course.group_of(one) or one) == (course.group_of(other) or other)
 
+    written: dict[str, list[tuple[str, dict[str, str]]]] = {name: [] for name in releases}
+    for result in results:
+        if result.notebook is not None:
+            sources = answer_sources(node(result.notebook))
+            written[result.assignment].append((result.student, sources))
     return [
         pair
         for name, release in releases.items()
-        for pair in similar(name, written.get(name, ()), answer_sources(release), together)
+        for pair in similar(name, written[name], answer_sources(release), together)
     ]
 
 

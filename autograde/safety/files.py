@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,35 @@ def unwritable(path: Path, error: OSError) -> WriteError:
         f"{path} cannot be written ({error.strerror}). Nothing graded so far is lost: make room, "
         "or choose another folder with --out, then run the same command again."
     )
+
+
+def write_together(texts: Mapping[Path, str]) -> None:
+    """Write text files, their folders included: all of them, or none.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full or a folder read-only; then all files and folders are as they were.
+    """
+    with contextlib.ExitStack() as undo:
+        parts = {}
+        for path, text in texts.items():
+            part = parts[path] = path.with_name(f".{path.name}.part")
+            try:
+                for folder in (*reversed(path.parent.parents), path.parent):
+                    if not folder.exists():
+                        folder.mkdir()
+                        undo.callback(folder.rmdir)
+                undo.callback(part.unlink, missing_ok=True)
+                part.write_bytes(text.encode("utf-8"))
+            except OSError as error:
+                raise WriteError(
+                    f"{path} cannot be written ({error.strerror}), so every file is as it was: "
+                    "make room, or make the folder writable, then run the same command again."
+                ) from None
+        undo.pop_all()
+    for path, part in parts.items():
+        part.replace(path)
 
 
 @contextmanager

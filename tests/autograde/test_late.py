@@ -15,7 +15,7 @@ from nbgrader.apps import ExportApp, GenerateFeedbackApp
 from small_course import COURSE
 
 from autograde.gradebook.nbgrader_db import fill_gradebook, with_manual_marks, write_penalties
-from autograde.grading.late import HANDED_IN_LATE, percent_off, with_penalties
+from autograde.grading.late import percent_off, with_penalties
 from autograde.model.course import CourseError, Late
 from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult
@@ -39,7 +39,7 @@ def handed_in(small: Class, student: str, after: timedelta, **fields: object) ->
     """Return a record of 2 + 3 + 4 points, handed in so long after everybody's deadline."""
     moment = (DEADLINE + after).isoformat()
     scores = {"double": 2.0, "total": 3.0, "why": 4.0}
-    late = {"status": "late", "notices": [HANDED_IN_LATE, "Something else."], "timestamp": moment}
+    late = {"status": "late", "notices": ["Something else."], "timestamp": moment, "late": True}
     return small.result(student, scores, **(late | fields))
 
 
@@ -57,7 +57,9 @@ def test_by_default_nothing_is_taken_off(small: Class) -> None:
     course = read_course(small.course.file)
     assert course.late == Late(0.0, 0.0, 100.0)
     result = handed_in(small, "Grace Hopper", timedelta(days=30))
-    assert with_penalties([result], course) == [result]
+    (shown,) = with_penalties([result], course)
+    assert (shown.penalty, shown.tasks) == (0.0, result.tasks)
+    assert shown.notices == ["Handed in after the deadline.", "Something else."]
     assert percent_off(course.late, timedelta(days=30)) == 0
 
 
@@ -241,3 +243,12 @@ def test_a_rule_that_is_none_is_one_sentence(tmp_path: Path, rule: str, sentence
     (tmp_path / "course.toml").write_text(f"{COURSE}\n[late]\n{rule}\n")
     with pytest.raises(CourseError, match=sentence):
         read_course(tmp_path)
+
+
+def test_a_sentence_in_the_notices_takes_nothing_off(small: Class) -> None:
+    """Whether a penalty applies is a field: what a notice says changes no mark."""
+    said = handed_in(small, "Eve", timedelta(days=1), late=False)
+    said.notices.insert(0, "Handed in after the deadline.")
+    assert with_penalties([said], small.course) == [said]
+    silent = handed_in(small, "Eve", timedelta(days=1), notices=[])
+    assert with_penalties([silent], small.course)[0].penalty == pytest.approx(0.9)

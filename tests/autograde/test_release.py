@@ -19,6 +19,7 @@ from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.release import release, released, solutions, solved, to_json
 from autograde.notebooks.source import read_source, sources
+from autograde.safety.files import WriteError
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -231,6 +232,38 @@ def test_an_error_leaves_everything_as_it_was(tmp_path: Path) -> None:
         release([], course, quiet)
     assert path.read_bytes() == before
     assert not (tmp_path / "notebooks" / "00_first.ipynb").exists()
+
+
+def everything_below(folder: Path) -> dict[str, bytes | None]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+        if "__pycache__" not in path.parts
+    }
+
+
+@pytest.mark.parametrize("released_before", [True, False])
+@pytest.mark.parametrize("full", ["notebooks/01_small.ipynb", "xaikit/assets/notebooks.json"])
+def test_a_full_disk_leaves_everything_as_it_was(
+    tmp_path: Path, full: str, released_before: bool
+) -> None:
+    """A device that is always full stands in for the disk, under the name that is written first."""
+    course = write_course(tmp_path)
+    (tmp_path / "xaikit" / "assets").mkdir(parents=True)
+    (tmp_path / "solutions" / "00_first.py").write_text("# %%\nprint('old')\n")
+    if released_before or full.startswith("notebooks/"):
+        release([], course, quiet)
+    if not released_before and full.startswith("xaikit/"):
+        assert not (tmp_path / "notebooks").exists()
+    (tmp_path / "solutions" / "00_first.py").write_text("# %%\nprint('new')\n")
+    part = tmp_path / full
+    part = part.with_name(f".{part.name}.part")
+    before = everything_below(tmp_path)
+    part.symlink_to("/dev/full")
+    with pytest.raises(WriteError) as caught:
+        release([], course, quiet)
+    assert str(caught.value).startswith(f"{tmp_path / full} cannot be written (No space left on")
+    assert everything_below(tmp_path) == before
 
 
 def test_an_unknown_name_is_answered_with_the_known(tmp_path: Path) -> None:
