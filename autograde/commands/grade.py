@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 import xaikit
+from autograde.commands.progress import Progress
 from autograde.errors import AutogradeError
 from autograde.gradebook.nbgrader_db import fill_gradebook, with_manual_marks, write_penalties
 from autograde.grading import workers as executors
@@ -290,6 +291,7 @@ def _run_all(
     results = []
     with workers as here:
         say(f"Workers: {here.count}, each with one submission at a time")
+        progress = Progress(total)
         for count, (upload, result) in enumerate(_marked(jobs, here), start=1):
             store.save(result)
             final = _finished(replace(result, notebook=None), upload, trusted[result.assignment])
@@ -297,7 +299,7 @@ def _run_all(
             say(
                 f"[{count}/{total}] {final.student}, {final.assignment}: "
                 f"{points(final.score)} of {points(final.max_score)}, {final.status}, "
-                f"{final.seconds:.0f} s"
+                f"{final.seconds:.0f} s{progress.left(count)}"
             )
     return results
 
@@ -432,9 +434,9 @@ def _slowly(
     results: Iterable[SubmissionResult], total: int, say: Say
 ) -> Iterator[SubmissionResult]:
     """Yield the results, and say how far that is when it takes long."""
-    said = time.monotonic()
+    said, progress = time.monotonic(), Progress(total)
     for count, result in enumerate(results):
-        if time.monotonic() - said > _SAYING:
-            say(f"  {count} of {total}")
+        if time.monotonic() - said > _SAYING and count:
+            say(f"  {count} of {total}{progress.left(count)}")
             said = time.monotonic()
         yield result

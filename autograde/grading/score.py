@@ -21,6 +21,7 @@ from autograde.errors import AutogradeError
 from autograde.intake.rebuild import Rebuilt
 from autograde.model.records import TaskResult
 from autograde.notebooks.cells import Answer, answers, node
+from autograde.safety.quiet import quiet
 from autograde.safety.sanitize import Pixels, clean_line, clean_markdown, clean_outputs
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Called, Task, Value, Wrong
@@ -55,7 +56,9 @@ def hidden_inputs(task: Task, secret: bytes, submission_hash: str) -> list[tuple
     text = f"{task.id}\n{submission_hash}".encode()
     seed = int.from_bytes(hmac.digest(secret, text, "sha256"))
     try:
-        return [tuple(arguments) for arguments in task.answer.inputs(np.random.default_rng(seed))]
+        with quiet():
+            rows = task.answer.inputs(np.random.default_rng(seed))
+            return [tuple(arguments) for arguments in rows]
     except Exception as error:
         raise CheckError(_fault(task.id, "inputs", error)) from error
 
@@ -161,7 +164,8 @@ def _fraction(
     """Return the share of the points that an answer is worth, and what its author reads."""
     try:
         given = _values(task, values) if isinstance(task.answer, Value) else _calls(task, calls)
-        returned = task.score(given)
+        with quiet():
+            returned = task.score(given)
         fraction = 1.0 if returned is None else _checked(task, returned)
         if fraction == 1:
             return 1.0, "Correct."

@@ -79,8 +79,7 @@ def local(count: int) -> Iterator[Workers]:
 
 
 def _begin_worker(lifeline: Connection) -> None:
-    """Keep progress bars out of the grader's lines, let it deal with Ctrl-C, and end with it."""
-    os.environ["TQDM_DISABLE"] = "1"
+    """Let the grader deal with Ctrl-C, and end with it."""
     # Not ignored, but caught and dropped: what a worker starts does not inherit that.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from autograde.model.course import Course
 from autograde.notebooks.cells import Checks, SourceError, called, node
 from autograde.notebooks.validate import validate
+from autograde.safety.quiet import quiet
 from autograde.tasks import Task
 
 CHECKS_SUFFIX = "_checks"
@@ -127,7 +128,8 @@ def load_checks(path: Path) -> Checks:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
     try:
-        spec.loader.exec_module(module)
+        with quiet():
+            spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise SourceError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
