@@ -12,7 +12,8 @@ demo: $(READY)  ## release the notebooks, grade the bundled class, report
 
 test: $(READY)  ## style, types, then the tests
 	@sh .ci/system-packages chromium chromium-driver
-	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy \
+	    && $(VENV)/bin/lint-imports
 	$(PYTHON) -m pytest -n 2 --dist worksteal
 
 lab: $(READY)  ## the students' notebooks in JupyterLab
