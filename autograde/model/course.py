@@ -162,7 +162,7 @@ class Course:
     file
         The ``course.toml`` that was read.
     tables
-        Further tables, which are there for the checks of notebooks.
+        Further tables, for the checks of notebooks: see :meth:`settings`.
     software
         What the notebooks stand on.
     """

@@ -27,6 +27,7 @@ from nbgrader.preprocessors import (
 )
 
 from autograde.model.course import Course
+from autograde.notebooks.agreement import agree
 from autograde.notebooks.cells import SourceError, answers, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
 from autograde.notebooks.source import Source, read_source, sources
@@ -52,7 +53,7 @@ def release(
     course
         Where ``solutions/`` and ``notebooks/`` are, and what fills the templates.
     report
-        Takes a line for each notebook.
+        Takes a line for each notebook, and for what nobody reads in ``course.toml``.
 
     Returns
     -------
@@ -63,8 +64,12 @@ def release(
     ------
     SourceError
         If a source has to be mended, or a solution or hidden check would leak.
+    CourseError
+        If ``course.toml`` names a notebook or table that is not meant.
     """
     there = sources(course.folder / "solutions")
+    for notice in agree(course, there):
+        report(f"Note: {notice}")
     for name in names:
         if name not in there:
             known = ", ".join(there) or "nothing"

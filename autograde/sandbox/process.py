@@ -52,25 +52,11 @@ from autograde.sandbox.walls import (
 )
 from autograde.sandbox.warm import Warmed
 
-_IMPORTED = (  # what takes long and most notebooks want; alibi takes longer and few do
+_IMPORTED = (  # what every run imports; beside it what the course names
     "autograde.inside.run_notebook",
     "autograde.inside.call_functions",
     "IPython.core.interactiveshell",
     "ipykernel.ipkernel",
-    "matplotlib.pyplot",
-    "torch",
-    "scipy.stats",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
-    "skimage.segmentation",
-    "pandas",
-    "tqdm.auto",
-    "ipywidgets",
-    "captum.attr",
-    "shap",
-    "lime.lime_image",
-    "xaikit.metrics",
-    "xaikit.widgets",
 )
 _TICK = 0.2
 _LONG = 3.0  # seconds over which what is busy is averaged
@@ -85,13 +71,17 @@ _RECORD = wire.Caps(size=32 << 20, values=50_000, depth=12, text=16 << 20)
 
 @contextlib.contextmanager
 def warmed(
-    limits: Limits, isolation: Isolation, hidden: Sequence[Path], without: Sequence[str]
+    limits: Limits,
+    isolation: Isolation,
+    hidden: Sequence[Path],
+    without: Sequence[str],
+    preloaded: Sequence[str],
 ) -> Iterator[Warmed | None]:
     """Lend a process that has imported what notebooks import, or None where a run starts alone."""
     process = None
     if isolation == "bubblewrap" and seccomp.program():
         _require_programs(isolation)
-        walls = _warming(limits, hidden, without, _IMPORTED)
+        walls = _warming(limits, hidden, without, (*_IMPORTED, *preloaded))
         process = warm.take(walls, lambda: _warm(walls, limits))
     try:
         yield process
