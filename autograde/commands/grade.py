@@ -28,7 +28,7 @@ from autograde.intake.unmet import unmet
 from autograde.model.course import Course
 from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult, TaskResult, points
-from autograde.notebooks.agreement import agree
+from autograde.notebooks.agreement import agree, unread
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers, node
 from autograde.notebooks.release import to_json
@@ -123,9 +123,9 @@ def grade(
             f"There is no notebook {unknown[0]!r} in {course.folder / 'solutions'}; "
             f"there is {', '.join(there)}."
         )
-    idle = agree(course, there)
+    agree(course, there)
     found = find(folder, course, there, only=assignments)
-    for notice in (*found.notices, *unmet(course, found.uploads), *idle):
+    for notice in (*found.notices, *unmet(course, found.uploads), *unread(course)):
         say(f"Note: {notice}")
     store = Store(out)
     with only_grader(out):

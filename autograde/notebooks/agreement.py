@@ -11,8 +11,8 @@ from autograde.model.kinds import meant, nearest
 _ASKED = re.compile(r"""\bsettings\(\s*(?:table\s*=\s*)?["']([^"'\n]+)["']""")
 
 
-def agree(course: Course, notebooks: Collection[str]) -> list[str]:
-    """Raise where the course file means something else than it says; say what counts for nothing.
+def agree(course: Course, notebooks: Collection[str]) -> None:
+    """Raise where the course file names a notebook, or a checks' table, that nobody else knows.
 
     Parameters
     ----------
@@ -21,35 +21,39 @@ def agree(course: Course, notebooks: Collection[str]) -> list[str]:
     notebooks
         The names of the notebooks in its ``solutions/``.
 
-    Returns
-    -------
-    list of str
-        A sentence for every further table that no file in ``solutions/`` asks for by
-        ``settings("NAME")``: nobody reads it.
-
     Raises
     ------
     CourseError
-        If an assignment is no notebook, or such a table's name is nearly one that is asked for.
+        If an assignment is no notebook, or if no notebook's checks ask for a further table but for
+        one of nearly that name.
     """
     for name in course.assignments:
         if name not in notebooks:
             raise CourseError(
-                f"{course.file}: assignments.{name} is no notebook of {course.folder / 'solutions'}"
+                f"{course.file}: assignments.{name} is no notebook in {course.folder / 'solutions'}"
                 f"{meant(name, notebooks)}"
             )
-    if not course.tables:
-        return []
-    asked = {
-        name
-        for file in sorted((course.folder / "solutions").rglob("*.py"))
-        for name in _ASKED.findall(file.read_text(encoding="utf-8", errors="replace"))
-    }
-    idle = [table for table in course.tables if table not in asked]
-    for table in idle:
-        if nearest(table, asked):
+    asked = _asked(course)
+    for table in course.tables:
+        if table not in asked and nearest(table, asked):
             raise CourseError(
                 f"{course.file}: no notebook's checks ask for the table [{table}]"
                 f"{meant(table, asked)}"
             )
-    return [f"{course.file}: no notebook's checks ask for the table [{table}]." for table in idle]
+
+
+def unread(course: Course) -> list[str]:
+    """Return a sentence for every further table that no notebook's checks ask for."""
+    return [
+        f"{course.file.name} has a table [{table}], but no notebook's checks ask for it."
+        for table in sorted(set(course.tables) - _asked(course))
+    ]
+
+
+def _asked(course: Course) -> set[str]:
+    """Return the tables that Python files in ``solutions/`` ask for by ``settings("NAME")``."""
+    if not course.tables:
+        return set()
+    files = sorted((course.folder / "solutions").rglob("*.py"))
+    texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
+    return {name for text in texts for name in _ASKED.findall(text)}

@@ -53,7 +53,7 @@ def release(
     course
         Where ``solutions/`` and ``notebooks/`` are, and what fills the templates.
     report
-        Takes a line for each notebook, and for what nobody reads in ``course.toml``.
+        Takes a line for each notebook.
 
     Returns
     -------
@@ -68,8 +68,7 @@ def release(
         If ``course.toml`` names a notebook or table that is not meant.
     """
     there = sources(course.folder / "solutions")
-    for notice in agree(course, there):
-        report(f"Note: {notice}")
+    agree(course, there)
     for name in names:
         if name not in there:
             known = ", ".join(there) or "nothing"
