@@ -81,8 +81,9 @@ class Call:
     needs
         The grade ids of the locked cells that run before (imports, given helpers).
     by_hand
-        Whether xaikit, captum, shap, lime and alibi are out of reach: the default, because a
-        function that a student writes is there to be written.
+        Whether the packages are out of reach that ``course.toml`` names for that (in
+        ``software.out_of_reach_by_hand``): the default, because a function that a student writes
+        is there to be written.
     """
 
     function: str

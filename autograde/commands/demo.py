@@ -53,7 +53,7 @@ def demo(
     folder = out / "submissions"
     isolation: Isolation = "bubblewrap"
     try:
-        prove((course.folder.resolve(), folder.resolve()))
+        prove((course.folder.resolve(), folder.resolve()), course.software.packages)
     except SandboxError as error:
         say(f"{error} Until then honest submissions run without isolation, hostile ones not.")
         isolation = "none"

@@ -13,17 +13,38 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from nbformat import NotebookNode
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from autograde.grading.mark import Assignment
 from autograde.model.course import Course, CourseError
+from autograde.model.kinds import (
+    UNKNOWN,
+    Line,
+    People,
+    Switch,
+    Text,
+    meant,
+    record,
+    refusal,
+    should_be,
+    table,
+)
 from autograde.notebooks import answers as answer_cells
 from autograde.notebooks.cells import node
 from autograde.notebooks.release import to_json
 
 Damage = Callable[[NotebookNode], bytes]
+
+_Kind = Annotated[
+    Literal["solution", "alternative", "wrong", "untouched"],
+    should_be("solution, alternative, wrong or untouched"),
+]
+_Kinds = Annotated[Mapping[str, _Kind], table()]
+_Texts = Annotated[Mapping[str, Text], table()]
+_Tags = Annotated[Mapping[str, Annotated[list[Text], should_be("a list of tags")]], table()]
 
 
 @dataclass(frozen=True)
@@ -51,14 +72,14 @@ class Recipe:
         When it was handed in, if that matters.
     """
 
-    answers: str = "solution"
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    code: Mapping[str, str] = field(default_factory=dict)
-    before: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, list[str]] = field(default_factory=dict)
-    damage: str = ""
-    hostile: bool = False
-    timestamp: str = ""
+    answers: _Kind = "solution"
+    kinds: _Kinds = field(default_factory=dict)
+    code: _Texts = field(default_factory=dict)
+    before: _Texts = field(default_factory=dict)
+    tags: _Tags = field(default_factory=dict)
+    damage: Annotated[Text, AfterValidator(_known_damage)] = ""
+    hostile: Switch = False
+    timestamp: Text = ""
 
 
 @dataclass(frozen=True)
@@ -71,38 +92,65 @@ class Student:
     members: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A student as the recipe's file has one."""
+
+    name: Line
+    story: Text = ""
+    submits: Annotated[Mapping[str, Annotated[Recipe, record(Recipe, "an upload")]], table()] = (
+        field(default_factory=dict)
+    )
+    members: People = ()
+
+
+@dataclass(frozen=True)
+class _Class:
+    """The recipe's file."""
+
+    student: list[Annotated[_Entry, record(_Entry, "a student")]] = field(default_factory=list)
+
+
 def load_class(path: Path) -> list[Student]:
     """Read the recipe of the bundled class.
 
     Raises
     ------
     CourseError
-        In one sentence, if the file is missing or an entry is unknown.
+        In one sentence, if the file is missing or an entry is unknown or not what it should be.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise CourseError(f"The bundled class cannot be read from {path}: {error}.") from None
-    students = []
-    for entry in raw.get("student", []):
-        uploads = {}
-        for assignment, recipe in entry.get("submits", {}).items():
-            try:
-                upload = Recipe(**recipe)
-            except TypeError:
-                known = ", ".join(Recipe.__dataclass_fields__)
-                raise CourseError(
-                    f"{path}: {entry['name']}'s {assignment} has an unknown entry; known: {known}."
-                ) from None
-            if upload.damage and upload.damage not in DAMAGES:
-                raise CourseError(
-                    f"{path}: {entry['name']}'s {assignment} has damage {upload.damage!r}; "
-                    f"known: {', '.join(DAMAGES)}."
-                )
-            uploads[assignment] = upload
-        members = tuple(entry.get("members", ()))
-        students.append(Student(entry["name"], entry.get("story", ""), uploads, members))
-    return students
+    shape = TypeAdapter(Annotated[_Class, record(_Class, "the class")])
+    try:
+        entries = shape.validate_python(raw).student
+    except ValidationError as error:
+        raise CourseError(f"{path}: {_sentence(error, raw)}") from None
+    return [Student(e.name, e.story, e.submits, e.members) for e in entries]
+
+
+def _sentence(error: ValidationError, raw: Mapping[str, Any]) -> str:
+    """Say in our words what is wrong first, and with whom."""
+    first = error.errors(include_url=False)[0]
+    where, place = "The class", [str(part) for part in first["loc"] if part != "[key]"]
+    if place[:1] == ["student"] and len(place) > 1:
+        entry = raw["student"][int(place[1])]
+        named = isinstance(entry, dict) and isinstance(entry.get("name"), str)
+        where = entry["name"] if named else f"student {int(place[1]) + 1}"
+        place = place[2:]
+        if place[:1] == ["submits"] and len(place) > 1:
+            where, place = f"{where}'s {place[1]}", place[2:]
+    if first["type"] == UNKNOWN:
+        ours = first["ctx"]
+        return f"{where} has an unknown entry {ours['key']} ({ours['known']}){ours['meant']}"
+    if first["type"] == "missing":
+        return f"{where} has no {place[-1]}; please add one."
+    if first["type"] == "list_type":
+        return f"{'.'.join(place)} should be a list: [[student]]."
+    given = f", not {first['input']!r}" if isinstance(first["input"], str) else ""
+    return f"{'.'.join([where, *place])} {first['msg']}{given}."
 
 
 def load_all_answers(
@@ -127,6 +175,12 @@ def make_upload(
     ``answers`` maps each task to its answer cell's source text by kind (``solution``,
     ``alternative``, ``wrong``).
     """
+    for task in (*upload.kinds, *upload.code):
+        if task not in answers:
+            raise CourseError(
+                f"The bundled class answers a task {task!r} that the notebook does not have"
+                f"{meant(task, answers)}"
+            )
     sources = {}
     for task, kinds in answers.items():
         kind = upload.kinds.get(task, upload.answers)
@@ -195,6 +249,12 @@ def _code_cell(source: str, id: str) -> NotebookNode:
 
 def _as_saved(notebook: NotebookNode) -> bytes:
     return to_json(notebook).encode("utf-8")
+
+
+def _known_damage(name: str) -> str:
+    if name and name not in DAMAGES:
+        raise refusal(f"one of {', '.join(DAMAGES)}")
+    return name
 
 
 def _truncated(notebook: NotebookNode) -> bytes:

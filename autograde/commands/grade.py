@@ -25,9 +25,11 @@ from autograde.grading.score import CheckError
 from autograde.grading.store import Store, only_grader
 from autograde.grading.workers import Workers
 from autograde.intake.submissions import Found, SubmissionsError, Upload, find
+from autograde.intake.unmet import unmet
 from autograde.model.course import Course
 from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult, TaskResult, points
+from autograde.notebooks.agreement import agree, unread
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import to_json
@@ -113,7 +115,7 @@ def grade(
     Raises
     ------
     GradeError, SubmissionsError, StoreError, SandboxError, SourceError, CheckError, WorkersError
-    GradebookError, AuditError, WriteError
+    CourseError, GradebookError, AuditError, WriteError
         One sentence that says what to do.
     """
     there = list(sources(course.folder / "solutions"))
@@ -122,17 +124,18 @@ def grade(
             f"There is no notebook {unknown[0]!r} in {course.folder / 'solutions'}; "
             f"there is {', '.join(there)}."
         )
+    agree(course, there)
     found = find(folder, course, there, only=assignments)
-    for notice in found.notices:
+    for notice in (*found.notices, *unmet(course, found.uploads), *unread(course)):
         say(f"Note: {notice}")
     store = Store(out)
     with only_grader(out):
         hidden = (course.folder.resolve(), folder.resolve(), out.resolve())
         if isolation == "bubblewrap":
             say("Sandbox: proving that it holds")
-            if slower := prove(hidden):
+            if slower := prove(hidden, course.software.packages):
                 say(f"Sandbox: {slower}")
-        settle_data(say)
+        settle_data(course, say)
         names = sorted({upload.assignment for upload in found.uploads})
         trusted = {name: load_assignment(name, course.file) for name in names}
         results, waiting = _sorted_out(found, course, trusted, store, isolation)
@@ -151,32 +154,45 @@ def grade(
             count = min(jobs or len(os.sched_getaffinity(0)), len(waiting))
             workers: AbstractContextManager[Workers] = executors.local(count)
             if scheduler:
-                walls = partial(prove, hidden) if isolation == "bubblewrap" else None
+                inside = course.software.packages
+                walls = partial(prove, hidden, inside) if isolation == "bubblewrap" else None
                 workers = executors.cluster(scheduler, walls, say)
             todo = _jobs(waiting, course, trusted, timings, isolation, hidden)
             results += _run_all(todo, len(waiting), trusted, store, workers, say)
         return _write_all(results, course, trusted, isolation, store, out, say)
 
 
-def settle_data(say: Say = print) -> None:
+def settle_data(course: Course, say: Say = print) -> None:
     """Decide once which data everybody sees: sandboxes have no network, the scorer might.
 
-    What the data's own search finds first (a download included) is used by all that follows in
-    this process and its children.
+    Where the course's data set is found first (a download included), all that follows in this
+    process and its children looks for data.
+
+    Raises
+    ------
+    GradeError
+        If the course names a data set that is not to be had.
     """
     from xaikit.places import cache_folder
 
-    source = data_source()
-    if "XAIKIT_DATA" not in os.environ and Path(source).is_relative_to(cache_folder()):
+    source = data_source(course.software.data)
+    if "XAIKIT_DATA" not in os.environ and source and Path(source).is_relative_to(cache_folder()):
         os.environ["XAIKIT_DATA"] = str(cache_folder())
     os.environ["XAIKIT_OFFLINE"] = "1"
-    say(f"Data: {source}")
+    if source:
+        say(f"Data: {source}")
 
 
 @cache
-def data_source() -> str:
-    """Return where this process found the data."""
-    return xaikit.load("fashion_mnist").source
+def data_source(name: str) -> str:
+    """Return where this process found a data set of xaikit's; nowhere, if the course has none."""
+    if not name:
+        return ""
+    try:
+        return xaikit.load(name).source
+    except (ValueError, FileNotFoundError) as error:
+        reason = " ".join(str(error).split())
+        raise GradeError(f"course.toml, software.data: {reason}") from None
 
 
 def solution_timing(
@@ -275,7 +291,7 @@ def _jobs(
             course.file.resolve(),
             hidden,
             data,
-            data_source(),
+            data_source(course.software.data),
         )
 
 
@@ -357,9 +373,9 @@ def _difference(job: Job, assignment: Assignment, secret: bytes) -> str | None:
             f"The source or the checks of {assignment.name} on {where} are not the grader's, or "
             "were changed while grading: keep both the same until it is done."
         )
-    if data_source() != job.data_source:
+    if (source := data_source(assignment.software.data)) != job.data_source:
         return (
-            f"The data on {where} is not the grader's ({data_source()}, not {job.data_source}): "
+            f"The data on {where} is not the grader's ({source}, not {job.data_source}): "
             "have it in the same folder there."
         )
     if record_key(assignment, secret + b"\0" + job.content, job.isolation) != job.key:

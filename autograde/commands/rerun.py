@@ -87,8 +87,8 @@ def rerun(
         hidden = (course.folder.resolve(), submissions.resolve(), out.resolve())
         if isolation == "bubblewrap":
             say("Sandbox: proving that it holds")
-            prove(hidden)
-        settle_data(say)
+            prove(hidden, course.software.packages)
+        settle_data(course, say)
         assignment = load_assignment(name, course.file)
         timing = solution_timing(assignment, course, store, isolation, hidden, say)
         say(f"Running {name} of {clean_line(who)}")

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from autograde.grading.score import graded_notebook, hidden_inputs, score
 from autograde.intake.rebuild import Rebuilt, rebuild
+from autograde.model.course import Software
 from autograde.model.course_file import read_course
 from autograde.model.records import Status, SubmissionResult
 from autograde.notebooks.cells import Checks, answers, grading, is_hand_in, is_test
@@ -24,8 +25,6 @@ from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_not
 from autograde.sandbox.walls import Isolation, Limits
 from autograde.tasks import Call, Value
 from xaikit.uploads import BrokenUploadError
-
-NOT_BY_HAND = ("xaikit", "captum", "shap", "lime", "alibi")
 
 # A time limit is so many times what the solution took, and never below the least: a machine may
 # stall, and a student's way may be a slow one.
@@ -46,7 +45,7 @@ _STOPS = {
 
 @dataclass(frozen=True)
 class Assignment:
-    """Everything trusted about one notebook; ``version`` changes with any of it."""
+    """Everything trusted about one notebook; ``version`` changes with all that marks depend on."""
 
     name: str
     instructor: NotebookNode
@@ -54,6 +53,7 @@ class Assignment:
     solutions: Mapping[str, str]
     checks: Checks
     version: str
+    software: Software
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,17 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
     notebook = released(source)
     version = hashlib.sha256(to_json(notebook).encode())
     version.update(repr(sorted(course.tables.items())).encode())
+    version.update(repr(course.software.out_of_reach_by_hand).encode())
     for file in sorted(source.file.parent.glob(f"{name}*")):
         version.update(file.read_bytes())
     return Assignment(
-        name, source.notebook, notebook, solutions(source), source.checks, version.hexdigest()
+        name,
+        source.notebook,
+        notebook,
+        solutions(source),
+        source.checks,
+        version.hexdigest(),
+        course.software,
     )
 
 
@@ -156,7 +163,8 @@ def mark(
 
     cells = _cells(rebuilt, assignment, timing)
     limits = Limits(seconds=max(_LEAST_SECONDS_IN_ALL, _TIMES_SOLUTION * timing.total))
-    answered = run_notebook(cells, limits, isolation, hidden)
+    preloaded = assignment.software.preloaded
+    answered = run_notebook(cells, limits, isolation, hidden, preloaded)
     called: dict[str, Any] = {}
     stops = list(answered.stops)
     seconds, calling, calls_made = answered.seconds, 0.0, 0
@@ -164,9 +172,9 @@ def mark(
         calls = _hidden_calls(rebuilt, assignment, secret, digest, timing, by_hand)
         if not calls:
             continue
-        without = NOT_BY_HAND if by_hand else ()
+        without = assignment.software.out_of_reach_by_hand if by_hand else ()
         chosen = list(_needed(rebuilt, assignment, cells, set(calls)))
-        returned = call_functions(chosen, calls, limits, isolation, hidden, without)
+        returned = call_functions(chosen, calls, limits, isolation, hidden, without, preloaded)
         for task, call in calls.items():
             results = returned.results[task]
             called[task] = list(zip(call.arguments, results, strict=True))

@@ -1,3 +1,3 @@
 """Stands in for a package that a task by hand does without."""
 
-raise ImportError(f"{__name__} is out of reach in a task by hand: use NumPy and torch.")
+raise ImportError(f"{__name__} is out of reach in a task by hand: do without it.")

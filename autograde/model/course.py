@@ -11,9 +11,26 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from autograde.errors import AutogradeError
+from autograde.model.kinds import (
+    Amount,
+    Count,
+    Days,
+    Line,
+    Modules,
+    Moment,
+    Packages,
+    People,
+    Percent,
+    Repository,
+    Switch,
+    Text,
+    nearest,
+    record,
+    table,
+)
 
 FILE = "course.toml"
 
@@ -32,8 +49,8 @@ class CourseError(AutogradeError):
 class Terms:
     """When a notebook is due, and what it weighs in the final mark."""
 
-    deadline: datetime | None = None
-    weight: float = 1.0
+    deadline: Moment | None = None
+    weight: Amount = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,9 +67,9 @@ class Late:
         Never more than that is taken off.
     """
 
-    percent_per_day: float = 0.0
-    grace_hours: float = 0.0
-    max_percent: float = 100.0
+    percent_per_day: Percent = 0.0
+    grace_hours: Amount = 0.0
+    max_percent: Percent = 100.0
 
 
 @dataclass(frozen=True)
@@ -62,16 +79,56 @@ class Accommodation:
     Attributes
     ----------
     extra_days
-        So many days later is every deadline; an extension that ends later still counts instead.
+        Every deadline moves by this many days; an extension that ends later still counts instead.
     grace_hours
         Instead of everybody's, if that is less.
     late_penalty
         Whether handing in late costs anything.
     """
 
-    extra_days: float = 0.0
-    grace_hours: float = 0.0
-    late_penalty: bool = True
+    extra_days: Days = 0.0
+    grace_hours: Amount = 0.0
+    late_penalty: Switch = True
+
+
+@dataclass(frozen=True)
+class Software:
+    """What the course's notebooks stand on.
+
+    Attributes
+    ----------
+    data
+        The data set of :func:`xaikit.load` that grading finds before anything runs; empty if the
+        course has none.
+    preloaded
+        Modules that the process imports from which runs are forked: they start sooner.
+    out_of_reach_by_hand
+        Packages that cannot be imported where a task is solved by hand.
+    """
+
+    data: Text = ""
+    preloaded: Modules = ()
+    out_of_reach_by_hand: Packages = ("xaikit",)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages of what is preloaded, which have to be installed."""
+        return tuple(dict.fromkeys(module.partition(".")[0] for module in self.preloaded))
+
+
+_Assignments = Annotated[Mapping[str, Annotated[Terms, record(Terms, "an assignment")]], table()]
+
+_Extensions = Annotated[Mapping[Line, Annotated[Mapping[str, Moment], table()]], table()]
+
+_Accommodations = Annotated[
+    Mapping[
+        Line,
+        Annotated[Accommodation, record(Accommodation, "an accommodation", "extra_days = 3")],
+    ],
+    table(),
+]
+
+_Groups = Annotated[Mapping[Line, People], table()]
 
 
 @dataclass(frozen=True)
@@ -104,21 +161,30 @@ class Course:
         Whether those who mark by hand see pseudonyms in place of names.
     file
         The ``course.toml`` that was read.
+    tables
+        Further tables, for the checks of notebooks: see :meth:`settings`.
+    software
+        What the notebooks stand on.
     """
 
-    name: str
-    repository: str
-    branch: str = "main"
-    group_size: int = 1
-    students: tuple[str, ...] = ()
-    assignments: Mapping[str, Terms] = field(default_factory=dict)
-    extensions: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
-    accommodations: Mapping[str, Accommodation] = field(default_factory=dict)
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    late: Late = field(default_factory=Late)
+    name: Line
+    repository: Repository
+    branch: Line = "main"
+    group_size: Count = 1
+    students: People = ()
+    assignments: _Assignments = field(default_factory=dict)
+    extensions: _Extensions = field(default_factory=dict)
+    accommodations: _Accommodations = field(default_factory=dict)
+    groups: _Groups = field(default_factory=dict)
+    late: Annotated[Late, record(Late, "the rule for late submissions")] = field(
+        default_factory=Late
+    )
     anonymous: bool = False
     file: Path = Path(FILE)
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    software: Annotated[Software, record(Software, "the software")] = field(
+        default_factory=Software
+    )
 
     @property
     def folder(self) -> Path:
@@ -134,7 +200,9 @@ class Course:
             If ``course.toml`` has no such table.
         """
         if table not in self.tables:
-            raise CourseError(f"{self.file} has no table [{table}]; please add it.")
+            near = nearest(table, self.tables)
+            instead = f"; is [{near}] meant for it?" if near else "; please add it."
+            raise CourseError(f"{self.file} has no table [{table}]{instead}")
         return self.tables[table]
 
     def assignment(self, name: str) -> Terms:

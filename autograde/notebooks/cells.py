@@ -21,9 +21,6 @@ HAND_IN = "hand-in"
 """Tags a given cell that looks at the file to be handed in: grading, which has none, skips it."""
 
 
-_NOT_BY_HAND = {"xaikit", "captum", "shap", "lime", "alibi"}
-
-
 class SourceError(AutogradeError):
     """An author's file has to be mended: one sentence, naming the file and the cell."""
 

@@ -27,6 +27,7 @@ from nbgrader.preprocessors import (
 )
 
 from autograde.model.course import Course
+from autograde.notebooks.agreement import agree
 from autograde.notebooks.cells import SourceError, answers, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
 from autograde.notebooks.source import Source, read_source, sources
@@ -64,10 +65,13 @@ def release(
     ------
     SourceError
         If a source has to be mended, or a solution or hidden check would leak.
+    CourseError
+        If ``course.toml`` names a notebook or table that is not meant.
     autograde.safety.files.WriteError
         If the disk is full or a folder read-only.
     """
     there = sources(course.folder / "solutions")
+    agree(course, there)
     for name in names:
         if name not in there:
             known = ", ".join(there) or "nothing"

@@ -91,7 +91,7 @@ def read_source(file: Path, course: Course) -> Source:
     )
     for cell in notebook.cells:
         cell.source = _fill(cell.source, values, f"{file}: {called(cell)}")
-    validate(notebook, checks, file)
+    validate(notebook, checks, file, course.software.out_of_reach_by_hand)
     return Source(file.stem, file, notebook, checks)
 
 

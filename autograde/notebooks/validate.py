@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import (
-    _NOT_BY_HAND,
     BEGIN_SOLUTION,
     END_SOLUTION,
     HAND_IN,
@@ -26,8 +26,13 @@ from autograde.notebooks.figures import TAG, defined, is_figure, needed
 from autograde.tasks import Call
 
 
-def validate(notebook: NotebookNode, checks: Checks, file: Path) -> None:
-    """Raise SourceError for the first thing that an author has to mend."""
+def validate(
+    notebook: NotebookNode, checks: Checks, file: Path, out_of_reach: Collection[str]
+) -> None:
+    """Raise SourceError for the first thing that an author has to mend.
+
+    ``out_of_reach`` are the packages that a task by hand does without.
+    """
     seen: set[str] = set()
     automatic: set[str] = set()
     tests: set[str] = set()
@@ -67,7 +72,7 @@ def validate(notebook: NotebookNode, checks: Checks, file: Path) -> None:
         raise SourceError(f"{checks.file}: there is no task for the answer cell {task!r}.")
     for task in sorted(set(checks.tasks) - automatic):
         raise SourceError(f"{checks.file}: the task {task!r} has no answer cell in {file.name}.")
-    _validate_needs(notebook, checks)
+    _validate_needs(notebook, checks, out_of_reach)
     _validate_figures(notebook, file)
     _validate_hand_in(notebook, file)
 
@@ -106,7 +111,7 @@ def _is_paired(lines: list[str], kind: str) -> bool:
     return marks == ["BEGIN", "END"] * (len(marks) // 2)
 
 
-def _validate_needs(notebook: NotebookNode, checks: Checks) -> None:
+def _validate_needs(notebook: NotebookNode, checks: Checks, out_of_reach: Collection[str]) -> None:
     locked = {
         grading(cell)["grade_id"]: cell
         for cell in notebook.cells
@@ -119,7 +124,7 @@ def _validate_needs(notebook: NotebookNode, checks: Checks) -> None:
             where = f"{checks.file}: the task {task.id!r} needs {need!r}"
             if need not in locked:
                 raise SourceError(f"{where}, which is no locked code cell.")
-            forbidden = _imports(locked[need].source) & _NOT_BY_HAND
+            forbidden = _imports(locked[need].source) & {*out_of_reach}
             if task.answer.by_hand and forbidden:
                 raise SourceError(
                     f"{where}, which imports {sorted(forbidden)[0]}: not there for a task by hand; "

@@ -12,14 +12,18 @@ from autograde.sandbox.process import Sandbox
 from autograde.sandbox.walls import Limits, SandboxError
 from autograde.sandbox.zygotes import Zygote, ZygoteError
 
+_PACKAGES = ("numpy", "ipykernel", "jupyter_client", "xaikit")
 
-def prove(hidden: Sequence[Path] = ()) -> str:
+
+def prove(hidden: Sequence[Path] = (), packages: Sequence[str] = ()) -> str:
     """Run a probe in the sandbox and raise unless the isolation really holds.
 
     Parameters
     ----------
     hidden
         Folders that must not be seen: the course with its solutions, submissions, the gradebook.
+    packages
+        What notebooks import, and must therefore find inside, beside what every run needs.
 
     Returns
     -------
@@ -32,7 +36,7 @@ def prove(hidden: Sequence[Path] = ()) -> str:
     SandboxError
         With one sentence that says what does not hold and what to do.
     """
-    _probe(hidden, None)
+    _probe(hidden, packages, None)
     try:
         if not seccomp.program():
             raise ZygoteError("for this processor there is no list of refused system calls")
@@ -41,13 +45,13 @@ def prove(hidden: Sequence[Path] = ()) -> str:
     except ZygoteError as reason:
         return f"Each run starts a Python of its own, which takes seconds longer: {reason}."
     try:
-        _probe(hidden, zygote)
+        _probe(hidden, packages, zygote)
     finally:
         zygote.end()
     return ""
 
 
-def _probe(hidden: Sequence[Path], zygote: Zygote | None) -> None:
+def _probe(hidden: Sequence[Path], packages: Sequence[str], zygote: Zygote | None) -> None:
     """Try the walls from inside."""
     own = Path(__file__).resolve().parents[1]
     forbidden = [*hidden, own / "tasks.py", own.parent / "solutions", Path.home() / ".ssh"]
@@ -56,7 +60,7 @@ def _probe(hidden: Sequence[Path], zygote: Zygote | None) -> None:
         job = {
             "forbidden": [str(path) for path in (*forbidden, Path(secret.name)) if path.exists()],
             "port": server.getsockname()[1],
-            "packages": ["numpy", "torch", "ipykernel", "jupyter_client", "xaikit"],
+            "packages": [*dict.fromkeys((*_PACKAGES, *packages))],
             "disk": limits.disk,
         }
         module = "autograde.inside.probe"

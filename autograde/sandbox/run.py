@@ -122,6 +122,7 @@ def run_notebook(
     limits: Limits | None = None,
     isolation: Isolation = "bubblewrap",
     hidden: Sequence[Path] = (),
+    preloaded: Sequence[str] = (),
 ) -> NotebookRun:
     """Execute the cells in order in a Jupyter kernel and read the answers of ``Value`` tasks.
 
@@ -137,6 +138,8 @@ def run_notebook(
         ``bubblewrap``, or ``none``: an ordinary subprocess with time limits only.
     hidden
         Folders that must not be seen even if they lie inside a folder that is mounted.
+    preloaded
+        Modules that are imported once for many runs, where those are forked.
 
     Raises
     ------
@@ -174,6 +177,7 @@ def run_notebook(
         limits,
         isolation,
         hidden,
+        preloaded=preloaded,
     )
     for cell in cells:
         # A cell that was interrupted may have assigned its variables before.
@@ -192,6 +196,7 @@ def call_functions(
     isolation: Isolation = "bubblewrap",
     hidden: Sequence[Path] = (),
     without: Sequence[str] = (),
+    preloaded: Sequence[str] = (),
 ) -> CallRun:
     """Execute the cells in one namespace and call each task's function on its hidden inputs.
 
@@ -202,7 +207,9 @@ def call_functions(
     Parameters
     ----------
     without
-        Packages that cannot be imported (xaikit, captum, … for tasks by hand).
+        Packages that cannot be imported: what is out of reach in tasks by hand.
+    preloaded
+        Modules that are imported once for many runs, where those are forked.
 
     Raises
     ------
@@ -253,6 +260,7 @@ def call_functions(
         isolation,
         hidden,
         without,
+        preloaded,
     )
     for cell in cells:
         wanted = calls.get(cell.task)
@@ -282,6 +290,7 @@ def _drive(
     isolation: Isolation,
     hidden: Sequence[Path],
     without: Sequence[str] = (),
+    preloaded: Sequence[str] = (),
 ) -> tuple[dict[str, CellRun], float]:
     """Run the cells, in a fresh sandbox after each one that ended the sandbox.
 
@@ -300,7 +309,7 @@ def _drive(
         position = -1  # nothing has run yet
         reason = ""
         with (
-            lend_zygote(limits, isolation, hidden, without) as process,
+            lend_zygote(limits, isolation, hidden, without, preloaded) as process,
             Sandbox(module, job, limits, isolation, hidden, without, process) as sandbox,
         ):
             sandbox.deadline = time.monotonic() + _START

@@ -38,25 +38,11 @@ _KEPT = 4  # that wait: with all packages and without those out of reach by hand
 _IMPORTS = 180.0  # seconds
 _ANSWER = 10.0
 
-_IMPORTED = (  # what takes long and most notebooks want; alibi takes longer and few do
+_IMPORTED = (  # what every run imports; beside it what the course names
     "autograde.inside.run_notebook",
     "autograde.inside.call_functions",
     "IPython.core.interactiveshell",
     "ipykernel.ipkernel",
-    "matplotlib.pyplot",
-    "torch",
-    "scipy.stats",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
-    "skimage.segmentation",
-    "pandas",
-    "tqdm.auto",
-    "ipywidgets",
-    "captum.attr",
-    "shap",
-    "lime.lime_image",
-    "xaikit.metrics",
-    "xaikit.widgets",
 )
 
 Walls = tuple[str, ...]
@@ -198,13 +184,17 @@ def end_all() -> None:
 
 @contextlib.contextmanager
 def lend_zygote(
-    limits: Limits, isolation: Isolation, hidden: Sequence[Path], without: Sequence[str]
+    limits: Limits,
+    isolation: Isolation,
+    hidden: Sequence[Path],
+    without: Sequence[str],
+    preloaded: Sequence[str],
 ) -> Iterator[Zygote | None]:
     """Lend a process that has imported what notebooks import, or None where a run starts alone."""
     process = None
     if isolation == "bubblewrap" and seccomp.program():
         require_programs(isolation)
-        walls = zygote_walls(limits, hidden, without, _IMPORTED)
+        walls = zygote_walls(limits, hidden, without, (*_IMPORTED, *preloaded))
         process = take(walls, lambda: start_zygote(walls, limits))
     try:
         yield process

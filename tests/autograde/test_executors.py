@@ -170,7 +170,7 @@ def test_a_worker_that_differs_gets_one_sentence(
     data = os.environ.get("XAIKIT_DATA", "")
     job = Job(
         upload, content, key, assignment.version, software(), Timing(), "none",
-        course.file, (), data, data_source(),
+        course.file, (), data, data_source(course.software.data),
     )  # fmt: skip
     assert secret not in pickle.dumps(job)
     assert "Hopper" not in repr(job)

@@ -191,7 +191,7 @@ def job_of(upload: Upload, course: Course) -> Job:
         course.file,
         (),
         os.environ.get("XAIKIT_DATA", ""),
-        data_source(),
+        data_source(course.software.data),
     )
 
 

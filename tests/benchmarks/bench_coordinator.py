@@ -46,7 +46,7 @@ def write_class(course: Course, name: str, students: int, folder: Path, out: Pat
     assignment = load_assignment(name, course.file)
     notebook = submission(assignment.released, assignment.solutions)
     content = to_json(notebook)
-    grading.settle_data(lambda _: None)
+    grading.settle_data(course, lambda _: None)
     result, timing = mark(content.encode(), "x", assignment, course.secret(), Timing(), "none", ())
     store, draw = Store(out), random.Random(0)
     names = tuple(f"Student {number:05d}" for number in range(students))

@@ -278,7 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--blocks", type=int, default=2)
     options = parser.parse_args(arguments)
     course = read_course(Path(__file__).parents[2])
-    settle_data()
+    settle_data(course)
     assignment = load_assignment("02_local_explanations", course.file)
     students = list(enlarged(course, assignment, options.students).items())
     ratios, apart = [], []

@@ -1,0 +1,173 @@
+"""The kinds of values that our TOML files hold: what each must be, and how that is said.
+
+pydantic checks them. Every kind stands beside the words that complete "KEY should be …"; nothing is
+converted in silence, so that ``"2"`` is no number and ``1`` is not true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
+
+UNKNOWN = "unknown_key"
+"""The type of pydantic's error about a key that a :func:`record` does not know."""
+
+_ALIKE = 0.75  # of 1: "gradign" and "grading" 0.86, "grades" and "grading" 0.62
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return which of the known names somebody meant who wrote this one, or None if none is near.
+
+    Upper and lower case are the same.
+    """
+    folded = {each.casefold(): each for each in sorted(known)}
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=_ALIKE)
+    return folded[near[0]] if near else None
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about an unknown name: the nearest known one, if one is near."""
+    near = nearest(name, known)
+    return f"; do you mean {near}?" if near else "."
+
+
+def should_be(wanted: str) -> WrapValidator:
+    """Say in these words what a value should be, where pydantic refuses it."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise refusal(wanted) from None
+
+    return WrapValidator(check)
+
+
+def table() -> BeforeValidator:
+    """Refuse what is no table. Spaces around its keys, which are names, count for nothing."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise refusal("a table")
+        names = {key.strip(): inner for key, inner in value.items()}
+        if len(names) < len(value):
+            raise refusal("a table that names nobody twice")
+        return names
+
+    return BeforeValidator(check)
+
+
+def record(shape: type[Any], who: str, example: str = "") -> BeforeValidator:
+    """Refuse what is no table of a dataclass's fields.
+
+    Parameters
+    ----------
+    shape
+        The dataclass.
+    who
+        Knows these keys, in a sentence about one that is unknown.
+    example
+        Of such a table, if that helps.
+    """
+    known = [each.name for each in fields(shape)]
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise refusal(f"a table such as {{ {example} }}" if example else "a table")
+        for key in value:
+            if key not in known:
+                raise PydanticCustomError(
+                    UNKNOWN,
+                    "{key} is not a key that {who} knows ({known}){meant}",
+                    {
+                        "key": key,
+                        "who": who,
+                        "known": ", ".join(known),
+                        "meant": meant(key, known),
+                    },
+                )
+        return value
+
+    return BeforeValidator(check)
+
+
+def refusal(wanted: str) -> PydanticCustomError:
+    """Return what a validator raises to say what a value should be."""
+    return PydanticCustomError("should_be", "should be {wanted}", {"wanted": wanted})
+
+
+def _line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError
+    return text.strip()
+
+
+def _nobody_twice(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise refusal("a list that names nobody twice")
+    return names
+
+
+def _moment(value: Any) -> datetime:
+    # pydantic's own reading of a time would also take a number of seconds.
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise ValueError
+    return moment
+
+
+Line = Annotated[str, Strict(), AfterValidator(_line), should_be("a line of text")]
+
+Text = Annotated[str, Strict(), should_be("text")]
+
+Switch = Annotated[bool, Strict(), should_be("true or false")]
+
+Count = Annotated[int, Strict(), Field(ge=1), should_be("a whole number from 1 on")]
+
+_Number = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+
+Amount = Annotated[_Number, should_be("a number from 0 on")]
+
+Percent = Annotated[_Number, Field(le=100), should_be("a number from 0 to 100")]
+
+Days = Annotated[_Number, Field(le=1000), should_be("a number from 0 to 1000")]
+
+Moment = Annotated[
+    datetime,
+    PlainValidator(_moment),
+    should_be('a time with its offset, such as "2027-04-30T23:59:00+02:00"'),
+]
+
+People = Annotated[tuple[Line, ...], should_be("a list of names"), AfterValidator(_nobody_twice)]
+
+Repository = Annotated[
+    Line,
+    StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$"),
+    should_be('OWNER/NAME on GitHub, such as "xaikit/xaikit"'),
+]
+
+_Module = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+
+Modules = Annotated[
+    tuple[_Module, ...], should_be('a list of modules to import, such as ["matplotlib.pyplot"]')
+]
+
+_Package = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
+
+Packages = Annotated[tuple[_Package, ...], should_be('a list of packages, such as ["captum"]')]

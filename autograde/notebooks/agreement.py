@@ -1,0 +1,59 @@
+"""Whether ``course.toml`` and ``solutions/`` speak of the same notebooks and tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from autograde.model.course import Course, CourseError
+from autograde.model.kinds import meant, nearest
+
+_ASKED = re.compile(r"""\bsettings\(\s*(?:table\s*=\s*)?["']([^"'\n]+)["']""")
+
+
+def agree(course: Course, notebooks: Collection[str]) -> None:
+    """Raise where the course file names a notebook, or a checks' table, that nobody else knows.
+
+    Parameters
+    ----------
+    course
+        The course.
+    notebooks
+        The names of the notebooks in its ``solutions/``.
+
+    Raises
+    ------
+    CourseError
+        If an assignment is no notebook, or if no notebook's checks ask for a further table but for
+        one of nearly that name.
+    """
+    for name in course.assignments:
+        if name not in notebooks:
+            raise CourseError(
+                f"{course.file}: assignments.{name} is no notebook in {course.folder / 'solutions'}"
+                f"{meant(name, notebooks)}"
+            )
+    asked = _asked(course)
+    for table in course.tables:
+        if table not in asked and nearest(table, asked):
+            raise CourseError(
+                f"{course.file}: no notebook's checks ask for the table [{table}]"
+                f"{meant(table, asked)}"
+            )
+
+
+def unread(course: Course) -> list[str]:
+    """Return a sentence for every further table that no notebook's checks ask for."""
+    return [
+        f"{course.file.name} has a table [{table}], but no notebook's checks ask for it."
+        for table in sorted(set(course.tables) - _asked(course))
+    ]
+
+
+def _asked(course: Course) -> set[str]:
+    """Return the tables that Python files in ``solutions/`` ask for by ``settings("NAME")``."""
+    if not course.tables:
+        return set()
+    files = sorted((course.folder / "solutions").rglob("*.py"))
+    texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
+    return {name for text in texts for name in _ASKED.findall(text)}
