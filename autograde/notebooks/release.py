@@ -1,4 +1,4 @@
-"""What students get: ``solutions/NAME.py`` without its solutions, as ``notebooks/NAME.ipynb``.
+"""What students get: ``solutions/NAME`` without its solutions, as ``notebooks/NAME.ipynb``.
 
 nbgrader's own preprocessors take the solutions out; this module refuses to write a notebook in
 which one is still to be found.
@@ -29,7 +29,7 @@ from nbgrader.preprocessors import (
 from autograde.model.course import Course
 from autograde.notebooks.cells import SourceError, answers, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
-from autograde.notebooks.source import Source, read_source, sources
+from autograde.notebooks.source import Source, find_source, read_source, sources
 
 CODE_STUB = "# YOUR CODE HERE\npass"
 TEXT_STUB = "YOUR ANSWER HERE"
@@ -48,7 +48,7 @@ def release(
     Parameters
     ----------
     names
-        Names of files in ``solutions/`` without ending, such as ``01_theory``; none means all.
+        Names of notebooks in ``solutions/``, such as ``01_theory``; none means all.
     course
         Where ``solutions/`` and ``notebooks/`` are, and what fills the templates.
     report
@@ -65,16 +65,11 @@ def release(
         If a source has to be mended, or a solution or hidden check would leak.
     """
     there = sources(course.folder / "solutions")
-    for name in names:
-        if name not in there:
-            known = ", ".join(there) or "nothing"
-            raise SourceError(
-                f"There is no {course.folder / 'solutions' / name}.py; there is {known}."
-            )
     made = []
-    for name in names or there:
-        notebook = released(read_source(there[name], course))
-        made.append((course.folder / "notebooks" / f"{name}.ipynb", notebook))
+    for path in [find_source(course.folder / "solutions", name) for name in names or there]:
+        source = read_source(path, course)
+        notebook = released(source)
+        made.append((course.folder / "notebooks" / f"{source.name}.ipynb", notebook))
     for path, notebook in made:
         path.parent.mkdir(exist_ok=True)
         path.write_text(to_json(notebook), encoding="utf-8", newline="\n")
@@ -105,7 +100,7 @@ def released(source: Source) -> NotebookNode:
         try:
             notebook, _ = preprocessor.preprocess(notebook, {})
         except (RuntimeError, ValueError) as error:
-            raise SourceError(f"{source.file}: {error}") from None
+            raise SourceError(f"{source.layout.path}: {error}") from None
     for cell in notebook.cells:
         cell.source = cell.source.strip("\n")
     ComputeChecksums().preprocess(notebook, {})

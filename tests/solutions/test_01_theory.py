@@ -34,7 +34,7 @@ from autograde.model.course_file import read_course
 from autograde.notebooks.answers import load_answers
 from autograde.notebooks.cells import answers, grading
 from autograde.notebooks.release import released, solutions
-from autograde.notebooks.source import Source
+from autograde.notebooks.source import Source, find_source
 from autograde.tasks import Call, Called, Value, Wrong
 from xaikit import quiz
 from xaikit.checks import CheckFailed
@@ -77,7 +77,7 @@ Score = Callable[..., float]
 @pytest.fixture(scope="module")
 def texts(source: Source) -> dict[str, dict[str, str]]:
     """Return the answer cells by task and kind."""
-    written = load_answers(ROOT / "solutions" / f"{NAME}_answers.py")
+    written = load_answers(find_source(ROOT / "solutions", NAME))
     notebook = released(source)
     for task, text in solutions(source).items():
         written.setdefault(task, {})["solution"] = text

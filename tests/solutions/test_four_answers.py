@@ -22,7 +22,7 @@ from autograde.model.records import SubmissionResult
 from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import released, solved, to_json
-from autograde.notebooks.source import read_source, sources
+from autograde.notebooks.source import find_source, read_source, sources
 
 COURSE = read_course(Path(__file__))
 NAMES = sorted(sources(COURSE.folder / "solutions"))
@@ -38,7 +38,7 @@ def automatic(name: str) -> list[str]:
 
 
 def other_answers(name: str) -> dict[str, dict[str, str]]:
-    return load_answers(COURSE.folder / "solutions" / f"{name}_answers.py")
+    return load_answers(find_source(COURSE.folder / "solutions", name))
 
 
 def graded(
@@ -51,7 +51,7 @@ def graded(
 
 @cache
 def solution_run(name: str) -> tuple[SubmissionResult, marking.Timing]:
-    notebook = solved(read_source(COURSE.folder / "solutions" / f"{name}.py", COURSE))
+    notebook = solved(read_source(find_source(COURSE.folder / "solutions", name), COURSE))
     texts = {a.task: notebook.cells[a.cell].source for a in answers(notebook)}
     return graded(name, texts, marking.UNTIMED)
 
@@ -136,7 +136,7 @@ def test_a_mistake_loses_exactly_its_own_task(name: str, number: int):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_notebook_is_what_release_generates(name: str):
-    source = read_source(COURSE.folder / "solutions" / f"{name}.py", COURSE)
+    source = read_source(find_source(COURSE.folder / "solutions", name), COURSE)
     committed = COURSE.folder / "notebooks" / f"{name}.ipynb"
     assert committed.read_text(encoding="utf-8") == to_json(released(source))
 

@@ -24,7 +24,7 @@ from autograde.inside.read import plain
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import load_answers
 from autograde.notebooks.cells import grading
-from autograde.notebooks.source import sources
+from autograde.notebooks.source import find_source, sources
 from autograde.tasks import Call, Called, Task, Value, Wrong
 from xaikit import checks
 
@@ -54,7 +54,7 @@ def function_of(name: str, task: str) -> Any:
     for cell in assignment.released.cells:
         if grading(cell).get("grade_id") in check.needs:
             exec(cell.source, space)
-    exec(load_answers(COURSE.folder / "solutions" / f"{name}_answers.py")[task]["wrong"], space)
+    exec(load_answers(find_source(COURSE.folder / "solutions", name))[task]["wrong"], space)
     return space[check.function]
 
 
