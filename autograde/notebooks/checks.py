@@ -1,13 +1,13 @@
 """Imports the hidden checks of a notebook, each time anew.
 
-The folder ``solutions/`` is a package of its own for every load, so that checks import what they
+The folder ``solutions/`` is a package of its own for each notebook, so that checks import what they
 share by relative imports, and two courses with notebooks of the same name never meet.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
-import itertools
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
@@ -19,8 +19,6 @@ from autograde.notebooks.cells import SourceError
 from autograde.notebooks.given import GivenCells
 from autograde.notebooks.layout import Layout
 from autograde.tasks import Task, reading_given_cells
-
-_loads = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -66,25 +64,25 @@ def load_checks(layout: Layout, given: Mapping[str, str] | None = None) -> Check
         If a module cannot be imported, two tasks share an id, TEXT maps not text to text, or two
         modules fill the same template.
     """
-    package = f"_autograde_checks_{next(_loads)}"
+    path = layout.path.resolve()
+    root = package = f"_autograde_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     written = [section.checks for section in layout.sections if section.checks.exists()]
+    _forget(root)
     _add_package(package, layout.path.parent)
     if layout.path.is_dir():
         for folder in (layout.path, layout.path / "checks"):
             package = f"{package}.{_name(folder)}"
             _add_package(package, folder)
-    root = package.partition(".")[0]
     importlib.invalidate_caches()
     with reading_given_cells(GivenCells(layout.path, given or {})):
         try:
             for path in written:
                 _import(f"{package}.{_name(path)}", path)
         except BaseException:
-            for name in [name for name in sys.modules if _is_in(name, root)]:
-                del sys.modules[name]
+            _forget(root)
             raise
     numbered = [sys.modules[f"{package}.{_name(path)}"] for path in written]
-    loaded = [module for name, module in list(sys.modules.items()) if _is_in(name, root)]
+    loaded = [sys.modules[name] for name in _names(root)]
     shared = [m for m in loaded if getattr(m, "__file__", None) and m not in numbered]
     modules = (*numbered, *shared)
     tasks, places = _tasks(modules)
@@ -102,8 +100,14 @@ def _name(path: Path) -> str:
     return path.name.removesuffix(".py").replace(".", "_")
 
 
-def _is_in(module: str, package: str) -> bool:
-    return module == package or module.startswith(f"{package}.")
+def _names(package: str) -> list[str]:
+    """Return the names of the package and all modules in it that are imported."""
+    return [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
+
+
+def _forget(package: str) -> None:
+    for name in _names(package):
+        del sys.modules[name]
 
 
 def _import(name: str, path: Path) -> None:

@@ -6,8 +6,9 @@ A notebook is one file with two beside it, or a folder with a file for each sect
     NAME_checks.py    NAME/checks/01_first.py   NAME/checks/02_second.py    hidden checks
     NAME_answers.py   NAME/answers/01_first.py  NAME/answers/02_second.py   other answers
 
-What several sections' checks share is a module without a number, ``NAME/checks/networks.py``. What
-several notebooks' checks share stands in a folder that is no notebook, ``shared/networks.py``.
+Sections are sorted by their numbers; one in two files is ``08a_…`` and ``08b_…``. What the checks
+of several sections share is a module without a number, ``NAME/checks/networks.py``. What those of
+several notebooks share stands in a folder that is no notebook, ``shared/networks.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from autograde.notebooks.cells import SourceError
 
 _CHECKS, _ANSWERS = "_checks", "_answers"
-_NUMBERED = re.compile(r"(\d+)_.+")
+_NUMBERED = re.compile(r"(\d+)([a-z]?)_.+")
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ def find_layout(path: Path) -> Layout:
         beside = (path.with_name(f"{path.stem}{suffix}.py") for suffix in (_CHECKS, _ANSWERS))
         return Layout(path.stem, path, (Section(path, *beside),))
     scripts = [file for file in path.glob("*.py") if file.name[0] not in "_."]
-    numbers: dict[int, Path] = {}
+    numbers: dict[tuple[int, str], Path] = {}
     for file in sorted(scripts):
         numbered = _NUMBERED.fullmatch(file.stem)
         if not numbered:
             raise SourceError(f"{file}: the name of a section begins with a number, such as 01_.")
-        other = numbers.setdefault(int(numbered[1]), file)
+        other = numbers.setdefault((int(numbered[1]), numbered[2]), file)
         if other is not file:
             raise SourceError(f"{file}: {other.name} has the same number; change one.")
     ordered = [numbers[number] for number in sorted(numbers)]

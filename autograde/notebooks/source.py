@@ -115,7 +115,7 @@ def read_source(path: Path, course: Course) -> Source:
             "nbformat_minor": 5,
         }
     )
-    checks = load_checks(layout, _given(notebook))
+    checks = load_checks(layout, given_cells(notebook))
     values = {
         "course.name": course.name,
         "course.repository": course.repository,
@@ -146,7 +146,7 @@ def read_script(file: Path) -> NotebookNode:
     return notebook
 
 
-def _given(notebook: NotebookNode) -> dict[str, str]:
+def given_cells(notebook: NotebookNode) -> dict[str, str]:
     """Return the text of the given code cells by grade id."""
     return {
         grading(cell)["grade_id"]: cell.source

@@ -109,8 +109,8 @@ def messages(check: Task, function: Any, digest: str, secret: bytes) -> dict[str
 def written_numbers(name: str) -> set[str]:
     """Return the numbers that stand in texts of a notebook's checks, or in the notebook."""
     assignment = load_assignment(name, COURSE.file)
-    tree = ast.parse(assignment.checks.file.read_text(encoding="utf-8"))
-    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in assignment.checks.files]
+    texts = [n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant)]
     public = "\n".join(cell.source for cell in assignment.released.cells)
     return set(_VALUE.findall("\n".join([public, *(t for t in texts if isinstance(t, str))])))
 
