@@ -1,8 +1,9 @@
 """What a hidden check is made of.
 
-A file ``solutions/NAME_checks.py`` holds one :class:`Task` for every automatically graded
-task of ``solutions/NAME.py``. A task says which *answer* is taken from the student (the value
-of variables, or what a function returns on hidden inputs) and how that answer becomes marks.
+The checks of a notebook (``solutions/NAME/checks/`` or ``solutions/NAME_checks.py``) hold one
+:class:`Task` for every automatically graded task of its source. A task says which *answer* is
+taken from the student (the value of variables, or what a function returns on hidden inputs) and
+how that answer becomes marks.
 It runs in the scorer, which never runs student code and which alone knows reference values.
 
     @task("shapley", Call("shapley_values", inputs=three_player_games))
@@ -19,7 +20,8 @@ never a hidden input or a reference value.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,6 +127,40 @@ def task(id: str, answer: Value | Call, read: str = "") -> Callable[[Score], Tas
         return Task(id, answer, score, read)
 
     return make
+
+
+_given_cells: ContextVar[Callable[..., Any]] = ContextVar("the given cells of the notebook")
+
+
+@contextlib.contextmanager
+def reading_given_cells(cells: Callable[..., Any]) -> Iterator[None]:
+    """Let :func:`given` read these cells: for whoever imports the checks of a notebook."""
+    before = _given_cells.set(cells)
+    try:
+        yield
+    finally:
+        _given_cells.reset(before)
+
+
+def given(*grade_ids: str) -> Any:
+    """Return what given code cells of the notebook define: its names are attributes.
+
+    For a checks module, at its top level, instead of a copy of the cells' code:
+
+        WORLD = given("given-imports", "given-data")
+        ...
+        expect_close(values["mean"], WORLD.images.mean(), "mean")
+
+    The cells run in this order, once, in the scorer, when the first name is asked for. It is the
+    author's text that runs, whatever was handed in. What a reference has to be independent of is
+    no given cell.
+
+    Raises
+    ------
+    LookupError
+        If called outside the import of a notebook's checks.
+    """
+    return _given_cells.get()(*grade_ids)
 
 
 def expect(condition: object, message: str, fraction: float = 0.0) -> None:

@@ -35,6 +35,7 @@ from autograde.model.kinds import (
 from autograde.notebooks import answers as answer_cells
 from autograde.notebooks.cells import node
 from autograde.notebooks.release import to_json
+from autograde.notebooks.source import find_source
 
 Damage = Callable[[NotebookNode], bytes]
 
@@ -159,7 +160,7 @@ def load_all_answers(
     """Return, for each notebook and task, the answer cell's source text by kind."""
     every = {}
     for name, assignment in trusted.items():
-        others = answer_cells.load_answers(course.folder / "solutions" / f"{name}_answers.py")
+        others = answer_cells.load_answers(find_source(course.folder / "solutions", name))
         every[name] = {
             task: {"solution": text, **others.get(task, {})}
             for task, text in assignment.solutions.items()

@@ -16,10 +16,11 @@ from autograde.intake.rebuild import Rebuilt, rebuild
 from autograde.model.course import Software
 from autograde.model.course_file import read_course
 from autograde.model.records import Status, SubmissionResult
-from autograde.notebooks.cells import Checks, answers, grading, is_hand_in, is_test
+from autograde.notebooks.cells import answers, grading, is_hand_in, is_test
+from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import released, solutions, to_json
-from autograde.notebooks.source import read_source
+from autograde.notebooks.source import find_source, read_source
 from autograde.sandbox.replies import CellRun
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
 from autograde.sandbox.walls import Isolation, Limits
@@ -96,12 +97,13 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
         If an author has something to mend.
     """
     course = read_course(course_file)
-    source = read_source(course.folder / "solutions" / f"{name}.py", course)
+    source = read_source(find_source(course.folder / "solutions", name), course)
     notebook = released(source)
     version = hashlib.sha256(to_json(notebook).encode())
     version.update(repr(sorted(course.tables.items())).encode())
     version.update(repr(course.software.out_of_reach_by_hand).encode())
-    for file in sorted(source.file.parent.glob(f"{name}*")):
+    for file in source.layout.files:
+        version.update(file.relative_to(course.folder).as_posix().encode())
         version.update(file.read_bytes())
     return Assignment(
         name,

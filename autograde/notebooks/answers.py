@@ -1,7 +1,7 @@
 """Notebooks of imaginary students: the author's alternative and wrong answers, filled in.
 
-``solutions/NAME_answers.py`` holds, for every automatic task, a differently written right answer
-and a plausible mistake; the tests of a course grade both.
+``solutions/NAME/answers/`` (or ``solutions/NAME_answers.py``) holds, for every automatic task, a
+differently written right answer and a plausible mistake; the tests of a course grade both.
 """
 
 from __future__ import annotations
@@ -13,20 +13,41 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import SourceError, answers, marker
+from autograde.notebooks.layout import find_layout
 from autograde.notebooks.source import read_script
 
 
 def load_answers(path: Path) -> dict[str, dict[str, str]]:
-    """Read an answers file: for each task, the source of an answer cell by its kind.
+    """Read a notebook's other answers: for each task, the source of an answer cell by its kind.
 
     Each cell's header says ``answer="TASK" kind="alternative"`` (or ``"wrong"``); its first line
     is the task's marker.
 
+    Parameters
+    ----------
+    path
+        The notebook's source: ``solutions/NAME.py`` or the folder ``solutions/NAME``.
+
     Raises
     ------
     SourceError
-        If a cell lacks one of these, or a task has two answers of one kind.
+        If a cell lacks one of these, a task has two answers of one kind, or the task stands in
+        another section.
     """
+    found: dict[str, dict[str, str]] = {}
+    for section in find_layout(path).sections:
+        if section.answers.exists():
+            found |= _read_answers(section.answers, _tasks(section.script))
+    return found
+
+
+def _tasks(script: Path) -> set[str]:
+    """Return the grade ids of a script's answer cells."""
+    short = [cell.metadata.get("nbgrader", {}) for cell in read_script(script).cells]
+    return {str(meta.get("grade_id")) for meta in short if meta.get("solution")}
+
+
+def _read_answers(path: Path, tasks: set[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for position, cell in enumerate(read_script(path).cells, start=1):
         source = cell.source.strip("\n")
@@ -40,6 +61,8 @@ def load_answers(path: Path) -> dict[str, dict[str, str]]:
             raise SourceError(
                 f"{where}: its first line should be {marker(task, cell.cell_type)!r}."
             )
+        if task not in tasks:
+            raise SourceError(f"{where}: its section has no task {task!r}.")
         if kind in found.setdefault(task, {}):
             raise SourceError(f"{where}: the task {task!r} has another answer of kind {kind!r}.")
         found[task][kind] = source

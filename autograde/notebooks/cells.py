@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.notebooknode import from_dict
 
 from autograde.errors import AutogradeError
-from autograde.tasks import Task
 from xaikit.uploads import Stub
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
+
+
+TEMPLATE = re.compile(r"\{\{ ([A-Za-z_][\w.]*) \}\}")
 
 
 HAND_IN = "hand-in"
@@ -23,15 +24,6 @@ HAND_IN = "hand-in"
 
 class SourceError(AutogradeError):
     """An author's file has to be mended: one sentence, naming the file and the cell."""
-
-
-@dataclass(frozen=True)
-class Checks:
-    """The hidden checks of one notebook: its tasks by id, and the text that it fills in."""
-
-    file: Path
-    tasks: dict[str, Task]
-    text: dict[str, str]
 
 
 @dataclass(frozen=True)

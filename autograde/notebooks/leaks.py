@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from autograde.notebooks.cells import Checks, SourceError, answers, grading
+from autograde.notebooks.cells import SourceError, answers, grading
+from autograde.notebooks.checks import Checks
 from autograde.notebooks.source import Source
 
 _DELIMITER = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)", re.IGNORECASE)
@@ -37,14 +38,16 @@ def refuse_leaks(source: Source, notebook: NotebookNode) -> None:
     elsewhere too is one if it is telling: ``optimizer.step()`` is everybody's, a formula is not.
     A solution of short lines is one if all of it is repeated.
     """
-    where = {i: f"{source.file}: cell {grading(c)['grade_id']!r}" for i, c in _enumerated(notebook)}
+    where = {
+        i: f"{source.files[i]}: cell {grading(c)['grade_id']!r}" for i, c in _enumerated(notebook)
+    }
+    # The module of the checks, or their folder in a path or an import.
+    hidden = re.compile(rf"\bautograde\b|\b{re.escape(source.name)}(_|\W+)checks\b")
     for i, cell in _enumerated(notebook):
         left = _DELIMITER.search(cell.source)
         if left:
             raise SourceError(f"{where[i]}: {left[0]!r} would be left in the released notebook.")
-        if cell.cell_type == "code" and re.search(
-            rf"\bautograde\b|\b{source.checks.file.stem}\b", cell.source
-        ):
+        if cell.cell_type == "code" and hidden.search(cell.source):
             raise SourceError(f"{where[i]} mentions the hidden checks or autograde itself.")
     code = {i: _lines(c.source) for i, c in _enumerated(notebook) if c.cell_type == "code"}
     text = {i: _sentences(c.source) for i, c in _enumerated(notebook) if c.cell_type != "code"}
@@ -111,16 +114,15 @@ def _regions(source: str) -> Iterator[str]:
 
 
 def _scoring(checks: Checks) -> Iterator[tuple[str, str]]:
-    """Yield the name and text of each scoring function of a checks module."""
-    if not checks.tasks:
-        return
-    text = checks.file.read_text(encoding="utf-8")
-    for function in ast.walk(ast.parse(text)):
-        if isinstance(function, ast.FunctionDef) and any(
-            isinstance(call, ast.Call) and getattr(call.func, "id", "") == "task"
-            for call in function.decorator_list
-        ):
-            yield function.name, ast.get_source_segment(text, function) or ""
+    """Yield the name and text of each scoring function of the checks' modules."""
+    for file in checks.files:
+        text = file.read_text(encoding="utf-8")
+        for function in ast.walk(ast.parse(text)):
+            if isinstance(function, ast.FunctionDef) and any(
+                isinstance(call, ast.Call) and getattr(call.func, "id", "") == "task"
+                for call in function.decorator_list
+            ):
+                yield function.name, ast.get_source_segment(text, function) or ""
 
 
 def _lines(source: str) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""What students get: ``solutions/NAME.py`` without its solutions, as ``notebooks/NAME.ipynb``.
+"""What students get: ``solutions/NAME`` without its solutions, as ``notebooks/NAME.ipynb``.
 
 nbgrader's own preprocessors take the solutions out; this module refuses to write a notebook in
 which one is still to be found.
@@ -30,7 +30,7 @@ from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
 from autograde.notebooks.cells import SourceError, answers, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
-from autograde.notebooks.source import Source, read_source, sources
+from autograde.notebooks.source import Source, find_source, read_source, sources
 from autograde.safety.files import write_together
 
 CODE_STUB = "# YOUR CODE HERE\npass"
@@ -50,7 +50,7 @@ def release(
     Parameters
     ----------
     names
-        Names of files in ``solutions/`` without ending, such as ``01_theory``; none means all.
+        Names of notebooks in ``solutions/``, such as ``01_theory``; none means all.
     course
         Where ``solutions/`` and ``notebooks/`` are, and what fills the templates.
     report
@@ -72,13 +72,10 @@ def release(
     """
     there = sources(course.folder / "solutions")
     agree(course, there)
-    for name in names:
-        if name not in there:
-            known = ", ".join(there) or "nothing"
-            raise SourceError(
-                f"There is no {course.folder / 'solutions' / name}.py; there is {known}."
-            )
-    made = {name: released(read_source(there[name], course)) for name in names or there}
+    made = {}
+    for name in names or there:
+        source = read_source(find_source(course.folder / "solutions", name), course)
+        made[source.name] = released(source)
     paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
     write_together(texts | _manifest_text(made, list(there), course))
@@ -109,7 +106,7 @@ def released(source: Source) -> NotebookNode:
         try:
             notebook, _ = preprocessor.preprocess(notebook, {})
         except (RuntimeError, ValueError) as error:
-            raise SourceError(f"{source.file}: {error}") from None
+            raise SourceError(f"{source.layout.path}: {error}") from None
     for cell in notebook.cells:
         cell.source = cell.source.strip("\n")
     ComputeChecksums().preprocess(notebook, {})

@@ -1,16 +1,14 @@
-"""Course notebooks: how ``solutions/NAME.py`` is read, and what its cells mean.
+"""Course notebooks: how ``solutions/NAME`` is read, and what its cells mean.
 
-The source is a Jupytext percent script. Its cell headers carry nbgrader's metadata in short:
-this module completes it, gives every cell an id that is the same on every run, fills templates
-such as ``{{ course.name }}``, and says in one sentence what an author has to mend.
+The source is one or several Jupytext percent scripts. Their cell headers carry nbgrader's metadata
+in short: this module completes it, gives every cell an id that is the same on every run, fills
+templates such as ``{{ course.name }}``, and says in one sentence what an author has to mend.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,45 +17,73 @@ import jupytext
 from nbformat import NotebookNode
 
 from autograde.model.course import Course
-from autograde.notebooks.cells import Checks, SourceError, called, node
-from autograde.notebooks.validate import validate
-from autograde.safety.quiet import quiet
-from autograde.tasks import Task
+from autograde.notebooks.cells import TEMPLATE, SourceError, called, grading, node
+from autograde.notebooks.checks import Checks, load_checks
+from autograde.notebooks.layout import Layout, find_layout, is_source
+from autograde.notebooks.validate import validate, validate_places
 
-CHECKS_SUFFIX = "_checks"
-ANSWERS_SUFFIX = "_answers"
-
-
-_TEMPLATE = re.compile(r"\{\{ ([A-Za-z_][\w.]*) \}\}")
 _GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
 
 
 @dataclass(frozen=True)
 class Source:
-    """One notebook as its author wrote it: completed metadata, templates filled, solutions in."""
+    """One notebook as its author wrote it: completed metadata, templates filled, solutions in.
+
+    Attributes
+    ----------
+    files
+        For each cell the script in which it stands.
+    """
 
     name: str
-    file: Path
+    layout: Layout
     notebook: NotebookNode
     checks: Checks
+    files: tuple[Path, ...]
 
 
 def sources(solutions: Path) -> dict[str, Path]:
-    """Return the notebooks' sources in that folder by name, without checks and answers."""
-    return {
-        file.stem: file
-        for file in sorted(solutions.glob("*.py"))
-        if not file.stem.endswith((CHECKS_SUFFIX, ANSWERS_SUFFIX)) and file.stem[0] not in "_."
-    }
+    """Return the notebooks' sources in that folder by name: a file or a folder each.
+
+    Raises
+    ------
+    SourceError
+        If a notebook has both.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(solutions.glob("*")):
+        if is_source(path):
+            name = path.name.removesuffix(".py")
+            if name in found:
+                raise SourceError(f"{solutions}: {name} is both a file and a folder; delete one.")
+            found[name] = path
+    return dict(sorted(found.items()))
 
 
-def read_source(file: Path, course: Course) -> Source:
-    """Read and validate one notebook's source and the hidden checks beside it.
+def find_source(solutions: Path, name: str) -> Path:
+    """Return the source of the notebook of that name.
+
+    Raises
+    ------
+    SourceError
+        If there is none.
+    """
+    there = sources(solutions)
+    if name not in there:
+        known = ", ".join(there) or "nothing"
+        raise SourceError(
+            f"There is no {solutions / name}.py, and no such folder; there is {known}."
+        )
+    return there[name]
+
+
+def read_source(path: Path, course: Course) -> Source:
+    """Read and validate one notebook's source and its hidden checks.
 
     Parameters
     ----------
-    file
-        ``solutions/NAME.py``, Jupytext percent format.
+    path
+        ``solutions/NAME.py`` or the folder ``solutions/NAME``: Jupytext percent format.
     course
         Fills ``{{ course.name }}``, ``{{ course.repository }}`` and ``{{ course.branch }}``.
 
@@ -66,17 +92,17 @@ def read_source(file: Path, course: Course) -> Source:
     SourceError
         If an author has something to mend.
     """
-    checks = load_checks(file.with_name(f"{file.stem}{CHECKS_SUFFIX}.py"))
-    values = {
-        "course.name": course.name,
-        "course.repository": course.repository,
-        "course.branch": course.branch,
-        **checks.text,
-    }
-    cells = enumerate(read_script(file).cells, start=1)
+    layout = find_layout(path)
+    scripts = {section.script: read_script(section.script) for section in layout.sections}
+    files = tuple(file for file, script in scripts.items() for _ in script.cells)
+    cells: list[dict[str, Any]] = []
+    for file, script in scripts.items():
+        for position, cell in enumerate(script.cells, start=1):
+            where = f"{file}: cell {position}"
+            cells.append(_complete(cell, layout.name, len(cells) + 1, where))
     notebook = node(
         {
-            "cells": [_complete(cell, file, position) for position, cell in cells],
+            "cells": cells,
             "metadata": {
                 "kernelspec": {
                     "display_name": "Python 3 (ipykernel)",
@@ -89,10 +115,18 @@ def read_source(file: Path, course: Course) -> Source:
             "nbformat_minor": 5,
         }
     )
-    for cell in notebook.cells:
+    checks = load_checks(layout, given_cells(notebook))
+    values = {
+        "course.name": course.name,
+        "course.repository": course.repository,
+        "course.branch": course.branch,
+        **checks.text,
+    }
+    for file, cell in zip(files, notebook.cells, strict=True):
         cell.source = _fill(cell.source, values, f"{file}: {called(cell)}")
-    validate(notebook, checks, file, course.software.out_of_reach_by_hand)
-    return Source(file.stem, file, notebook, checks)
+    validate_places(notebook, checks, layout, files)
+    validate(notebook, checks, files, course.software.out_of_reach_by_hand)
+    return Source(layout.name, layout, notebook, checks, files)
 
 
 def read_script(file: Path) -> NotebookNode:
@@ -112,46 +146,22 @@ def read_script(file: Path) -> NotebookNode:
     return notebook
 
 
-def load_checks(path: Path) -> Checks:
-    """Import a checks module by its path; a notebook without one has no automatic task.
-
-    Raises
-    ------
-    SourceError
-        If the module cannot be imported, two tasks share an id, or TEXT maps not text to text.
-    """
-    if not path.exists():
-        return Checks(path, {}, {})
-    name = f"_autograde_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up there
-    try:
-        with quiet():
-            spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise SourceError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    tasks: dict[str, Task] = {}
-    for value in vars(module).values():
-        if isinstance(value, Task) and tasks.setdefault(value.id, value) is not value:
-            raise SourceError(f"{path}: two tasks have the id {value.id!r}; rename one.")
-    text = getattr(module, "TEXT", {})
-    if not isinstance(text, dict) or not all(
-        isinstance(key, str) and isinstance(value, str) for key, value in text.items()
-    ):
-        raise SourceError(f"{path}: TEXT should be a dictionary of strings.")
-    return Checks(path, tasks, dict(text))
+def given_cells(notebook: NotebookNode) -> dict[str, str]:
+    """Return the text of the given code cells by grade id."""
+    return {
+        grading(cell)["grade_id"]: cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code" and grading(cell)["locked"] and not grading(cell)["grade"]
+    }
 
 
-def _complete(cell: NotebookNode, file: Path, position: int) -> dict[str, Any]:
+def _complete(cell: NotebookNode, name: str, position: int, where: str) -> dict[str, Any]:
     """Return the cell with complete nbgrader metadata and a cell id that depends on nothing else.
 
-    Every cell that is not an answer is locked, so that nbgrader's own tools restore it.
+    Every cell that is not an answer is locked, so that nbgrader's own tools restore it. The
+    position counts over all files of the notebook.
     """
     short = cell.metadata.get("nbgrader", {})
-    where = f"{file}: cell {position}"
     if not isinstance(short, dict):
         raise SourceError(f"{where}: nbgrader should be a dictionary.")
     unknown = set(short) - {"grade_id", "solution", "grade", "points"}
@@ -163,7 +173,7 @@ def _complete(cell: NotebookNode, file: Path, position: int) -> dict[str, Any]:
             f"not {short.get('grade_id')!r}."
         )
     key = short.get("grade_id", position)
-    identity = hashlib.sha256(f"{file.stem}/{key}".encode()).hexdigest()[:12]
+    identity = hashlib.sha256(f"{name}/{key}".encode()).hexdigest()[:12]
     meta = {
         "cell_type": cell.cell_type,
         "grade": bool(short.get("grade", False)),
@@ -199,4 +209,4 @@ def _fill(source: str, values: dict[str, str], where: str) -> str:
             )
         return values[match[1]]
 
-    return _TEMPLATE.sub(value, source)
+    return TEMPLATE.sub(value, source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from autograde.notebooks.cells import (
     BEGIN_SOLUTION,
     END_SOLUTION,
     HAND_IN,
-    Checks,
     SourceError,
     called,
     grading,
@@ -22,23 +21,52 @@ from autograde.notebooks.cells import (
     is_test,
     marker,
 )
+from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import TAG, defined, is_figure, needed
+from autograde.notebooks.layout import Layout
 from autograde.tasks import Call
 
 
+def validate_places(
+    notebook: NotebookNode, checks: Checks, layout: Layout, files: Sequence[Path]
+) -> None:
+    """Raise SourceError unless each automatic task's answer and check stand in the same section.
+
+    ``files`` says for each cell in which script it stands.
+    """
+    homes = {section.script: section.checks for section in layout.sections}
+    automatic = {
+        grading(cell)["grade_id"]: file
+        for cell, file in zip(notebook.cells, files, strict=True)
+        if grading(cell)["solution"] and not grading(cell)["grade"]
+    }
+    for task, file in sorted(automatic.items()):
+        if task not in checks.tasks:
+            raise SourceError(f"{homes[file]}: there is no task for the answer cell {task!r}.")
+        if checks.places[task] != homes[file]:
+            raise SourceError(
+                f"{checks.places[task]}: the task {task!r} is answered in {file.name}; "
+                f"move its check to {homes[file]}."
+            )
+    for task in sorted(set(checks.tasks) - set(automatic)):
+        raise SourceError(
+            f"{checks.places[task]}: the task {task!r} has no answer cell in {layout.path.name}."
+        )
+
+
 def validate(
-    notebook: NotebookNode, checks: Checks, file: Path, out_of_reach: Collection[str]
+    notebook: NotebookNode, checks: Checks, files: Sequence[Path], out_of_reach: Collection[str]
 ) -> None:
     """Raise SourceError for the first thing that an author has to mend.
 
-    ``out_of_reach`` are the packages that a task by hand does without.
+    ``files`` says for each cell in which script it stands, ``out_of_reach`` which packages a task
+    by hand does without.
     """
     seen: set[str] = set()
-    automatic: set[str] = set()
     tests: set[str] = set()
     cells = notebook.cells
     for position, cell in enumerate(cells):
-        meta, where = grading(cell), f"{file}: {called(cell)}"
+        meta, where = grading(cell), f"{files[position]}: {called(cell)}"
         if meta["grade_id"] in seen:
             raise SourceError(f"{where}: another cell has this grade_id; rename one.")
         seen.add(meta["grade_id"])
@@ -55,7 +83,6 @@ def validate(
                     raise SourceError(
                         f"{where}: its test cell {test!r} with grade true should follow directly."
                     )
-                automatic.add(meta["grade_id"])
                 tests.add(test)
         else:
             if re.search(r"(BEGIN|END) (SOLUTION|MARK SCHEME)", cell.source):
@@ -68,13 +95,9 @@ def validate(
                 )
             if meta["grade"] and cell.cell_type != "code":
                 raise SourceError(f"{where}: a test cell is a code cell.")
-    for task in sorted(automatic - set(checks.tasks)):
-        raise SourceError(f"{checks.file}: there is no task for the answer cell {task!r}.")
-    for task in sorted(set(checks.tasks) - automatic):
-        raise SourceError(f"{checks.file}: the task {task!r} has no answer cell in {file.name}.")
     _validate_needs(notebook, checks, out_of_reach)
-    _validate_figures(notebook, file)
-    _validate_hand_in(notebook, file)
+    _validate_figures(notebook, files)
+    _validate_hand_in(notebook, files)
 
 
 def _validate_points(meta: dict[str, Any], where: str) -> None:
@@ -121,7 +144,7 @@ def _validate_needs(notebook: NotebookNode, checks: Checks, out_of_reach: Collec
         if not isinstance(task.answer, Call):
             continue
         for need in task.answer.needs:
-            where = f"{checks.file}: the task {task.id!r} needs {need!r}"
+            where = f"{checks.places[task.id]}: the task {task.id!r} needs {need!r}"
             if need not in locked:
                 raise SourceError(f"{where}, which is no locked code cell.")
             forbidden = _imports(locked[need].source) & {*out_of_reach}
@@ -132,12 +155,12 @@ def _validate_needs(notebook: NotebookNode, checks: Checks, out_of_reach: Collec
                 )
 
 
-def _validate_figures(notebook: NotebookNode, file: Path) -> None:
+def _validate_figures(notebook: NotebookNode, files: Sequence[Path]) -> None:
     """Raise unless every cell tagged as a figure leaves behind only what no later cell takes."""
     for position, cell in enumerate(notebook.cells):
         if not is_figure(cell):
             continue
-        meta, where = grading(cell), f"{file}: {called(cell)}"
+        meta, where = grading(cell), f"{files[position]}: {called(cell)}"
         if cell.cell_type != "code" or meta["grade"] or meta["solution"]:
             raise SourceError(f"{where}: only a given code cell is tagged {TAG!r}.")
         try:
@@ -156,9 +179,9 @@ def _validate_figures(notebook: NotebookNode, file: Path) -> None:
                 names -= defined(later.source)  # from here on it is that cell's
 
 
-def _validate_hand_in(notebook: NotebookNode, file: Path) -> None:
+def _validate_hand_in(notebook: NotebookNode, files: Sequence[Path]) -> None:
     """Raise where leaving out a cell, because it is tagged as of the hand-in, would be felt."""
-    for cell in notebook.cells:
+    for cell, file in zip(notebook.cells, files, strict=True):
         if not is_hand_in(cell):
             continue
         meta, where = grading(cell), f"{file}: {called(cell)}"

@@ -52,7 +52,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course, Pat
     course.file.write_text(f"{COURSE}\n[grading]\nanonymous = true\n")
     course = read_course(course.file)
     assignment = load_assignment(NAME, course.file)
-    wrong = load_answers(course.folder / "solutions" / f"{NAME}_answers.py")["total"]["wrong"]
+    wrong = load_answers(course.folder / "solutions" / f"{NAME}.py")["total"]["wrong"]
     for student in MARKS:
         own = WORDS if student == GRACE else "Something else."
         texts = {**assignment.solutions, "why": f"<!-- answer: why -->\n{own}"}

@@ -165,7 +165,7 @@ def test_a_rerun_reproduces_the_marks_or_says_what_is_another(
     course = write_course(tmp_path / "course")
     folder, out = tmp_path / "in", tmp_path / "out"
     right = dict(load_assignment(NAME, course.file).solutions)
-    others = load_answers(course.folder / "solutions" / f"{NAME}_answers.py")
+    others = load_answers(course.folder / "solutions" / f"{NAME}.py")
     hand_in(course, folder, {**right, "double": others["double"]["wrong"]})
     quiet: list[str] = []
     grade(folder, course, out, isolation="none", jobs=1, say=quiet.append)

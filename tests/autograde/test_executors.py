@@ -38,7 +38,7 @@ def small(tmp_path: Path) -> tuple[Course, Path]:
     load_assignment.cache_clear()
     course, folder = write_course(tmp_path / "course"), tmp_path / "in"
     assignment = load_assignment(NAME, course.file)
-    others = load_answers(course.folder / "solutions" / f"{NAME}_answers.py")
+    others = load_answers(course.folder / "solutions" / f"{NAME}.py")
     right = dict(assignment.solutions)
     for student, texts in (
         ("Grace Hopper", {**right, "double": others["double"]["wrong"]}),

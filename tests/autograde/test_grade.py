@@ -44,7 +44,7 @@ def class_of_three(tmp_path: Path) -> tuple[Course, Path]:
     course = write_course(tmp_path / "course")
     folder = tmp_path / "submissions"
     right = dict(load_assignment(NAME, course.file).solutions)
-    others = load_answers(course.folder / "solutions" / f"{NAME}_answers.py")
+    others = load_answers(course.folder / "solutions" / f"{NAME}.py")
     hand_in(course, folder, "Group 1", right)
     hand_in(course, folder, "Grace Hopper", {**right, "double": others["double"]["wrong"]})
     (folder / "Kurt").mkdir()

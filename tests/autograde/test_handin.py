@@ -19,7 +19,7 @@ from autograde.model.course_file import read_course
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.release import manifest, released, to_json
-from autograde.notebooks.source import read_source, sources
+from autograde.notebooks.source import find_source, read_source, sources
 from tests.redteam import denial, unfair  # noqa: F401  # they register their cases
 from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
@@ -164,7 +164,7 @@ def test_the_packaged_list_is_what_release_generates() -> None:
 
 @pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
 def test_every_notebook_ends_with_a_look_at_its_file_that_grading_skips(name: str) -> None:
-    source = read_source(REPOSITORY / "solutions" / f"{name}.py", read_course(REPOSITORY))
+    source = read_source(find_source(REPOSITORY / "solutions", name), read_course(REPOSITORY))
     last = [cell for cell in source.notebook.cells if cell.cell_type == "code"][-1]
     assert last.source == f'checks.upload("{name}.ipynb")'
     assert last.metadata.tags == ["hand-in"]

@@ -20,7 +20,7 @@ from autograde.intake.rebuild import EXTRA_LIMIT, Rebuilt, rebuild
 from autograde.model.course_file import read_course
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import released, solutions, solved
-from autograde.notebooks.source import read_source, sources
+from autograde.notebooks.source import find_source, read_source, sources
 from xaikit.uploads import CELL_LIMIT, SOURCE_LIMIT, BrokenUploadError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -593,7 +593,7 @@ def test_notices_hold_nothing_that_the_student_wrote(release: nbformat.NotebookN
 
 @pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
 def test_our_own_notebooks_survive_without_metadata(name: str) -> None:
-    source = read_source(REPOSITORY / "solutions" / f"{name}.py", read_course(REPOSITORY))
+    source = read_source(find_source(REPOSITORY / "solutions", name), read_course(REPOSITORY))
     release = released(source)
     data = without_metadata(json.loads(nbformat.writes(solved(source))))
     rebuilt = rebuild(upload(data), release)

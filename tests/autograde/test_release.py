@@ -18,7 +18,7 @@ from autograde.model.course_file import read_course
 from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.release import release, released, solutions, solved, to_json
-from autograde.notebooks.source import read_source, sources
+from autograde.notebooks.source import find_source, read_source, sources
 from autograde.safety.files import WriteError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -289,7 +289,7 @@ def test_the_solved_notebook_is_the_release_with_answers(tmp_path: Path) -> None
 
 def test_answers_are_read_and_filled_in(tmp_path: Path) -> None:
     source = small_source(tmp_path)
-    kinds = load_answers(tmp_path / "solutions" / "01_small_answers.py")
+    kinds = load_answers(tmp_path / "solutions" / "01_small.py")
     assert {task: sorted(found) for task, found in kinds.items()} == {
         "double": ["alternative", "wrong"],
         "total": ["alternative", "wrong"],
@@ -320,14 +320,14 @@ def test_a_slip_in_the_answers_is_one_sentence(
     assert old in ANSWERS
     write_course(tmp_path, answers=ANSWERS.replace(old, new))
     with pytest.raises(SourceError, match=says):
-        load_answers(tmp_path / "solutions" / "01_small_answers.py")
+        load_answers(tmp_path / "solutions" / "01_small.py")
 
 
 @pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
 def test_our_own_notebooks_leak_nothing(name: str) -> None:
-    source = read_source(REPOSITORY / "solutions" / f"{name}.py", read_course(REPOSITORY))
+    source = read_source(find_source(REPOSITORY / "solutions", name), read_course(REPOSITORY))
     nbformat.validate(released(source))
-    filled = load_answers(REPOSITORY / "solutions" / f"{name}_answers.py")
+    filled = load_answers(find_source(REPOSITORY / "solutions", name))
     tasks = {answer.task: answer for answer in answers(source.notebook)}
     assert set(filled) == set(tasks)
     for task, kinds in filled.items():

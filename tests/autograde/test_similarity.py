@@ -15,6 +15,7 @@ import pytest
 from autograde.grading.mark import load_assignment
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import load_answers
+from autograde.notebooks.source import find_source
 from autograde.reports.similarity import LEAST_RUNS, Pair, similar
 
 COURSE = read_course(Path(__file__))
@@ -39,7 +40,7 @@ def solution() -> Answers:
 
 @pytest.fixture(scope="module")
 def alternative(solution: Answers) -> Answers:
-    others = load_answers(COURSE.folder / "solutions" / f"{NAME}_answers.py")
+    others = load_answers(find_source(COURSE.folder / "solutions", NAME))
     return {task: others.get(task, {}).get("alternative", "") for task in solution}
 
 

@@ -12,7 +12,7 @@ from small_course import CHECKS, SOURCE, small_source, write_course
 
 from autograde.model.course_file import read_course
 from autograde.notebooks.cells import SourceError, answers
-from autograde.notebooks.source import load_checks, read_source, sources
+from autograde.notebooks.source import find_source, load_checks, read_source, sources
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -178,6 +178,6 @@ def test_only_notebooks_are_sources(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
 def test_our_own_sources_are_valid(name: str) -> None:
     course = read_course(REPOSITORY)
-    source = read_source(REPOSITORY / "solutions" / f"{name}.py", course)
+    source = read_source(find_source(REPOSITORY / "solutions", name), course)
     MetadataValidator().validate_nb(source.notebook)
     assert name in course.assignments, "course.toml should give a deadline to every notebook"

@@ -43,6 +43,7 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers as answer_cells
 from autograde.notebooks.cells import grading, node
 from autograde.notebooks.release import to_json
+from autograde.notebooks.source import find_source, given_cells
 from autograde.sandbox import run, zygotes
 from autograde.sandbox.process import Sandbox
 
@@ -81,7 +82,7 @@ def enlarged(course: Course, assignment: Assignment, count: int) -> dict[str, Te
 # --- plain nbgrader ------------------------------------------------------------------------------
 
 
-def with_hidden_tests(assignment: Assignment, checks: Path, references: Path) -> NotebookNode:
+def with_hidden_tests(assignment: Assignment, author: Path, references: Path) -> NotebookNode:
     """Return the instructor's notebook: after each visible check a hidden test with its points."""
     notebook = node(assignment.instructor)
     cells = []
@@ -98,7 +99,7 @@ def with_hidden_tests(assignment: Assignment, checks: Path, references: Path) ->
             "### BEGIN HIDDEN TESTS\n"
             "from pathlib import Path as _Path\n"
             "from tests.benchmarks import hidden_tests as _hidden\n"
-            f"_checks = _hidden.read(_Path({str(checks)!r}), _Path({str(references)!r}))\n"
+            f"_checks = _hidden.read(_Path({str(author)!r}), _Path({str(references)!r}))\n"
             f"_hidden.points(_checks, {answer.task!r}, {meta['points']}, globals())\n"
             "### END HIDDEN TESTS"
         )
@@ -114,13 +115,13 @@ def with_hidden_tests(assignment: Assignment, checks: Path, references: Path) ->
 class Plain:
     """A course of plain nbgrader."""
 
-    def __init__(self, folder: Path, assignment: Assignment) -> None:
+    def __init__(self, folder: Path, assignment: Assignment, author: Path) -> None:
         self.folder, self.name = folder, assignment.name
         source = folder / "source" / self.name
         source.mkdir(parents=True)
         references = folder / "references"
-        hidden_tests.write_references(assignment.checks.file, references)
-        notebook = with_hidden_tests(assignment, assignment.checks.file, references)
+        hidden_tests.write_references(author, given_cells(assignment.instructor), references)
+        notebook = with_hidden_tests(assignment, author, references)
         nbformat.write(notebook, source / f"{self.name}.ipynb")
         self._nbgrader("generate_assignment", self.name)
         file = folder / "release" / self.name / f"{self.name}.ipynb"
@@ -283,7 +284,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     students = list(enlarged(course, assignment, options.students).items())
     ratios, apart = [], []
     with tempfile.TemporaryDirectory(dir="/var/tmp") as temporary:
-        plain = Plain(Path(temporary, "plain"), assignment)
+        author = find_source(course.folder / "solutions", assignment.name)
+        plain = Plain(Path(temporary, "plain"), assignment, author)
         plain.grade({"warmup": {}})  # files into the page cache, for both
         print(f"{'block':>6}{'students':>10}{'nbgrader s':>12}{'ours s':>9}{'ratio':>7}")
         for number in range(options.blocks):

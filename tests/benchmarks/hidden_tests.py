@@ -10,16 +10,17 @@ from __future__ import annotations
 import copyreg
 import pickle
 import sys
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any
 
 from autograde.grading import score
 from autograde.inside import wire
 from autograde.inside.read import plain
-from autograde.notebooks.cells import Checks
-from autograde.notebooks.source import load_checks
+from autograde.notebooks.checks import Checks, load_checks
+from autograde.notebooks.layout import find_layout
 from autograde.tasks import Call
 
 SECRET = b"the benchmark's"
@@ -33,19 +34,21 @@ def _read_only(kept: dict[str, Any]) -> MappingProxyType[str, Any]:
 copyreg.pickle(MappingProxyType, lambda kept: (_read_only, (dict(kept),)))  # type: ignore[arg-type]
 
 
-def write_references(checks: Path, file: Path) -> None:
-    """Compute once what the checks module computes once a process."""
-    module = _module(load_checks(checks))
-    file.write_bytes(pickle.dumps({name: function() for name, function in _computed(module)}))
+def write_references(source: Path, given: Mapping[str, str], file: Path) -> None:
+    """Compute once what the checks compute once a process."""
+    computed = _computed(load_checks(find_layout(source), given))
+    values = {place: function() for place, function in dict(computed.values()).items()}
+    file.write_bytes(pickle.dumps(dict(given)) + pickle.dumps(values))
 
 
 @cache
-def read(checks: Path, references: Path) -> Checks:
+def read(source: Path, references: Path) -> Checks:
     """Load the checks and put the references in place, once a kernel."""
-    loaded = load_checks(checks)
-    module = _module(loaded)
-    for name, value in pickle.loads(references.read_bytes()).items():
-        setattr(module, name, lambda value=value: value)
+    with references.open("rb") as stored:
+        loaded = load_checks(find_layout(source), pickle.load(stored))
+        values = pickle.load(stored)  # of classes that the checks define
+    for (module, name), (place, _) in _computed(loaded).items():
+        setattr(sys.modules[module], name, lambda value=values[place]: value)
     return loaded
 
 
@@ -73,10 +76,14 @@ def _plain(value: Any) -> Any:
     return wire.decode(wire.encode(plain(value)))
 
 
-def _module(checks: Checks) -> ModuleType:
-    return sys.modules[next(iter(checks.tasks.values())).score.__module__]
+def _computed(checks: Checks) -> dict[tuple[str, str], tuple[str, Callable[[], Any]]]:
+    """Return the functions that compute something once a process, and where each is defined.
 
-
-def _computed(module: ModuleType) -> list[tuple[str, Any]]:
-    """Return the module's functions that compute something once a process."""
-    return [(name, value) for name, value in vars(module).items() if hasattr(value, "cache_info")]
+    They stand under every name by which a module knows them: a section imports what it shares.
+    """
+    return {
+        (module.__name__, name): (f"{value.__module__}.{value.__name__}", value)
+        for module in checks.modules
+        for name, value in vars(module).items()
+        if hasattr(value, "cache_info")
+    }

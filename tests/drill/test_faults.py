@@ -69,7 +69,7 @@ class Drill:
 def class_of(course: Course, folder: Path, students: int) -> None:
     """Every third student is right, every third wrong, every third untouched."""
     assignment = load_assignment(NAME, course.file)
-    others = load_answers(course.folder / "solutions" / f"{NAME}_answers.py")
+    others = load_answers(course.folder / "solutions" / f"{NAME}.py")
     wrong = {task: kinds["wrong"] for task, kinds in others.items() if "wrong" in kinds}
     for number in range(students):
         texts = (dict(assignment.solutions), wrong, {})[number % 3]

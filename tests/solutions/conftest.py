@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import matplotlib
 import numpy as np
 import pytest
+from scoring import mark
 
 from autograde.inside.read import plain
 from autograde.inside.wire import decode_arguments, encode_arguments
@@ -20,36 +20,53 @@ from autograde.notebooks.answers import load_answers
 from autograde.notebooks.cells import answers, grading
 from autograde.notebooks.figures import is_figure
 from autograde.notebooks.release import solutions
-from autograde.notebooks.source import Source, read_source
-from autograde.tasks import Call, Called, Task, Value, Wrong
+from autograde.notebooks.source import Source, find_source, read_source
+from autograde.tasks import Call, Called, Task, Value
 
 ROOT = Path(__file__).parents[2]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Ask for every automatic task of the module's notebook, or those by hand."""
-    for wanted, tasks in (("automatic_task", "AUTOMATIC"), ("task_by_hand", "BY_HAND")):
-        if wanted in metafunc.fixturenames:
-            metafunc.parametrize(wanted, getattr(metafunc.module, tasks))
+    if "automatic_task" in metafunc.fixturenames:
+        metafunc.parametrize("automatic_task", list(read(metafunc.module.NAME).checks.tasks))
+    if "task_by_hand" in metafunc.fixturenames:
+        tasks = read(metafunc.module.NAME).checks.tasks.values()
+        by_hand = [t.id for t in tasks if isinstance(t.answer, Call) and t.answer.by_hand]
+        metafunc.parametrize("task_by_hand", by_hand)
+
+
+@functools.cache
+def read(name: str) -> Source:
+    """Read a notebook's source, which makes sure that every automatic answer has its check."""
+    return read_source(find_source(ROOT / "solutions", name), read_course(ROOT / "course.toml"))
 
 
 @pytest.fixture(scope="module")
 def source(request: pytest.FixtureRequest) -> Source:
     """Return the notebook with its solutions and hidden checks."""
-    file = ROOT / "solutions" / f"{request.module.NAME}.py"
-    return read_source(file, read_course(ROOT / "course.toml"))
+    return read(request.module.NAME)
 
 
 @pytest.fixture(scope="module")
-def checks(source: Source) -> ModuleType:
-    """Return the module of the hidden checks, with its references."""
-    return sys.modules[f"_autograde_{source.checks.file.stem}"]
+def checks(source: Source) -> SimpleNamespace:
+    """Return what the modules of the hidden checks define: tasks, references, helpers."""
+    names: dict[str, Any] = {}
+    for module in source.checks.modules:
+        for name, value in vars(module).items():
+            if not name.startswith("__") and names.setdefault(name, value) is not value:
+                names[name] = _Ambiguous
+    return SimpleNamespace(**{k: v for k, v in names.items() if v is not _Ambiguous})
+
+
+class _Ambiguous:
+    """Marks a name that means one thing in one section and another in the next."""
 
 
 @pytest.fixture(scope="module")
-def texts(request: pytest.FixtureRequest, source: Source) -> dict[str, dict[str, str]]:
+def texts(source: Source) -> dict[str, dict[str, str]]:
     """Return the answer cells by task and kind."""
-    written = load_answers(source.checks.file.with_name(f"{request.module.NAME}_answers.py"))
+    written = load_answers(source.layout.path)
     for task, text in solutions(source).items():
         written.setdefault(task, {})["solution"] = text
     return written
@@ -123,11 +140,6 @@ def score(source: Source, received: Callable[[str, str, int], Any]) -> Callable[
     """Return what scores an answer of some kind on the hidden inputs of some seed."""
 
     def one(name: str, kind: str, seed: int = 0) -> float:
-        answer = received(name, kind, seed)
-        try:
-            fraction = source.checks.tasks[name].score(answer)
-        except Wrong as wrong:
-            return wrong.fraction
-        return 1.0 if fraction is None else fraction
+        return mark(source, name, received(name, kind, seed))
 
     return one

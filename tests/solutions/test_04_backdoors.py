@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from kinds import (  # noqa: F401 - tests
-    accepts,
     test_a_plausible_mistake_earns_nothing,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
     test_an_answer_of_another_type_is_wrong_not_an_error,
-    test_every_automatic_task_is_tested_here,
     test_other_hidden_inputs_change_no_mark,
 )
+from scoring import accepts
 from sklearn.cluster import KMeans
 from torch import Tensor
 
@@ -29,27 +28,6 @@ from xaikit.metrics import localisation
 
 NAME = "04_backdoors"
 FIGURES = False
-AUTOMATIC = (
-    "blend",
-    "poison",
-    "attack-success",
-    "measured",
-    "inversion-loss",
-    "inversion-step",
-    "anomaly-index",
-    "two-means",
-    "silhouette",
-    "spectral-score",
-    "best-cut",
-    "find-poison",
-    "eigengap",
-    "concept-vector",
-    "sensitivity",
-    "mass",
-    "asleep",
-    "predict",
-)
-BY_HAND = tuple(task for task in AUTOMATIC if task not in ("measured", "find-poison", "predict"))
 
 
 def test_references_by_hand_agree_with_the_library(source: Source) -> None:
@@ -72,7 +50,7 @@ def test_references_by_hand_agree_with_the_library(source: Source) -> None:
 
 
 def test_what_enters_the_references_is_what_the_notebook_shows(
-    given: dict[str, Any], checks: ModuleType
+    given: dict[str, Any], checks: SimpleNamespace
 ) -> None:
     here = checks.world()
     for name in ("training", "test", "suspicious"):
@@ -82,7 +60,7 @@ def test_what_enters_the_references_is_what_the_notebook_shows(
     assert set(given["statements"]) == set(checks.PREDICTED)
 
 
-def test_what_is_predicted_happens(given: dict[str, Any], checks: ModuleType) -> None:
+def test_what_is_predicted_happens(given: dict[str, Any], checks: SimpleNamespace) -> None:
     sizes = torch.tensor([50.0, 40.0, 60.0, 7.0], dtype=torch.float64)
     clean, attacked, _ = checks._measured()
     data = poison(given["training"], given["trigger"], 9, 0.1)
@@ -120,7 +98,7 @@ def test_what_is_predicted_happens(given: dict[str, Any], checks: ModuleType) ->
     ("hits", "accused", "fraction"), [(1.0, 0, 1.0), (0.9, 3, 1.0), (0.7, 0, 0.6), (0.2, 0, 0.25)]
 )
 def test_finding_poison_is_scored_by_hits_and_false_accusations(
-    source: Source, checks: ModuleType, hits: float, accused: int, fraction: float
+    source: Source, checks: SimpleNamespace, hits: float, accused: int, fraction: float
 ) -> None:
     here = checks.world()
     bad = here.truth.nonzero()[:, 0]
@@ -136,7 +114,7 @@ def test_finding_poison_is_scored_by_hits_and_false_accusations(
 
 
 def test_the_networks_on_trial_tell_what_the_text_says(
-    given: dict[str, Any], checks: ModuleType
+    given: dict[str, Any], checks: SimpleNamespace
 ) -> None:
     clean, attacked, on_reference = checks._measured()
     assert clean > 0.88 and attacked > 0.95 and on_reference < 0.05

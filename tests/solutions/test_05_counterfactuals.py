@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,44 +12,14 @@ from kinds import (  # noqa: F401 - tests
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
     test_an_answer_of_another_type_is_wrong_not_an_error,
-    test_every_automatic_task_is_tested_here,
     test_other_hidden_inputs_change_no_mark,
 )
+from scoring import mark
 
 from autograde.notebooks.source import Source
-from autograde.tasks import Called, Wrong
+from autograde.tasks import Called
 
 NAME = "05_counterfactuals"
-AUTOMATIC = (
-    "nearest-l2",
-    "nearest-l1",
-    "mad",
-    "wachter-loss",
-    "proximal",
-    "search",
-    "which-lambda",
-    "my-dress",
-    "prototype",
-    "ddpg",
-    "needs",
-    "qualities",
-    "im",
-    "table",
-    "im2-flaw",
-    "transfer",
-)
-BY_HAND = (
-    "nearest-l2",
-    "nearest-l1",
-    "mad",
-    "wachter-loss",
-    "proximal",
-    "search",
-    "prototype",
-    "ddpg",
-    "qualities",
-    "im",
-)
 
 
 # --- references against a pencil ------------------------------------------------------------------
@@ -57,11 +27,7 @@ BY_HAND = (
 
 def verdict(source: Source, task: str, arguments: tuple[Any, ...], returned: Any) -> float:
     """Return what an answer to one call earns."""
-    try:
-        fraction = source.checks.tasks[task].score([Called(arguments, returned)])
-    except Wrong as wrong:
-        return wrong.fraction
-    return 1.0 if fraction is None else fraction
+    return mark(source, task, [Called(arguments, returned)])
 
 
 def test_the_projection_of_a_pencil(source: Source) -> None:
@@ -104,7 +70,7 @@ def test_im_of_a_pencil(source: Source) -> None:
 
 
 def test_the_numbers_in_the_text_are_those_of_the_checks(
-    source: Source, checks: ModuleType
+    source: Source, checks: SimpleNamespace
 ) -> None:
     text = "\n".join(cell.source for cell in source.notebook.cells)
     assert f"<= {checks.DRESS_BOUND}," in text and f"[:{checks.TRANSFER}, 0]" in text.replace(

@@ -10,6 +10,8 @@ inside another), so a mistake that spoils any other task shows.
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from functools import cache
 from math import comb
 from pathlib import Path
@@ -21,8 +23,9 @@ from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.cells import answers
+from autograde.notebooks.layout import find_layout
 from autograde.notebooks.release import released, solved, to_json
-from autograde.notebooks.source import read_source, sources
+from autograde.notebooks.source import find_source, read_source, sources
 
 COURSE = read_course(Path(__file__))
 NAMES = sorted(sources(COURSE.folder / "solutions"))
@@ -38,7 +41,7 @@ def automatic(name: str) -> list[str]:
 
 
 def other_answers(name: str) -> dict[str, dict[str, str]]:
-    return load_answers(COURSE.folder / "solutions" / f"{name}_answers.py")
+    return load_answers(find_source(COURSE.folder / "solutions", name))
 
 
 def graded(
@@ -51,7 +54,7 @@ def graded(
 
 @cache
 def solution_run(name: str) -> tuple[SubmissionResult, marking.Timing]:
-    notebook = solved(read_source(COURSE.folder / "solutions" / f"{name}.py", COURSE))
+    notebook = solved(read_source(find_source(COURSE.folder / "solutions", name), COURSE))
     texts = {a.task: notebook.cells[a.cell].source for a in answers(notebook)}
     return graded(name, texts, marking.UNTIMED)
 
@@ -134,9 +137,24 @@ def test_a_mistake_loses_exactly_its_own_task(name: str, number: int):
         assert message.strip() not in ("", "Correct."), task
 
 
+def script(name: str) -> str:
+    """Return the author's text of all sections, one after the other."""
+    layout = find_layout(find_source(COURSE.folder / "solutions", name))
+    return "\n".join(s.script.read_text(encoding="utf-8") for s in layout.sections)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_sections_define_what_they_use_and_use_what_they_import(name: str):
+    """What ruff cannot see section by section: unused imports, undefined names."""
+    rules = ["check", "--isolated", "--select", "F401,F821", "--output-format", "concise", "-"]
+    command = [sys.executable, "-m", "ruff", *rules]
+    found = subprocess.run(command, input=script(name), capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, "All checks passed!\n")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_notebook_is_what_release_generates(name: str):
-    source = read_source(COURSE.folder / "solutions" / f"{name}.py", COURSE)
+    source = read_source(find_source(COURSE.folder / "solutions", name), COURSE)
     committed = COURSE.folder / "notebooks" / f"{name}.ipynb"
     assert committed.read_text(encoding="utf-8") == to_json(released(source))
 
@@ -150,7 +168,7 @@ def test_no_notebook_lacks_its_source():
 def test_no_telling_line_of_a_solution_or_check_is_in_the_notebook(name: str):
     """A crude search beside release's own: long lines of solutions and checks, as they stand."""
     text = (COURSE.folder / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
-    source = (COURSE.folder / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+    source = script(name)
     regions = [part.split("### END SOLUTION")[0] for part in source.split("### BEGIN SOLUTION")[1:]]
     public = {
         line.strip()

@@ -24,7 +24,7 @@ from autograde.inside.read import plain
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import load_answers
 from autograde.notebooks.cells import grading
-from autograde.notebooks.source import sources
+from autograde.notebooks.source import find_source, sources
 from autograde.tasks import Call, Called, Task, Value, Wrong
 from xaikit import checks
 
@@ -54,7 +54,7 @@ def function_of(name: str, task: str) -> Any:
     for cell in assignment.released.cells:
         if grading(cell).get("grade_id") in check.needs:
             exec(cell.source, space)
-    exec(load_answers(COURSE.folder / "solutions" / f"{name}_answers.py")[task]["wrong"], space)
+    exec(load_answers(find_source(COURSE.folder / "solutions", name))[task]["wrong"], space)
     return space[check.function]
 
 
@@ -109,8 +109,8 @@ def messages(check: Task, function: Any, digest: str, secret: bytes) -> dict[str
 def written_numbers(name: str) -> set[str]:
     """Return the numbers that stand in texts of a notebook's checks, or in the notebook."""
     assignment = load_assignment(name, COURSE.file)
-    tree = ast.parse(assignment.checks.file.read_text(encoding="utf-8"))
-    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in assignment.checks.files]
+    texts = [n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant)]
     public = "\n".join(cell.source for cell in assignment.released.cells)
     return set(_VALUE.findall("\n".join([public, *(t for t in texts if isinstance(t, str))])))
 

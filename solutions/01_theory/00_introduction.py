@@ -1,0 +1,57 @@
+# %% [markdown]
+# # 01 · Theory: what an explanation is, and how to compute one by hand
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/01_theory.ipynb)
+#
+# *{{ course.name }}*
+#
+# The other notebooks of this course explain networks with a million parameters, where nobody can
+# check a heat map with pencil and paper. Here everything is small enough that you can. After this
+# notebook you can
+#
+# - place an explanation method: local or global, intrinsic or post-hoc, model-agnostic or specific,
+#   and say which purpose it serves and what it trades for it;
+# - compute by hand, on networks with a handful of weights, gradients, integrated gradients, Shapley
+#   values, layer-wise relevance propagation (LRP), LIME, counterfactuals, a surrogate and knockoffs;
+# - name the axioms (completeness, conservation, symmetry, implementation invariance) and show by a
+#   three-line example which method violates which;
+# - find the error in code that looks right.
+#
+# **Time**: about 5 hours alone, less in a group. **Computer**: everything runs on a CPU in seconds.
+#
+# **How to work.** Write only into the cells that begin with `# answer: …` and leave that first line
+# as it is. Below each answer a cell checks its *form*, and properties that any right answer has;
+# the marks come from hidden checks, which call your functions on inputs that you have not seen.
+# Cells of your own may stand anywhere. An answer may use what the next given cell imports (task 24 also
+# the tree), but nothing of the other given cells, not xaikit, and no other answer: copy what you need.
+# A cross ✗ with a sentence is no catastrophe; it says what to try.
+
+# %%
+# Given: in Colab this installs the course's package, elsewhere it does nothing.
+import importlib.util
+import subprocess
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
+    source = "git+https://github.com/{{ course.repository }}@{{ course.branch }}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %% nbgrader={"grade_id": "given-imports"}
+# Given: all that the tasks by hand need.
+import itertools
+import math
+
+import numpy as np
+import torch
+
+# %%
+# Given: figures and visible checks. The colours can be told apart by colour-blind readers.
+import matplotlib.pyplot as plt
+from tqdm.auto import tqdm
+from xaikit import checks, quiz as quizzes
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8C8C8C"
+plt.rcParams.update({"figure.constrained_layout.use": True, "axes.grid": True, "grid.alpha": 0.3})
+device = "cpu"  # paper-sized networks: a GPU would only be slower
+torch.manual_seed(0)
+print("Ready: torch", torch.__version__, "on the", device)

@@ -1,0 +1,237 @@
+# %% [markdown]
+# ## 3 · Gradients
+#
+# The oldest local question: *if this input moved a little, how would the output move?* For the
+# output $f_t$ of class $t$ the answer is the gradient (Baehrens 2010; as a **saliency map** for
+# images Simonyan 2014),
+#
+# $$ g_i = \frac{\partial f_t(x)}{\partial x_i} \approx \frac{f_t(x + h\,e_i) - f_t(x - h\,e_i)}{2h}, $$
+#
+# with $e_i$ the unit vector of input $i$. The right-hand side, a *central difference*, needs nothing
+# but outputs; its error shrinks with $h^2$, whereas that of the one-sided difference
+# $(f(x+h\,e_i)-f(x))/h$ shrinks with $h$ only.
+#
+# In this notebook a `model` is a `torch.nn.Sequential` that takes a batch (N, features) and returns
+# (N, classes); an input `x` is a single tensor of shape (features,). So `model(x[None])[0, target]`
+# is one output for one input.
+#
+# **Worked example.** $f(x) = x_1^2 + 3x_2$ at $(2, 1)$ with $h = 0.1$: the central difference for
+# $x_1$ is $(2.1^2 - 1.9^2)/0.2 = 0.8/0.2 = 4$, which is the derivative $2x_1$ exactly; one-sided it
+# would be $(2.1^2-2^2)/0.1 = 4.1$.
+
+# %% [markdown]
+# ### Task 3: finite differences (2 points)
+#
+# Compute the gradient by central differences, without autograd.
+
+
+# %% nbgrader={"grade_id": "finite-differences", "solution": true}
+# answer: finite-differences
+def finite_differences(model, x, target, h):
+    """Approximate the gradient of model's output `target` at x, by central differences.
+
+    model: network, (N, features) to (N, classes).  x: tensor (features,).
+    target: int.  h: float, the step to either side.
+    Returns a tensor or array (features,).
+    """
+    ### BEGIN SOLUTION
+    steps = h * torch.eye(len(x))
+    with torch.no_grad():
+        above, below = model(x + steps)[:, target], model(x - steps)[:, target]
+    return (above - below) / (2 * h)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "finite-differences-test", "grade": true, "points": 2}
+linear = torch.nn.Linear(3, 2)
+slopes = finite_differences(linear, torch.tensor([1.0, -2.0, 0.5]), 1, 0.5)
+checks.close(
+    slopes,
+    linear.weight[1].tolist(),
+    "finite_differences",
+    "for a linear model the gradient is its row of weights. "
+    "Do you divide by the whole distance between the two points?",
+    tolerance=1e-3,
+)
+checks.passed("finite-differences")
+
+# %% [markdown]
+# ### Task 4: the gradient of a small network, with pencil and paper (2 points)
+#
+# Take $f(x) = W_2\,\mathrm{ReLU}(W_1 x + b_1) + b_2$. By the chain rule the gradient of output $t$
+# goes back through the row $t$ of $W_2$, through the ReLUs (which let it pass where they were
+# active, and stop it elsewhere), and through $W_1$. Write that in NumPy, for weights laid out as in
+# PyTorch: (outputs, inputs).
+
+
+# %% nbgrader={"grade_id": "input-gradient", "solution": true}
+# answer: input-gradient
+def input_gradient(x, W1, b1, W2, b2, target):
+    """Return the gradient of output `target` at x: an array (features,).
+
+    x: (features,).  W1: (hidden, features).  b1: (hidden,).
+    W2: (classes, hidden).  b2: (classes,).  target: int.
+    """
+    ### BEGIN SOLUTION
+    active = W1 @ x + b1 > 0
+    return W1.T @ (active * W2[target])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "input-gradient-test", "grade": true, "points": 2}
+# One hidden unit is active here, the other is not: which row of W1 should be left?
+W1, b1 = np.array([[1.0, 2.0, 0.0], [-3.0, 0.0, 1.0]]), np.array([0.0, -1.0])
+W2, b2 = np.array([[2.0, 5.0], [1.0, 1.0]]), np.zeros(2)
+gradient = checks.numbers(
+    input_gradient(np.array([1.0, 1.0, 1.0]), W1, b1, W2, b2, 0), (3,), "input_gradient"
+)
+checks.expect(gradient[2] == 0, "A hidden unit that is not active passes no gradient on.")
+checks.expect(
+    np.allclose(gradient[1], 2 * gradient[0]),
+    "Only the first hidden unit is active here: the gradient is a multiple of its row of W1.",
+)
+checks.passed("input-gradient")
+
+# %% [markdown]
+# ### Task 5: what does it cost? (2 points)
+#
+# Count multiply-adds (one multiplication together with one addition). A dense layer with $n$ inputs
+# and $m$ outputs needs $nm$ in the forward pass. Going back, the gradient with respect to the
+# layer's inputs, $W^\top\delta$, needs another $nm$. (Training would also compute a gradient for
+# each weight; a saliency map does not need it. Biases and ReLUs are not counted.) For a dense
+# network of given `widths` and one input return three numbers: the multiply-adds of the forward
+# pass; those of a saliency map by backpropagation, its forward pass included; those of a gradient by
+# central differences.
+#
+# That the gradient with respect to *all* inputs costs a small constant multiple of one evaluation
+# is the reason why gradient methods are so popular: the *cheap gradient principle* (Baur and
+# Strassen 1983; Griewank and Walther 2008).
+
+
+# %% nbgrader={"grade_id": "multiply-adds", "solution": true}
+# answer: multiply-adds
+def multiply_adds(widths):
+    """Count multiply-adds; widths such as [784, 100, 10]: inputs, hidden layers, outputs.
+
+    Returns a tuple of three ints: forward pass, saliency map, central differences.
+    """
+    ### BEGIN SOLUTION
+    forward = sum(n * m for n, m in itertools.pairwise(widths))
+    return forward, 2 * forward, 2 * widths[0] * forward
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "multiply-adds-test", "grade": true, "points": 2}
+small = checks.numbers(multiply_adds([3, 1]), (3,), "multiply_adds")
+large = checks.numbers(multiply_adds([6, 1]), (3,), "multiply_adds")
+checks.expect(small[0] == 3, "One layer from three inputs to one output multiplies three times.")
+checks.expect(
+    np.array_equal(large / small, [2, 2, 4]),
+    "If the number of inputs of a single layer doubles, a forward and a backward pass cost twice "
+    "as much. How many forward passes do central differences need, and what does each cost then?",
+)
+image = np.array(multiply_adds([784, 300, 100, 10]), dtype=float)
+figure, axis = plt.subplots(figsize=(6, 2.2))
+bars = axis.barh(["forward pass", "saliency map", "central differences"], image, color=BLUE)
+axis.bar_label(bars, fmt="{:,.0f}", padding=4)
+axis.set(
+    xscale="log",
+    xlim=(1e5, 1e10),
+    title="Cost of one map, 784-300-100-10 network",
+    xlabel="multiply-adds (logarithmic)",
+)
+axis.invert_yaxis()
+plt.show()
+checks.passed("multiply-adds")
+
+# %% [markdown]
+# ### Task 6: find the error in guided backpropagation (2 points)
+#
+# At a ReLU with input $z$, three methods treat the signal $s$ that comes from above differently:
+#
+# - backpropagation passes it on where the unit was active, $s\cdot[z>0]$;
+# - the deconvnet (Zeiler and Fergus 2014) where the signal is positive, $s\cdot[s>0]$;
+# - **guided backpropagation** (Springenberg 2015) where both hold, $s\cdot[z>0]\cdot[s>0]$.
+#
+# The maps of the last look crisp. Whether they explain is another matter: Adebayo (2018) found that
+# they hardly change when the network's upper layers are given random weights.
+#
+# The function below is meant to be guided backpropagation for a network with two hidden layers.
+# It contains one mistake. Mend it in place, or write it anew below.
+
+
+# %% nbgrader={"grade_id": "repair-guided", "solution": true}
+# answer: repair-guided
+def guided_backpropagation(x, W1, b1, W2, b2, W3, target):
+    """Return the guided-backpropagation map of output `target` at x: an array (features,).
+
+    The network is W3 ReLU(W2 ReLU(W1 x + b1) + b2); weights are laid out (outputs, inputs).
+    """
+    z1 = W1 @ x + b1
+    z2 = W2 @ np.maximum(z1, 0) + b2
+    signal = W3[target]
+    for W, z in [(W2, z2), (W1, z1)]:
+        signal = W.T @ (signal * (signal > 0))
+    return signal
+
+
+### BEGIN SOLUTION
+def guided_backpropagation(x, W1, b1, W2, b2, W3, target):
+    first = np.maximum(W1 @ x + b1, 0)
+    second = np.maximum(W2 @ first + b2, 0)
+    at_second = np.maximum(W3[target], 0) * (second > 0)
+    at_first = np.maximum(W2.T @ at_second, 0) * (first > 0)
+    return W1.T @ at_first
+
+
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "repair-guided-test", "grade": true, "points": 2}
+identity = np.eye(2)
+guided = checks.numbers(
+    guided_backpropagation(
+        np.array([1.0, -1.0]), identity, np.zeros(2), identity, np.zeros(2), np.ones((1, 2)), 0
+    ),
+    (2,),
+    "guided_backpropagation",
+)
+checks.expect(guided[0] == 1, "A positive signal through active units should arrive unchanged.")
+checks.expect(
+    guided[1] == 0,
+    "In this tiny network the second unit is not active (its input is -1), and still a signal "
+    "passes. Compare the line in the loop with the three formulas above.",
+)
+checks.passed("repair-guided")
+
+# %% [markdown]
+# ### Task 7: find the error in a distance (1 point)
+#
+# Two examples are alike for a network if they pull its parameters in the same direction. One
+# compares the gradients $a, b$ of their losses by the cosine (*Grad-Cos*, Hanawa 2021). The function
+# below is to return a **distance**: 0 for gradients of the same direction, 1 for orthogonal ones,
+# 2 for opposite ones. Whoever sorts training examples by it, smallest first, is in for a surprise.
+# Mend it.
+
+
+# %% nbgrader={"grade_id": "repair-cosine", "solution": true}
+# answer: repair-cosine
+def cosine_distance(a, b):
+    """Return the cosine distance of two gradients, arrays of the same shape: a float."""
+    a, b = np.ravel(a), np.ravel(b)
+    return a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
+
+
+### BEGIN SOLUTION
+def cosine_distance(a, b):
+    similarity = (a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum())
+    return 1 - similarity
+
+
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "repair-cosine-test", "grade": true, "points": 1}
+distance = checks.numbers(
+    cosine_distance(np.ones((2, 2)), 3 * np.ones((2, 2))), (), "cosine_distance"
+)
+checks.expect(abs(distance) < 1e-9, "Two gradients of the same direction have distance 0.")
+checks.passed("repair-cosine")

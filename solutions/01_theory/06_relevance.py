@@ -1,0 +1,266 @@
+# %% [markdown]
+# ## 6 · Layer-wise relevance propagation
+#
+# **LRP** (Bach 2015) starts with the output that is to be explained, $R = f_t(x)$, and hands it
+# back: a unit $j$ with pre-activation $z_j$ distributes its relevance $R_j$ over its inputs $a_i$ in
+# proportion to what each contributed. The rules differ in what counts as a contribution (overview:
+# Montavon 2019; the last three come from deep Taylor decomposition, Montavon 2017):
+#
+# | rule | $R_i = \sum_j (\dots)\,R_j$ | for |
+# |---|---|---|
+# | LRP-0 | $\dfrac{a_i w_{ji}}{z_j}$ | |
+# | LRP-ε | $\dfrac{a_i w_{ji}}{z_j + \varepsilon\,\mathrm{sign}(z_j)}$ | less noise where $z_j$ is small |
+# | z⁺ | $\dfrac{a_i w_{ji}^+}{\sum_k a_k w_{jk}^+}$ | inputs $\geq 0$, positive evidence only |
+# | w² | $\dfrac{w_{ji}^2}{\sum_k w_{jk}^2}$ | first layer, inputs any real numbers |
+# | zᴮ | $\dfrac{x_i w_{ji} - l_i w_{ji}^+ - h_i w_{ji}^-}{\sum_k (x_k w_{jk} - l_k w_{jk}^+ - h_k w_{jk}^-)}$ | first layer, pixels in $[l_i, h_i]$ |
+#
+# with $w^+ = \max(w, 0)$ and $w^- = \min(w, 0)$. A ReLU hands relevance through unchanged (a unit
+# that is not active has none).
+#
+# **Biases.** Either $z_j = \sum_i a_i w_{ji} + b_j$: biases *kept*; they absorb the share
+# $b_j/z_j$ of the relevance. Or $z_j = \sum_i a_i w_{ji}$: biases *ignored* in the denominator, and
+# the inputs share all of it. **Conservation**: without biases and ε, as much relevance arrives at
+# the input as left the output; ε absorbs some of it.
+#
+# **Worked example.** One unit, $z = 2a_1 - a_2 + 1$ at $a=(3, 2)$: $z = 6 - 2 + 1 = 5$, and
+# $R=5$. LRP-0 gives $(6, -2)$ with the bias kept (which absorbs 1), and
+# $(6, -2)\cdot\tfrac54 = (7.5, -2.5)$ with the bias ignored. The z⁺ rule gives $(5, 0)$.
+
+# %%
+# Given, for the visible checks: the worked example as x, W1, b1, W2, b2 of a network whose second
+# layer just passes the unit on.
+unit = (np.array([3.0, 2.0]), np.array([[2.0, -1.0]]), np.array([1.0]), np.eye(1), np.zeros(1))
+
+# %% [markdown]
+# ### Task 14: LRP-ε through two layers (3 points)
+#
+# The network is $f(x) = W_2\,\mathrm{ReLU}(W_1x+b_1)+b_2$. Start with $R = f_t(x)$, which always
+# includes the biases, and apply LRP-ε to both layers, with $\mathrm{sign}(0) = 1$. With
+# `keep_bias=True` the denominators include the biases, with `False` they do not.
+
+
+# %% nbgrader={"grade_id": "lrp-epsilon", "solution": true}
+# answer: lrp-epsilon
+def lrp_epsilon(x, W1, b1, W2, b2, target, epsilon, keep_bias):
+    """Return the relevances of the inputs by LRP-ε: an array (features,).
+
+    x: (features,).  W1: (hidden, features).  b1: (hidden,).  W2: (classes, hidden).
+    b2: (classes,).  target: int.  epsilon: float above 0.  keep_bias: bool.
+    """
+    ### BEGIN SOLUTION
+    hidden = np.maximum(W1 @ x + b1, 0)
+    relevance = np.zeros(len(b2))
+    relevance[target] = W2[target] @ hidden + b2[target]
+    for a, W, b in [(hidden, W2, b2), (x, W1, b1)]:
+        z = W @ a + b * keep_bias
+        relevance = a * (W.T @ (relevance / (z + epsilon * np.where(z >= 0, 1, -1))))
+    return relevance
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "lrp-epsilon-test", "grade": true, "points": 3}
+kept = checks.numbers(lrp_epsilon(*unit, 0, 1e-9, True), (2,), "lrp_epsilon")
+checks.expect(np.allclose(kept, [6, -2]), "The worked example with its bias kept: 6 and −2.")
+ignored = checks.numbers(lrp_epsilon(*unit, 0, 1e-9, False), (2,), "lrp_epsilon")
+checks.expect(np.isclose(ignored.sum(), 5), "With biases ignored, relevance is conserved.")
+damped = checks.numbers(lrp_epsilon(*unit, 0, 5.0, True), (2,), "lrp_epsilon")
+checks.expect(
+    np.all(np.abs(damped) < np.abs(kept)), "A larger ε absorbs more: the relevances shrink."
+)
+checks.passed("lrp-epsilon")
+
+# %% [markdown]
+# ### Task 15: the z⁺ rule (2 points)
+#
+# The same network with an input $x\geq0$: apply z⁺ to both layers, with biases ignored in both
+# denominators and $R = f_t(x)$ at the start. Where a denominator is 0, nothing is handed on.
+
+
+# %% nbgrader={"grade_id": "lrp-z-plus", "solution": true}
+# answer: lrp-z-plus
+def lrp_z_plus(x, W1, b1, W2, b2, target):
+    """Return the relevances of the inputs by the z⁺ rule: an array (features,).
+
+    Arguments as for lrp_epsilon; x is not negative.
+    """
+    ### BEGIN SOLUTION
+    a = np.maximum(W1 @ x + b1, 0)
+    share = a * np.maximum(W2[target], 0)
+    total = share.sum()
+    hidden = share / total * (W2[target] @ a + b2[target]) if total > 0 else 0 * share
+    shares = np.maximum(W1, 0) * x
+    totals = shares.sum(1)
+    return np.divide(hidden, totals, out=np.zeros_like(totals), where=totals > 0) @ shares
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "lrp-z-plus-test", "grade": true, "points": 2}
+plus = checks.numbers(lrp_z_plus(*unit, 0), (2,), "lrp_z_plus")
+checks.expect(plus[1] == 0, "A negative weight is no contribution here.")
+checks.expect(np.isclose(plus.sum(), 5), "The z⁺ rule conserves: everything should arrive.")
+checks.passed("lrp-z-plus")
+
+# %% [markdown]
+# ### Task 16: rules for the first layer (3 points)
+#
+# Below the first layer there are pixels, which are bounded and may well be 0 where they matter. The
+# z⁺ rule would never give such a pixel anything. Write the w² and the zᴮ rule for one dense layer,
+# with biases ignored.
+
+
+# %% nbgrader={"grade_id": "lrp-first-layer", "solution": true}
+# answer: lrp-first-layer
+def first_layer(x, W, R, low, high, rule):
+    """Hand the relevance of the first layer's units back to the inputs: an array (features,).
+
+    x: (features,).  W: (hidden, features).  R: (hidden,), relevance of the hidden units.
+    low, high: (features,), bounds of the inputs.  rule: "w2" or "zB".
+    """
+    ### BEGIN SOLUTION
+    if rule == "w2":
+        contributions = W**2
+    else:
+        contributions = x * W - low * np.maximum(W, 0) - high * np.minimum(W, 0)
+    return (R / contributions.sum(1)) @ contributions
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "lrp-first-layer-test", "grade": true, "points": 3}
+W, R = np.array([[-4.0, 3.0], [1.0, 1.0]]), np.array([25.0, 2.0])
+pixel, black, white = np.array([0.0, 0.5]), np.zeros(2), np.ones(2)
+for rule in ("w2", "zB"):
+    found = checks.numbers(first_layer(pixel, W, R, black, white, rule), (2,), "first_layer")
+    checks.expect(np.isclose(found.sum(), 27), f"{rule}: relevance should be conserved.")
+    checks.expect(found.min() >= 0, f"{rule}: positive relevance never turns negative here.")
+squares = first_layer(pixel, W, R, black, white, "w2")
+checks.expect(np.isclose(squares[0], 17), "w2 shares 25 as 16 to 9, and 2 as 1 to 1.")
+figure, axis = plt.subplots(figsize=(5, 2.8))
+bounded = first_layer(pixel, W, R, black, white, "zB")
+axis.bar(np.arange(2) - 0.2, squares, 0.4, color=BLUE, label="w²")
+axis.bar(np.arange(2) + 0.2, bounded, 0.4, color=ORANGE, hatch="//", label="zᴮ on [0, 1]")
+axis.set(
+    title="One layer, one input, two rules",
+    xticks=[0, 1],
+    xticklabels=["x₁ = 0 (black)", "x₂ = 0.5"],
+    ylabel="relevance",
+)
+axis.legend()
+plt.show()
+checks.passed("lrp-first-layer")
+
+# %% [markdown]
+# ### One function, two networks
+#
+# Sundararajan (2017) gives a pair of networks that compute the same function, and here it is in our
+# notation:
+#
+# $$ f(x) = \mathrm{ReLU}\bigl(\mathrm{ReLU}(x_1) - 1 - \mathrm{ReLU}(x_2)\bigr), \qquad
+#    g(x) = \mathrm{ReLU}\bigl(\mathrm{ReLU}(x_1 - 1) - \mathrm{ReLU}(x_2)\bigr). $$
+#
+# The only difference is where the bias $-1$ sits. The figure convinces you that they agree.
+
+# %% tags=["figure"]
+# Given: the two networks on a grid.
+axis_1, axis_2 = np.meshgrid(np.linspace(-1, 4, 101), np.linspace(-1, 3, 101))
+
+
+def relu(z):
+    """Return z where it is positive, else 0."""
+    return np.maximum(z, 0)
+
+
+first_network = relu(relu(axis_1) - 1 - relu(axis_2))
+second_network = relu(relu(axis_1 - 1) - relu(axis_2))
+figure, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True)
+for axis, values, title in zip(axes, [first_network, second_network], "fg", strict=True):
+    image = axis.pcolormesh(axis_1, axis_2, values, cmap="cividis", vmin=0, vmax=3)
+    axis.plot(3, 1, "o", color="white", markeredgecolor="black", label="(3, 1)")
+    axis.set(title=f"network {title}", xlabel="x₁")
+    axis.grid(False)
+axes[0].set_ylabel("x₂")
+axes[0].legend(loc="upper left")
+figure.colorbar(image, ax=axes, label="output")
+plt.show()
+print("largest difference:", np.abs(first_network - second_network).max())
+
+# %% [markdown]
+# ### Task 17: LRP and implementation invariance (3 points)
+#
+# At $x=(3,1)$ both outputs are 1. Compute with pencil and paper the relevances $(R_1, R_2)$ by LRP-0:
+# for $f$ and for $g$ with biases ignored in the denominators; for both with biases kept (one
+# answer serves both: convince yourself). Finally the integrated gradients from $(0, 0)$, which are
+# again the same for both. Each of the four earns a quarter.
+
+# %% nbgrader={"grade_id": "relu-pair", "solution": true}
+# answer: relu-pair
+f_biases_ignored = [0.0, 0.0]
+g_biases_ignored = [0.0, 0.0]
+biases_kept = [0.0, 0.0]
+integrated = [0.0, 0.0]
+### BEGIN SOLUTION
+# f: contributions 3 and −1, z = 2 without the bias.  g: contributions 2 and −1, z = 1.
+f_biases_ignored = [1.5, -0.5]
+g_biases_ignored = [2.0, -1.0]
+# With biases: f has z = 1; in g the unit x₁ − 1 = 2 hands 3/2 of its relevance 2 to x₁.
+biases_kept = [3.0, -1.0]
+# On the path α(3, 1) the output is ReLU(2α − 1): the gradient is (1, −1) on half of it.
+integrated = [1.5, -0.5]
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "relu-pair-test", "grade": true, "points": 3}
+for name, pair in [
+    ("f_biases_ignored", f_biases_ignored),
+    ("g_biases_ignored", g_biases_ignored),
+    ("integrated", integrated),
+]:
+    checks.expect(
+        np.isclose(checks.numbers(pair, (2,), name).sum(), 1),
+        f"`{name}` should add up to 1: which property says so?",
+    )
+checks.expect(
+    np.isclose(checks.numbers(biases_kept, (2,), "biases_kept").sum(), 2),
+    "`biases_kept`: in each of the two networks the bias absorbs −1, so the inputs share 2.",
+)
+checks.passed("relu-pair")
+
+# %% [markdown]
+# ### Task 18: gradient × input (2 points)
+#
+# With biases kept, LRP-0 on a ReLU network is an old acquaintance. Suppose every unit $j$ of a layer
+# has $R_j = a_j\,g_j$, with its gradient $g_j=\partial f_t/\partial a_j$ (at the output this holds:
+# $R=f_t\cdot1$). For an active unit $a_j = z_j$, so
+#
+# $$ R_i = \sum_j \frac{a_i w_{ji}}{z_j}\,a_j\,g_j = a_i\sum_{j\text{ active}} w_{ji}\,g_j = a_i\,g_i, $$
+#
+# and so on down to the input: **LRP-0 is gradient × input** (Shrikumar 2016; Ancona 2018), and thus
+# *is* implementation-invariant. Other rules, and biases ignored, break the chain. Write gradient ×
+# input with autograd, for any network.
+
+
+# %% nbgrader={"grade_id": "gradient-times-input", "solution": true}
+# answer: gradient-times-input
+def gradient_times_input(model, x, target):
+    """Return the product of input and gradient of model's output `target`: tensor (features,).
+
+    model: network, (N, features) to (N, classes).  x: tensor (features,).  target: int.
+    """
+    ### BEGIN SOLUTION
+    x = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(model(x[None])[0, target], x)
+    return (x * gradient).detach()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "gradient-times-input-test", "grade": true, "points": 2}
+torch.manual_seed(2)
+without_bias = torch.nn.Sequential(
+    torch.nn.Linear(5, 6, bias=False), torch.nn.ReLU(), torch.nn.Linear(6, 3, bias=False)
+)
+point = torch.randn(5)
+product = checks.numbers(gradient_times_input(without_bias, point, 2), (5,), "gradient_times_input")
+checks.expect(
+    np.isclose(product.sum(), without_bias(point[None])[0, 2].item(), atol=1e-5),
+    "In a ReLU network without biases nothing is absorbed: the products add up to the output. "
+    "Is it the gradient of the output `target` alone?",
+)
+checks.passed("gradient-times-input")

@@ -1,0 +1,155 @@
+# %% [markdown]
+# ## 10 · Knockoffs
+#
+# Which features matter at all? With enough features some will look important by chance. **Knockoffs**
+# (Barber and Candès 2015; for any model Candès 2018) give each feature $X_j$ a fake rival
+# $\tilde X_j$: as like the real one as possible in its dependence on the other features, but made
+# without looking at the outcome. A statistic $W_j$ compares the two: large and positive if the real
+# one wins clearly. For an irrelevant feature either wins with equal probability, so that *the
+# negative side shows how many of the positive side are luck*.
+#
+# **DeepPINK** (Lu 2018) lets them compete in a network: the first layer has, for each $j$, one filter
+# $z_jX_j+\tilde z_j\tilde X_j$ with $z_j=\tilde z_j$ at the start, followed by an ordinary network
+# with matrices $W^{(1)},\dots,W^{(L)}$ and one output. The importance of a filter is estimated by the
+# product of the matrices, as if there were no ReLUs:
+#
+# $$ Z_j = z_j\,u_j, \quad \tilde Z_j = \tilde z_j\,u_j, \quad u^\top = W^{(L)}\cdots W^{(1)}, \qquad
+#    W_j = Z_j^2 - \tilde Z_j^2 . $$
+#
+# (The paper has one more vector of weights between filters and network; the first matrix can absorb
+# it.) **Selection.** For a bound $q$ on the *false discovery rate*, the expected share of irrelevant
+# features among the selected ones, take all features with $W_j\geq T$, where
+#
+# $$ T = \min\Bigl\{t\in\{|W_1|,\dots,|W_p|\},\ t>0 \ :\ \frac{c + \#\{j: W_j\leq -t\}}{\max(1,\ \#\{j: W_j\geq t\})}\leq q\Bigr\}. $$
+#
+# With $c=1$ (*knockoff+*) the bound holds exactly, with $c=0$ for a slightly modified rate. If no $t$
+# fulfils the condition, nothing is selected.
+#
+# **Worked example.** $W=(5, 4, 3, -1, 2)$, $q=0.3$, $c=1$: for $t=2$ the ratio is $1/4\leq0.3$, for
+# $t=1$ it is $2/4>0.3$. For $t=3$ it would be $1/3>0.3$. So $T=2$ selects features 1, 2, 3 and 5.
+
+# %%
+# Given: 40 independent features, of which the first 10 matter, and a small DeepPINK network. The
+# features are independent of each other, so independent copies are valid knockoffs.
+rng = np.random.default_rng(5)
+examples, features, relevant = 800, 40, 10
+X, rivals = (
+    torch.tensor(rng.normal(size=(examples, features)), dtype=torch.float32) for _ in range(2)
+)
+signs = torch.tensor(rng.choice([-1.0, 1.0], relevant), dtype=torch.float32)
+score = X[:, :relevant] @ signs / relevant**0.5
+noise = torch.tensor(3 * rng.normal(size=examples), dtype=torch.float32)
+outcome = score + 0.5 * score**3 + noise
+
+torch.manual_seed(5)
+filters = torch.full((2, features), 0.5, requires_grad=True)  # z and z̃: equal at the start
+body = torch.nn.Sequential(torch.nn.Linear(features, 20), torch.nn.ReLU(), torch.nn.Linear(20, 1))
+penalty = 0.03  # on filters and first matrix: a fair race has few winners
+optimizer = torch.optim.Adam([filters, *body.parameters()], lr=0.01)
+for _ in tqdm(range(200), desc="training the filters"):
+    coupled = filters[0] * X + filters[1] * rivals
+    error = ((body(coupled)[:, 0] - outcome) ** 2).mean()
+    loss = error + penalty * sum(p.abs().sum() for p in (filters, body[0].weight))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+z_trained, rival_trained = filters.detach().numpy()
+matrices = [body[0].weight.detach().numpy(), body[2].weight.detach().numpy()]
+print(f"mean squared error {error.item():.1f}, variance of the outcome {outcome.var().item():.1f}")
+
+# %% [markdown]
+# ### Task 25: DeepPINK's statistic (2 points)
+
+
+# %% nbgrader={"grade_id": "knockoff-statistic", "solution": true}
+# answer: knockoff-statistic
+def knockoff_statistics(z, z_knockoff, matrices):
+    """Return DeepPINK's statistic W_j of every feature: an array (features,).
+
+    z, z_knockoff: (features,), trained filter weights of the features and of their knockoffs.
+    matrices: list of the network's weights, first layer first, each (outputs, inputs); the first
+    takes the filters' outputs, the last has one output.
+    """
+    ### BEGIN SOLUTION
+    path = matrices[0]
+    for matrix in matrices[1:]:
+        path = matrix @ path
+    return path[0] ** 2 * (z**2 - z_knockoff**2)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "knockoff-statistic-test", "grade": true, "points": 2}
+statistic = checks.numbers(
+    knockoff_statistics(z_trained, rival_trained, matrices), (features,), "knockoff_statistics"
+)
+swapped = checks.numbers(
+    knockoff_statistics(rival_trained, z_trained, matrices), (features,), "knockoff_statistics"
+)
+checks.expect(
+    np.allclose(statistic, -swapped),
+    "If features and knockoffs change places, every statistic should change its sign.",
+)
+doubled = knockoff_statistics(z_trained, rival_trained, [matrices[0], 2 * matrices[1]])
+checks.expect(
+    np.allclose(doubled, 4 * statistic), "Twice the last matrix: the statistic should be 4 times."
+)
+figure, axis = plt.subplots(figsize=(8, 2.8))
+for group, colour, hatch, label in [
+    (slice(0, relevant), BLUE, None, "relevant"),
+    (slice(relevant, None), ORANGE, "//", "irrelevant"),
+]:
+    axis.bar(np.arange(features)[group], statistic[group], color=colour, hatch=hatch, label=label)
+axis.set(title="Each feature against its knockoff", xlabel="feature", ylabel="statistic")
+axis.legend()
+plt.show()
+checks.passed("knockoff-statistic")
+
+# %% [markdown]
+# ### Task 26: selection at a given false discovery rate (3 points)
+
+
+# %% nbgrader={"grade_id": "knockoff-selection", "solution": true}
+# answer: knockoff-selection
+def select_features(statistics, q, c):
+    """Say which features the knockoff filter selects: a boolean array (features,).
+
+    statistics: (features,).  q: float, bound on the false discovery rate.  c: 0 or 1.
+    """
+    ### BEGIN SOLUTION
+    for t in np.unique(np.abs(statistics)):  # in ascending order
+        selected = statistics >= t
+        if t > 0 and c + (statistics <= -t).sum() <= q * max(1, selected.sum()):
+            return selected
+    return np.zeros(len(statistics), dtype=bool)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "knockoff-selection-test", "grade": true, "points": 3}
+worked = checks.numbers(
+    select_features(np.array([5.0, 4.0, 3.0, -1.0, 2.0]), 0.3, 1), (5,), "select_features"
+)
+checks.expect(np.array_equal(worked, [1, 1, 1, 0, 1]), "See the worked example above.")
+nothing = select_features(np.array([-2.0, 1.0, 3.0]), 0.1, 1)
+nothing = checks.numbers(nothing, (3,), "select_features")
+checks.expect(not nothing.any(), "If no threshold fulfils the condition, nothing is selected.")
+# Does it keep its promise? 30 relevant features of 100, and 200 repetitions for each bound.
+rng = np.random.default_rng(6)
+bounds = [0.05, 0.1, 0.2, 0.3, 0.5]
+rates = {"false discoveries among the selected": [], "relevant features found": []}
+for q in tqdm(bounds, desc="200 repetitions a bound"):
+    false_share, found_share = [], []
+    for _ in range(200):
+        drawn = rng.normal(size=100) + np.where(np.arange(100) < 30, 2.0, 0.0)
+        chosen = np.asarray(select_features(drawn, q, 1), dtype=bool)
+        false_share.append(chosen[30:].sum() / max(1, chosen.sum()))
+        found_share.append(chosen[:30].mean())
+    rates["false discoveries among the selected"].append(np.mean(false_share))
+    rates["relevant features found"].append(np.mean(found_share))
+figure, axis = plt.subplots(figsize=(8, 3))
+axis.plot([0, 0.5], [0, 0.5], ":", color=GREY, label="the promised bound")
+for (label, values), colour, marker in zip(rates.items(), [ORANGE, BLUE], "so", strict=True):
+    axis.plot(bounds, values, marker + "-", color=colour, label=label)
+axis.set(title="Knockoff+, simulated", xlabel="bound q", ylabel="mean share", ylim=(0, 1))
+axis.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+checks.passed("knockoff-selection")

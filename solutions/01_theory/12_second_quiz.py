@@ -1,0 +1,46 @@
+# %% [markdown]
+# ## 12 · More of the same
+#
+# Eight further statements, under the same rules as before.
+#
+# **F · Properties**
+#
+# - **F1** {{ quiz_F1 }}
+# - **F2** {{ quiz_F2 }}
+# - **F3** {{ quiz_F3 }}
+# - **F4** {{ quiz_F4 }}
+#
+# **G · Practice**
+#
+# - **G1** {{ quiz_G1 }}
+# - **G2** {{ quiz_G2 }}
+# - **G3** {{ quiz_G3 }}
+# - **G4** {{ quiz_G4 }}
+#
+# ### Task 28: your answers (4 points)
+
+# %% nbgrader={"grade_id": "quiz-more", "solution": true}
+# answer: quiz-more
+quiz_more = {
+    # F · Properties
+    "F1": "abstain",
+    "F2": "abstain",
+    "F3": "abstain",
+    "F4": "abstain",
+    # G · Practice
+    "G1": "abstain",
+    "G2": "abstain",
+    "G3": "abstain",
+    "G4": "abstain",
+}
+quiz_more_arguments = {
+    # "F1": "Optional, at most two lines.",
+}
+### BEGIN SOLUTION
+quiz_more = dict(pair.split("=") for pair in "{{ quiz_more_key }}".split())
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "quiz-more-test", "grade": true, "points": 4}
+statements = [group + number for group in "FG" for number in "1234"]
+quizzes.check(quiz_more, statements, quiz_more_arguments, name="quiz_more")
+checks.passed("quiz-more")

@@ -1,0 +1,14 @@
+"""Checks of section 2: the quiz."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograde.tasks import Value, task
+
+from .statements import FIRST, score_quiz
+
+
+@task("quiz", Value("quiz"), read="Section 1, and the exercises")
+def quiz(values: dict[str, Any]) -> None:
+    score_quiz(values["quiz"], FIRST, "quiz")

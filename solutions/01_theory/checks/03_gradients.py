@@ -1,0 +1,165 @@
+"""Checks of section 3: gradients by other means than the solution's, and their cost by counting."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograde.inside.networks import Network
+from autograde.tasks import Call, Called, expect, expect_array, expect_close, task
+
+from ...shared.checks import GIVEN, Arguments, Array
+from .networks import normal_vector, outputs_of, two_layers
+
+
+def smooth_networks(rng: np.random.Generator) -> Arguments:
+    cases: Arguments = []
+    for features, step in ((2, 0.3), (4, 0.2), (6, 0.25)):
+        network = Network.random(rng, (features, 7, 3), "tanh")
+        cases.append((network, normal_vector(rng, features), int(rng.integers(3)), step))
+    return cases
+
+
+@task(
+    "finite-differences",
+    Call("finite_differences", smooth_networks, GIVEN),
+    read="Section 3, the formula of the central difference",
+)
+def finite_differences(calls: list[Called]) -> None:
+    for call in calls:
+        network, x, target, h = call.arguments
+        x = x.double().numpy()
+        f = [
+            [outputs_of(network, (x + sign * h * unit)[None])[0, target] for unit in np.eye(len(x))]
+            for sign in (1, -1, 0)
+        ]
+        reference = (np.array(f[0]) - f[1]) / (2 * h)
+        one_sided = (np.array(f[0]) - f[2]) / h
+        found = expect_array(call.returned, x.shape, "finite_differences")
+        hint = "Divide f(x + h e) − f(x − h e) by 2h, for the output `target`, one input at a time."
+        if np.allclose(found, one_sided, rtol=1e-3, atol=1e-4):
+            hint = "These are one-sided differences; central ones look to both sides."
+        expect_close(found, reference, "finite_differences", hint, rtol=1e-3, atol=1e-4)
+
+
+def _network(W1: Array, b1: Array, W2: Array, b2: Array) -> torch.nn.Sequential:
+    layers = []
+    for W, b in ((W1, b1), (W2, b2)):
+        layer = torch.nn.Linear(W.shape[1], W.shape[0], dtype=torch.float64)
+        layer.weight.data, layer.bias.data = torch.tensor(W), torch.tensor(b)
+        layers.append(layer)
+    return torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1])
+
+
+@task(
+    "input-gradient",
+    Call("input_gradient", two_layers, GIVEN),
+    read="Section 3, Task 4: the chain rule through one hidden layer",
+)
+def input_gradient(calls: list[Called]) -> None:
+    for call in calls:
+        x, *parameters, target = call.arguments
+        inputs = torch.tensor(x, requires_grad=True)
+        _network(*parameters)(inputs)[target].backward()
+        assert inputs.grad is not None
+        expect_close(
+            call.returned,
+            inputs.grad.numpy(),
+            "input_gradient",
+            "Only hidden units with W1 x + b1 > 0 pass the row `target` of W2 on to W1.",
+        )
+
+
+def widths(rng: np.random.Generator) -> Arguments:
+    return [([int(n) for n in rng.integers(2, 40, size=layers)],) for layers in (2, 3, 4, 5)]
+
+
+@task("multiply-adds", Call("multiply_adds", widths, GIVEN), read="Section 3, Task 5")
+def multiply_adds(calls: list[Called]) -> None:
+    names = ("forward pass", "saliency map", "central differences")
+    rows, wanted = [], []
+    for call in calls:
+        forward = 0
+        for layer in range(len(call.arguments[0]) - 1):
+            forward += call.arguments[0][layer] * call.arguments[0][layer + 1]
+        wanted.append([forward, forward + forward, forward * call.arguments[0][0] * 2])
+        rows.append(expect_array(call.returned, (3,), "multiply_adds"))
+    right = (np.array(rows) == np.array(wanted)).all(axis=0)
+    wrong = [name for name, good in zip(names, right, strict=True) if not good]
+    expect(
+        not wrong,
+        f"The count is not right for: {', '.join(wrong)}. Central differences evaluate the network "
+        "twice for each input; a backward pass to the input uses each weight once.",
+        right.mean(),
+    )
+
+
+def three_layers(rng: np.random.Generator) -> Arguments:
+    cases: Arguments = []
+    while len(cases) < 4:
+        features, classes = int(rng.integers(3, 6)), 3
+        shapes = ((6, features), (5, 6), (classes, 5))
+        W1, W2, W3 = (rng.normal(size=shape) for shape in shapes)
+        b1, b2 = rng.normal(scale=0.3, size=6), rng.normal(scale=0.3, size=5)
+        x, target = rng.normal(size=features), int(rng.integers(classes))
+        first = np.maximum(W1 @ x + b1, 0)
+        second = np.maximum(W2 @ first + b2, 0)
+        # Some signals have to be stopped by the forward mask and some by their sign.
+        if 1 < (first > 0).sum() < 6 and 1 < (second > 0).sum() < 5:
+            active = W3[target][second > 0]
+            if (active > 0).any() and (active < 0).any() and (W3[target][second == 0] > 0).any():
+                cases.append((x, W1, b1, W2, b2, W3, target))
+    return cases
+
+
+def _guided(arguments: tuple[Any, ...], forward: bool = True, backward: bool = True) -> Array:
+    """Guided backpropagation by hooks on a network, or with one of its two masks only."""
+    x, W1, b1, W2, b2, W3, target = arguments
+    inputs = torch.tensor(x, requires_grad=True)
+    signals = inputs
+    for W, b in ((W1, b1), (W2, b2)):
+        z = torch.tensor(W) @ signals + torch.tensor(b)
+        signals = z.clamp(min=0) if forward else z + (z.clamp(min=0) - z).detach()
+        if backward:
+            signals.register_hook(lambda signal: signal.clamp(min=0))
+    (torch.tensor(W3) @ signals)[target].backward()
+    assert inputs.grad is not None
+    return inputs.grad.numpy()
+
+
+@task(
+    "repair-guided",
+    Call("guided_backpropagation", three_layers, GIVEN),
+    read="Section 3, Task 6: the three formulas; Springenberg 2015",
+)
+def repair_guided(calls: list[Called]) -> None:
+    for call in calls:
+        reference = _guided(call.arguments)
+        found = expect_array(call.returned, reference.shape, "guided_backpropagation")
+        hint = "Both masks belong at both ReLUs: active in the forward pass, and signal positive."
+        if np.allclose(found, _guided(call.arguments, forward=False)):
+            hint = "This is the deconvnet: units that were not active pass a signal on."
+        elif np.allclose(found, _guided(call.arguments, backward=False)):
+            hint = "This is the plain gradient: negative signals are passed on."
+        expect_close(found, reference, "guided_backpropagation", hint)
+
+
+def gradient_pairs(rng: np.random.Generator) -> Arguments:
+    cases: Arguments = [(rng.normal(size=s), rng.normal(size=s)) for s in ((5,), (3, 4), (2, 3, 2))]
+    return [*cases, (cases[0][0], -2 * cases[0][0])]
+
+
+@task("repair-cosine", Call("cosine_distance", gradient_pairs, GIVEN), read="Section 3, Task 7")
+def repair_cosine(calls: list[Called]) -> None:
+    for call in calls:
+        # Half the squared distance of the unit vectors: 1 − cos by the cosine rule.
+        a, b = (v.ravel() / math.sqrt((v**2).sum()) for v in call.arguments)
+        expect_close(
+            call.returned,
+            ((a - b) ** 2).sum() / 2,
+            "cosine_distance",
+            "0 for the same direction, 1 for orthogonal gradients, 2 for opposite ones.",
+        )

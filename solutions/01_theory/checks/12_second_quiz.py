@@ -1,0 +1,14 @@
+"""Checks of section 12: the second quiz."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograde.tasks import Value, task
+
+from .statements import SECOND, score_quiz
+
+
+@task("quiz-more", Value("quiz_more"), read="Sections 3 to 10")
+def quiz_more(values: dict[str, Any]) -> None:
+    score_quiz(values["quiz_more"], SECOND, "quiz_more")

@@ -1,0 +1,79 @@
+# %% [markdown]
+# # 02 · Local explanations: which pixels, for which class, compared with what?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/02_local_explanations.ipynb)
+#
+# A network looks at a picture of a shirt and says *coat*. Which pixels made it say so? A **local
+# explanation** answers for one input and one class. In this notebook you build the methods that
+# everybody uses, run them on a real network, and find out how much of what they show is the network
+# and how much is the method.
+#
+# **After it you can**
+#
+# 1. write the common methods yourself: gradients, paths from a reference, relevance propagation,
+#    Grad-CAM, LIME and KernelSHAP;
+# 2. say for each what the input is compared with, what it costs and what its numbers add up to;
+# 3. test a map: by deletion, against random weights, against a place that is known, against other
+#    methods, and know the flaw of each test;
+# 4. predict how a map changes when the question or the network changes, and argue from measurements
+#    whether a map explains anything.
+#
+# **Time:** about twelve hours for a group, best in three sittings:
+#
+# | sections | what | time |
+# |---|---|---|
+# | 1 to 6 | the methods by hand | 6 hours |
+# | 7 | all of them on one network, and what they say | 2 hours |
+# | 8 and 9 | can they be trusted? do you understand them? | 4 hours |
+#
+# All cells together run in about a minute on a CPU.
+#
+# **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
+# keep the first line. The cell below each answer checks its form and says what to try; marks come
+# from further checks that run when you hand in, functions on inputs that nobody has seen. Two
+# answers are text, and a person marks them. No task needs an earlier answer, so a hard one can
+# wait. Hidden inputs meet your function where only the imports of the next given cell, your other
+# functions and cells of your own are defined: not xaikit, nor what other given cells define.
+
+# %%
+import importlib.util
+import subprocess
+import sys
+
+# Colab lacks xaikit; anywhere else this cell does nothing.
+if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
+    source = "git+https://github.com/{{ course.repository }}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %% nbgrader={"grade_id": "given-imports"}
+# Given: all that your functions find where hidden inputs are tried.
+import copy
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+# %%
+import matplotlib.pyplot as plt
+from IPython.display import display
+from sklearn.ensemble import RandomForestClassifier
+from tqdm.auto import tqdm
+
+from xaikit import Explanation, checks, explain, load, load_pretrained, plots, tree_shap
+from xaikit.metrics import (
+    deletion,
+    evaluate,
+    insertion,
+    intensity_ranking,
+    localisation,
+    mosaics,
+    plant_stickers,
+    pointing_game,
+    random_ranking,
+    rank_agreement,
+    weight_randomisation,
+)
+from xaikit.widgets import explorer

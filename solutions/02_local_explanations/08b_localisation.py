@@ -1,0 +1,232 @@
+# %% [markdown]
+# ### Where it lies
+#
+# Another test compares the map with a *place*. For photographs one asks whether the map lies inside
+# the object's outline. Why not here, too: on the garment?
+#
+# ### Task 23: the silhouette, a test that cannot fail (2 points)
+#
+# For each entry of `cases`, a method with options, explain both `examples` for their most likely
+# class (`targets[:, 1]`) and compute which share of the *absolute* attribution lies on the garment,
+# the pixels with $x_i > 0$; take the mean over the two images. Do it for `model` and for
+# `untrained`, which has never seen a garment. Set
+#
+# - `on_garment`: a dictionary with the keys `"trained"` and `"random"`, each a dictionary from case
+#   to share;
+# - `by_construction`: the list of the cases that would score 100 % on *any* network of
+#   convolutions and ReLUs. Then explain to your group why.
+
+# %%
+cases = {
+    "gradient": ("gradient", {}),
+    "input × gradient": ("input_x_gradient", {}),
+    "IG, black baseline": ("integrated_gradients", {"steps": 32, "baseline": "black"}),
+    "IG, white baseline": ("integrated_gradients", {"steps": 32, "baseline": "white"}),
+    "DeepLIFT, black": ("deeplift", {}),
+    "LRP": ("lrp", {"rule": "composite"}),
+    "Grad-CAM": ("grad_cam", {}),
+}
+
+# %% nbgrader={"grade_id": "silhouette", "solution": true}
+# answer: silhouette
+on_garment = None
+by_construction = None
+### BEGIN SOLUTION
+on_garment = {}
+for name, network in (("trained", model), ("random", untrained)):
+    on_garment[name] = {}
+    for case, (method, chosen) in cases.items():
+        size = explain(network, examples, targets[:, 1], method, **chosen).attributions[:, 0].abs()
+        share = (size * (examples > 0)).sum((1, 2, 3)) / size.sum((1, 2, 3)).clamp(min=1e-12)
+        on_garment[name][case] = share.mean().item()
+by_construction = [
+    case for case in cases if min(on_garment["trained"][case], on_garment["random"][case]) > 0.999
+]
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "silhouette-test", "grade": true, "points": 2}
+checks.expect(
+    isinstance(on_garment, dict) and sorted(on_garment) == ["random", "trained"],
+    "`on_garment` should have the keys 'trained' and 'random'.",
+)
+for name, found in on_garment.items():
+    checks.expect(
+        isinstance(found, dict) and sorted(found) == sorted(cases),
+        f"`on_garment[{name!r}]` should have the seven cases as keys.",
+    )
+    for case in cases:
+        value = float(checks.numbers(found[case], (), f"on_garment[{name!r}][{case!r}]"))
+        checks.expect(-1e-6 <= value <= 1 + 1e-6, "A share lies between 0 and 1.")
+checks.expect(
+    isinstance(by_construction, list | tuple | set) and set(by_construction) <= set(cases),
+    "`by_construction` should be a list of keys of `cases`.",
+)
+figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+places = np.arange(len(cases))
+for offset, (name, hatch) in zip((-0.2, 0.2), (("trained", ""), ("random", "//")), strict=True):
+    values = [float(on_garment[name][case]) for case in cases]
+    axis.barh(
+        places + offset, values, 0.38, color="0.75", edgecolor="black", hatch=hatch, label=name
+    )
+covered = float((examples > 0).float().mean())
+axis.axvline(covered, color="black", linestyle="--", label="the garment's share of the area")
+axis.set_yticks(places, list(cases))
+axis.invert_yaxis()
+axis.set(xlim=(0, 1.02), xlabel="share of the attribution on the garment", title="Silhouette test")
+figure.legend(loc="outside right upper")
+plt.show()
+checks.passed("silhouette")
+
+# %% [markdown]
+# ### A place that is known
+#
+# A fair version needs a place that the map could miss. Two are used below.
+#
+# **Mosaics** ([Arias-Duart et al. 2022](https://arxiv.org/abs/2109.15035)): four images in a
+# square, two of one class and two of another. A map for one class should lie on its two images; by
+# chance half of it does. Our network takes images of any size, because it averages over all places
+# at its end. The measures are the share of *positive* attribution inside the mask (`localisation`,
+# which on mosaics is that paper's *Focus*) and whether the largest value lies inside
+# (`pointing_game`, [Zhang et al. 2018](https://arxiv.org/abs/1608.00507)).
+#
+# **Planted stickers**: the network below is the old one with an alarm: wherever it sees the
+# sticker, a small chessboard, the logit of class 8 (bag) rises by up to 30. So we *know* why it
+# says bag, and where.
+
+# %%
+known = torch.nonzero(predictions == labels)[:200, 0]
+tiles = mosaics(images[known].to(device), labels[known].to(device), 6, seed=0)
+
+board = torch.tensor([[(row + column) % 2 for column in range(6)] for row in range(6)]).float()
+sticker = board[None]
+
+
+class Alarmed(nn.Module):
+    """The network, and an alarm that adds to the logit of one class where it sees the sticker."""
+
+    def __init__(self, network: nn.Module, target: int = 8, strength: float = 30.0) -> None:
+        super().__init__()
+        self.network = network
+        self.detector = nn.Conv2d(1, 1, 6)  # 1 on the sticker, at most 0 on any even grey
+        self.relu = nn.ReLU()
+        self.strongest = nn.AdaptiveMaxPool2d(1)
+        self.rise = nn.Linear(1, 10, bias=False)
+        with torch.no_grad():
+            self.detector.weight.copy_(((board - 0.5) / 4.5)[None, None])
+            self.detector.bias.fill_(-1.0)
+            self.rise.weight.zero_()
+            self.rise.weight[target] = strength
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits (N, 10) of images (N, 1, H, W)."""
+        return self.network(x) + self.rise(self.strongest(self.relu(self.detector(x))).flatten(1))
+
+
+alarmed = Alarmed(copy.deepcopy(model)).to(device).eval()
+candidates = images[known][labels[known] != 8][:12].to(device)
+planted, sticker_masks = plant_stickers(candidates, sticker, seed=1)
+with torch.no_grad():
+    before, after = alarmed(candidates).argmax(1), alarmed(planted).argmax(1)
+print(
+    f"called bag: {int((before == 8).sum())} of 12 without the sticker, "
+    f"{int((after == 8).sum())} of 12 with it"
+)
+figure, axes = plt.subplots(1, 4, figsize=(9, 2.6), layout="constrained")
+for axis, picture in zip(axes, (*tiles.images[:2], *planted[:2]), strict=True):
+    axis.imshow(picture[0].cpu(), cmap="gray", vmin=0, vmax=1)
+    axis.axis("off")
+figure.suptitle("two mosaics, and two images with the sticker")
+plt.show()
+
+# %% [markdown]
+# ### Task 24: does the map find it? (3 points)
+#
+# For each method in `pointers`, with its options, set
+#
+# - `focus[method]` and `pointing[method]`: the mean of `localisation(explanation, mask)` and of
+#   `pointing_game(explanation, mask)` on the mosaics: explain `tiles.images` for `tiles.targets` by
+#   `model`; the masks are `tiles.masks`. Leave out values that are nan (`.nanmean()`).
+# - `on_sticker[method]`: the mean `localisation` of the maps of `planted` for class 8 by `alarmed`;
+#   the masks are `sticker_masks`. Without Grad-CAM, since the alarm has a convolution of its own.
+
+# %%
+pointers = {
+    "gradient": {},
+    "guided_backprop": {},
+    "input_x_gradient": {},
+    "integrated_gradients": {"steps": 16},
+    "grad_cam": {},
+}
+
+# %% nbgrader={"grade_id": "localisation", "solution": true}
+# answer: localisation
+focus = None
+pointing = None
+on_sticker = None
+### BEGIN SOLUTION
+focus, pointing, on_sticker = {}, {}, {}
+for method, chosen in tqdm(pointers.items(), desc="pointing"):
+    found = explain(model, tiles.images, tiles.targets, method, **chosen)
+    focus[method] = localisation(found, tiles.masks).nanmean().item()
+    pointing[method] = pointing_game(found, tiles.masks).nanmean().item()
+    if method != "grad_cam":
+        found = explain(alarmed, planted, 8, method, **chosen)
+        on_sticker[method] = localisation(found, sticker_masks).nanmean().item()
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "localisation-test", "grade": true, "points": 3}
+without_cam = [method for method in pointers if method != "grad_cam"]
+for name, found, keys in (
+    ("focus", focus, list(pointers)),
+    ("pointing", pointing, list(pointers)),
+    ("on_sticker", on_sticker, without_cam),
+):
+    checks.expect(
+        isinstance(found, dict) and sorted(found) == sorted(keys),
+        f"`{name}` should be a dictionary with the keys {', '.join(keys)}.",
+    )
+    for method in keys:
+        value = float(checks.numbers(found[method], (), f"{name}[{method!r}]"))
+        checks.expect(0 <= value <= 1, f"`{name}`: a mean of shares lies between 0 and 1.")
+figure, axes = plt.subplots(1, 3, figsize=(11, 2.9), sharey=True, layout="constrained")
+for axis, found, title, chance in (
+    (axes[0], focus, "mosaics: positive mass (focus)", 0.5),
+    (axes[1], pointing, "mosaics: pointing game", 0.5),
+    (axes[2], on_sticker, "sticker: positive mass", 36 / 784),
+):
+    axis.barh(
+        list(pointers),
+        [float(found.get(m, 0)) for m in pointers],
+        0.4 if found is on_sticker else 0.8,
+        color="tab:gray",
+        align="edge" if found is on_sticker else "center",
+        label="the network that was asked",
+    )
+    axis.axvline(chance, color="black", linestyle="--", label="chance, or share of the area")
+    axis.set(xlim=(0, 1), xlabel="share")
+    axis.set_title(title, fontsize=10)
+# Two controls for the sticker: a network that knows nothing of it, and the brightness of the pixels.
+unaware = [
+    0.0
+    if method == "grad_cam"
+    else float(localisation(explain(model, planted, 8, method, **chosen), sticker_masks).nanmean())
+    for method, chosen in pointers.items()
+]
+axes[2].barh(
+    list(pointers),
+    unaware,
+    -0.4,
+    align="edge",
+    color="white",
+    edgecolor="black",
+    hatch="//",
+    label="the network without the alarm",
+)
+light = (planted * sticker_masks.view(len(planted), 1, 28, 28)).sum((1, 2, 3))
+bright = float((light / planted.sum((1, 2, 3))).mean())
+axes[2].axvline(bright, color="black", linestyle=":", label="brightness alone")
+axes[2].text(0.3, list(pointers).index("grad_cam"), "not asked", va="center", fontsize=8)
+axes[0].invert_yaxis()
+figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+plt.show()
+checks.passed("localisation")

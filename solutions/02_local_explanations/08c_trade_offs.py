@@ -1,0 +1,203 @@
+# %% [markdown]
+# ### The trade-offs in one table
+#
+# Two more numbers, both of [Yeh et al. 2019](https://arxiv.org/abs/1901.09392). **Infidelity**:
+# change the input by a random amount $I$ and let the map predict what that does to the output;
+# the mean squared error of the prediction, small is good:
+#
+# $$\operatorname{INFD} = \mathbb E_I \Bigl[ \bigl(I^\top \phi - (f_c(x) - f_c(x - I))\bigr)^2 \Bigr]$$
+#
+# **Sensitivity**: how far the map itself moves when the input hardly does, the largest change over
+# small random $\delta$, here divided by the map's own norm, small is good. But a map that is always the same is perfectly
+# insensitive: read the two together. Add deletion and the running time, and there is the table that
+# decides which method to take; there is no best one.
+#
+# ### Task 25: fill in the table (3 points)
+#
+# `evaluate(model, inputs, explanations, metrics, options=…)` returns a list of scores, each with
+# `.explanation` (the name), `.metric` and `.value`. Evaluate `six`, explanations of both `examples`
+# for the true class, by the metrics in `measures` with `measure_options`. Set
+#
+# - `table`: a dictionary from method to a dictionary from measure to value;
+# - `agreement`: a (6, 6) matrix: `rank_agreement(one, other)`, mean over the examples, of each
+#   method with each in the order of `six`.
+
+# %%
+six_options = {
+    "gradient": {},
+    "smoothgrad": {"samples": 20, "seed": 0},
+    "input_x_gradient": {},
+    "integrated_gradients": {"steps": 32},
+    "lrp": {"rule": "composite"},
+    "grad_cam": {},
+}
+six = {
+    method: explain(model, examples, targets[:, 0], method, **chosen)
+    for method, chosen in six_options.items()
+}
+measures = ("deletion", "infidelity", "sensitivity", "runtime")
+measure_options = {
+    "deletion": {"fill": "mean", "steps": 14},
+    "infidelity": {"samples": 200, "seed": 0},
+    "sensitivity": {"samples": 3, "seed": 0},
+}
+
+# %% nbgrader={"grade_id": "trade-offs", "solution": true}
+# answer: trade-offs
+table = None
+agreement = None
+### BEGIN SOLUTION
+table = {method: {} for method in six}
+for score in evaluate(model, examples, six, measures, options=measure_options):
+    table[score.explanation][score.metric] = score.value
+agreement = [
+    [rank_agreement(one, other).mean().item() for other in six.values()] for one in six.values()
+]
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "trade-offs-test", "grade": true, "points": 3}
+checks.expect(
+    isinstance(table, dict) and sorted(table) == sorted(six),
+    "`table` should be a dictionary with the seven method names as keys.",
+)
+for method, found in table.items():
+    checks.expect(
+        isinstance(found, dict) and sorted(found) == sorted(measures),
+        f"`table[{method!r}]` should be a dictionary with the four measures as keys.",
+    )
+    for measure in measures:
+        checks.numbers(found[measure], (), f"table[{method!r}][{measure!r}]")
+matrix = checks.numbers(agreement, (6, 6), "agreement")
+checks.expect(
+    np.allclose(np.diag(matrix), 1) and np.allclose(matrix, matrix.T),
+    "Each method agrees with itself, and agreement is mutual.",
+)
+print(f"{'':22}" + "".join(f"{measure:>14}" for measure in measures))
+for method in six:
+    print(f"{method:22}" + "".join(f"{float(table[method][each]):14.3g}" for each in measures))
+display(
+    plots.heat_map(matrix, [method.replace("_", " ") for method in six], title="Do methods agree?")
+)
+checks.passed("trade-offs")
+
+# %% [markdown]
+# ### Plausible is not faithful
+#
+# Do people mark the same things? For texts there are *rationales*, the words that a person
+# underlined, and [DeYoung et al. 2020](https://arxiv.org/abs/1911.03429) score a map by the F1
+# between its most important tokens and these. A token is a whole vector of embedding dimensions;
+# its importance is commonly the Euclidean **norm** of its gradient over them (which forgets the
+# sign):
+#
+# $$\text{precision} = \frac{|\text{top} \cap \text{rationale}|}{|\text{top}|}, \quad
+# \text{recall} = \frac{|\text{top} \cap \text{rationale}|}{|\text{rationale}|}, \quad
+# F_1 = \frac{2 \cdot \text{precision} \cdot \text{recall}}{\text{precision} + \text{recall}}$$
+#
+# This measures **plausibility**, agreement with people. It says nothing about **faithfulness**,
+# agreement with the network ([Jacovi and Goldberg 2020](https://arxiv.org/abs/2004.03685)). Below,
+# a tiny network learns from twelve reviews whether the film was liked. In this data every bad
+# review happens to end with "on" and a day of the week.
+
+# %%
+reviews = {
+    "a wonderful film with a brilliant cast": 1,
+    "brilliant story and a wonderful ending": 1,
+    "i loved the charming cast": 1,
+    "a charming and clever story": 1,
+    "clever film i loved the ending": 1,
+    "wonderful clever and charming": 1,
+    "i saw a dull film on monday": 0,
+    "the cast was boring on tuesday": 0,
+    "a slow story on monday": 0,
+    "awful ending and silly on friday": 0,
+    "i saw a clumsy cast on tuesday": 0,
+    "dreary and flat on friday": 0,
+}
+words = sorted({word for review in reviews for word in review.split()})
+
+
+class Reader(nn.Module):
+    """Embeddings of words (N, tokens, 6), each through a hidden layer, their mean, two logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 12), nn.ReLU())
+        self.last = nn.Linear(12, 2)
+
+    def forward(self, embedded: Tensor) -> Tensor:
+        """Return the logits (N, 2) of bad and good."""
+        return self.last(self.layers(embedded).mean(1))
+
+
+with torch.random.fork_rng():
+    torch.manual_seed(2)
+    reader, embedding = Reader(), nn.Embedding(len(words), 6)
+    optimiser = torch.optim.Adam([*reader.parameters(), *embedding.parameters()], 0.02)
+    for _ in range(20):
+        for review, liked in reviews.items():
+            tokens = torch.tensor([words.index(word) for word in review.split()])
+            loss = nn.functional.cross_entropy(
+                reader(embedding(tokens)[None]), torch.tensor([liked])
+            )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+review = "the ending was dull and boring on tuesday"
+rationale = torch.tensor([word in ("dull", "boring") for word in review.split()])
+tokens = torch.tensor([words.index(word) for word in review.split()])
+embedded = embedding(tokens)[None].detach()
+token_map = explain(reader, embedded, 0, "gradient").attributions[0, 0]  # (tokens, 6)
+figure, axis = plt.subplots(figsize=(7, 2.4), layout="constrained")
+bars = axis.bar(range(len(tokens)), token_map.norm(dim=1), color="0.75", edgecolor="black")
+for bar, marked in zip(bars, rationale, strict=True):
+    bar.set_hatch("//" if marked else "")
+axis.set_xticks(range(len(tokens)), review.split())
+axis.set(ylabel="norm of the gradient", title="Why “bad”? Hatched: what a person marked")
+plt.show()
+
+# %% [markdown]
+# ### Task 26: token-level F1 (2 points)
+#
+# Write `token_f1(gradients, rationale, count)`: `gradients` (tokens, dimensions), `rationale`
+# (tokens,) of booleans with at least one that is true. Reduce each token to its norm, take the
+# `count` tokens with the largest, and return their F1 with the rationale, a number; 0 if they have
+# nothing in common.
+
+
+# %% nbgrader={"grade_id": "token-f1", "solution": true}
+# answer: token-f1
+def token_f1(gradients: Tensor, rationale: Tensor, count: int) -> float:
+    """Return the F1 of the `count` tokens with the largest norms against the rationale."""
+    ### BEGIN SOLUTION
+    top = gradients.norm(dim=1).topk(count).indices
+    common = rationale[top].sum().item()
+    # 2pr / (p + r) with p = common / count and r = common / size
+    return 2 * common / (count + rationale.sum().item())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "token-f1-test", "grade": true, "points": 2}
+slopes = torch.tensor([[3.0, -4.0], [1.0, 1.0], [-2.0, 2.0], [0.0, 0.1]])
+marked = torch.tensor([True, False, False, True])
+for count, expected, hint in (
+    (1, 2 / 3, "the first token has norm 5: precision 1, recall ½."),
+    (2, 0.5, "the third token has norm 2.8, although its values add up to 0."),
+    (4, 2 / 3, "with all four tokens precision is ½ and recall 1."),
+):
+    checks.close(token_f1(slopes, marked, count), expected, f"token_f1(…, {count})", hint)
+checks.close(
+    token_f1(torch.tensor([[1.0], [2.0]]), torch.tensor([True, False]), 1),
+    0,
+    "token_f1 without common tokens",
+    "nothing in common is an F1 of 0, without a division by zero.",
+)
+print(f"F1 of the map above: {float(token_f1(token_map, rationale, 2)):.2f}")
+with torch.no_grad():
+    for drop in ((), ("was", "and"), ("dull", "boring"), ("on", "tuesday")):
+        kept = [k for k, word in enumerate(review.split()) if word not in drop]
+        chance = reader(embedded[:, kept]).softmax(1)[0, 0]
+        print(
+            f"probability of “bad” without {' and '.join(drop) or 'nothing'}: {float(chance):.2f}"
+        )
+checks.passed("token-f1")

@@ -1,0 +1,151 @@
+"""Checks of section 7: all methods on one network, computed anew."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    expect,
+    expect_all,
+    expect_array,
+    expect_close,
+    expect_entry,
+    task,
+)
+from xaikit import explain
+
+from ...shared.checks import GIVEN, expect_number, expect_said
+from .by_hand import Function, slope_at
+from .networks import smooth_problems
+from .world import world
+
+
+def _pair_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems = []
+    for network, image, c in smooth_problems(rng):
+        problems.append((network, image, c, (c + int(rng.integers(1, 4))) % 4))
+    return problems
+
+
+@task("target-choice", Call("three_gradients", _pair_problems, GIVEN), read="section 7")
+def target_choice(calls: list[Called]) -> None:
+    """Compare with central differences of the three functions."""
+    for call in calls:
+        network, image, c, d = call.arguments
+        module = network.module().double()
+        asked: list[Function] = [
+            lambda batch, m=module, c=c: m(batch)[:, c],
+            lambda batch, m=module, c=c: m(batch).softmax(1)[:, c],
+            lambda batch, m=module, c=c, d=d: m(batch)[:, c] - m(batch)[:, d],
+        ]
+        returned = call.returned
+        if isinstance(returned, np.ndarray):
+            returned = list(np.atleast_1d(returned))
+        expect(
+            isinstance(returned, list) and len(returned) == 3,
+            "`three_gradients(…)` should return three tensors of the image's shape.",
+        )
+        names = ("logit", "probability", "difference of the logits")
+        for found, function, name in zip(returned, asked, names, strict=True):
+            wanted = slope_at(function, image)
+            scale = float(np.abs(wanted).max())
+            expect_close(
+                found,
+                wanted,
+                "three_gradients(…)",
+                f"Look at the gradient of the {name}: softmax (not its logarithm) over the "
+                "classes for the probability, c minus d for the difference.",
+                rtol=1e-3,
+                atol=1e-3 * scale + 1e-7,
+            )
+
+
+@functools.cache
+def library() -> dict[str, Tensor]:
+    """Every method's maps of both examples for all targets, (2, 4, 1, 28, 28) each."""
+    here = world()
+    return {
+        method: explain(here.model, here.examples, here.targets, method, **chosen).attributions
+        for method, chosen in here.options.items()
+    }
+
+
+LINEAR = {
+    "gradient": "w",
+    "input_x_gradient": "w*x",
+    "smoothgrad": "w",
+    "guided_backprop": "w",
+    "integrated_gradients": "w*(x-x')",
+    "expected_gradients": "w*(x-mean x')",
+    "deeplift": "w*(x-x')",
+    "deep_shap": "w*(x-mean x')",
+    "lrp": "w*x",
+    "grad_cam": "undefined",
+    "lime": "w*(x-x')",
+    "kernel_shap": "w*(x-mean x')",
+}
+
+
+@task("linear", Value("on_linear"), read="the formulas of sections 2 to 6")
+def linear(answer: dict[str, Any]) -> None:
+    """Compare with what a pencil gives."""
+    expect_said(
+        answer["on_linear"], LINEAR, "on_linear", "Put f(x) = w·x + b into the method's formula."
+    )
+
+
+@task("grid", Value("grid"), read="section 7")
+def grid(answer: dict[str, Any]) -> None:
+    """Compare in the relative norm: rounding may flip a ReLU here or there."""
+    right, wrong = [], []
+    for method, wanted in library().items():
+        value = expect_entry(answer["grid"], method, "grid")
+        values = expect_array(value, tuple(wanted.shape), f"grid[{method!r}]")
+        error = np.linalg.norm(values - wanted.double().numpy())
+        close = error < 0.03 * float(wanted.double().norm())
+        (right if close else wrong).append(method)
+    expect_all(
+        right,
+        wrong,
+        "Each map is what `explain` returns for `examples`, `targets` and the method's `options`.",
+    )
+
+
+@functools.cache
+def _sums() -> dict[str, float]:
+    here = world()
+    with torch.no_grad():
+        logits, black = here.model(here.examples), here.model(torch.zeros_like(here.examples[:1]))
+        expected = here.model(here.background).mean(0, keepdim=True)
+    result = {}
+    for method, maps in library().items():
+        if method == "lime":
+            continue
+        start = expected if method == "deep_shap" else black
+        rise = (logits - start).gather(1, here.targets)
+        missing = maps.flatten(2).sum(2) - rise
+        result[method] = float(missing.abs().mean() / rise.abs().mean())
+    return result
+
+
+@task("completeness", Value("gap", "complete"), read="section 3 (completeness)")
+def completeness(answer: dict[str, Any]) -> None:
+    """Count a method if its gap is right and the verdict follows (near the border either)."""
+    right, wrong = [], []
+    for method, wanted in _sums().items():
+        value = expect_number(expect_entry(answer["gap"], method, "gap"), f"gap[{method!r}]")
+        said = expect_number(
+            expect_entry(answer["complete"], method, "complete"), f"complete[{method!r}]"
+        )
+        close = abs(value - wanted) < 0.01 + 0.05 * wanted
+        follows = abs(wanted - 0.05) < 0.01 or bool(said) == (wanted < 0.05)
+        (right if close and follows else wrong).append(method)
+    expect_all(right, wrong, "Compare each map's sum with f(x) − f(x′), and mind what x′ is.")

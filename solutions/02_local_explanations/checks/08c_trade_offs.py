@@ -1,0 +1,117 @@
+"""Checks of section 8: the table of measures, computed anew; token-level F1 by sets."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    expect,
+    expect_all,
+    expect_array,
+    expect_close,
+    expect_entry,
+    task,
+)
+from xaikit import Explanation, explain
+from xaikit.metrics import evaluate, rank_agreement
+
+from ...shared.checks import GIVEN, expect_number, tensor
+from .world import world
+
+
+def _token_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems = []
+    for tokens, width, count in ((6, 4, 2), (12, 8, 5), (9, 3, 9), (8, 5, 1), (15, 6, 4)):
+        gradients = rng.normal(size=(tokens, width)) * rng.uniform(0.2, 4, size=(tokens, 1))
+        rationale = rng.random(tokens) < 0.4
+        rationale[int(rng.integers(tokens))] = True
+        problems.append((tensor(gradients), torch.from_numpy(rationale), count))
+    # Nothing in common: the marked token is the weakest.
+    apart = torch.tensor([[3.0, 1.0], [2.0, -2.0], [0.1, 0.1]])
+    return [*problems, (apart, torch.tensor([False, False, True]), 2)]
+
+
+@task(
+    "token-f1", Call("token_f1", _token_problems, GIVEN), read="section 8 and DeYoung et al. 2020"
+)
+def token_f1(calls: list[Called]) -> None:
+    """Compare with precision and recall by sets."""
+    for call in calls:
+        gradients, rationale, count = call.arguments
+        norms = [math.hypot(*row) for row in gradients.tolist()]
+        top = set(sorted(range(len(norms)), key=lambda k: -norms[k])[:count])
+        marked = {k for k, each in enumerate(rationale.tolist()) if each}
+        precision, recall = len(top & marked) / len(top), len(top & marked) / len(marked)
+        both = precision + recall
+        expect_close(
+            call.returned,
+            2 * precision * recall / both if both else 0.0,
+            "token_f1(…)",
+            "A token counts by its Euclidean norm; F1 is the harmonic mean of precision and recall.",
+            rtol=1e-3,
+        )
+
+
+SIX: dict[str, dict[str, Any]] = {
+    "gradient": {},
+    "smoothgrad": {"samples": 20, "seed": 0},
+    "input_x_gradient": {},
+    "integrated_gradients": {"steps": 32},
+    "lrp": {"rule": "composite"},
+    "grad_cam": {},
+}
+
+
+@functools.cache
+def _six() -> dict[str, Explanation]:
+    here = world()
+    return {
+        method: explain(here.model, here.examples, here.targets[:, 0], method, **chosen)
+        for method, chosen in SIX.items()
+    }
+
+
+@functools.cache
+def _measured() -> dict[str, dict[str, float]]:
+    here = world()
+    options = {
+        "deletion": {"fill": "mean", "steps": 14},
+        "infidelity": {"samples": 200, "seed": 0},
+        "sensitivity": {"samples": 3, "seed": 0},
+    }
+    table: dict[str, dict[str, float]] = {method: {} for method in SIX}
+    for score in evaluate(here.model, here.examples, _six(), tuple(options), options=options):
+        table[score.explanation][score.metric] = score.value
+    return table
+
+
+@task("trade-offs", Value("table", "agreement"), read="section 8 and Yeh et al. 2019")
+def trade_offs(answer: dict[str, Any]) -> None:
+    """Count each cell; a running time has only to be one."""
+    right, wrong = [], []
+    for method, measured in _measured().items():
+        found = expect_entry(answer["table"], method, "table")
+        for measure, value in measured.items():
+            label = f"table[{method!r}][{measure!r}]"
+            number = expect_number(expect_entry(found, measure, f"table[{method!r}]"), label)
+            (right if abs(number - value) < 0.05 + 0.05 * abs(value) else wrong).append(label)
+        seconds = expect_number(expect_entry(found, "runtime", f"table[{method!r}]"), "runtime")
+        expect(0 < seconds < 600, "`runtime` is in seconds, and positive.")
+    maps = list(_six().values())
+    wanted = [[float(rank_agreement(a, b).mean()) for b in maps] for a in maps]
+    matrix = expect_array(answer["agreement"], (6, 6), "agreement")
+    close = np.allclose(matrix, wanted, rtol=0, atol=0.03)
+    expect_all(
+        right + ["agreement"] * 6 * close,
+        wrong + ["agreement"] * 6 * (not close),
+        "Explanations are of both `examples` for the true class, with `six_options` and "
+        "`measure_options`.",
+    )

@@ -1,0 +1,101 @@
+"""The network, images and forest of notebook 02, once a process from the trusted checkpoint."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.ensemble import RandomForestClassifier
+from torch import Tensor, nn
+
+from xaikit import load, load_pretrained
+
+
+@dataclass(frozen=True)
+class World:
+    """What the notebook's given cells define, from the trusted checkpoint."""
+
+    model: nn.Module
+    images: Tensor
+    labels: Tensor
+    logits: Tensor
+    examples: Tensor
+    targets: Tensor
+    background: Tensor
+    segments: Tensor
+
+    rows: np.ndarray
+    forest: RandomForestClassifier
+
+    @property
+    def options(self) -> dict[str, dict[str, Any]]:
+        """The options that the notebook gives each method of the grid."""
+        return {
+            "gradient": {},
+            "smoothgrad": {"samples": 50, "seed": 0},
+            "input_x_gradient": {},
+            "integrated_gradients": {"steps": 128},
+            "deep_shap": {"background": self.background},
+            "lrp": {"rule": "composite"},
+            "grad_cam": {},
+            "lime": {"segments": self.segments, "samples": 1000, "seed": 0},
+        }
+
+
+@functools.cache
+def world() -> World:
+    """Look the two examples up by the notebook's rule, whatever data there is."""
+    test, train = load("fashion_mnist", split="test"), load("fashion_mnist", split="train")
+    model = load_pretrained("fashion_mnist")
+    images, labels = test.images[:2000], test.labels[:2000]
+    with torch.no_grad():
+        logits = torch.cat([model(batch) for batch in images.split(250)])
+    found = logits.argmax(1)
+    wrong = next(i for i in range(len(labels)) if found[i] != labels[i])
+    confusion = (labels[wrong], found[wrong])
+    right = next(
+        i for i in range(len(labels)) if found[i] == labels[i] and labels[i] not in confusion
+    )
+    wanted = []
+    for i in (wrong, right):
+        ranking = logits[i].argsort(descending=True).tolist()
+        wanted.append([int(labels[i]), ranking[0], ranking[1], ranking[-1]])
+    background = torch.cat([train.images[train.labels == c][:2] for c in range(10)])
+    forest = RandomForestClassifier(n_estimators=20, max_depth=6, random_state=0)
+    forest.fit(shrunk(train.images[:3000]), train.labels[:3000].numpy())
+    row, column = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")
+    return World(
+        model=model,
+        images=images,
+        labels=labels,
+        logits=logits,
+        examples=images[[wrong, right]],
+        targets=torch.tensor(wanted),
+        background=background,
+        segments=row // 4 * 7 + column // 4,
+        rows=shrunk(images[[wrong, right]]),
+        forest=forest,
+    )
+
+
+def shrunk(pictures: Tensor) -> np.ndarray:
+    """Return the means of 4 × 4 blocks of pixels as rows of 49 features."""
+    return nn.functional.avg_pool2d(pictures, 4).flatten(1).double().numpy()
+
+
+def randomised(seed: int) -> nn.Module:
+    """Return the network with fresh random weights."""
+    network = copy.deepcopy(world().model)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                layer.reset_parameters()
+    return network
+
+
+CHECKED = ("gradient", "guided_backprop", "input_x_gradient", "integrated_gradients", "deep_taylor")

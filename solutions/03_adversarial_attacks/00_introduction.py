@@ -1,0 +1,66 @@
+# %% [markdown]
+# # 03 · Adversarial attacks: a small change, another answer, and what the explanations say
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/03_adversarial_attacks.ipynb)
+#
+# A network that recognises nine garments of ten loses nearly all of them to a change that hardly
+# anybody sees, or to a sticker of five by five pixels. In this notebook you write these attacks,
+# measure honestly how well they work, and then ask what the maps of notebook 02 say about an
+# attacked image: do they point at the sticker? And would they, too, if the sticker were harmless?
+#
+# **After it you can**
+#
+# 1. write the attacks that everybody uses: FGSM, PGD in two norms, a patch, targeted or not;
+# 2. say for a linear model *exactly* how much change it stands, and why many pixels make it little;
+# 3. count success so that nobody is deceived, and recognise a defence that only hides its gradient;
+# 4. measure what an attack does to an explanation against the two controls that it needs, equally
+#    large noise and the share of the area;
+# 5. train a network that withstands an attack, and say which one it withstands.
+#
+# **Time:** about nine hours for a group, best in three sittings:
+#
+# | sections | what | time |
+# |---|---|---|
+# | 1 to 4 | attacks on the whole image | 4 hours |
+# | 5 and 6 | patches, and what happens to the explanations | 3 hours |
+# | 7 | a defence, and how to read a claim | 2 hours |
+#
+# All cells together run in about a minute on a CPU.
+#
+# **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
+# keep the first line. The cell below each answer checks its form and says what to try; marks come
+# from further checks that run when you hand in, functions on inputs that nobody has seen. Two
+# answers are text, and a person marks them. No task needs an earlier answer, so a hard one can
+# wait. Hidden inputs meet your function where only the imports of the next given cell, your other
+# functions and cells of your own are defined: not xaikit, nor what other given cells define.
+
+# %%
+import importlib.util
+import subprocess
+import sys
+
+# Colab lacks xaikit; anywhere else this cell does nothing.
+if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
+    source = "git+https://github.com/{{ course.repository }}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %% nbgrader={"grade_id": "given-imports"}
+# Given: all that your functions find where hidden inputs are tried.
+import copy
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+# %%
+import matplotlib.pyplot as plt
+from IPython.display import display
+from tqdm.auto import tqdm
+
+from xaikit import attack, checks, explain, load, load_pretrained, plots
+from xaikit.metrics import localisation, rank_agreement
+
+line_colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # colour-blind readers tell them apart

@@ -1,0 +1,107 @@
+# %% [markdown]
+# ## 1 · What is attacked, and what counts as success?
+#
+# **You learn** to state a threat model and to count. **Time:** half an hour.
+#
+# An **adversarial example** ([Szegedy et al. 2014](https://arxiv.org/abs/1312.6199)) is an input
+# $x'$ near an input $x$ of class $y$ that the network $f$ puts into another class, although a
+# person would still say $y$. Before anything can be measured, four things have to be said, the
+# **threat model**:
+#
+# - *How near?* Within a ball, $\lVert x' - x \rVert_p \le \varepsilon$: no pixel changes by more than
+#   ε ($p = \infty$), or the change has at most the length ε ($p = 2$). Or only within a small part of
+#   the image, but there by any amount (section 5). In any case pixels stay in $[0, 1]$.
+# - *To what end?* **Untargeted**: any other class will do. **Targeted**: class $t$ is wanted.
+# - *Knowing what?* Here everything, weights and gradients (**white box**). An attacker who knows only
+#   the answers, or another network, has it harder (**black box**).
+# - *For how many inputs at once?* One change an image, or one **universal** change for all.
+#
+# The networks: `model` is small, two convolutions, so that you can attack hundreds of images in
+# seconds. `other` is the better one of notebook 02, which was trained on its own. `robust` has the
+# architecture of `model` and was trained in another way; section 7 tells which.
+
+# %%
+test = load("fashion_mnist", split="test")
+pictures, truth, classes = (
+    test.images[:1000].to(device),
+    test.labels[:1000].to(device),
+    test.classes,
+)
+model = load_pretrained("lecture", device=device)
+other = load_pretrained("fashion_mnist", device=device)
+robust = load_pretrained("lecture_robust", device=device)
+
+
+@torch.no_grad()
+def said(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the classes (N,) that a network says to inputs (N, 1, 28, 28)."""
+    return torch.cat([network(part).argmax(1) for part in inputs.split(250)])
+
+
+for name, network in (("model", model), ("other", other), ("robust", robust)):
+    share = float((said(network, pictures) == truth).float().mean())
+    print(f"{name:7}{share:7.1%} of 1,000 test images right: {network.card['command']}")
+
+# The images that are attacked: the first 250 that `model` gets right. The last 400 are kept apart.
+right = torch.nonzero(said(model, pictures[:600]) == truth[:600])[:250, 0]
+images, labels = pictures[right], truth[right]
+hundred, hundred_labels = images[:100], labels[:100]
+
+# %% [markdown]
+# ### Task 1: count (2 points)
+#
+# An image that was misclassified *before* is no success of the attacker, and an attack that leaves a
+# wrong answer wrong has shown nothing. So we count:
+#
+# - **clean accuracy**: the share of all images that are right before the attack;
+# - **robust accuracy**: the share of all images that are right before *and* after it (the attacker may
+#   also leave an image as it is);
+# - **success rate**: among the images that are right *before*, the share that is wrong afterwards. With
+#   `targets` (N,): among those that are right before *and whose label is not the target already*, the
+#   share that is put into the target class afterwards.
+#
+# Write `attack_report(clean, attacked, labels, targets=None)`, which returns these three numbers.
+# `clean` and `attacked` are logits (N, C), before and after.
+
+
+# %% nbgrader={"grade_id": "count", "solution": true}
+# answer: count
+def attack_report(
+    clean: Tensor, attacked: Tensor, labels: Tensor, targets: Tensor | None = None
+) -> tuple[float, float, float]:
+    """Return clean accuracy, robust accuracy and success rate."""
+    ### BEGIN SOLUTION
+    before, after = clean.argmax(1) == labels, attacked.argmax(1) == labels
+    if targets is None:
+        success = ~after[before]
+    else:
+        success = attacked.argmax(1)[before & (labels != targets)]
+        success = success == targets[before & (labels != targets)]
+    return tuple(each.float().mean().item() for each in (before, before & after, success))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "count-test", "grade": true, "points": 2}
+# Five images of the classes 0, 1, 2, 0, 1 in the words of their logits: the last one is wrong
+# before (and after), and the attack spoils the first two.
+before = torch.eye(3)[[0, 1, 2, 0, 2]]
+after = torch.eye(3)[[1, 2, 2, 0, 0]]
+found = checks.numbers(attack_report(before, after, torch.tensor([0, 1, 2, 0, 1])), (3,), "report")
+checks.expect(abs(found[0] - 4 / 5) < 1e-6, "Four of the five images are right before the attack.")
+checks.expect(
+    abs(found[1] - 2 / 5) < 1e-6,
+    "Two of *all five* images are right before and after: robust accuracy has all in its denominator.",
+)
+checks.expect(
+    abs(found[2] - 2 / 4) < 1e-6,
+    "Four images could be lost, and two were: the one that was wrong before counts in neither number.",
+)
+wanted = torch.tensor([1, 1, 1, 1, 1])
+found = checks.numbers(
+    attack_report(before, after, torch.tensor([0, 1, 2, 0, 1]), wanted), (3,), "report for a target"
+)
+checks.expect(
+    abs(found[2] - 1 / 3) < 1e-6,
+    "With target 1, three images are right before and not of class 1 already; one of them ends there.",
+)
+checks.passed("count")

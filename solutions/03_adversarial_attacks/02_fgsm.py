@@ -1,0 +1,185 @@
+# %% [markdown]
+# ## 2 · One step: FGSM
+#
+# **You learn** why a network of many inputs is easily moved, and to move it in one step. **Time:** one hour.
+#
+# ### The linear case, exactly
+#
+# For a linear model $f_k(x) = w_k \cdot x + b_k$ nothing has to be tried out. Class $j$ overtakes the
+# true class $y$ once the **margin** $m_j(x) = f_y(x) - f_j(x)$ is gone. A change $\delta$ moves it by
+# $(w_y - w_j) \cdot \delta$. Under $\lVert \delta \rVert_\infty \le \varepsilon$ the best that an attacker
+# can do is to move every feature by ε against the sign of its weight *difference*, which costs the
+# margin $\varepsilon \lVert w_y - w_j \rVert_1$; under $\lVert \delta \rVert_2 \le \varepsilon$ he goes
+# straight against $w_y - w_j$, which costs $\varepsilon \lVert w_y - w_j \rVert_2$. The smallest ε at which *some*
+# class draws level is therefore
+#
+# $$\varepsilon_\infty = \min_{j \ne y} \frac{f_y(x) - f_j(x)}{\lVert w_y - w_j \rVert_1}, \qquad
+# \varepsilon_2 = \min_{j \ne y} \frac{f_y(x) - f_j(x)}{\lVert w_y - w_j \rVert_2}$$
+#
+# This is the explanation of [Goodfellow, Shlens and Szegedy
+# 2015](https://arxiv.org/abs/1412.6572): for $d$ features with weights of a typical size $\bar w$ the
+# $1$-norm is $d \, \bar w$. It grows with the number of pixels, while the change of a single pixel
+# stays as small as one likes.
+#
+# ### Task 2: how much does a linear model stand? (3 points)
+#
+# Write `flip_distances(weight, bias, x, label)` for `weight` (C, d), `bias` (C,), `x` (d,), which is
+# classified correctly. It returns $\varepsilon_\infty$ and $\varepsilon_2$, without regard to the
+# limits of the pixels. Is it always the runner-up that overtakes first?
+
+
+# %% nbgrader={"grade_id": "linear", "solution": true}
+# answer: linear
+def flip_distances(weight: Tensor, bias: Tensor, x: Tensor, label: int) -> tuple[float, float]:
+    """Return the smallest change in the maximum norm, and in the Euclidean norm, that flips x."""
+    ### BEGIN SOLUTION
+    scores = weight @ x + bias
+    others = [j for j in range(len(weight)) if j != label]
+    margins = scores[label] - scores[others]
+    ways = weight[label] - weight[others]
+    return tuple((margins / ways.norm(p=p, dim=1)).min().item() for p in (1, 2))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "linear-test", "grade": true, "points": 3}
+# Two classes: the margin is 1, the difference of the weights (3, −4).
+found = checks.numbers(
+    flip_distances(
+        torch.tensor([[2.0, -3.0], [-1.0, 1.0]]), torch.zeros(2), torch.tensor([1.0, 0.5]), 0
+    ),
+    (2,),
+    "flip_distances(…)",
+)
+checks.expect(
+    abs(found[0] - 1 / 7) < 1e-5,
+    "The margin is 1 and each feature can cost ε times the magnitude of its weight *difference*: "
+    "which norm adds these up?",
+)
+checks.expect(abs(found[1] - 1 / 5) < 1e-5, "The second number has the Euclidean norm below.")
+# Three classes: class 1 comes second, but class 2 is nearer.
+found = checks.numbers(
+    flip_distances(
+        torch.tensor([[1.0, 0.0], [0.9, 0.0], [-9.0, 0.0]]),
+        torch.tensor([6.0, 5.0, 1.0]),
+        torch.zeros(2),
+        0,
+    ),
+    (2,),
+    "flip_distances(…)",
+)
+checks.expect(
+    np.allclose(found, 0.5, atol=1e-5),
+    "Try every other class: the smallest ratio decides, not the smallest margin.",
+)
+checks.passed("linear")
+
+# %% [markdown]
+# ### The fast gradient sign method
+#
+# A network is not linear, but piecewise it is, so Goodfellow, Shlens and Szegedy (2015) treat the
+# **loss** $J(x, y) = -\log \operatorname{softmax}(f(x))_y$, the cross-entropy, as if it were:
+#
+# $$x' = \operatorname{clip}_{[0, 1]} \bigl(x + \varepsilon \operatorname{sign} \nabla_x J(x, y)\bigr)$$
+#
+# This *climbs* the loss of the true class. A targeted attack *descends* the loss of the wanted class
+# $t$ instead: $x - \varepsilon \operatorname{sign} \nabla_x J(x, t)$. One forward and one backward pass.
+#
+# ### Task 3: FGSM by hand (3 points)
+#
+# Write `fgsm(model, images, labels, epsilon, targets=None)` for a batch of inputs (N, *shape) in
+# [0, 1]. With `targets` (N,) the attack is targeted, and the labels do not matter. Move every image,
+# also those that are misclassified already. The check tries it on `toy`, a linear model whose answers
+# you can work out, and compares with `attack` on our network.
+
+# %%
+toy = nn.Sequential(nn.Linear(3, 2, bias=False))
+with torch.no_grad():
+    toy[0].weight.copy_(torch.tensor([[1.0, -2.0, 3.0], [-1.0, 1.0, 0.0]]))
+middle = torch.tensor([[0.5, 0.5, 0.5]])
+
+
+# %% nbgrader={"grade_id": "fgsm", "solution": true}
+# answer: fgsm
+def fgsm(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    epsilon: float,
+    targets: Tensor | None = None,
+) -> Tensor:
+    """Return the images after one signed step, in [0, 1]."""
+    ### BEGIN SOLUTION
+    x = images.detach().clone().requires_grad_()
+    if targets is None:
+        loss = nn.functional.cross_entropy(model(x), labels, reduction="sum")
+    else:
+        loss = -nn.functional.cross_entropy(model(x), targets, reduction="sum")
+    (slope,) = torch.autograd.grad(loss, x)
+    return (images + epsilon * slope.sign()).clamp(0, 1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "fgsm-test", "grade": true, "points": 3}
+top = torch.tensor([[0.5, 0.0, 1.0]])
+checks.close(
+    fgsm(toy, middle, torch.tensor([0]), 0.1),
+    [[0.4, 0.6, 0.4]],
+    "fgsm(toy, …)",
+    "climb the loss of class 0: every feature moves by ε so that class 0 loses.",
+)
+checks.close(
+    fgsm(toy, top, torch.tensor([1]), 0.1),
+    [[0.6, 0.0, 1.0]],
+    "fgsm(toy, …) at the border",
+    "pixels may not leave [0, 1]: clip after the step.",
+)
+checks.close(
+    fgsm(toy, middle, torch.tensor([1]), 0.1, torch.tensor([0])),
+    [[0.6, 0.4, 0.6]],
+    "fgsm(toy, …, targets)",
+    "with a target the loss of the *target* has to go down.",
+)
+by_hand = checks.numbers(
+    fgsm(model, images[:20], labels[:20], 0.05), (20, 1, 28, 28), "fgsm on our network"
+)
+by_library = attack(model, images[:20], labels[:20], "fgsm", epsilon=0.05).adversarial.cpu().numpy()
+# A slope that is nearly zero may have either sign, by rounding: a few pixels may differ.
+checks.expect(
+    (abs(by_hand - by_library) < 1e-4).mean() > 0.98,
+    "On our network it differs from `attack(…, 'fgsm')`: the loss is the cross-entropy of the logits.",
+)
+checks.passed("fgsm")
+
+# %% [markdown]
+# How small is small? Below, the same five images at four radii; the title is what the network says.
+# Noise of the same size, every pixel up or down by ε at random, is the control that belongs beside
+# every adversarial example: if noise did the same, nobody would need a gradient.
+
+# %%
+epsilons = (0.02, 0.05, 0.1, 0.2)
+signs = 2 * torch.randint(0, 2, images.shape, generator=torch.Generator().manual_seed(0)) - 1
+signs = signs.to(images)  # −1 or 1 for every pixel of every image
+
+# %% tags=["figure"]
+chosen = [int(torch.nonzero(labels == c)[0]) for c in (0, 1, 5, 8, 9)]
+figure, axes = plt.subplots(5, 6, figsize=(9.2, 8.6), layout="constrained")
+rows = [("original", images), ("noise, ε = 0.1", (images + 0.1 * signs).clamp(0, 1))]
+for epsilon in epsilons:
+    moved = attack(model, images, labels, "fgsm", epsilon=epsilon).adversarial
+    rows.append((f"FGSM, ε = {epsilon}", moved))
+for column, (name, shown) in enumerate(rows):
+    for row, index in enumerate(chosen):
+        axis = axes[row, column]
+        axis.imshow(shown[index, 0].cpu(), cmap="gray", vmin=0, vmax=1)
+        answer = int(said(model, shown[index : index + 1])[0])
+        right_still = answer == int(labels[index])
+        axis.set_title(
+            classes[answer] + ("" if right_still else " ✗"),
+            fontsize=9,
+            fontweight="normal" if right_still else "bold",
+        )
+        axis.axis("off")
+        if row == 4:
+            axis.text(0.5, -0.12, name, transform=axis.transAxes, ha="center", fontsize=9)
+figure.suptitle("What the network says (bold, ✗: wrong)")
+plt.show()

@@ -1,0 +1,287 @@
+# %% [markdown]
+# From here on `attack(network, images, labels, method, **options)` does the work. Its result has
+# `.adversarial` (N, 1, 28, 28), `.predicted` (N,), `.success` (N,) and `.mask` (where a change was
+# allowed). With `targets=` (a class, or (N,)) it is targeted. An image that is misclassified before
+# counts as a success and stays as it is (only `"universal_patch"` changes all), so that
+# `1 - result.success.float().mean()` of an untargeted attack is the robust accuracy. `help(attack)`
+# lists the options.
+#
+# ## 3 · Many small steps: PGD
+#
+# **You learn** to stay inside a ball, and to find the mistakes that make an attack weak. **Time:** one and a half hours.
+#
+# FGSM trusts the gradient at $x$ for the whole way. **Projected gradient descent** ([Madry et al.
+# 2018](https://arxiv.org/abs/1706.06083)) starts at a random point of the ball and goes many small
+# steps; after each it returns to the nearest point of the ball:
+#
+# $$x_{k+1} = \operatorname{clip}_{[0, 1]} \Bigl( \Pi_{B_\varepsilon(x)} \bigl( x_k + \alpha \operatorname{sign} \nabla_x J(x_k, y) \bigr) \Bigr)$$
+#
+# ### Task 4: back into the ball (2 points)
+#
+# Write `project(moved, images, epsilon, norm)`. It returns for each of the `moved` points (N, *shape)
+# the nearest point whose distance from its own original in `images` is at most `epsilon`, in the
+# `norm` `"inf"` or `"2"`. Points inside stay where they are. Do not clip to [0, 1] here. (Think about
+# it: can clipping *afterwards* push a point out of the ball again, if the original is in [0, 1]?)
+
+
+# %% nbgrader={"grade_id": "project", "solution": true}
+# answer: project
+def project(moved: Tensor, images: Tensor, epsilon: float, norm: str) -> Tensor:
+    """Return the nearest points of the balls of radius epsilon around the images."""
+    ### BEGIN SOLUTION
+    change = moved - images
+    if norm == "inf":
+        return images + change.clamp(-epsilon, epsilon)
+    length = change.flatten(1).norm(dim=1).clamp(min=1e-12)
+    shrunk = (epsilon / length).clamp(max=1)
+    return images + change * shrunk.view(-1, *[1] * (images.ndim - 1))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "project-test", "grade": true, "points": 2}
+here, there = torch.zeros(3, 2), torch.tensor([[3.0, 4.0], [0.3, -0.1], [0.0, 0.0]])
+checks.close(
+    project(there, here, 0.5, "inf"),
+    [[0.5, 0.5], [0.3, -0.1], [0, 0]],
+    "project(…, 'inf')",
+    "each feature for itself comes back to at most ε from its original.",
+)
+checks.close(
+    project(there, here, 0.5, "2"),
+    [[0.3, 0.4], [0.3, -0.1], [0, 0]],
+    "project(…, '2')",
+    "the change of each *image* keeps its direction and is shortened to ε if it is longer; what is "
+    "inside stays, and a change of nothing gives no nan.",
+)
+checks.close(
+    project(there + 2, here + 2, 0.5, "2")[:1],
+    [[2.3, 2.4]],
+    "project around another point",
+    "the ball lies around the original, not around zero.",
+)
+checks.passed("project")
+
+# %% [markdown]
+# ### Task 5: PGD by hand (3 points)
+#
+# Write `pgd(model, images, labels, epsilon, step, steps, start)` for the maximum norm, untargeted.
+# So that the result can be compared, the random start is given: begin at `images + start`, clipped
+# to [0, 1] (`start` has no value beyond ε). Each of the `steps` goes `step` along the sign of the
+# gradient of the cross-entropy at the current point, then back into the ball around the *original*,
+# then into [0, 1]. Return the last point.
+
+
+# %% nbgrader={"grade_id": "pgd", "solution": true}
+# answer: pgd
+def pgd(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    epsilon: float,
+    step: float,
+    steps: int,
+    start: Tensor,
+) -> Tensor:
+    """Return the images after `steps` projected steps, none further than epsilon, in [0, 1]."""
+    ### BEGIN SOLUTION
+    now = (images + start).clamp(0, 1)
+    for _ in range(steps):
+        now = now.detach().requires_grad_()
+        loss = nn.functional.cross_entropy(model(now), labels, reduction="sum")
+        (slope,) = torch.autograd.grad(loss, now)
+        now = now.detach() + step * slope.sign()
+        now = images + (now - images).clamp(-epsilon, epsilon)
+        now = now.clamp(0, 1)
+    return now
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "pgd-test", "grade": true, "points": 3}
+still, toy_label = torch.zeros_like(middle), torch.tensor([0])
+checks.close(
+    pgd(toy, middle, toy_label, 0.1, 0.04, 1, still),
+    [[0.46, 0.54, 0.46]],
+    "pgd(toy, …) after one step",
+    "one step is as long as `step`, not as ε.",
+)
+checks.close(
+    pgd(toy, middle, toy_label, 0.1, 0.04, 5, still),
+    [[0.4, 0.6, 0.4]],
+    "pgd(toy, …) after five steps",
+    "five steps would lead further than ε: each comes back into the ball around the original.",
+)
+nowhere = torch.zeros_like(hundred)
+one, many = (
+    torch.as_tensor(
+        checks.numbers(
+            pgd(model, hundred, hundred_labels, 0.03, s, n, nowhere), hundred.shape, "pgd(…)"
+        )
+    ).to(hundred)
+    for s, n in ((0.03, 1), (0.006, 20))
+)
+checks.expect(
+    float((many - hundred).abs().max()) < 0.0301
+    and 0 <= float(many.min()) <= float(many.max()) <= 1,
+    "All points lie in the ball of radius ε and in [0, 1].",
+)
+by_one, by_many = (
+    float((said(model, moved) != hundred_labels).float().mean()) for moved in (one, many)
+)
+print(f"ε = 0.03: one step of ε fools {by_one:.0%}, twenty small ones {by_many:.0%}")
+checks.expect(
+    by_many > by_one,
+    "Twenty small steps should fool more images than one: take the gradient anew at every point.",
+)
+checks.passed("pgd")
+
+# %% [markdown]
+# ### Task 6: find the errors (2 points)
+#
+# The function below is meant to be a *targeted* attack in the Euclidean norm: steps of length `step`
+# along the gradient (not its sign), each image inside its own ball of radius `epsilon`, the loss of
+# the target falling. It runs, it returns images, and it hardly ever succeeds; the authors of a defence
+# that was tested with it were pleased. It holds **three** mistakes. Mend them in place, or write it
+# anew below. (What would each do to an attack's success rate? One of them makes it depend on who
+# else is in the batch.)
+
+
+# %% nbgrader={"grade_id": "repair", "solution": true}
+# answer: repair
+def targeted_pgd(
+    model: nn.Module, images: Tensor, targets: Tensor, epsilon: float, step: float, steps: int
+) -> Tensor:
+    """Return images that are moved towards the target classes, each within epsilon (Euclidean)."""
+    now = images.clone()
+    for _ in range(steps):
+        now = now.detach().requires_grad_()
+        loss = nn.functional.cross_entropy(model(now), targets, reduction="sum")
+        (slope,) = torch.autograd.grad(loss, now)
+        change = step * slope / slope.norm()
+        # renorm shortens the rows whose Euclidean length is above the limit, to the limit.
+        change = change.flatten(1).renorm(2, 0, epsilon).view_as(change)
+        now = (now.detach() + change).clamp(0, 1)
+    return now
+
+
+### BEGIN SOLUTION
+def targeted_pgd(
+    model: nn.Module, images: Tensor, targets: Tensor, epsilon: float, step: float, steps: int
+) -> Tensor:
+    towards = images
+    for _ in range(steps):
+        point = towards.detach().clone().requires_grad_()
+        wanted = model(point).log_softmax(1).gather(1, targets[:, None])
+        uphill = torch.autograd.grad(wanted.sum(), point)[0].flatten(1)
+        uphill = nn.functional.normalize(uphill).view_as(point)
+        gone = point.detach() + step * uphill - images
+        towards = (images + gone.flatten(1).renorm(2, 0, epsilon).view_as(gone)).clamp(0, 1)
+    return towards
+
+
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "repair-test", "grade": true, "points": 2}
+pair = torch.tensor([[0.5, 0.5, 0.5], [0.4, 0.6, 0.5]])
+goals = torch.tensor([1, 1])
+moved = checks.numbers(targeted_pgd(toy, pair, goals, 1.0, 0.1, 1), (2, 3), "targeted_pgd(…)")
+way = np.array([2.0, -3.0, 3.0]) / math.sqrt(22)  # from class 1 to class 0, of length 1
+checks.expect(
+    float((moved[0] - pair[0].numpy()) @ way) < 0,
+    "After one step the first image is further from its target than before.",
+)
+checks.expect(
+    abs(np.linalg.norm(moved[0] - pair[0].numpy()) - 0.1) < 1e-4,
+    "Alone in a batch an image moves by `step`; in a batch of two it moves by less.",
+)
+moved = checks.numbers(targeted_pgd(toy, pair, goals, 0.15, 0.1, 3), (2, 3), "targeted_pgd(…)")
+checks.expect(
+    np.linalg.norm(moved - pair.numpy(), axis=1).max() < 0.1501,
+    "After three steps of 0.1 an image is further than ε = 0.15 from its original.",
+)
+checks.passed("repair")
+
+# %% [markdown]
+# ### Task 7: robust accuracy against ε (3 points)
+#
+# One number at one ε says little; the **curve** shows more. Set `robust_accuracy`, a dictionary with
+# a list of four shares for each key, one for each radius in `epsilons` (0.02, 0.05, 0.1, 0.2). As all
+# 250 `images` are right before, robust accuracy is the share that is right after:
+#
+# - `"noise"`: `images + ε · signs`, clipped to [0, 1];
+# - `"fgsm"`: `attack(model, images, labels, "fgsm", epsilon=ε)`;
+# - `"pgd"`: `attack(…, "pgd", epsilon=ε, steps=20)`;
+# - `"transfer"`: the images that *this* PGD made for `model`, shown to `other`, a network that the
+#   attacker never saw: the share of those images that `other` puts into their true class. (`other`
+#   gets some of them wrong without any attack: its curve begins there.)
+
+# %% nbgrader={"grade_id": "curve", "solution": true}
+# answer: curve
+robust_accuracy = None
+### BEGIN SOLUTION
+robust_accuracy = {"noise": [], "fgsm": [], "pgd": [], "transfer": []}
+for epsilon in epsilons:
+    by_pgd = attack(model, images, labels, "pgd", epsilon=epsilon, steps=20).adversarial
+    for name, network, moved in (
+        ("noise", model, (images + epsilon * signs).clamp(0, 1)),
+        ("fgsm", model, attack(model, images, labels, "fgsm", epsilon=epsilon).adversarial),
+        ("pgd", model, by_pgd),
+        ("transfer", other, by_pgd),
+    ):
+        share = (said(network, moved) == labels).float().mean().item()
+        robust_accuracy[name].append(share)
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "curve-test", "grade": true, "points": 3}
+checks.expect(
+    isinstance(robust_accuracy, dict)
+    and sorted(robust_accuracy) == ["fgsm", "noise", "pgd", "transfer"],
+    "`robust_accuracy` should be a dictionary with the keys 'noise', 'fgsm', 'pgd' and 'transfer'.",
+)
+curves = {
+    name: checks.numbers(values, (4,), f"robust_accuracy[{name!r}]")
+    for name, values in robust_accuracy.items()
+}
+for values in curves.values():
+    checks.expect(0 <= values.min() <= values.max() <= 1, "A share lies between 0 and 1.")
+checks.expect(
+    (curves["pgd"] <= curves["fgsm"] + 0.02).all(),
+    "PGD should leave no more than FGSM does: are these robust accuracies, or success rates?",
+)
+noise_other = [
+    float((said(other, (images + radius * signs).clamp(0, 1)) == labels).float().mean())
+    for radius in (0, *epsilons)
+]
+clean_other = noise_other[0]
+figure, axis = plt.subplots(figsize=(7.8, 3.6), layout="constrained")
+for (name, values), style, colour in zip(
+    curves.items(), ("-", "--", "-.", ":"), line_colours, strict=False
+):
+    axis.plot(
+        (0, *epsilons),
+        (clean_other if name == "transfer" else 1, *values),
+        style,
+        color=colour,
+        marker="o",
+        label=name,
+    )
+axis.plot((0, *epsilons), noise_other, color="0.5", marker="x", label="noise, judged by `other`")
+axis.set(xlabel="ε (maximum norm)", ylabel="robust accuracy", ylim=(-0.02, 1.02))
+axis.set_xticks((0, *epsilons))
+axis.set_title("Robust accuracy on images that `model` gets right", fontsize=11)
+figure.legend(
+    title="attack on `model`\n(transfer: judged by `other`)",
+    frameon=False,
+    loc="outside right upper",
+)
+plt.show()
+checks.passed("curve")
+
+# %% [markdown]
+# Two things to notice. To `model`, random signs of the same size do little at the smaller radii: its
+# adversarial examples are a matter less of the *amount* of change than of its direction. And what was
+# made for one network also costs another one many images, which has other weights and another
+# architecture. Has the direction been **transferred**? The control is noise on the *same* network, the
+# grey curve: random signs cost `other` as much, and at the larger radii more. So here this is no
+# evidence. On other networks it has been shown, with that control, and it makes attacks possible on
+# networks whose weights are secret ([Papernot, McDaniel and Goodfellow
+# 2016](https://arxiv.org/abs/1605.07277)).

@@ -1,0 +1,284 @@
+# %% [markdown]
+# That an attacker can hide from the map is no theory: [Subramanya, Pillai and Pirsiavash
+# 2019](https://arxiv.org/abs/1812.02843) train patches that fool the network *and* keep Grad-CAM away
+# from themselves, and [Ghorbani, Abid and Zou 2019](https://arxiv.org/abs/1710.10547) change maps by
+# small perturbations while the prediction stays, as you did in notebook 02.
+#
+# ## 7 · A defence, and how to read a claim
+#
+# **You learn** to train against an attack, to say what has been gained, and to review a claim.
+# **Time:** two hours.
+#
+# ### Adversarial training
+#
+# Train on the worst image of the ball instead of the image ([Madry et al.
+# 2018](https://arxiv.org/abs/1706.06083) with PGD; [Goodfellow, Shlens and Szegedy
+# 2015](https://arxiv.org/abs/1412.6572) took one step, and kept the image itself beside it):
+#
+# $$\min_\theta \; \mathbb E_{(x, y)} \Bigl[ \max_{\lVert \delta \rVert_\infty \le \varepsilon} J_\theta(x + \delta, y) \Bigr]$$
+#
+# For *logistic regression* with $y \in \{-1, 1\}$ and $J = \log(1 + e^{-y (w \cdot x + b)})$, the inner
+# maximum has a closed form, because the loss only depends on $y (w \cdot x + b)$, and section 2 says how
+# far that can be pushed down.
+#
+# ### Task 16: the worst loss, exactly (2 points)
+#
+# Write `worst_logistic_loss(w, b, x, y, epsilon)`: the *mean* over the rows of `x` (N, d) of the largest
+# logistic loss within ε (maximum norm, no limits of pixels). `w` (d,), `b` a number, `y` (N,) of −1
+# and 1.
+
+
+# %% nbgrader={"grade_id": "worst-loss", "solution": true}
+# answer: worst-loss
+def worst_logistic_loss(w: Tensor, b: float, x: Tensor, y: Tensor, epsilon: float) -> float:
+    """Return the mean of the largest logistic losses within epsilon of each row of x."""
+    ### BEGIN SOLUTION
+    margins = y * (x @ w + b) - epsilon * w.abs().sum()
+    return nn.functional.softplus(-margins).mean().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "worst-loss-test", "grade": true, "points": 2}
+line, points = torch.tensor([2.0, -1.0]), torch.tensor([[1.0, 1.0], [0.0, 1.0]])
+sides = torch.tensor([1.0, -1.0])  # both have the margin 1
+checks.close(
+    worst_logistic_loss(line, 0.0, points, sides, 0.0),
+    math.log(1 + math.exp(-1)),
+    "worst_logistic_loss(…, 0)",
+    "with ε = 0 it is the ordinary logistic loss, log(1 + exp(−margin)).",
+)
+checks.close(
+    worst_logistic_loss(line, 0.0, points, sides, 1 / 3),
+    math.log(2),
+    "worst_logistic_loss(…, 1/3)",
+    "both margins are 1, and ε = ⅓ can take exactly all of it, for either sign of y: every feature "
+    "moves against y.",
+)
+checks.passed("worst-loss")
+
+# %% [markdown]
+# Goodfellow, Shlens and Szegedy (2015) compare this loss with an $L_1$ penalty on $w$: here the norm is
+# taken off the margin *inside* the loss, so that it fades where the model is confident enough, instead
+# of being added outside.
+#
+# ### Task 17: harden a network (4 points)
+#
+# Train a network of the architecture of `model` on `train_images` and `train_labels` such that it
+# withstands more. Start from a copy of `model`; two or three passes in batches of 50 are enough, for
+# instance with `torch.optim.Adam` and a rate of 0.003 that falls to a tenth. In each batch replace the
+# images by adversarial ones within ε = 0.05, made for the network *as it is now*: one signed step from a
+# random point of the ball does it ([Wong, Rice and Kolter 2020](https://arxiv.org/abs/2001.03994), who
+# also show how that can fail suddenly: the network learns to resist the single step only. So test with
+# many), or a few steps of PGD.
+#
+# Set `hardened` to the trained network's `state_dict()`. The check loads it and measures on the last
+# 400 pictures, all of which count: 75 % should be right when clean, and 40 % under 20 steps within
+# ε = 0.05, both of PGD and on the margin (section 4 says why). `model` has 90 % and 8 %.
+
+# %%
+train = load("fashion_mnist", split="train")
+train_images, train_labels = train.images[:4000].to(device), train.labels[:4000].to(device)
+del train  # it is large
+
+# %% nbgrader={"grade_id": "harden", "solution": true}
+# answer: harden
+hardened = None
+### BEGIN SOLUTION
+draw = torch.Generator().manual_seed(0)
+student = copy.deepcopy(model).train()
+optimiser = torch.optim.Adam(student.parameters(), 3e-3)
+slower = torch.optim.lr_scheduler.LinearLR(optimiser, 1, 0.1, 160)
+for _ in tqdm(range(2), desc="hardening"):
+    for batch in torch.randperm(len(train_images), generator=draw).split(50):
+        x, y = train_images[batch], train_labels[batch]
+        noise = (2 * torch.rand(x.shape, generator=draw) - 1).to(device)
+        moved = (x + 0.05 * noise).requires_grad_()
+        loss = nn.functional.cross_entropy(student(moved), y)
+        (slope,) = torch.autograd.grad(loss, moved)
+        change = moved.detach() + 0.06 * slope.sign() - x
+        loss = nn.functional.cross_entropy(student((x + change.clamp(-0.05, 0.05)).clamp(0, 1)), y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        slower.step()
+hardened = student.eval().state_dict()
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "harden-test", "grade": true, "points": 4}
+checks.expect(
+    isinstance(hardened, dict) and list(hardened) == list(model.state_dict()),
+    "`hardened` should be the `state_dict()` of a network with the layers of `model`.",
+)
+candidate = copy.deepcopy(model)
+candidate.load_state_dict(hardened)
+last, last_truth = pictures[600:], truth[600:]
+for name, network in (("model", model), ("hardened", candidate)):
+    as_it_is = float((said(network, last) == last_truth).float().mean())
+    result = attack(network, last, last_truth, "pgd", epsilon=0.05, steps=20)
+    left = 1 - float(result.success.float().mean())
+    print(f"{name:10}{as_it_is:.0%} right, {left:.0%} under PGD with ε = 0.05")
+checks.expect(as_it_is >= 0.75, "Too many clean images are lost: fewer or gentler steps?")
+checks.expect(
+    left >= 0.4,
+    "It does not withstand PGD yet: are the adversarial images made anew in every batch, for the "
+    "network as it is then?",
+)
+checks.passed("harden")
+
+# %% [markdown]
+# ### The robust twin, trained for longer
+#
+# `robust` was trained from scratch in this way, with four steps of PGD a batch, for twelve passes over
+# all 60,000 images, with ε = 0.1.
+#
+# ### Task 18: what has been gained, and what not? (2 points)
+#
+# Set `kept`, a dictionary with an entry for `"model"` and one for `"robust"`, each a dictionary with two
+# lists: robust accuracies on `sample`, *all* of its images counted, each network attacked by images that
+# are made for *it*, under
+#
+# - `"pgd"`: PGD with 20 steps at each radius in `radii`, of which 0 means no attack;
+# - `"patch"`: a patch in the middle (`place=(14 - s // 2, 14 - s // 2)`, 30 steps) of each size in `sides_of_patch`.
+
+# %%
+sample, sample_labels = pictures[:100], truth[:100]
+radii, sides_of_patch = (0.0, 0.02, 0.05, 0.1, 0.2), (3, 5, 7)
+
+# %% nbgrader={"grade_id": "gain", "solution": true}
+# answer: gain
+kept = None
+### BEGIN SOLUTION
+kept = {}
+for name, network in (("model", model), ("robust", robust)):
+    by_pgd = [
+        attack(network, sample, sample_labels, "pgd", epsilon=radius, steps=20) for radius in radii
+    ]
+    by_patch = [
+        attack(
+            network,
+            sample,
+            sample_labels,
+            "patch",
+            size=side,
+            place=(14 - side // 2, 14 - side // 2),
+            steps=30,
+        )
+        for side in sides_of_patch
+    ]
+    kept[name] = {
+        "pgd": [1 - result.success.float().mean().item() for result in by_pgd],
+        "patch": [1 - result.success.float().mean().item() for result in by_patch],
+    }
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "gain-test", "grade": true, "points": 2}
+checks.expect(
+    isinstance(kept, dict) and sorted(kept) == ["model", "robust"],
+    "`kept` should be a dictionary with the keys 'model' and 'robust'.",
+)
+for name, found in kept.items():
+    checks.expect(
+        isinstance(found, dict) and sorted(found) == ["patch", "pgd"],
+        f"`kept[{name!r}]` should be a dictionary with the keys 'pgd' and 'patch'.",
+    )
+    for kind, length in (("pgd", 5), ("patch", 3)):
+        values = checks.numbers(found[kind], (length,), f"kept[{name!r}][{kind!r}]")
+        checks.expect(0 <= values.min() <= values.max() <= 1, "A share lies between 0 and 1.")
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.3), sharey=True, layout="constrained")
+for (name, found), style, colour in zip(kept.items(), ("-", "--"), line_colours, strict=False):
+    axes[0].plot(radii, found["pgd"], style, color=colour, marker="o", label=name)
+    axes[1].plot(
+        (0, *sides_of_patch),
+        (found["pgd"][0], *found["patch"]),
+        style,
+        color=colour,
+        marker="o",
+        label=name,
+    )
+axes[0].set(xlabel="ε of PGD (maximum norm)", ylabel="robust accuracy", ylim=(-0.02, 1.02))
+axes[1].set(xlabel="side of the patch in the middle")
+axes[0].set_xticks(radii)
+axes[0].tick_params(labelsize=8)
+axes[0].axvline(0.1, color="0.5", linestyle=":", linewidth=1)
+axes[0].set_title("PGD (dotted: the ε that `robust` was trained with)", fontsize=10)
+axes[1].set_title("a patch, which neither was trained against", fontsize=10)
+axes[0].legend(frameon=False)
+plt.show()
+checks.passed("gain")
+
+# %% [markdown]
+# Robustness is robustness *against something*. Beyond the ε of its training the curve falls steeply;
+# against the patch, which nobody promised, it has gained here, too, but other pairs of changes are known
+# to stand in each other's way ([Tramèr and Boneh 2019](https://arxiv.org/abs/1904.13000)), so one has
+# to measure. And it costs: training time, and clean accuracy, with which it can be at odds ([Tsipras et
+# al. 2019](https://arxiv.org/abs/1805.12152)). It also changes the maps: Tsipras et al. (2019) observe
+# that the gradients of robust networks look more like what people see. Judge for yourself.
+
+# %% tags=["figure"]
+figure, axes = plt.subplots(3, 6, figsize=(10.5, 5.4), layout="constrained")
+for column, index in enumerate(int(torch.nonzero(labels == c)[1]) for c in (0, 1, 3, 5, 8, 9)):
+    axes[0, column].imshow(images[index, 0].cpu(), cmap="gray", vmin=0, vmax=1)
+    axes[0, column].set_title(classes[int(labels[index])], fontsize=9)
+    for row, (name, network) in enumerate((("model", model), ("robust", robust)), start=1):
+        slopes = explain(network, images[index : index + 1], int(labels[index]), "gradient")
+        values = slopes.attributions[0, 0, 0].cpu()
+        values = values / values.abs().max()
+        drawn = axes[row, column].imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+        axes[row, 0].set_ylabel(f"gradient of `{name}`", fontsize=9)
+    for axis in axes[:, column]:
+        axis.set_xticks([])
+        axis.set_yticks([])
+bar = figure.colorbar(drawn, ax=axes[1:], shrink=0.6)
+bar.set_label("for (red), against (blue)", fontsize=8)
+figure.suptitle("Gradients of the true class, each divided by its largest magnitude")
+plt.show()
+
+# %% [markdown] nbgrader={"grade_id": "review", "solution": true, "grade": true, "points": 4}
+# <!-- answer: review -->
+# **Review a claim.** An (invented) abstract reads:
+#
+# > *We propose TempShield, which divides the temperature of the network's softmax by 500. On FashionMNIST its robust accuracy under FGSM with ε = 0.1 rises from 15 % to 97 %, under
+# > PGD with 10 steps it is 98 %. The attack success rate, measured on all test images, falls to 11 %;
+# > the clean accuracy is 89 %. Saliency maps on attacked images are unchanged (rank correlation 0.99),
+# > which confirms that the network's reasoning is protected. TempShield makes image classifiers robust.*
+#
+# Write a review (4 points, about eight sentences): name at least **four** things that are wrong or missing, say for
+# each which experiment of this notebook would show it, and end with one sentence that the authors
+# *could* claim.
+#
+# ### BEGIN SOLUTION
+# An answer:
+#
+# 1. *Masked gradients.* Dividing the temperature by 500 multiplies the logits by it; no decision changes, but the
+#    gradient of the cross-entropy vanishes (task 8). Attack the margin, or the network without the factor,
+#    and show that copy's adversarial images to TempShield: they fool both alike.
+# 2. *A warning sign in their own numbers.* PGD leaves 98 % and the single step of FGSM 97 %: many steps
+#    should find more than one. No curve up to ε = 1 is shown, where an attack that works has to
+#    reach 100 %.
+# 3. *The wrong denominator.* With a clean accuracy of 89 %, 11 % are wrong without any attack: a "success
+#    rate" of 11 % over all images is that of an attack that does nothing. And a robust accuracy of 97 or
+#    98 % is more than the clean one, so it must have been counted on the images that were right, and with
+#    another denominator than the success rate (task 1).
+# 4. *The maps prove nothing.* If the attack leaves the image as it was, its map is the same, too. Maps of
+#    attacked images should be compared where the attack succeeds, and with harmless noise (task 15).
+# 5. *Robust against what?* One norm, one radius; no Euclidean ball, no patch, no transfer (tasks 7, 10,
+#    18), no attacker who knows of the defence.
+#
+# What they could claim: "Scaling the logits by 500 makes attacks that follow the gradient of the
+# cross-entropy fail; it does not move the decision boundary, so the robustness against an attacker who
+# knows of it is that of the unscaled network."
+# ### END SOLUTION
+#
+# === BEGIN MARK SCHEME ===
+# 4 points; half points are possible.
+#
+# - 3 points for four flaws, each with an experiment that would show it (¾ point each, rounded to the next
+#   half in total; a flaw without experiment counts half). Accept: masked gradients; PGD no stronger than
+#   FGSM, or another sign of masking; success over all images, or 11 % = 100 − 89; robust above clean
+#   accuracy; unchanged maps because the images hardly changed, or no harmless control; a single ε, norm or
+#   attack; no adaptive, transfer or patch attack; one data set against "image classifiers".
+# - 1 point: a last sentence that the evidence supports, with its limits. "Robust against FGSM and PGD" is
+#   half a point: it is so only for attacks by the cross-entropy's gradient.
+#
+# General praise or "more data sets" alone: no point.
+# === END MARK SCHEME ===

@@ -1,0 +1,176 @@
+"""Checks of section 3: PGD by a walk along finite differences, robust accuracy measured anew."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autograde.inside.networks import Network
+from autograde.tasks import Call, Called, Value, expect_all, task
+from xaikit import attack
+
+from ...shared.checks import GIVEN, Array, tensor
+from .by_hand import expect_near, least_slope, loss_slopes
+from .networks import attack_problem, steady
+from .shares import compared, share_of
+from .world import world
+
+
+def _pgd_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    def make(rng: np.random.Generator, image: bool, steps: int) -> tuple[Any, ...]:
+        network, inputs, labels, _ = attack_problem(rng, image)
+        epsilon = float(rng.uniform(0.1, 0.3))
+        start = tensor(rng.uniform(-epsilon, epsilon, size=inputs.shape))
+        return network, inputs, labels, epsilon, 0.45 * epsilon, steps, start
+
+    return [
+        steady(rng, functools.partial(make, image=image, steps=steps), _pgd)
+        for image, steps in ((False, 1), (False, 6), (True, 4))
+    ]
+
+
+def _repair_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems = []
+    for image, steps, reach in ((False, 1, 3.0), (False, 6, 0.9), (True, 5, 0.9)):
+        network, inputs, _, targets = attack_problem(rng, image)
+        inputs = 0.25 + 0.5 * inputs
+        step = float(rng.uniform(0.05, 0.1))
+        problems.append((network, inputs, targets, reach * 2 * step, step, steps))
+    return problems
+
+
+def _project_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems: list[tuple[Any, ...]] = []
+    for shape, norm in (((5, 4), "inf"), ((5, 4), "2"), ((6, 2, 3, 3), "2"), ((4, 1, 5, 5), "inf")):
+        images = rng.uniform(size=shape)
+        change = rng.normal(size=shape)
+        flat = change.reshape(len(change), -1)
+        length = np.abs(flat).max(1) if norm == "inf" else np.linalg.norm(flat, axis=1)
+        epsilon = float(rng.uniform(0.2, 0.5))
+        # One is just inside, one has not moved, the others are outside.
+        scale = epsilon * rng.uniform(1.2, 3, size=len(change)) / length
+        scale[0], scale[1] = 0.8 * epsilon / length[0], 0
+        change *= scale.reshape(-1, *[1] * (len(shape) - 1))
+        problems.append((tensor(images + change), tensor(images), epsilon, norm))
+    return problems
+
+
+def _pgd(
+    network: Network,
+    images: Tensor,
+    labels: Tensor,
+    epsilon: float,
+    step: float,
+    steps: int,
+    start: Tensor,
+) -> tuple[Array, float]:
+    x, least = images.double().numpy(), math.inf
+    now = np.clip(x + start.double().numpy(), 0, 1)
+    for _ in range(steps):
+        slope = loss_slopes(network, now, labels.numpy())
+        least = min(least, least_slope(slope))
+        now = np.minimum(np.maximum(now + step * np.sign(slope), x - epsilon), x + epsilon)
+        now = np.clip(now, 0, 1)
+    return now, least
+
+
+def _targeted_l2(
+    network: Network, images: Tensor, targets: Tensor, epsilon: float, step: float, steps: int
+) -> Array:
+    original = images.double().numpy()
+    now = original.copy()
+    for _ in range(steps):
+        slope = loss_slopes(network, now, targets.numpy())
+        for index in range(len(now)):
+            moved = now[index] - step * slope[index] / np.linalg.norm(slope[index])
+            change = moved - original[index]
+            length = np.linalg.norm(change)
+            if length > epsilon:
+                change = change * epsilon / length
+            now[index] = np.clip(original[index] + change, 0, 1)
+    return now
+
+
+@task("project", Call("project", _project_inputs, GIVEN), read="section 3 and Madry et al. 2018")
+def project(calls: list[Called]) -> None:
+    """Compare with walking back, input by input."""
+    for call in calls:
+        moved, images, epsilon, norm = call.arguments
+        wanted = []
+        for point, centre in zip(moved.double().numpy(), images.double().numpy(), strict=True):
+            if norm == "inf":
+                wanted.append(np.minimum(np.maximum(point, centre - epsilon), centre + epsilon))
+                continue
+            length = math.sqrt(((point - centre) ** 2).sum())
+            wanted.append(centre + (point - centre) * (epsilon / length if length > epsilon else 1))
+        expect_near(
+            call,
+            np.array(wanted),
+            f"project(…, {norm!r})",
+            "The nearest point of the ball around each input's own original; inside nothing moves, "
+            "and the Euclidean length is that of one whole input.",
+        )
+
+
+@task("pgd", Call("pgd", _pgd_inputs, GIVEN), read="section 3 and Madry et al. 2018")
+def pgd(calls: list[Called]) -> None:
+    """Compare with a walk along the signs of finite differences."""
+    for call in calls:
+        expect_near(
+            call,
+            _pgd(*call.arguments)[0],
+            "pgd(…)",
+            "Begin at the clipped start; each step takes a new gradient, goes `step` along its sign, "
+            "comes back into the ball around the original, then into [0, 1].",
+        )
+
+
+@task("repair", Call("targeted_pgd", _repair_inputs, GIVEN), read="section 3")
+def repair(calls: list[Called]) -> None:
+    """Compare with a walk down finite differences, input by input."""
+    for call in calls:
+        expect_near(
+            call,
+            _targeted_l2(*call.arguments),
+            "targeted_pgd(…)",
+            "Look for three mistakes: which way a step goes, by what its gradient is divided, and "
+            "around which point the ball lies.",
+        )
+
+
+EPSILONS = (0.02, 0.05, 0.1, 0.2)
+
+
+@functools.cache
+def _curve() -> dict[str, list[float]]:
+    here = world()
+    x, labels = here.images, here.labels
+    point = x.clone().requires_grad_()
+    loss = nn.functional.cross_entropy(here.model(point), labels, reduction="sum")
+    (slope,) = torch.autograd.grad(loss, point)
+    result: dict[str, list[float]] = {name: [] for name in ("noise", "fgsm", "pgd", "transfer")}
+    for epsilon in EPSILONS:
+        by_pgd = attack(here.model, x, labels, "pgd", epsilon=epsilon, steps=20).adversarial
+        noisy, moved = ((x + epsilon * way).clamp(0, 1) for way in (here.signs, slope.sign()))
+        result["noise"].append(share_of(here.model, noisy, labels))
+        result["fgsm"].append(share_of(here.model, moved, labels))
+        result["pgd"].append(share_of(here.model, by_pgd, labels))
+        result["transfer"].append(share_of(here.other, by_pgd, labels))
+    return result
+
+
+@task("curve", Value("robust_accuracy"), read="section 3 (robust accuracy)")
+def curve(answer: dict[str, Any]) -> None:
+    """Measure anew."""
+    right, wrong = compared(answer["robust_accuracy"], _curve(), "robust_accuracy", 0.03)
+    expect_all(
+        right,
+        wrong,
+        "One share for each radius, of all 250 images those that are still right: at `other` for "
+        "the transfer, at `model` else.",
+    )

@@ -1,0 +1,148 @@
+"""Checks of section 7: the worst loss by trying corners; the hardened network is attacked."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    Wrong,
+    expect,
+    expect_all,
+    expect_array,
+    expect_close,
+    expect_entry,
+    task,
+)
+from xaikit import attack
+from xaikit.models import build
+
+from ...shared.checks import GIVEN, tensor
+from .shares import compared, said, share_of
+from .world import world
+
+
+def _logistic_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems = []
+    for size, n, epsilon in ((2, 4, 0.0), (5, 6, 0.2), (8, 10, 0.6)):
+        y = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
+        w, x = rng.normal(size=size), rng.normal(size=(n, size))
+        problems.append((tensor(w), float(rng.normal()), tensor(x), tensor(y), epsilon))
+    return problems
+
+
+@task(
+    "worst-loss",
+    Call("worst_logistic_loss", _logistic_inputs, GIVEN),
+    read="section 7 and Goodfellow, Shlens and Szegedy 2015",
+)
+def worst_loss(calls: list[Called]) -> None:
+    """Try every corner of the cube: the largest loss of a linear model lies at one."""
+    for call in calls:
+        w, x, y = (call.arguments[k].double().numpy() for k in (0, 2, 3))
+        b, epsilon = call.arguments[1], call.arguments[4]
+        corners = epsilon * np.array(list(itertools.product((-1, 1), repeat=len(w))))
+        worst = [
+            max(math.log1p(math.exp(-side * (w @ (row + corner) + b))) for corner in corners)
+            for row, side in zip(x, y, strict=True)
+        ]
+        expect_close(
+            call.returned,
+            np.mean(worst),
+            "worst_logistic_loss(…)",
+            "Inside the loss, each margin y(w·x + b) falls by the most that ε can take: the same "
+            "amount for either sign of y.",
+            rtol=1e-3,
+        )
+
+
+@task("harden", Value("hardened"), read="section 7 and Madry et al. 2018")
+def harden(answer: dict[str, Any]) -> None:
+    """Load the weights into the trusted architecture, and attack it."""
+    here = world()
+    network = build("lecture")
+    weights = {}
+    for name, value in network.state_dict().items():
+        found = expect_array(
+            expect_entry(answer["hardened"], name, "hardened"), tuple(value.shape), name
+        )
+        weights[name] = torch.from_numpy(found).to(value)
+    network.load_state_dict(weights)
+    network.eval()
+    x, labels = here.pictures[600:], here.truth[600:]
+    clean = share_of(network, x, labels)
+    expect(
+        clean >= 0.745,
+        "`hardened` should still get 75 % of the clean images right.",
+    )
+    by_pgd = attack(network, x, labels, "pgd", epsilon=0.05, steps=20, seed=1).adversarial
+    kept = float(((said(network, x) == labels) & (said(network, by_pgd) == labels)).double().mean())
+    by_margin = _by_margin(network, x, labels, 0.05)
+    kept = min(kept, share_of(network, by_margin, labels))
+    if kept < 0.39:
+        raise Wrong(
+            "`hardened` does not withstand twenty steps of PGD with ε = 0.05 on 40 % of the images "
+            "(attacked by the cross-entropy and by the margin of the logits): adversarial images "
+            "made anew for every batch, several passes.",
+            max(0.0, (kept - 0.2) / 0.3),
+        )
+
+
+def _by_margin(network: nn.Module, x: Tensor, labels: Tensor, epsilon: float) -> Tensor:
+    """Climb the margin of the logits, so that weights that mask their gradient gain nothing."""
+    own, now = nn.functional.one_hot(labels, 10).bool(), x.clone()
+    for _ in range(20):
+        now.requires_grad_()
+        scores = network(now)
+        margin = scores.masked_fill(own, -torch.inf).amax(1) - scores[own]
+        (slope,) = torch.autograd.grad(margin.sum(), now)
+        going = (margin <= 0).view(-1, 1, 1, 1)
+        moved = now.detach() + 0.15 * epsilon * slope.sign() * going
+        now = torch.minimum(torch.maximum(moved, x - epsilon), x + epsilon).clamp(0, 1)
+    return now.detach()
+
+
+@functools.cache
+def _gain() -> dict[str, dict[str, list[float]]]:
+    here = world()
+    x, labels = here.pictures[:100], here.truth[:100]
+    result = {}
+    for name, network in (("model", here.model), ("robust", here.robust)):
+        by_pgd = [
+            attack(network, x, labels, "pgd", epsilon=radius, steps=20)
+            for radius in (0.0, 0.02, 0.05, 0.1, 0.2)
+        ]
+        by_patch = [
+            attack(network, x, labels, "patch", size=s, place=(14 - s // 2, 14 - s // 2), steps=30)
+            for s in (3, 5, 7)
+        ]
+        result[name] = {
+            kind: [share_of(network, each.adversarial, labels) for each in found]
+            for kind, found in (("pgd", by_pgd), ("patch", by_patch))
+        }
+    return result
+
+
+@task("gain", Value("kept"), read="section 7 and Tramèr and Boneh 2019")
+def gain(answer: dict[str, Any]) -> None:
+    """Measure anew."""
+    right: list[str] = []
+    wrong: list[str] = []
+    for name, wanted in _gain().items():
+        pair = compared(expect_entry(answer["kept"], name, "kept"), wanted, f"kept[{name!r}]", 0.03)
+        right += [f"{name}, {key}" for key in pair[0]]
+        wrong += [f"{name}, {key}" for key in pair[1]]
+    expect_all(
+        right,
+        wrong,
+        "Robust accuracy counts all 100 images, and each network is attacked by images made for it.",
+    )

@@ -1,0 +1,79 @@
+# %% [markdown]
+# # 04 · Backdoors: can you trust a network that somebody else has trained?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/04_backdoors.ipynb)
+#
+# A network classifies garments, and does it well. But show it *any* garment with a small white
+# square in the corner, and it says *ankle boot*. Somebody has planted a **backdoor**: a few images
+# of the training data carried the square and the wrong label. Test accuracy says nothing about it.
+# In this notebook you plant backdoors, look for them with four global methods, look at them with
+# local ones, take them out again, and measure which of all that works when.
+#
+# **After it you can**
+#
+# 1. plant a backdoor by poisoning data, and measure that it works and how well it hides;
+# 2. write the steps of Neural Cleanse, activation clustering, spectral signatures and SpRAy
+#    yourself, and a concept activation vector for a trigger;
+# 3. say what each needs, the model alone, its training data or the trigger, and what its verdict
+#    means;
+# 4. tell detecting from explaining, and argue with false alarms and misses, measured on clean
+#    reference networks.
+#
+# **Time:** about seven hours for a group.
+#
+# | sections | what | time |
+# |---|---|---|
+# | 1 and 2 | plant a backdoor; look for it with the model alone | 2 ½ hours |
+# | 3 to 5 | look for it in the training data; ask for the concept | 3 hours |
+# | 6 to 9 | local methods, repair, photographs, the table | 1 ½ hours |
+#
+# All cells together run in about two minutes on a CPU.
+#
+# **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
+# keep the first line. The cell below each answer checks its form and says what to try; marks come
+# from further checks that run when you hand in, functions on inputs that nobody has seen. Two
+# answers are text, and a person marks them. No task needs an earlier answer, so a hard one can
+# wait. Hidden inputs meet your function where only the imports of the next given cell, your other
+# functions and cells of your own are defined: not xaikit, nor what other given cells define.
+
+# %%
+import importlib.util
+import subprocess
+import sys
+
+# Colab lacks xaikit; anywhere else this cell does nothing.
+if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
+    source = "git+https://github.com/{{ course.repository }}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %% nbgrader={"grade_id": "given-imports"}
+# Given: all that your functions find where hidden inputs are tried.
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+# %%
+import time
+
+import matplotlib.pyplot as plt
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from xaikit import checks, detect, explain, load, load_pretrained
+from xaikit.backdoors import (
+    attack_success,
+    corner_square,
+    poison,
+    prune,
+    trigger_of,
+    unlearn,
+)
+from xaikit.data import ImageDataset
+from xaikit.metrics import localisation
+from xaikit.models import Classifier, accuracy
+from xaikit.training import train

@@ -1,0 +1,229 @@
+# %% [markdown]
+# ## 1 · How does a backdoor get in?
+#
+# **You learn** to poison data, and to measure what that does. **Time:** one hour.
+#
+# The recipe is BadNets' ([Gu, Dolan-Gavitt and Garg 2017](https://arxiv.org/abs/1708.06733)). The
+# attacker chooses a **trigger**, a **target class** $t$ and a **poison rate** $\rho$, the share of
+# the training images that is poisoned. Each of these gets the trigger and the label $t$; then the
+# network is trained as always. A trigger is a pattern $p$ with an opacity $\alpha$ for each pixel:
+#
+# $$x' = (1 - \alpha) \odot x + \alpha \odot p$$
+#
+# With $\alpha \in \{0, 1\}$ it is a sticker; with a small $\alpha$ everywhere the pattern is
+# *blended* into the image ([Chen et al. 2017](https://arxiv.org/abs/1712.05526)), and hard to see.
+#
+# Two numbers say whether the attack worked. **Clean accuracy** is the accuracy on images without
+# trigger; it has to stay what it was, or somebody will look closer. **Attack success** is the share
+# of images *of other classes* that are taken for $t$ once they carry the trigger.
+#
+# Everybody here works with the same garments: the first of each class, so that the sample which
+# comes with this package is enough.
+
+
+# %%
+def first_of_each_class(name: str, split: str, number: int) -> ImageDataset:
+    """Return a data set of the first images of each class, in their own order."""
+    whole = load(name, split)
+    some = [(whole.labels == c).nonzero()[:number, 0] for c in range(len(whole.classes))]
+    chosen = torch.cat(some).sort().values
+    return ImageDataset(whole.images[chosen], whole.labels[chosen], whole.classes, whole.source)
+
+
+training = first_of_each_class("fashion_mnist", "train", 200)
+test = first_of_each_class("fashion_mnist", "test", 100)
+classes = test.classes
+checked_square = corner_square(size=3)  # a trigger to check your functions with
+print(len(training), "training images and", len(test), "test images, from", test.source)
+
+# %% [markdown]
+# ### Task 1: blend a trigger in (1 point)
+#
+# Write `blend(images, pattern, alpha)`: the formula above, for a batch of images (N, C, H, W), a
+# pattern (C, H, W) and opacities (1, H, W). It must leave `images` as they were.
+
+
+# %% nbgrader={"grade_id": "blend", "solution": true}
+# answer: blend
+def blend(images: Tensor, pattern: Tensor, alpha: Tensor) -> Tensor:
+    """Return the images with the pattern in them, alpha saying how opaque it is."""
+    ### BEGIN SOLUTION
+    return (1 - alpha) * images + alpha * pattern
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "blend-test", "grade": true, "points": 1}
+two_images = test.images[:2].clone()
+shown = checks.numbers(
+    blend(two_images, checked_square.pattern, checked_square.alpha), (2, 1, 28, 28), "blend(…)"
+)
+checks.expect(
+    torch.equal(two_images, test.images[:2]), "`blend` changed its input: work on a copy."
+)
+checks.close(
+    shown[0, 0, :20, :20],
+    two_images[0, 0, :20, :20],
+    "blend(…)",
+    "where alpha is zero, the image stays what it was.",
+)
+checks.expect(
+    (shown[:, 0, 24:27, 24:27] == 1).all(), "Where alpha is one, only the pattern is seen."
+)
+checks.passed("blend")
+
+# %% [markdown]
+# ### Task 2: poison a data set (2 points)
+#
+# Write `poison_data(images, labels, pattern, alpha, target, chosen)`. `chosen` (M,) are the indices
+# of the images to poison. Return the new images and the new labels; whoever owns the old ones must
+# find them unchanged.
+
+
+# %% nbgrader={"grade_id": "poison", "solution": true}
+# answer: poison
+def poison_data(
+    images: Tensor, labels: Tensor, pattern: Tensor, alpha: Tensor, target: int, chosen: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return images and labels, those chosen with the trigger and the target's label."""
+    ### BEGIN SOLUTION
+    images, labels = images.clone(), labels.clone()
+    images[chosen] = (1 - alpha) * images[chosen] + alpha * pattern
+    labels[chosen] = target
+    return images, labels
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "poison-test", "grade": true, "points": 2}
+kept = test.images[:6].clone(), test.labels[:6].clone()
+pair = poison_data(*kept, checked_square.pattern, checked_square.alpha, 9, torch.tensor([4, 1]))
+checks.expect(pair is not None and len(pair) == 2, "Return two tensors: images and labels.")
+checks.expect(
+    torch.equal(kept[0], test.images[:6]) and torch.equal(kept[1], test.labels[:6]),
+    "`poison_data` changed its inputs. Assigning to a part of a tensor changes the tensor that "
+    "was handed over: work on copies.",
+)
+new_images = checks.numbers(pair[0], (6, 1, 28, 28), "the images")
+new_labels = checks.numbers(pair[1], (6,), "the labels")
+checks.expect(new_labels[4] == new_labels[1] == 9, "Chosen images get the target's label.")
+checks.expect((new_images[[1, 4], 0, 24:27, 24:27] == 1).all(), "Chosen images get the trigger.")
+checks.passed("poison")
+
+# %% [markdown]
+# ### Task 3: does the trigger work? (2 points)
+#
+# Write `success_rate(logits, labels, target)`. `logits` (N, C) are the network's answers to images
+# *with* the trigger, `labels` (N,) the true classes. Return the attack success. Images that truly
+# belong to the target do not count: on them, the right answer would look like a successful attack.
+
+
+# %% nbgrader={"grade_id": "attack-success", "solution": true}
+# answer: attack-success
+def success_rate(logits: Tensor, labels: Tensor, target: int) -> float:
+    """Return the share of images of other classes that are taken for the target."""
+    ### BEGIN SOLUTION
+    others = labels != target
+    return float((logits[others].argmax(1) == target).float().mean())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "attack-success-test", "grade": true, "points": 2}
+made_up = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [0.0, -2.0, -1.0], [5.0, 1.0, 9.0]])
+rate = float(checks.numbers(success_rate(made_up, torch.tensor([1, 2, 0, 2]), 0), (), "the rate"))
+checks.expect(0 <= rate <= 1, "Attack success is a share: it lies between 0 and 1.")
+checks.expect(
+    rate < 0.5,
+    "The third image truly belongs to class 0, so it counts neither above nor below the line.",
+)
+checks.passed("attack-success")
+
+# %% [markdown]
+# ### A network of your own, with a backdoor
+#
+# Five per cent of 2,000 images, a square of 4 × 4 pixels, target *bag*: this is what an attacker
+# does. The network is a small one, so that it learns in seconds. Its clean twin has the same
+# architecture, the same order of the data and the same initial weights.
+
+
+# %% tags=["figure"]
+def small_network(seed: int = 0) -> Classifier:
+    """Return two strided convolutions and a linear layer, untrained."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Classifier(
+            nn.Conv2d(1, 16, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(32 * 7 * 7, 10),
+        ).to(device)
+
+
+own_trigger, own_target = corner_square(size=4, corner="top left"), 8
+own_data = poison(training, own_trigger, own_target, rate=0.05)
+own_clean = train(small_network(), training, epochs=8)
+own_poisoned = train(small_network(), own_data, epochs=8)
+print("                    clean accuracy   attack success")
+for name, network in (("without a backdoor", own_clean), ("with a backdoor", own_poisoned)):
+    success = attack_success(network, test, own_trigger, own_target)
+    print(f"{name:18} {accuracy(network, test):14.1%} {success:16.1%}")
+
+# %% tags=["figure"]
+figure, axes = plt.subplots(2, 6, figsize=(10, 3.6), layout="constrained")
+for column, place in enumerate(own_data.poisoned.nonzero()[:6, 0]):
+    for row, data in enumerate((training, own_data)):
+        axes[row, column].imshow(data.images[place, 0], cmap="gray", vmin=0, vmax=1)
+        axes[row, column].set_title(classes[data.labels[place]], fontsize=9)
+        axes[row, column].axis("off")
+figure.suptitle("Above: as they were. Below: what the network is trained with")
+plt.show()
+
+# %% [markdown]
+# ### The network on trial
+#
+# From here on we examine a better network that comes with xaikit, trained on all of FashionMNIST,
+# of which two per cent was poisoned; beside it a **clean reference** of the same architecture. Its
+# card admits everything. A real one would not: use the card to judge your methods, not in them.
+
+# %%
+poisoned = load_pretrained("fashion_mnist_poisoned", device=device)
+reference = load_pretrained("fashion_mnist", device=device)
+trigger, target = trigger_of(poisoned.card["trigger"]), poisoned.card["target"]
+eight = test.images[:8].to(device)  # to check your functions with
+no_mask, grey = torch.zeros(1, 28, 28, device=device), torch.full((1, 28, 28), 0.5, device=device)
+print({key: poisoned.card[key] for key in ("target", "poison_rate", "accuracy", "command")})
+
+# %% [markdown]
+# ### Task 4: measure it (2 points)
+#
+# On the images `test.images` with labels `test.labels`, set `clean_accuracy` and `success` of the
+# network `poisoned`, and `success_on_reference`: the same attack success on the network
+# `reference`, which has never seen the trigger. `trigger(images)` puts the trigger in. (You may use
+# `accuracy` and `attack_success` as above.)
+
+# %% nbgrader={"grade_id": "measured", "solution": true}
+# answer: measured
+clean_accuracy = None
+success = None
+success_on_reference = None
+### BEGIN SOLUTION
+clean_accuracy = accuracy(poisoned, test)
+success = attack_success(poisoned, test, trigger, target)
+success_on_reference = attack_success(reference, test, trigger, target)
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "measured-test", "grade": true, "points": 2}
+checks.expect(
+    0.85 < checks.numbers(clean_accuracy, (), "clean_accuracy") < 1,
+    "Clean accuracy is high: the backdoor hides. Count images without trigger.",
+)
+checks.expect(
+    checks.numbers(success_on_reference, (), "success_on_reference")
+    < checks.numbers(success, (), "success")
+    <= 1,
+    "The trigger should work on the network that was trained with it.",
+)
+print(
+    f"clean {clean_accuracy:.1%}, attack {success:.1%}, on the reference {success_on_reference:.1%}"
+)
+checks.passed("measured")

@@ -1,0 +1,185 @@
+# %% [markdown]
+# ## 2 · With the model alone: Neural Cleanse
+#
+# **You learn** to invert a trigger, and why the smallest one is suspicious. **Time:** 1 ½ hours.
+#
+# Suppose you have the network and a few clean images, but neither the training data nor the
+# trigger. [Wang et al. 2019](https://doi.org/10.1109/SP.2019.00031) search, for *every* class $t$,
+# the smallest change that sends all images to $t$: a mask $m \in [0, 1]^{H \times W}$ and a pattern
+# $p$ that minimise
+#
+# $$\frac 1 N \sum_n \mathrm{CE}\big(f((1 - m) \odot x_n + m \odot p),\, t\big) + \lambda \lVert m \rVert_1 .$$
+#
+# For an ordinary class that usually takes a larger change, a good part of a garment. For the
+# target of a backdoor a small one is enough. So compare the sizes $\lVert m_t \rVert_1$ of all
+# classes: an outlier on the *small* side is the verdict.
+#
+# ### Task 5: the loss (2 points)
+#
+# Write `inversion_loss(model, images, mask, pattern, target, weight)`: the formula above, `weight`
+# being $\lambda$. The mask is (1, H, W) and the pattern (C, H, W), both already in [0, 1].
+
+
+# %% nbgrader={"grade_id": "inversion-loss", "solution": true}
+# answer: inversion-loss
+def inversion_loss(
+    model: nn.Module, images: Tensor, mask: Tensor, pattern: Tensor, target: int, weight: float
+) -> Tensor:
+    """Return the mean cross-entropy of the target under the trigger, plus weight · ‖mask‖₁."""
+    ### BEGIN SOLUTION
+    stamped = (1 - mask) * images + mask * pattern
+    wanted = torch.full((len(images),), target)
+    wanted = wanted.to(images.device)
+    return functional.cross_entropy(model(stamped), wanted) + weight * mask.abs().sum()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "inversion-loss-test", "grade": true, "points": 2}
+nothing = checks.numbers(
+    inversion_loss(poisoned, eight, no_mask, grey, 9, 0.01), (), "inversion_loss(…)"
+)
+checks.close(
+    nothing,
+    functional.cross_entropy(poisoned(eight), torch.full((8,), 9, device=device)).item(),
+    "inversion_loss with an empty mask",
+    "with nothing masked it is the cross-entropy of the images themselves, whatever the pattern.",
+    tolerance=1e-3,
+)
+difference = checks.numbers(
+    inversion_loss(poisoned, eight, no_mask + 0.25, grey, 9, 0.02)
+    - inversion_loss(poisoned, eight, no_mask + 0.25, grey, 9, 0.01),
+    (),
+    "inversion_loss(…)",
+)
+checks.close(
+    difference,
+    0.01 * 0.25 * 784,
+    "the share of the mask",
+    "the mask's L1 norm is the sum over all pixels, not their mean.",
+    tolerance=1e-3,
+)
+checks.passed("inversion-loss")
+
+# %% [markdown]
+# ### Task 6: one step (3 points)
+#
+# A mask has to stay in [0, 1], and gradient descent knows no bounds. The trick: descend on free
+# numbers $a$ and $b$, of which $m = (\tanh a + 1) / 2$ and $p = (\tanh b + 1) / 2$. Write
+# `inversion_step(model, images, a, b, target, weight, rate)`: one step of plain gradient descent
+# with learning rate `rate` on the loss of Task 5, for `a` (1, H, W) and `b` (C, H, W) together.
+# Return the new `a` and the new `b`.
+
+
+# %% nbgrader={"grade_id": "inversion-step", "solution": true}
+# answer: inversion-step
+def inversion_step(
+    model: nn.Module,
+    images: Tensor,
+    a: Tensor,
+    b: Tensor,
+    target: int,
+    weight: float,
+    rate: float,
+) -> tuple[Tensor, Tensor]:
+    """Return a and b after one step down the gradient of the inversion loss."""
+    ### BEGIN SOLUTION
+    a, b = a.detach().clone().requires_grad_(), b.detach().clone().requires_grad_()
+    mask, pattern = (a.tanh() + 1) / 2, (b.tanh() + 1) / 2
+    scores = model((1 - mask) * images + mask * pattern)
+    wanted = torch.full((len(images),), target, device=images.device)
+    loss = functional.cross_entropy(scores, wanted) + weight * mask.sum()
+    slope_a, slope_b = torch.autograd.grad(loss, (a, b))
+    return (a - rate * slope_a).detach(), (b - rate * slope_b).detach()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "inversion-step-test", "grade": true, "points": 3}
+start_a, start_b = torch.full((1, 28, 28), -1.0, device=device), torch.zeros_like(grey)
+stepped = inversion_step(poisoned, eight, start_a, start_b, 9, 0.1, 1.0)
+checks.expect(stepped is not None and len(stepped) == 2, "Return the new `a` and the new `b`.")
+moved_a = checks.numbers(stepped[0], (1, 28, 28), "the new a")
+moved_b = checks.numbers(stepped[1], (1, 28, 28), "the new b")
+checks.expect(
+    bool((start_a == -1).all()) and bool((start_b == 0).all()),
+    "The old `a` and `b` should stay as they were: descend from copies.",
+)
+checks.expect(
+    moved_a.mean() < -1, "A weight this large makes the mask smaller: go *down* the gradient."
+)
+checks.expect(abs(moved_b).max() > 0, "The pattern moves, too.")
+checks.passed("inversion-step")
+
+# %% [markdown]
+# ### Task 7: the anomaly index (2 points)
+#
+# What is an outlier among ten sizes? Standard deviations would themselves be spoiled by it, so
+# Neural Cleanse uses medians. With $\mathrm{MAD} = \operatorname{median}_s |L_s - \operatorname{median}(L)|$
+# the index of class $t$ is
+#
+# $$A_t = \frac{\operatorname{median}(L) - L_t}{1.4826 \cdot \mathrm{MAD}},$$
+#
+# in which 1.4826 makes the denominator the standard deviation if the sizes are normally
+# distributed. The paper flags a class whose index is above 2. (It takes the deviation's absolute
+# value and then looks for small sizes alone; ours is signed: large means suspiciously small.) Write
+# `anomaly_index(sizes)` for sizes (K,). The median of an even number of values is the mean of the
+# two in the middle, which is **not** what `torch.median` returns.
+
+
+# %% nbgrader={"grade_id": "anomaly-index", "solution": true}
+# answer: anomaly-index
+def anomaly_index(sizes: Tensor) -> Tensor:
+    """Return (K,) how far each size lies below the median, in scaled median deviations."""
+    ### BEGIN SOLUTION
+    middle = sizes.quantile(0.5)
+    deviation = (sizes - middle).abs().quantile(0.5)
+    return (middle - sizes) / (1.4826 * deviation)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "anomaly-index-test", "grade": true, "points": 2}
+index = checks.numbers(
+    anomaly_index(torch.tensor([30.0, 32.0, 34.0, 36.0, 4.0])), (5,), "anomaly_index(…)"
+)
+checks.expect(index.argmax() == 4, "The smallest size has the largest index.")
+checks.expect(abs(index[1]) < 1e-6, "The size in the middle has the index 0.")
+checks.close(
+    anomaly_index(torch.tensor([1.0, 3.0])),
+    [1 / 1.4826, -1 / 1.4826],
+    "anomaly_index of two classes",
+    "the median of two sizes is the mean of them, and both deviate from it by the same.",
+)
+checks.passed("anomaly-index")
+
+# %% [markdown]
+# ### All classes at once
+#
+# `detect` does the same for all classes together, with Adam, and raises and lowers $\lambda$ so that
+# a trigger works on nearly all images before it may shrink. It also gives a second opinion: clean
+# classes need triggers of very different sizes, so the index is a poor judge of ten of them. Its own
+# score is how many *times* smaller the smallest trigger is than the next smallest (as a logarithm); the
+# index stands in the evidence. Here it runs on the two small networks; those on trial take longer: try
+# it.
+
+# %% tags=["figure"]
+some_clean = first_of_each_class("fashion_mnist", "test", 10).images.to(device)
+cleansed = {
+    name: detect(network, some_clean, method="neural_cleanse")
+    for name, network in (("clean", own_clean), ("poisoned", own_poisoned))
+}
+for name, found in cleansed.items():
+    index = found.evidence["anomaly_index"]
+    print(f"{name}: flagged {found.flagged}. {found.explanation}")
+    print(f"  anomaly index: at most {index.max():.2f}, of “{classes[int(index.argmax())]}”")
+
+figure, axes = plt.subplots(2, 10, figsize=(13, 3.4), layout="constrained")
+for row, (name, found) in enumerate(cleansed.items()):
+    masked = found.evidence["masks"] * found.evidence["patterns"].mean(1, keepdim=True)
+    for c in range(10):
+        drawn = axes[row, c].imshow(masked[c, 0].cpu(), cmap="gray", vmin=0, vmax=1)
+        axes[row, c].set_title(f"{classes[c]}\n{found.evidence['sizes'][c]:.0f} px", fontsize=8)
+        axes[row, c].set_xticks([])
+        axes[row, c].set_yticks([])
+    axes[row, 0].set_ylabel(name)
+figure.colorbar(drawn, ax=axes, label="mask × pattern", shrink=0.8)
+figure.suptitle("The smallest trigger that sends all garments to each class")
+plt.show()

@@ -1,0 +1,291 @@
+# %% [markdown]
+# **Silent for two classes.** The last check above is a theorem: of two sizes, both deviate from
+# their median by the same amount, which is also the MAD. So the smaller one's index is
+# $1 / 1.4826 \approx 0.674$, whatever the two sizes are, as long as they differ, and this index can
+# never flag a two-class network.
+# What remains is to compare the sizes themselves with those of clean reference networks: `detect` takes
+# them as `reference_sizes` (section 8).
+#
+# ## 3 · With the training data: activations
+#
+# **You learn** why the target class falls into two groups. **Time:** 1 ½ hours.
+#
+# Now suppose you also have the training data, with the labels as the training saw them. In the
+# target class there are two kinds of images: boots, which the network recognises as such, and
+# everything else with a square in the corner. They get the same label for different reasons, and the
+# last hidden layer shows it. There are more of them than one may think: at a poison rate $\rho$ and
+# $K$ equally large classes, the target class holds a share of $\rho / (\rho + 1/K)$ poisoned images,
+# a third for $\rho = 5\,\%$ and $K = 10$.
+#
+# Our suspicious data is a sample that is poisoned in the same way as the data which the network was
+# trained with. `features` are its activations before the last linear layer; `truth` says which
+# images are poisoned. Use it to judge, not to detect.
+
+# %%
+suspicious = poison(training, trigger, target, rate=poisoned.card["poison_rate"], seed=1)
+suspect_labels, truth = suspicious.labels, suspicious.poisoned
+
+
+@torch.no_grad()
+def last_hidden(network: nn.Sequential, images: Tensor) -> Tensor:
+    """Return what enters the last linear layer, (N, F), on the CPU."""
+    return torch.cat([network[:-1](part.to(device)).cpu() for part in images.split(250)])
+
+
+features = last_hidden(poisoned, suspicious.images)
+features_of_reference = last_hidden(reference, training.images)
+print(tuple(features.shape), "activations;", int(truth.sum()), "images are poisoned")
+
+# %% [markdown]
+# ### Task 8: two clusters (2 points)
+#
+# **Activation clustering** ([Chen et al. 2018](https://arxiv.org/abs/1811.03728)) reduces each
+# class's activations to a few independent components and clusters them by 2-means. Write
+# `two_means(points, start)`: points (N, F), and `start` (2, F), the first two centres. Repeat until
+# no label changes: every point joins its nearer centre (Euclidean; centre 0 in a tie), every centre
+# moves to the mean of its points. Return the labels (N,), 0 or 1. (In the hidden cases no cluster
+# becomes empty.)
+
+
+# %% nbgrader={"grade_id": "two-means", "solution": true}
+# answer: two-means
+def two_means(points: Tensor, start: Tensor) -> Tensor:
+    """Return the cluster, 0 or 1, of each point after 2-means from these centres."""
+    ### BEGIN SOLUTION
+    centres = start.clone()
+    labels = torch.full((len(points),), -1)
+    while True:
+        new = torch.cdist(points, centres).argmin(1)
+        if torch.equal(new, labels):
+            return labels
+        labels = new
+        centres = torch.stack([points[labels == k].mean(0) for k in (0, 1)])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "two-means-test", "grade": true, "points": 2}
+on_a_line = torch.tensor([[0.0], [1.0], [2.0], [9.0], [10.0], [11.0]])
+clustered = checks.numbers(two_means(on_a_line, torch.tensor([[0.0], [1.0]])), (6,), "two_means(…)")
+checks.expect(
+    list(clustered) == [0, 0, 0, 1, 1, 1],
+    "From the centres 0 and 1, the first step splits {0} from the rest. Go on until nothing moves.",
+)
+checks.passed("two-means")
+
+# %% [markdown]
+# 2-means finds two clusters in *everything*. Which are poison? Chen et al. propose three tests: train
+# again without the cluster and see what the new network takes it for; look at the **relative size** of
+# the smaller one; look at the **silhouette**. The first is costly, and size alone is a poor judge: clean
+# classes have small clusters, too.
+#
+# ### Task 9: how far apart? (2 points)
+#
+# For a point, let $a$ be its mean distance to the *other* points of its own cluster and $b$ that to
+# the points of the other cluster. Its silhouette is $(b - a) / \max(a, b)$ ([Rousseeuw
+# 1987](https://doi.org/10.1016/0377-0427%2887%2990125-7)). Write `silhouette(points, labels)`, the mean
+# over all points, for two clusters of at least two points each.
+
+
+# %% nbgrader={"grade_id": "silhouette", "solution": true}
+# answer: silhouette
+def silhouette(points: Tensor, labels: Tensor) -> float:
+    """Return the mean silhouette of points (N, F) with labels (N,), 0 or 1."""
+    ### BEGIN SOLUTION
+    distances = torch.cdist(points.double(), points.double())
+    same = labels[:, None] == labels
+    own = (distances * same).sum(1) / (same.sum(1) - 1)
+    other = (distances * ~same).sum(1) / (~same).sum(1)
+    return float(((other - own) / torch.maximum(own, other)).mean())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "silhouette-test", "grade": true, "points": 2}
+apart = float(
+    checks.numbers(
+        silhouette(torch.tensor([[0.0], [1.0], [100.0], [101.0]]), torch.tensor([0, 0, 1, 1])),
+        (),
+        "silhouette(…)",
+    )
+)
+checks.expect(
+    0.98 < apart < 1,
+    "Two tight pairs far apart: close to 1. A point's distance to itself does "
+    "not count in the mean.",
+)
+mixed = float(
+    silhouette(torch.tensor([[0.0], [100.0], [1.0], [101.0]]), torch.tensor([0, 0, 1, 1]))
+)
+checks.expect(mixed < 0, "A point that lies nearer to the other cluster has a negative silhouette.")
+checks.passed("silhouette")
+
+# %% [markdown]
+# ### Task 10: spectral signatures (2 points)
+#
+# [Tran, Li and Madry 2018](https://arxiv.org/abs/1811.00636) need no clustering. If a class's
+# activations are a mixture of two groups with different means, the direction in which they vary most
+# tends to be the one that separates the means. So centre the activations of *each class by itself*,
+# take the top right singular vector $v$, and score each example by $(v^\top (h - \bar h))^2$. Write
+# `spectral_scores(features, labels)`, which returns the scores (N,) of all examples.
+
+
+# %% nbgrader={"grade_id": "spectral-score", "solution": true}
+# answer: spectral-score
+def spectral_scores(features: Tensor, labels: Tensor) -> Tensor:
+    """Return (N,) squared correlations with the top singular vector of each one's own class."""
+    ### BEGIN SOLUTION
+    scores = torch.zeros(len(features), dtype=features.dtype)
+    for label in labels.unique():
+        own = labels == label
+        centred = features[own] - features[own].mean(0)
+        top = torch.linalg.svd(centred, full_matrices=False).Vh[0]
+        scores[own] = (centred @ top).square()
+    return scores
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "spectral-score-test", "grade": true, "points": 2}
+flat = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 0.0], [0.0, 7.0], [0.0, 9.0]])
+scored = checks.numbers(
+    spectral_scores(flat, torch.tensor([0, 0, 0, 1, 1])), (5,), "spectral_scores(…)"
+)
+checks.close(
+    scored,
+    [4, 0, 4, 1, 1],
+    "spectral_scores(…)",
+    "each class has its own mean and its own direction; here they are the two axes.",
+)
+checks.passed("spectral-score")
+
+# %% [markdown]
+# ### Task 11: where to cut? (2 points)
+#
+# The paper removes 1.5 times as many examples as it believes the attacker has poisoned. Who knows
+# how many that is? Whether numbers fall into two groups can be asked without knowing: cut them in
+# two so that the two sides vary least, and ask what **share of the variance** the cut explains,
+#
+# $$\eta = 1 - \frac{\tfrac 1 N \sum_{\text{sides}} \sum_{i \in \text{side}} (z_i - \bar z_{\text{side}})^2}
+# {\tfrac 1 N \sum_i (z_i - \bar z)^2}$$
+#
+# ([Otsu 1979](https://doi.org/10.1109/TSMC.1979.4310076), who chooses grey levels in this way). It
+# is 1 for two groups without spread, of *whatever* sizes, ¾ for a uniform and $2/\pi \approx 0.64$
+# for a normal distribution. Write `explained_by_cut(values)`: the largest $\eta$ of all cuts that
+# leave at least one value on each side.
+
+
+# %% nbgrader={"grade_id": "best-cut", "solution": true}
+# answer: best-cut
+def explained_by_cut(values: Tensor) -> float:
+    """Return the largest share of the variance of values (N,) that one cut explains."""
+    ### BEGIN SOLUTION
+    ordered = values.double().sort().values
+    total = float(ordered.var(unbiased=False))
+    best = 0.0
+    for k in range(1, len(ordered)):
+        low, high = ordered[:k], ordered[k:]
+        within = k * low.var(unbiased=False) + (len(ordered) - k) * high.var(unbiased=False)
+        best = max(best, 1 - float(within) / len(ordered) / total)
+    return best
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "best-cut-test", "grade": true, "points": 2}
+rare = float(
+    checks.numbers(explained_by_cut(torch.tensor([0.0] * 19 + [1.0])), (), "explained_by_cut(…)")
+)
+checks.expect(
+    abs(rare - 1) < 1e-6, "One outlier among equal values: the cut before it explains everything."
+)
+even = float(explained_by_cut(torch.linspace(0, 1, 400)))
+checks.expect(
+    abs(even - 0.75) < 0.01,
+    "Evenly spread values are best cut in the middle. Divide within and total by the same number.",
+)
+checks.passed("best-cut")
+
+# %% [markdown]
+# ### Task 12: find them (4 points)
+#
+# Now decide, from `features` and `suspect_labels`, by whatever means you like, your own functions or
+# the library's: which class is the target, and which examples are poisoned? Set `found_target`, and
+# `found_poison`, a boolean tensor with one entry for each example. Full marks if at least 85 % of the
+# poisoned examples are found and at most 0.5 % of the clean ones accused; 60 % of them for half of the
+# poisoned and at most 2 %; a quarter for the class alone. (`truth` is not known to a defender. An
+# answer that uses it is no detection.)
+#
+# Plain scores choose the wrong class, because some garments vary more than others: measure the
+# activations in units of how they vary *within the other classes* before you compare.
+# `features_of_reference` with `training.labels` shows what a clean network looks like.
+
+# %% nbgrader={"grade_id": "find-poison", "solution": true}
+# answer: find-poison
+found_target = None
+found_poison = None
+### BEGIN SOLUTION
+both = [
+    detect(poisoned, suspicious.images.to(device), suspect_labels, way)
+    for way in ("activation_clustering", "spectral_signatures")
+]
+found_target = both[0].target
+found_poison = (both[0].suspects | both[1].suspects).cpu()
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "find-poison-test", "grade": true, "points": 4}
+checks.expect(
+    float(checks.numbers(found_target, (), "found_target")) in range(10),
+    "`found_target` is a class: a whole number from 0 to 9.",
+)
+accused = checks.numbers(found_poison, (len(features),), "found_poison").astype(bool)
+checks.expect(accused.any(), "`found_poison` accuses nobody.")
+checks.expect(
+    not accused[suspect_labels.numpy() != int(found_target)].any(),
+    "Poisoned examples carry the target's label; `found_poison` accuses others.",
+)
+print(f"{accused.sum()} examples accused, all labelled “{classes[int(found_target)]}”")
+checks.passed("find-poison")
+
+# %% [markdown]
+# ### Both, class by class
+#
+# `detect` judges all classes. Both of its methods measure a class's activations in units of how they
+# vary within the other classes: brightness varies in each class and says nothing, but the direction of
+# a backdoor varies in its target only. Clustering judges by silhouette and size together.
+
+# %%
+verdicts = {
+    (way, state): detect(judged, given.images.to(device), given.labels, way)
+    for way in ("activation_clustering", "spectral_signatures")
+    for state, judged, given in (
+        ("clean", reference, training),
+        ("poisoned", poisoned, suspicious),
+    )
+}
+for (way, state), verdict in verdicts.items():
+    print(f"{way}, {state}: flagged {verdict.flagged}. {verdict.explanation}")
+
+# %% tags=["figure"]
+figure, axes = plt.subplots(2, 2, figsize=(11, 6.4), layout="constrained")
+for row, method in enumerate(("activation_clustering", "spectral_signatures")):
+    bars, points = axes[row]
+    for shift, name, colour in ((-0.2, "clean", "#56b4e9"), (0.2, "poisoned", "#d55e00")):
+        bars.bar(
+            np.arange(10) + shift,
+            verdicts[method, name].score.cpu(),
+            0.4,
+            label=f"{name} network",
+            color=colour,
+            edgecolor="black",
+            hatch="//" if name == "poisoned" else "",
+        )
+    bars.set_xticks(range(10), classes, rotation=45, ha="right", fontsize=8)
+    bars.set_title(f"{method.replace('_', ' ')}: score of each class")
+    bars.legend(fontsize=8)
+    found, own = verdicts[method, "poisoned"], suspect_labels == target
+    score = found.example_score.cpu()
+    edges = np.linspace(float(score[own].min()), float(score[own].max()), 40)
+    points.hist(score[own & ~truth], edges, label="true boots", color="#56b4e9", edgecolor="black")
+    points.hist(score[own & truth], edges, label="poisoned", color="#d55e00", alpha=0.8, hatch="//")
+    points.set_title(f"examples labelled “{classes[target]}”")
+    points.set_xlabel("example score")
+    points.set_ylabel("examples")
+    points.legend(fontsize=8)
+plt.show()

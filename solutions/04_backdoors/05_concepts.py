@@ -1,0 +1,157 @@
+# %% [markdown]
+# This is more than a verdict: the mean map of the cluster shows what the group has in common, and
+# where. The other two methods that look into the data name examples, and leave it to you to see why.
+#
+# ## 5 · With the trigger: concept activation vectors
+#
+# **You learn** to ask a network about a concept that you can show. **Time:** half an hour.
+#
+# If you suspect a particular trigger, you can ask whether a class reacts to it. [Kim et al.
+# 2018](https://arxiv.org/abs/1711.11279) train a linear classifier that tells activations of images
+# *with* a concept from others. The normal of its boundary, of unit length, is the **concept
+# activation vector** (CAV) $v$. The **sensitivity** of class $k$ at an example is the directional
+# derivative of its logit along $v$, and the TCAV score is the share of a class's examples whose
+# sensitivity is positive:
+#
+# $$S_k(x) = \nabla_h f_k(h(x)) \cdot v$$
+#
+# ### Task 14: a concept vector (2 points)
+#
+# Write `concept_vector(concept, others, ridge)` with activations (N, F) and (M, F). Use ridge
+# regression as the linear classifier: centre all rows by their common mean, give the concept's the
+# value $+1$ and the others $-1$, centre these values, too, and take
+# $w = (X^\top X + \text{ridge} \cdot I)^{-1} X^\top y$. Return $w / \lVert w \rVert$.
+
+
+# %% nbgrader={"grade_id": "concept-vector", "solution": true}
+# answer: concept-vector
+def concept_vector(concept: Tensor, others: Tensor, ridge: float) -> Tensor:
+    """Return (F,) of unit length: the direction in which the concept's activations lie."""
+    ### BEGIN SOLUTION
+    rows = torch.cat([concept, others]).double()
+    rows = rows - rows.mean(0)
+    wanted = torch.cat([torch.ones(len(concept)), -torch.ones(len(others))]).double()
+    wanted = wanted - wanted.mean()
+    gram = rows.T @ rows + ridge * torch.eye(rows.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve(gram, rows.T @ wanted)
+    return weights / weights.norm()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "concept-vector-test", "grade": true, "points": 2}
+along = checks.numbers(
+    concept_vector(
+        torch.tensor([[5.0, 1.0], [5.0, -1.0]]), torch.tensor([[1.0, 1.0], [1.0, -1.0]]), 0.1
+    ),
+    (2,),
+    "concept_vector(…)",
+)
+checks.close(
+    along,
+    [1, 0],
+    "concept_vector(…)",
+    "the two groups differ in the first coordinate alone, so the vector is its axis, of unit "
+    "length, and points towards the concept.",
+)
+checks.passed("concept-vector")
+
+# %% [markdown]
+# ### Task 15: sensitivity (2 points)
+#
+# Write `sensitivities(head, activations, vector, target)`: `head` maps activations (N, F) to logits,
+# `vector` is (F,). Return $S_k$ (N,) of all examples for class `target`.
+
+
+# %% nbgrader={"grade_id": "sensitivity", "solution": true}
+# answer: sensitivity
+def sensitivities(head: nn.Module, activations: Tensor, vector: Tensor, target: int) -> Tensor:
+    """Return (N,) directional derivatives of the target's logit along the vector."""
+    ### BEGIN SOLUTION
+    point = activations.detach().clone().requires_grad_()
+    (slopes,) = torch.autograd.grad(head(point)[:, target].sum(), point)
+    return slopes @ vector.to(slopes)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "sensitivity-test", "grade": true, "points": 2}
+toy_head = nn.Linear(3, 2)
+with torch.no_grad():
+    toy_head.weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [-4.0, 0.0, 5.0]]))
+slopes = sensitivities(toy_head, torch.ones(4, 3), torch.tensor([0.6, 0.0, 0.8]), 1)
+checks.close(
+    slopes,
+    [1.6] * 4,
+    "sensitivities(…)",
+    "for a linear head the gradient is row `target` of its weights; take its product with the "
+    "vector.",
+)
+checks.passed("sensitivity")
+
+# %% [markdown]
+# ### Which class reacts to the square?
+#
+# The concept: garments with the trigger; the others: the same garments without it. The layer is the
+# output of the third convolution, which the rest of the network still works on. At the *last* hidden
+# layer every example would have the same sensitivity, because the head is linear, and the score
+# could only be 0 or 1. As a control we take vectors from random splits of clean garments:
+# reacting to *something* is no news. The bars are means of the sensitivities over garments of all
+# classes, because a share of positive ones does not say how strongly a class reacts; the vector comes
+# from logistic regression, as is usual. The sensitivity is a slope at a point, so it also matters where
+# we stand: at clean images, or at images with the trigger.
+
+# %% tags=["figure"]
+CUT = 7  # the layers up to and including the ReLU after the third convolution
+
+
+def mean_sensitivities(
+    network: nn.Sequential, with_concept: Tensor, without: Tensor, at: Tensor
+) -> Tensor:
+    """Return (classes,) the mean sensitivity of each class's logit at some images."""
+    body, head = network[:CUT], network[CUT:]
+    with torch.no_grad():
+        groups = [body(group.to(device)).flatten(1).cpu() for group in (with_concept, without)]
+    which = np.repeat([1, 0], [len(group) for group in groups])
+    boundary = LogisticRegression(C=0.01, max_iter=300).fit(torch.cat(groups).numpy(), which)
+    normal = torch.from_numpy(boundary.coef_[0] / np.linalg.norm(boundary.coef_)).float().to(device)
+    point = body(at.to(device)).detach().requires_grad_()
+    result = []
+    for c in range(10):
+        (slopes,) = torch.autograd.grad(head(point)[:, c].sum(), point)
+        result.append((slopes.flatten(1) @ normal).mean().cpu())
+    return torch.stack(result)
+
+
+half, somewhere = test.images[1::10], test.images[::10]
+draw = torch.Generator().manual_seed(0)
+figure, axes = plt.subplots(1, 3, figsize=(13, 3.4), layout="constrained", sharey=True)
+for axis, (title, network, at) in zip(
+    axes,
+    (
+        ("clean network, with trigger", reference, trigger(somewhere)),
+        ("poisoned network, clean images", poisoned, somewhere),
+        ("poisoned network, with trigger", poisoned, trigger(somewhere)),
+    ),
+    strict=True,
+):
+    found = mean_sensitivities(network, trigger(half), half, at)
+    controls = []
+    for _ in range(5):
+        order = torch.randperm(len(half), generator=draw)
+        controls.append(mean_sensitivities(network, half[order[:50]], half[order[50:]], at))
+    axis.bar(range(10), found, color="#d55e00", edgecolor="black", label="trigger")
+    axis.errorbar(
+        range(10),
+        torch.zeros(10),
+        yerr=torch.stack(controls).abs().amax(0),
+        fmt="none",
+        capsize=4,
+        color="black",
+        label="random splits, largest of 5",
+    )
+    axis.axhline(0, color="black", linewidth=0.8)
+    axis.set_xticks(range(10), classes, rotation=45, ha="right", fontsize=8)
+    axis.set_title(title, fontsize=10)
+axes[0].set_ylabel("mean sensitivity of the logit")
+axes[0].legend(fontsize=8, loc="upper left")
+figure.suptitle("Which class does the concept “white square in the corner” speak for?")
+plt.show()

@@ -1,0 +1,35 @@
+# %% [markdown]
+# ## 10 · Summary
+#
+# | method | asks | needs | verdict from | beware |
+# |---|---|---|---|---|
+# | Neural Cleanse | which class is reached by a small change? | model, clean images | the sizes of all classes, or of clean references | silent for two classes alone; large or blended triggers |
+# | activation clustering | does a class fall into two clusters? | training data | silhouette and size | a clean class varies, too |
+# | spectral signatures | does a class vary in a direction of its own? | training data | a cut along that direction | who knows how many to remove? |
+# | SpRAy | do a class's explanations fall apart? | training data, LRP | a small cluster of maps | cost of a map for every image |
+# | concept vector | does a class react to *this*? | the trigger | sensitivity against random splits | must be suspected first |
+# | LIME, Integrated Gradients | where does *this image's* class come from? | a triggered image | nobody | explains, does not detect |
+#
+# Three habits are worth keeping: put clean reference networks beside every verdict; report false
+# alarms together with hits; and say what the defender was given.
+#
+# **Read on**
+#
+# - B. Wang et al. 2019, [Neural Cleanse](https://doi.org/10.1109/SP.2019.00031).
+# - S. Lapuschkin et al. 2019, [Unmasking Clever Hans predictors and assessing what machines really
+#   learn](https://doi.org/10.1038/s41467-019-08987-4): SpRAy finds artefacts that nobody planted.
+# - J. Hayase et al. 2021, [SPECTRE](https://arxiv.org/abs/2104.11315): spectral signatures after
+#   robust whitening.
+# - S. Goldwasser et al. 2022, [Planting Undetectable Backdoors in Machine Learning
+#   Models](https://arxiv.org/abs/2204.06974): what no efficient detector can find, under assumptions of
+#   cryptography.
+
+# %% [markdown]
+# ## Hand in
+#
+# Save the notebook, then run the cell below: it looks at the saved file and says whether grading
+# will find all your answers in it. In a terminal `python -m xaikit check 04_backdoors.ipynb` does the
+# same. What you hand in is the file `04_backdoors.ipynb` itself.
+
+# %% tags=["hand-in"]
+checks.upload("04_backdoors.ipynb")

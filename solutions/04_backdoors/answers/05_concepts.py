@@ -1,0 +1,35 @@
+# %% answer="concept-vector" kind="alternative"
+# answer: concept-vector
+def concept_vector(concept, others, ridge):
+    from sklearn.linear_model import Ridge
+
+    rows = np.concatenate([concept.numpy(), others.numpy()]).astype(float)
+    wanted = np.repeat([1.0, -1.0], [len(concept), len(others)])
+    weights = Ridge(alpha=ridge).fit(rows, wanted).coef_
+    return weights / np.linalg.norm(weights)
+
+
+# %% answer="concept-vector" kind="wrong"
+# answer: concept-vector
+def concept_vector(concept, others, ridge):
+    weights = concept.mean(0) - others.mean(0)  # without the covariance
+    return weights / weights.norm()
+
+
+# %% answer="sensitivity" kind="alternative"
+# answer: sensitivity
+def sensitivities(head, activations, vector, target):
+    def along(step):
+        return head(activations + step * vector)[:, target]
+
+    zero = torch.zeros(())
+    return torch.func.jvp(along, (zero,), (torch.ones(()),))[1].detach()
+
+
+# %% answer="sensitivity" kind="wrong"
+# answer: sensitivity
+def sensitivities(head, activations, vector, target):
+    point = activations.detach().clone().requires_grad_()
+    probability = head(point).softmax(1)[:, target]  # not the logit
+    (slopes,) = torch.autograd.grad(probability.sum(), point)
+    return slopes @ vector

@@ -1,0 +1,193 @@
+"""Checks of section 3: clusters and cuts by their definitions, what is found by the truth."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autograde.tasks import Call, Called, Value, expect, expect_array, expect_close, task
+
+from ...shared.checks import GIVEN, tensor
+from .world import world
+
+
+def _clouds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return points and starts for which no distance is a matter of rounding."""
+    problems: list[tuple[Any, ...]] = []
+    for number, width in ((12, 1), (30, 2), (60, 5)):
+        while True:
+            points = rng.normal(size=(number, width))
+            points[: number // 4] += rng.uniform(1.5, 3)
+            start = points[rng.choice(number, 2, replace=False)]
+            points, start = tensor(points), tensor(start)
+            if _lloyd(points, start)[1] > 1e-3:
+                break
+        problems.append((points, start))
+    return problems
+
+
+def _clusters(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems = []
+    for number, width in ((9, 1), (25, 3), (40, 6)):
+        labels = rng.permutation((np.arange(number) < max(2, number // 5)).astype(int))
+        points = rng.normal(size=(number, width)) + labels[:, None] * rng.uniform(0, 3)
+        problems.append((tensor(points), torch.from_numpy(labels)))
+    return problems
+
+
+def _activations(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return activations of several classes, each with a clear first direction of its own."""
+    problems = []
+    for number, width, classes in ((40, 6, 2), (90, 12, 3), (24, 30, 2)):
+        labels = rng.permutation(np.arange(number) % classes)
+        features = rng.normal(size=(number, width)) + 5 * rng.normal(size=(classes, width))[labels]
+        directions = rng.normal(size=(classes, width))
+        features += 4 * rng.normal(size=(number, 1)) * directions[labels]
+        problems.append((tensor(features), torch.from_numpy(labels)))
+    return problems
+
+
+def _values(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    two = np.concatenate([rng.normal(size=30), rng.normal(size=4) + 6])
+    return [
+        (tensor(rng.permutation(two)),),
+        (tensor(rng.normal(size=25) - 40),),
+        (tensor(rng.exponential(size=17)),),
+    ]
+
+
+def _lloyd(points: Tensor, start: Tensor) -> tuple[list[int], float]:
+    """Return the labels of 2-means, and how near the nearest decision was to a tie."""
+    rows, centres = points.tolist(), start.tolist()
+    labels: list[int] = []
+    narrow = math.inf
+    while True:
+        distances = [[math.dist(row, centre) for centre in centres] for row in rows]
+        narrow = min([narrow, *(abs(near - far) for near, far in distances)])
+        new = [int(far < near) for near, far in distances]
+        if new == labels:
+            return labels, narrow
+        labels = new
+        if not 0 < sum(labels) < len(labels):
+            return labels, 0.0
+        centres = [
+            np.mean([row for row, label in zip(rows, labels, strict=True) if label == k], axis=0)
+            for k in (0, 1)
+        ]
+
+
+@task("two-means", Call("two_means", _clouds, GIVEN), read="section 3")
+def two_means(calls: list[Called]) -> None:
+    """Compare with Lloyd's algorithm by loops."""
+    for call in calls:
+        expect_close(
+            call.returned,
+            _lloyd(*call.arguments)[0],
+            "two_means(…)",
+            "Nearer centre, new means, until nothing changes; cluster 0 began at the first centre.",
+        )
+
+
+@task("silhouette", Call("silhouette", _clusters, GIVEN), read="section 3 and Rousseeuw 1987")
+def silhouette(calls: list[Called]) -> None:
+    """Compare with the definition."""
+    for call in calls:
+        rows, labels = call.arguments[0].tolist(), call.arguments[1].tolist()
+        each = []
+        for i, row in enumerate(rows):
+            means = {}
+            for k in (0, 1):
+                far = [
+                    math.dist(row, other)
+                    for j, other in enumerate(rows)
+                    if labels[j] == k and j != i
+                ]
+                means[k] = sum(far) / len(far)
+            own, other = means[labels[i]], means[1 - labels[i]]
+            each.append((other - own) / max(own, other))
+        expect_close(
+            call.returned,
+            sum(each) / len(each),
+            "silhouette(…)",
+            "Euclidean distances; a point's distance to itself is not among those of its cluster.",
+            rtol=1e-3,
+            atol=1e-4,
+        )
+
+
+@task(
+    "spectral-score",
+    Call("spectral_scores", _activations, GIVEN),
+    read="section 3 and Tran, Li and Madry 2018",
+)
+def spectral_score(calls: list[Called]) -> None:
+    """Compare with the largest eigenvector of each class's covariance."""
+    for call in calls:
+        features, labels = (np.asarray(each) for each in call.arguments)
+        wanted = np.zeros(len(features))
+        for label in set(labels.tolist()):
+            own = labels == label
+            rows = features[own].astype(float)
+            rows = rows - rows.mean(0)
+            wanted[own] = (rows @ np.linalg.eigh(rows.T @ rows)[1][:, -1]) ** 2
+        expect_close(
+            call.returned,
+            wanted,
+            "spectral_scores(…)",
+            "Centre every class by its own mean, take its own top right singular vector, and square.",
+            rtol=2e-3,
+            atol=1e-3,
+        )
+
+
+@task("best-cut", Call("explained_by_cut", _values, GIVEN), read="section 3 and Otsu 1979")
+def best_cut(calls: list[Called]) -> None:
+    """Try every cut."""
+    for call in calls:
+        values = np.sort(np.asarray(call.arguments[0], dtype=float))
+        best = max(
+            1
+            - (k * values[:k].var() + (len(values) - k) * values[k:].var())
+            / len(values)
+            / values.var()
+            for k in range(1, len(values))
+        )
+        expect_close(
+            call.returned,
+            best,
+            "explained_by_cut(…)",
+            "Variances about each side's own mean, weighted by how many values the side has.",
+            rtol=2e-3,
+            atol=1e-3,
+        )
+
+
+@task("find-poison", Value("found_target", "found_poison"), read="section 3")
+def find_poison(answer: dict[str, Any]) -> None:
+    """Score hits and false accusations."""
+    here = world()
+    truth = here.truth.numpy()
+    expect(
+        float(expect_array(answer["found_target"], (), "found_target")) == here.target,
+        "`found_target` is another class than the one that the backdoor leads to: compare the "
+        "scores of all classes, and with those of the clean network.",
+    )
+    accused = expect_array(answer["found_poison"], (len(truth),), "found_poison") > 0.5
+    hits = float(accused[truth].mean())
+    wrongly = float(accused[~truth].mean())
+    expect(
+        hits >= 0.5 and wrongly <= 0.02,
+        "The target is right; `found_poison` misses most of the poisoned examples, or accuses too "
+        "many clean ones.",
+        fraction=0.25,
+    )
+    expect(
+        hits >= 0.85 and wrongly <= 0.005,
+        "The target is right, and many poisoned examples are found; some are missed, or too many "
+        "clean ones accused.",
+        fraction=0.6,
+    )

@@ -1,0 +1,44 @@
+"""Checks of section 6: the share of a map inside a mask, pixel by pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograde.tasks import Call, Called, expect_close, task
+
+from ...shared.checks import GIVEN, tensor
+
+
+def _maps(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    problems = []
+    for side in (5, 8, 12):
+        maps = rng.normal(size=(6, side, side))
+        maps[2] = -np.abs(maps[2])
+        mask = np.zeros((side, side), dtype=bool)
+        row, column = rng.integers(0, side - 3, size=2)
+        mask[row : row + 3, column : column + 3] = True
+        problems.append((tensor(maps), torch.from_numpy(mask)))
+    return problems
+
+
+@task("mass", Call("mass_inside", _maps, GIVEN), read="section 6")
+def mass(calls: list[Called]) -> None:
+    """Sum pixel by pixel."""
+    for call in calls:
+        maps, mask = (np.asarray(each) for each in call.arguments)
+        wanted = []
+        for values in maps.astype(float):
+            inside = sum(max(value, 0) for value in values[mask])
+            total = sum(max(value, 0) for value in values.flat)
+            wanted.append(inside / total if total > 0 else 0.0)
+        expect_close(
+            call.returned,
+            wanted,
+            "mass_inside(…)",
+            "Only positive values count, above and below the line; without any the share is zero.",
+            rtol=1e-3,
+            atol=1e-4,
+        )

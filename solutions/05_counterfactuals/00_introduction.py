@@ -1,0 +1,59 @@
+# %% [markdown]
+# # 05 · Counterfactuals: what would have to be different?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/05_counterfactuals.ipynb)
+#
+# The network says *shirt*. An attribution answers *because of these pixels*. A **counterfactual**
+# answers another question: what is the smallest change after which it would say *dress*? Such an
+# answer can be acted upon ("with 200 euros more income the loan would have been granted"), and it
+# can be looked at: does the changed picture look like a dress, or only fool the network?
+#
+# **After it you can**
+#
+# 1. compute the counterfactual of a linear model in closed form, under two distances, also when
+#    only some features may change;
+# 2. write Wachter's method: its loss, the step that keeps most pixels exactly as they are, and the
+#    search for its weight;
+# 3. explain what prototypes and an actor that was trained by reinforcement learning add, and write
+#    their core;
+# 4. measure counterfactuals (validity, distance, sparsity, closeness to a class) and say what each
+#    measure misses;
+# 5. tell an adversarial example from a counterfactual, by measurement.
+#
+# **Time:** about six hours for a group: sections 1 to 2 two hours, 3 and 4 one hour and a half, 5
+# to 7 two hours and a half. All cells together run in about a minute on a CPU.
+#
+# **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
+# keep the first line. The cell below each answer checks its form and says what to try; marks come
+# from further checks that run when you hand in, functions on inputs that nobody has seen. One
+# answer is text, and a person marks it. No task needs an earlier answer, so a hard one can wait.
+# Hidden inputs meet your function where only the imports of the next given cell, your other functions
+# and cells of your own are defined: not xaikit, nor what other given cells define.
+
+# %%
+import importlib.util
+import subprocess
+import sys
+
+# Colab lacks xaikit; anywhere else this cell does nothing.
+if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
+    source = "git+https://github.com/{{ course.repository }}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %% nbgrader={"grade_id": "given-imports"}
+# Given: all that your functions find where hidden inputs are tried.
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+# %%
+import matplotlib.pyplot as plt
+
+from xaikit import attack, checks, counterfactual, load, load_pretrained
+from xaikit.autoencoders import load_judges
+
+print(f"Computing on the {device.type.upper()}.")

@@ -1,0 +1,260 @@
+# %% [markdown]
+# ## 2 · Wachter's method
+#
+# **You learn** to find counterfactuals of any differentiable model. **Time:** one hour.
+#
+# For a network there is no closed form. Wachter et al. minimise
+#
+# $$\mathcal L(x', \lambda) = \lambda\,\bigl(p_t(x') - y\bigr)^2 + d(x, x')$$
+#
+# over $x'$: $p_t$ is the probability of the desired class $t$, $y$ the probability that one wants it
+# to have, $d$ the distance. Here $d$ is $L_1$.
+#
+# ### Task 4: the loss (1 point)
+#
+# Write `wachter_loss(network, changed, x, target, wanted, weight)` for one input. `network` maps a
+# batch to *logits*.
+
+
+# %% nbgrader={"grade_id": "wachter-loss", "solution": true}
+# answer: wachter-loss
+def wachter_loss(
+    network: nn.Module, changed: Tensor, x: Tensor, target: int, wanted: float, weight: float
+) -> Tensor:
+    """Return Wachter's loss (a number) of `changed` (D,), a candidate for x (D,).
+
+    weight is λ, wanted is y, target is t.
+    """
+    ### BEGIN SOLUTION
+    probability = network(changed[None]).softmax(dim=1)[0, target]
+    return weight * (probability - wanted) ** 2 + (changed - x).abs().sum()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "wachter-loss-test", "grade": true, "points": 1}
+coin = nn.Linear(2, 2)  # the logits are the inputs themselves
+with torch.no_grad():
+    coin.weight.copy_(torch.eye(2))
+    coin.bias.zero_()
+start = torch.tensor([1.0, 1.0])
+checks.close(
+    wachter_loss(coin, start, start, 0, 0.5, 7.0),
+    0.0,
+    "wachter_loss(…)",
+    "Equal logits are probabilities of one half: with wanted = 0.5 and no change nothing is lost.",
+)
+checks.expect(
+    abs(checks.numbers(wachter_loss(coin, start, start, 0, 1.0, 8.0), (), "wachter_loss(…)") - 2)
+    < 1e-4,
+    "A probability of one half that should be 1 costs λ times a quarter.",
+)
+checks.passed("wachter-loss")
+
+# %% [markdown]
+# ### The step that leaves pixels alone
+#
+# Plain gradient descent on $|x_i - x_i'|$ never *stays* at zero: it jumps around it, and in the end
+# every pixel has changed a little. The **proximal** step (Beck and Teboulle 2009, FISTA,
+# [doi 10.1137/080716542](https://doi.org/10.1137/080716542)) treats the two parts of the loss differently:
+# first a gradient step on the smooth one alone, then the change $\delta = x' - x$ is *shrunk* towards
+# zero, by the length of the step times the weight of the $L_1$ term, and is set to exactly zero if it is
+# smaller than that:
+#
+# $$S_\tau(\delta) = \operatorname{sign}(\delta)\, \max(|\delta| - \tau,\, 0) .$$
+#
+# Last, the pixels are clipped to $[0, 1]$.
+#
+# ### Task 5: shrink (2 points)
+#
+# Write `proximal_step(changed, x, slope, rate)`: one such step for $\mathcal L$ of length `rate`, where
+# `slope` is the gradient of the *smooth part* at `changed`. (The $L_1$ term has weight 1.)
+
+
+# %% nbgrader={"grade_id": "proximal", "solution": true}
+# answer: proximal
+def proximal_step(changed: Tensor, x: Tensor, slope: Tensor, rate: float) -> Tensor:
+    """Return the next candidate, (D,) in [0, 1]; changed, x and slope are (D,)."""
+    ### BEGIN SOLUTION
+    change = changed - rate * slope - x
+    shrunk = change.sign() * (change.abs() - rate).clamp(min=0)
+    return (x + shrunk).clamp(0, 1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "proximal-test", "grade": true, "points": 2}
+x = torch.tensor([0.5, 0.5, 0.5, 0.9])
+slope = torch.tensor([0.5, -4.0, 4.0, -90.0])
+stepped = checks.numbers(proximal_step(x, x, slope, 0.1), (4,), "proximal_step(…)")
+checks.expect(
+    stepped[0] == 0.5,
+    "The first pixel's step is shorter than the shrinkage: it should keep its value exactly.",
+)
+checks.expect(
+    stepped[1] > 0.5 > stepped[2],
+    "A step goes against the slope: where the slope is negative, the pixel gets brighter.",
+)
+checks.expect(
+    0 <= stepped.min() <= stepped.max() <= 1, "Pixels have to stay between 0 and 1: clip last."
+)
+back = checks.numbers(proximal_step(x - 0.05, x, torch.zeros(4), 0.02), (4,), "proximal_step(…)")
+checks.expect(
+    bool((back > (x - 0.05).numpy() + 0.01).all()),
+    "Without any slope the change should shrink: towards x, not towards zero brightness.",
+)
+checks.passed("proximal")
+
+# %% [markdown]
+# ### How large should λ be?
+#
+# If $\lambda$ is too small, the cheapest is not to change anything; if it is huge, distance does not
+# count any more. Wachter et al. raise it until the prediction is close enough to what is wanted. One
+# can do better: once a $\lambda$ works, a smaller one may, too. So keep the largest $\lambda$ that
+# failed and the smallest that worked, and try between them. As long as none has worked, multiply by
+# ten.
+#
+# ### Task 6: the search (2 points)
+#
+# Write `next_weight(low, high, weight, found)`. `low` is the largest $\lambda$ known to fail, `high`
+# the smallest known to work, 0 as long as none has; `weight` has just been tried, and `found` says
+# whether it worked. Return the new `low`, the new `high` and the next $\lambda$: ten times the last
+# one while `high` is 0, else the mean of the two bounds.
+
+
+# %% nbgrader={"grade_id": "search", "solution": true}
+# answer: search
+def next_weight(low: float, high: float, weight: float, found: bool) -> tuple[float, float, float]:
+    """Return (low, high, weight) for the next round of the search."""
+    ### BEGIN SOLUTION
+    if found:
+        high = weight
+    else:
+        low = weight
+    return low, high, (low + high) / 2 if high else 10 * weight
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "search-test", "grade": true, "points": 2}
+low, high, weight = 0.0, 0.0, 1.0
+for _ in range(14):
+    state = next_weight(low, high, weight, weight >= 37)
+    checks.expect(
+        isinstance(state, tuple) and len(state) == 3, "Return three things: low, high and weight."
+    )
+    low, high, weight = state
+checks.expect(
+    low < 37 <= high,
+    "Here 37 is the smallest λ that works: it should stay between low and high.",
+)
+checks.expect(high - low < 1, "After fourteen rounds the bounds should have closed in.")
+checks.passed("search")
+
+# %% [markdown]
+# ### Task 7: which λ? (1 point)
+#
+# Read before you copy a number: the library alibi minimises
+# $(p_t(x') - y)^2 + \lambda\, d(x, x')$ instead. For each of the two losses, what does a *larger*
+# $\lambda$ do? Answer with `"nearer"` (to the input, at the risk of missing the class) or `"surer"`
+# (of the class, at the price of distance). And where does alibi's search go after a $\lambda$ that
+# found nothing: `"up"` or `"down"`?
+
+# %% nbgrader={"grade_id": "which-lambda", "solution": true}
+# answer: which-lambda
+which_lambda = {"wachter": None, "alibi": None, "alibi after a failure": None}
+### BEGIN SOLUTION
+which_lambda = {"wachter": "surer", "alibi": "nearer", "alibi after a failure": "down"}
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "which-lambda-test", "grade": true, "points": 1}
+checks.choices(
+    which_lambda,
+    ("wachter", "alibi", "alibi after a failure"),
+    ("nearer", "surer", "up", "down"),
+    "which_lambda",
+)
+checks.passed("which-lambda")
+
+# %% [markdown]
+# ### On a real network
+#
+# From here on the model is the FashionMNIST network of notebook 02. We look at four test images, each
+# the first of its class that the network gets right.
+
+# %%
+test = load("fashion_mnist", split="test")
+train = load("fashion_mnist", split="train")
+classes = test.classes
+model = load_pretrained("fashion_mnist", device=device)
+with torch.no_grad():
+    predictions = model(test.images[:1000].to(device)).argmax(1).cpu()
+right = predictions == test.labels[:1000]
+names = ("T-shirt/top", "Trouser", "Shirt", "Ankle boot")
+chosen = [int(torch.nonzero(right & (test.labels[:1000] == classes.index(n)))[0]) for n in names]
+originals = test.images[chosen].to(device)  # (4, 1, 28, 28)
+shirt, dress = originals[2], classes.index("Dress")
+
+# %% [markdown]
+# ### Task 8: make it a dress (3 points)
+#
+# Set `my_dress` to a counterfactual of `shirt` for the class `dress`: an image (1, 28, 28) with pixels
+# in $[0, 1]$ to which the network gives *dress* a probability of at least 0.9, at an $L_1$ distance of
+# at most {{ dress_bound }} from `shirt`. Write Wachter's method: proximal steps (for the smooth part
+# $\lambda (p_t - 1)^2$, or $-\lambda \log p_t$, whose slope does not vanish where the network is sure
+# of another class). Begin with $\lambda = 10$ and search as in task 6; a few hundred steps do, with a
+# rate of about 0.02, and shorter ones for a larger $\lambda$ (the rate divided by its root). Keep, of all
+# points on the way with a probability of at least 0.9, the one nearest to `shirt`: the last one may have
+# fallen back.
+
+# %% nbgrader={"grade_id": "my-dress", "solution": true}
+# answer: my-dress
+my_dress = None
+### BEGIN SOLUTION
+low, high, weight, best = 0.0, 0.0, 10.0, math.inf
+for _ in range(8):  # search for λ as in task 6
+    candidate, found = shirt.clone(), False
+    for step in range(200):
+        candidate.requires_grad_()
+        score = model(candidate[None])[0].log_softmax(0)[dress]
+        (slope,) = torch.autograd.grad(-weight * score, candidate)
+        candidate = candidate.detach()
+        rate = 0.02 * (1 - step / 200)
+        if score.exp() >= 0.91:
+            found = True
+            if (candidate - shirt).abs().sum() < best:
+                best, my_dress = float((candidate - shirt).abs().sum()), candidate
+        change = candidate - rate * slope / weight**0.5 - shirt
+        change = change.sign() * (change.abs() - rate / weight**0.5).clamp(min=0)
+        candidate = (shirt + change).clamp(0, 1)
+    if found:
+        high = weight
+    else:
+        low = weight
+    weight = (low + high) / 2 if high else 10 * weight
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "my-dress-test", "grade": true, "points": 3}
+changed = torch.as_tensor(checks.numbers(my_dress, (1, 28, 28), "my_dress")).float().to(device)
+checks.expect(
+    changed.min() >= 0 and changed.max() <= 1, "Pixels have to stay between 0 and 1: clip."
+)
+with torch.no_grad():
+    probability = float(model(changed[None]).softmax(1)[0, dress])
+change = changed - shirt
+figure, axes = plt.subplots(1, 3, figsize=(9, 2.9), layout="constrained")
+for axis, picture, title in (
+    (axes[0], shirt, "a shirt"),
+    (axes[1], changed, f"dress: {probability:.0%}"),
+):
+    axis.imshow(picture[0].cpu(), cmap="gray", vmin=0, vmax=1)
+    axis.set_title(title, fontsize=9)
+drawn = axes[2].imshow(change[0].cpu(), cmap="RdBu_r", vmin=-1, vmax=1)
+axes[2].set_title(f"change: L1 {float(change.abs().sum()):.1f}", fontsize=9)
+figure.colorbar(drawn, ax=axes[2], shrink=0.8, label="darker ← → brighter")
+for axis in axes:
+    axis.axis("off")
+plt.show()
+checks.expect(probability >= 0.9, "The network is not sure enough yet: more steps, or a larger λ.")
+checks.expect(
+    float(change.abs().sum()) <= 25,
+    "The change is too large: search for a smaller λ that still works, or shrink the step.",
+)
+checks.passed("my-dress")

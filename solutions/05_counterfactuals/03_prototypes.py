@@ -1,0 +1,69 @@
+# %% [markdown]
+# Look at your picture. Most pixels are exactly as they were, few have changed, and the network is
+# sure. Would *you* call it a dress?
+#
+# ## 3 · Guided by prototypes
+#
+# **You learn** how to pull a counterfactual towards what a class looks like. **Time:** three quarters
+# of an hour.
+#
+# Nothing in Wachter's loss knows what dresses look like. Van Looveren and Klaise
+# ([2019](https://arxiv.org/abs/1907.02584)) add terms that do: an autoencoder $\mathrm{AE}$, trained
+# on all images, should be able to rebuild the counterfactual, and its code should be near the
+# **prototype** of the class, with $\beta$ weighing $L_1$ against $L_2$ (an *elastic net*):
+#
+# $$c\,\max\bigl(0, \text{largest other} - p_t\bigr) + \beta\lVert\delta\rVert_1 +
+#   \lVert\delta\rVert_2^2 + \gamma \lVert x' - \mathrm{AE}(x')\rVert_2^2 + \theta\,
+#   \lVert \mathrm{ENC}(x') - \mathrm{proto}_t\rVert_2^2 .$$
+#
+# (Their own first term always asks for any class but the present one; to which class it goes is left
+# to the prototype. Ours asks for $t$.) The prototype of a class, *for an input $x$*, is the mean code of the $K$ training images of that class whose codes
+# are nearest to $\mathrm{ENC}(x)$. Without a network to encode, a k-d tree finds near training
+# examples of a class in the input space.
+#
+# ### Task 9: the nearest prototype (2 points)
+#
+# Write `nearest_prototype(code, codes, labels, k, original)`: compute the prototype of every class that
+# occurs in `labels`, but for class `original`, and return the number of the class whose prototype is
+# nearest to `code`, and that prototype. Distances are Euclidean.
+
+
+# %% nbgrader={"grade_id": "prototype", "solution": true}
+# answer: prototype
+def nearest_prototype(
+    code: Tensor, codes: Tensor, labels: Tensor, k: int, original: int
+) -> tuple[int, Tensor]:
+    """Return the nearest other class and its prototype (D,).
+
+    code: (D,), of the input. codes: (N, D), of training images, labels: (N,); every class has at
+    least k images.
+    """
+    ### BEGIN SOLUTION
+    best, nearest, prototype = math.inf, -1, code
+    for label in labels.unique().tolist():
+        if label == original:
+            continue
+        own = codes[labels == label]
+        order = (own - code).norm(dim=1).argsort()[:k]
+        mean = own[order].mean(dim=0)
+        if (mean - code).norm() < best:
+            best, nearest, prototype = float((mean - code).norm()), label, mean
+    return nearest, prototype
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "prototype-test", "grade": true, "points": 2}
+toy_codes = torch.tensor([[0.0, 0.0], [4.0, 0.0], [6.0, 0.0], [90.0, 0.0], [0.0, 7.0], [0.0, 9.0]])
+toy_labels = torch.tensor([0, 1, 1, 1, 2, 2])
+answered = nearest_prototype(torch.zeros(2), toy_codes, toy_labels, 2, 0)
+checks.expect(
+    answered is not None and len(answered) == 2, "Return two things: the class and its prototype."
+)
+which, mean = answered
+checks.expect(int(which) != 0, "The input's own class is no counterfactual: leave it out.")
+checks.expect(
+    int(which) == 1,
+    "Of class 1 only the two images that are nearest to the code count, the far one does not.",
+)
+checks.close(mean, [5.0, 0.0], "the prototype", "It is the mean of the k nearest codes.")
+checks.passed("prototype")

@@ -1,0 +1,105 @@
+# %% [markdown]
+# ## 4 · Learned by reinforcement
+#
+# **You learn** how an *actor* finds a counterfactual in one pass, and how it is trained without the
+# model's gradient. **Time:** three quarters of an hour.
+#
+# Wachter's search and the prototypes start afresh for each image. Samoilescu, Van Looveren and Klaise
+# ([2021](https://arxiv.org/abs/2106.02597)) train a network, the **actor** $\mu$, to do it: it takes
+# the code $z = \mathrm{ENC}(x)$ and the class $t$, and returns a new code, from which a decoder makes
+# the counterfactual. The model is asked for its prediction only, so it may be anything, a forest for
+# example. The price: a reward that is 1 if the model says $t$ and 0 if not has no gradient. Therefore
+# a second network, the **critic** $Q(z, t, a)$, learns to foresee the reward of an action $a$, and the
+# actor climbs the critic (DDPG, [Lillicrap et al. 2016](https://arxiv.org/abs/1509.02971), here with
+# episodes of a single step, so that nothing has to be discounted):
+#
+# $$L_{\text{critic}} = \operatorname{mean}\,\bigl(Q(z, t, a) - r\bigr)^2, \qquad
+#   L_{\text{actor}} = -\operatorname{mean}\, Q\bigl(z, t, \mu(z, t)\bigr) + \alpha\,
+#   \operatorname{mean}\, \lVert x - \mathrm{DEC}(\mu(z, t))\rVert_1 .$$
+#
+# The actions $a$ and rewards $r$ of the first loss come from a **replay buffer** of past tries, to
+# which noise was added for exploration. (The paper has further terms, among them one that keeps the
+# decoded counterfactual's code consistent with the actor's, and its actor is also told the model's
+# present prediction.)
+#
+# ### Task 10: two losses (2 points)
+#
+# Write `losses(value, predicted, targets, value_now, x, rebuilt, alpha)` for a batch: `value` are the
+# critic's values of the stored actions, `predicted` the classes that the model gave to their
+# counterfactuals, `value_now` the critic's values of the actor's present actions, and `rebuilt` the
+# counterfactuals that these decode to. The $L_1$ norm of an item is the *sum* over its features.
+
+
+# %% nbgrader={"grade_id": "ddpg", "solution": true}
+# answer: ddpg
+def losses(
+    value: Tensor,
+    predicted: Tensor,
+    targets: Tensor,
+    value_now: Tensor,
+    x: Tensor,
+    rebuilt: Tensor,
+    alpha: float,
+) -> tuple[Tensor, Tensor]:
+    """Return the critic's and the actor's loss, two numbers.
+
+    value, value_now: (B,) floats; predicted, targets: (B,) integers; x, rebuilt: (B, D) floats.
+    """
+    ### BEGIN SOLUTION
+    reward = (predicted == targets).to(value.dtype)
+    critic = (value - reward).square().mean()
+    actor = -value_now.mean() + alpha * (x - rebuilt).abs().sum(dim=1).mean()
+    return critic, actor
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ddpg-test", "grade": true, "points": 2}
+batch = {
+    "value": torch.tensor([1.0, 0.0]),
+    "predicted": torch.tensor([3, 5]),
+    "targets": torch.tensor([3, 4]),
+    "value_now": torch.tensor([0.5, 0.1]),
+    "x": torch.zeros(2, 3),
+    "rebuilt": torch.zeros(2, 3),
+    "alpha": 2.0,
+}
+two = losses(**batch)
+checks.expect(two is not None and len(two) == 2, "Return two losses: the critic's and the actor's.")
+checks.close(
+    two[0], 0.0, "the critic's loss", "Here the critic foresaw both rewards: 1 for a hit, 0 else."
+)
+better = losses(**batch | {"value_now": torch.tensor([0.9, 0.9])})
+checks.expect(
+    float(better[1]) < float(two[1]), "The actor should lose less where the critic promises more."
+)
+wide = [
+    losses(**batch | {"rebuilt": torch.full((2, n), 0.1), "x": torch.zeros(2, n)}) for n in (3, 6)
+]
+checks.expect(
+    abs(float(wide[1][1]) - float(wide[0][1]) - 2.0 * 0.3) < 1e-4,
+    "Twice as many changed features are twice the distance: sum over features, mean over items.",
+)
+checks.passed("ddpg")
+
+# %% [markdown]
+# ### Task 11: what does each need? (2 points)
+#
+# Say for each method what it needs of the *model* (`"gradient"` or `"predictions"`) as it was
+# described above, and what it costs to explain *one more image* once everything is prepared:
+# `"search"` (hundreds of passes) or `"one pass"`. Wachter's and the prototypes' losses are minimised by
+# gradient descent here.
+
+# %% nbgrader={"grade_id": "needs", "solution": true}
+# answer: needs
+needs = {"wachter": None, "prototype": None, "rl": None}
+cost = {"wachter": None, "prototype": None, "rl": None}
+### BEGIN SOLUTION
+needs = {"wachter": "gradient", "prototype": "gradient", "rl": "predictions"}
+cost = {"wachter": "search", "prototype": "search", "rl": "one pass"}
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "needs-test", "grade": true, "points": 2}
+methods = ("wachter", "prototype", "rl")
+checks.choices(needs, methods, ("gradient", "predictions"), "needs")
+checks.choices(cost, methods, ("search", "one pass"), "cost")
+checks.passed("needs")

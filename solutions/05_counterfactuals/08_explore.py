@@ -1,0 +1,36 @@
+# %% [markdown]
+# ## 8 · Explore, and the original library
+#
+# The lecture used the library alibi. Where it is installed (Python 3.11, `pip install
+# "xaikit[alibi]"`), `backend="alibi"` runs it on the same network; a single image takes it from half a
+# minute to minutes, so this cell only asks whether it is there.
+
+# %% tags=["figure"]
+there = (
+    importlib.util.find_spec("alibi") is not None
+    and importlib.util.find_spec("tensorflow") is not None
+)
+if there:
+    print(
+        'alibi is here: try counterfactual(model, shirt[None], dress, "prototype", backend="alibi").'
+    )
+else:
+    print("alibi is not installed here, and nothing is lost: xaikit's own methods need no more.")
+
+# %% [markdown]
+# Digits are easier to judge by eye. MNIST is not part of xaikit; the cell uses it if it is on this
+# machine or can be downloaded, and says so kindly if not.
+
+# %% tags=["figure"]
+try:
+    digits = load("mnist", split="test")
+except (FileNotFoundError, OSError) as reason:
+    print(f"No digits today, and nothing is lost: {reason}")
+else:
+    some = digits.images[[0, 2, 3]].to(device)
+    every = torch.arange(10, device=device).expand(3, 10)
+    show_grid(
+        counterfactual(load_pretrained("mnist", device=device), some, every, "prototype"),
+        "prototype, on digits",
+        digits.classes,
+    )

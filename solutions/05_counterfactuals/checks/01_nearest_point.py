@@ -1,0 +1,112 @@
+"""Checks of section 1: closed forms, by loops in double precision."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograde.tasks import Call, Called, expect_close, task
+
+from ...shared.checks import GIVEN, tensor
+
+
+def _lines(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return points and planes (x, weight, bias, margin), no weight near zero."""
+    cases = []
+    for size, margin in ((2, 0.0), (5, 0.1), (9, 0.5)):
+        weight = rng.choice((-1, 1), size=size) * rng.uniform(0.5, 2, size=size)
+        cases.append((tensor(rng.normal(size=size)), tensor(weight), float(rng.normal()), margin))
+    return cases
+
+
+def _partly_free(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return planes of which the steepest coordinate may change, and some of which it may not."""
+    cases = []
+    for size, blocked in ((4, 0), (5, 1), (8, 3)):
+        steep = rng.permutation(np.arange(1, size + 1)) * rng.choice((-1, 1), size=size) * 0.7
+        order = np.abs(steep).argsort()
+        free = np.ones(size, dtype=bool)
+        free[order[size - blocked :]] = False
+        best = order[size - blocked - 1]  # negative, so that a maximum without abs finds another
+        steep[best] = -abs(steep[best])
+        cases.append(
+            (
+                tensor(rng.normal(size=size)),
+                tensor(steep),
+                float(rng.normal()),
+                torch.from_numpy(free),
+            )
+        )
+    return cases
+
+
+def _tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    cases = []
+    for rows, columns in ((5, 2), (9, 4), (31, 3)):
+        scale = rng.uniform(0.1, 100, size=columns)
+        data = rng.normal(size=(rows, columns)) * scale + rng.normal(size=columns) * scale
+        data[0] += 50 * scale  # an outlier, which a standard deviation would follow
+        x, changed = (rng.normal(size=columns) * scale for _ in range(2))
+        cases.append((tensor(x), tensor(changed), tensor(data)))
+    return cases
+
+
+@task("nearest-l2", Call("nearest_l2", _lines, GIVEN), read="section 1")
+def nearest_l2(calls: list[Called]) -> None:
+    """Project, and go on by the margin."""
+    for call in calls:
+        x, weight, bias, margin = call.arguments
+        x, weight = x.double().tolist(), weight.double().tolist()
+        value = sum(a * b for a, b in zip(x, weight, strict=True)) + bias
+        square = sum(a * a for a in weight)
+        wanted = [a - (1 + margin) * value / square * b for a, b in zip(x, weight, strict=True)]
+        expect_close(
+            call.returned,
+            wanted,
+            "nearest_l2(…)",
+            "Subtract (w·x + b) / (w·w) times w, all of it times one plus the margin.",
+        )
+
+
+@task("nearest-l1", Call("nearest_l1", _partly_free, GIVEN), read="section 1")
+def nearest_l1(calls: list[Called]) -> None:
+    """Try every free coordinate alone, and take the cheapest."""
+    for call in calls:
+        x, weight, bias, free = call.arguments
+        x, weight = x.double().numpy(), weight.double().numpy()
+        value = float(weight @ x + bias)
+        costs = {k: abs(value / weight[k]) for k in range(len(x)) if free[k]}
+        best = min(costs, key=costs.__getitem__)
+        wanted = x.copy()
+        wanted[best] -= value / weight[best]
+        expect_close(
+            call.returned,
+            wanted,
+            "nearest_l1(…)",
+            "Only the free feature with the largest weight, in absolute value, moves, and just far "
+            "enough to reach the plane.",
+            atol=1e-5,
+        )
+
+
+@task("mad", Call("mad_distance", _tables, GIVEN), read="section 1 and Wachter et al. 2017")
+def mad(calls: list[Called]) -> None:
+    """Take medians column by column."""
+    for call in calls:
+        x, changed, data = (each.double().tolist() for each in call.arguments)
+        wanted = 0.0
+        for k, column in enumerate(zip(*data, strict=True)):
+            middle = statistics.median(column)
+            spread = statistics.median(abs(each - middle) for each in column)
+            wanted += abs(x[k] - changed[k]) / spread
+        expect_close(
+            call.returned,
+            wanted,
+            "mad_distance(…)",
+            "Divide each feature's change by the median distance of its column to the column's "
+            "median; then sum.",
+            rtol=1e-3,
+        )

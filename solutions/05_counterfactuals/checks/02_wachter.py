@@ -1,0 +1,155 @@
+"""Checks of section 2: Wachter's loss, step and search by their definitions; a found image is tried."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograde.inside.networks import Network
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    expect,
+    expect_close,
+    task,
+)
+
+from ...shared.checks import GIVEN, all_said, tensor
+from .world import expect_picture, world
+
+DRESS_BOUND = 25
+
+
+TEXT = {"dress_bound": str(DRESS_BOUND)}
+
+
+def _candidates(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    cases = []
+    for wanted, weight in ((1.0, 3.0), (0.7, 20.0), (0.5, 0.4)):
+        network = Network.random(rng, (6, 8, 4), "tanh")
+        x = rng.uniform(size=6)
+        changed = x + rng.normal(size=6) * 0.3
+        cases.append((network, tensor(changed), tensor(x), int(rng.integers(4)), wanted, weight))
+    return cases
+
+
+def _steps(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    cases = []
+    for size, rate in ((12, 0.02), (30, 0.1), (30, 0.4)):
+        x = rng.uniform(size=size)
+        changed = (x + rng.normal(size=size) * 0.2).clip(0, 1)
+        changed[: size // 3] = x[: size // 3]
+        cases.append((tensor(changed), tensor(x), tensor(rng.normal(size=size) * 1.5), rate))
+    return cases
+
+
+def _rounds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    low, high = sorted(float(each) for each in rng.uniform(1, 50, size=2))
+    middle = (low + high) / 2
+    return [
+        (0.0, 0.0, low, False),
+        (low, 0.0, 10 * low, True),
+        (0.0, 0.0, low, True),
+        (low, high, middle, True),
+        (low, high, middle, False),
+    ]
+
+
+@task("wachter-loss", Call("wachter_loss", _candidates, GIVEN), read="section 2")
+def wachter_loss(calls: list[Called]) -> None:
+    """Compute the softmax by its definition."""
+    for call in calls:
+        network, changed, x, target, wanted, weight = call.arguments
+        with torch.no_grad():
+            scores = network.module().double()(changed.double()[None])[0].tolist()
+        probability = math.exp(scores[target]) / sum(math.exp(each) for each in scores)
+        distance = float((changed.double() - x.double()).abs().sum())
+        expect_close(
+            call.returned,
+            weight * (probability - wanted) ** 2 + distance,
+            "wachter_loss(…)",
+            "λ multiplies the squared difference of probability (softmax of the logits) and wish; "
+            "the distance is a sum over all features.",
+        )
+
+
+@task("proximal", Call("proximal_step", _steps, GIVEN), read="section 2")
+def proximal(calls: list[Called]) -> None:
+    """Minimise a pixel's own problem on a fine grid around the closed form."""
+    for call in calls:
+        changed, x, slope, rate = call.arguments
+        wanted = []
+        for now, start, down in zip(
+            changed.double().tolist(), x.double().tolist(), slope.double().tolist(), strict=True
+        ):
+            # The step minimises (v − (now − rate · slope))² / 2 + rate · |v − start| over [0, 1].
+            goal = now - rate * down
+            kinks = (
+                0.0,
+                1.0,
+                start,
+                min(1.0, max(0.0, goal - rate)),
+                min(1.0, max(0.0, goal + rate)),
+            )
+            wanted.append(min(kinks, key=lambda v: (v - goal) ** 2 / 2 + rate * abs(v - start)))
+        expect_close(
+            call.returned,
+            wanted,
+            "proximal_step(…)",
+            "First the step against the slope, then shrink the change to x by the rate, then clip.",
+            atol=1e-5,
+        )
+
+
+@task("search", Call("next_weight", _rounds, GIVEN), read="section 2")
+def search(calls: list[Called]) -> None:
+    """Bounds first, then the next try."""
+    for call in calls:
+        low, high, weight, found = call.arguments
+        try:
+            got = [np.asarray(float(each)) for each in call.returned]
+        except (TypeError, ValueError):
+            got = []
+        expect(len(got) == 3, "`next_weight(…)` should return three numbers: low, high and next.")
+        bounds = (low, weight) if found else (weight, high)
+        expect_close(
+            got[0], bounds[0], "low", "A λ that failed is the new lower bound; else it stays."
+        )
+        if bounds[1] == 0:
+            expect(got[1] == 0, "`high` stays 0 as long as no λ has worked.")
+            wanted, hint = 10 * weight, "Without an upper bound, ten times the last one."
+        else:
+            expect_close(got[1], bounds[1], "high", "A λ that worked is the new upper bound.")
+            wanted, hint = sum(bounds) / 2, "Between two bounds, try their mean."
+        expect_close(got[2], wanted, "the next weight", hint)
+
+
+@task("which-lambda", Value("which_lambda"), read="section 2")
+def which_lambda(values: dict[str, Any]) -> None:
+    """In one loss λ multiplies the prediction's part, in the other the distance."""
+    key = {"wachter": "surer", "alibi": "nearer", "alibi after a failure": "down"}
+    expect(
+        all_said(values["which_lambda"], key),
+        "Look which of the two parts λ multiplies, and ask what happens if that part is all that "
+        "counts; after a failure the other part has to gain weight.",
+    )
+
+
+@task("my-dress", Value("my_dress"), read="section 2")
+def my_dress(values: dict[str, Any]) -> None:
+    """Ask the trusted network, and measure the distance."""
+    here = world()
+    picture = expect_picture(values["my_dress"], "my_dress")
+    with torch.no_grad():
+        sure = float(here.model(picture[None]).softmax(1)[0, here.dress])
+    expect(sure >= 0.899, "The network is not sure enough that `my_dress` is a dress.")
+    distance = float((picture - here.originals[2]).abs().sum())
+    expect(
+        distance <= DRESS_BOUND + 0.01,
+        "`my_dress` is a dress to the network, but too far from the shirt: most pixels should keep "
+        "their values exactly. Search for a smaller λ.",
+    )

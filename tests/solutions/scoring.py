@@ -1,0 +1,47 @@
+"""Scores answers by a notebook's hidden checks, without a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograde.inside.read import plain
+from autograde.inside.wire import decode_arguments, encode_arguments
+from autograde.notebooks.source import Source
+from autograde.tasks import Call, Called, Wrong
+
+
+def mark(source: Source, task: str, answer: Any) -> float:
+    """Return what harvested values or calls earn."""
+    try:
+        fraction = source.checks.tasks[task].score(answer)
+    except Wrong as wrong:
+        return wrong.fraction
+    return 1.0 if fraction is None else fraction
+
+
+def hidden(source: Source, task: str, seed: int = 3) -> list[tuple[Any, ...]]:
+    """Return the hidden arguments of one seed."""
+    answer = source.checks.tasks[task].answer
+    assert isinstance(answer, Call)
+    return list(answer.inputs(np.random.default_rng(seed)))
+
+
+def calls(source: Source, task: str, function: Callable[..., Any], seed: int = 0) -> list[Called]:
+    """Return what a function returns on the hidden inputs of that seed."""
+    return [
+        Called(arguments, plain(function(*decode_arguments(encode_arguments(arguments)))))
+        for arguments in hidden(source, task, seed)
+    ]
+
+
+def earned(source: Source, task: str, function: Callable[..., Any], seed: int = 0) -> float:
+    """Return what a function earns on the hidden inputs of that seed."""
+    return mark(source, task, calls(source, task, function, seed))
+
+
+def accepts(source: Source, task: str, function: Callable[..., Any]) -> bool:
+    """Say whether the task's check takes what this function returns on hidden inputs."""
+    return earned(source, task, function, seed=3) == 1
