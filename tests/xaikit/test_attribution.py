@@ -462,6 +462,12 @@ def test_probabilities_are_explained_with_a_warning(images: Tensor) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(144, 3), nn.Softmax(dim=1))
     with pytest.warns(UserWarning, match="returns probabilities"):
         explain(model, images, 0, "gradient")
+    sure = nn.Sequential(nn.Flatten(), nn.Linear(144, 3), nn.Softmax(dim=1))
+    with torch.no_grad():
+        sure[1].bias.copy_(torch.tensor([0.0, 400.0, -400.0]))
+    assert sure(images).eq(torch.tensor([0.0, 1.0, 0.0])).all()  # rounded
+    with pytest.warns(UserWarning, match="returns probabilities"):
+        assert not explain(sure, images, 0, "gradient").attributions.any()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         explain(model, images, 0, "lime", samples=5)  # outputs suffice it: no gradient vanishes
