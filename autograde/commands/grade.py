@@ -163,7 +163,7 @@ def settle_data(say: Say = print) -> None:
     What the data's own search finds first (a download included) is used by all that follows in
     this process and its children.
     """
-    from xaikit.places import cache_folder
+    from xaikit.data.places import cache_folder
 
     source = data_source()
     if "XAIKIT_DATA" not in os.environ and Path(source).is_relative_to(cache_folder()):

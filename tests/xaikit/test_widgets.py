@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import xaikit.widgets.pictures
 from xaikit import explain
 from xaikit.core.passes import observed
-from xaikit.datasets import ImageDataset
+from xaikit.data import ImageDataset
 from xaikit.metrics import deletion
 from xaikit.plots import summary
 from xaikit.widgets import explorer

@@ -13,7 +13,7 @@ from torch import nn
 
 from xaikit.attribution.registry import METHODS
 from xaikit.core.passes import observed, placed
-from xaikit.datasets import ImageDataset
+from xaikit.data import ImageDataset
 from xaikit.widgets.choices import Choice
 from xaikit.widgets.jobs import CancelledError, Latest
 from xaikit.widgets.page import Page

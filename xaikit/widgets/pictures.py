@@ -12,7 +12,7 @@ from torch import nn
 from xaikit.attribution import explain, targets_of_interest
 from xaikit.attribution.registry import METHODS
 from xaikit.core.passes import are_probabilities, placed
-from xaikit.datasets import ImageDataset
+from xaikit.data import ImageDataset
 from xaikit.metrics import deletion, random_ranking
 from xaikit.plots import summary
 from xaikit.widgets.choices import SEGMENTS, Choice, counted
