@@ -418,7 +418,12 @@ class Returns(nn.Module):
         ((NET, X, 0), {"baseline": X[:, :, :1]}, ValueError, r"shape \(1, 2, 2\)"),
         ((NET, X, 0), {"baseline": X[0, 0]}, ValueError, r"shape \(1, 2, 2\)"),
         ((NET, X, 0), {"baseline": X[:0]}, ValueError, "baseline holds no reference"),
-        ((NET, X, 0), {"baseline": "samples"}, ValueError, "no card that names its training"),
+        (
+            (NET, X, 0),
+            {"baseline": "samples"},
+            ValueError,
+            "names its training data, so the baseline has to be given: baseline=",
+        ),
         ((NET, X[:, 0], 0), {"baseline": "blurred"}, ValueError, 'baseline="blurred" needs images'),
         ((NET, X, 0), {"baseline": "beige"}, ValueError, "unknown baseline 'beige'.*black"),
         ((NET, X, 0, "smoothgrad"), {"samples": -1}, ValueError, "samples has to be"),
