@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from xaikit.attribution.integrated_gradients import gauss_legendre
 from xaikit.attribution.registry import Attribution, method
 from xaikit.core.arguments import count
-from xaikit.core.cards import training_data
+from xaikit.core.cards import data_of
 from xaikit.core.layers import Features, features_of
 from xaikit.core.passes import chunks, pairs
 from xaikit.core.problem import Problem
@@ -121,7 +121,7 @@ def _training_data(
     if (examples is None) != (labels is None):
         raise ValueError("exemplar needs examples and labels together, or neither.")
     if examples is None or labels is None:
-        data = training_data(problem.model, "examples= and labels= have to be given")
+        data = data_of(problem.model, "examples= and labels= have to be given")
         examples, labels = data.images, torch.as_tensor(data.labels)
     shape = problem.inputs.shape[1:]
     if examples.shape[1:] != shape or labels.shape != (len(examples),):

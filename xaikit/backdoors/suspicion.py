@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import checked_unit_inputs
-from xaikit.core.cards import stratified, test_data
+from xaikit.core.cards import data_of, stratified
 from xaikit.core.passes import placed
 
 PER_CLASS = 20
@@ -70,10 +70,8 @@ def suspicious_inputs(model: nn.Module, inputs: Tensor | None, seed: int) -> Ten
 
 def _test_images(model: nn.Module, seed: int) -> Tensor:
     """Return equally many test images a class of the data set that the model's card names."""
-    data = test_data(
-        model,
-        "inputs have to be given: a tensor (N, …) in [0, 1] of some 200 clean images",
-    )
+    instead = "inputs have to be given: a tensor (N, …) in [0, 1] of some 200 clean images"
+    data = data_of(model, instead, "test")
     generator = torch.Generator().manual_seed(seed)
     chosen = stratified(data.labels, PER_CLASS * len(data.classes), generator)
     return placed(model, data.images[chosen])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from xaikit.core.cards import stratified, training_data
+from xaikit.core.cards import data_of, stratified
 from xaikit.core.problem import Problem
 
 SIZE = 50
@@ -22,7 +22,7 @@ def reference_inputs(
     inputs = problem.inputs
     if background is None:
         instead = f"the {name} has to be given: {name}=, a tensor (B, …) of some 50 training inputs"
-        data = training_data(problem.model, instead)
+        data = data_of(problem.model, instead)
         background = data.images[stratified(data.labels, SIZE, problem.generator())]
     if not isinstance(background, Tensor) or background.shape[1:] != inputs.shape[1:]:
         raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -39,14 +39,11 @@ def named_data(model: nn.Module, instead: str) -> str:
     return str(card["data"])
 
 
-def training_data(model: nn.Module, instead: str) -> ImageDataset:
-    """Return the training split of the data set that the card names: see :func:`named_data`."""
-    return load(named_data(model, instead), "train")
-
-
-def test_data(model: nn.Module, instead: str) -> ImageDataset:
-    """Return the test split of the data set that the card names: see :func:`named_data`."""
-    return load(named_data(model, instead), "test")
+def data_of(
+    model: nn.Module, instead: str, split: Literal["train", "test"] = "train"
+) -> ImageDataset:
+    """Return a split of the data set that the card names: see :func:`named_data`."""
+    return load(named_data(model, instead), split)
 
 
 def stratified(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:

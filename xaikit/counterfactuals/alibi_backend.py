@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from xaikit.core.cards import training_data
+from xaikit.core.cards import data_of
 from xaikit.counterfactuals.alibi_task import run
 from xaikit.counterfactuals.problem import Problem, checked_examples
 from xaikit.counterfactuals.rl import generator_for
@@ -137,7 +137,7 @@ def _examples(problem: Problem, examples: Tensor | None) -> Tensor:
     """Return the examples given or default ones, if each class that is wanted has one."""
     if examples is None:
         instead = "examples have to be given: examples=, a tensor (B, …) of training inputs"
-        examples = training_data(problem.model, instead).images[:_EXAMPLES]
+        examples = data_of(problem.model, instead).images[:_EXAMPLES]
     examples = checked_examples(problem, examples)
     seen = problem.probabilities(examples).argmax(1).tolist()
     if lacking := sorted(set(range(problem.classes)) - set(seen)):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from xaikit.autoencoders import load_autoencoder
 from xaikit.core.arguments import count
-from xaikit.core.cards import named_data, training_data
+from xaikit.core.cards import data_of, named_data
 from xaikit.core.passes import borrowed
 from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.problem import Problem, checked_examples
@@ -156,6 +156,6 @@ def _prototypes(problem: Problem, encoder: nn.Module, examples: Tensor, k: int) 
 
 def _examples(problem: Problem) -> Tensor:
     """Return training images, drawn at random by the problem's seed."""
-    images = training_data(problem.model, _INSTEAD).images
+    images = data_of(problem.model, _INSTEAD).images
     drawn = torch.randperm(len(images), generator=problem.generator())[:_EXAMPLES]
     return images[drawn].to(problem.inputs)
