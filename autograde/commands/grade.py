@@ -173,7 +173,7 @@ def settle_data(course: Course, say: Say = print) -> None:
     GradeError
         If the course names a data set that is not to be had.
     """
-    from xaikit.places import cache_folder
+    from xaikit.data.places import cache_folder
 
     source = data_source(course.software.data)
     if "XAIKIT_DATA" not in os.environ and source and Path(source).is_relative_to(cache_folder()):

@@ -33,8 +33,8 @@ from xaikit import detect
 from xaikit.backdoors.api import METHODS
 from xaikit.backdoors.neural_cleanse import THRESHOLD, anomaly_index, shortfall
 from xaikit.backdoors.poisoning import PoisonedDataset
+from xaikit.data.places import cache_folder
 from xaikit.models import Classifier
-from xaikit.places import cache_folder
 
 REFERENCES = 10
 """Calibration networks that are references in one reading of Neural Cleanse."""

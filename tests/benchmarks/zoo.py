@@ -33,8 +33,8 @@ from xaikit.backdoors import (
     sticker,
 )
 from xaikit.data import ImageDataset
+from xaikit.data.places import cache_folder
 from xaikit.models import Classifier, accuracy
-from xaikit.places import cache_folder
 from xaikit.training import train
 
 IMAGES, EPOCHS, LEARNING_RATE = 15_000, 6, 1e-2

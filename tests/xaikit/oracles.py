@@ -1,9 +1,9 @@
 """What each method is checked against, and how far apart the two are.
 
-``python tests/xaikit/oracles.py`` computes and prints the table; ``test_attribution_oracles.py``
+``python tests/xaikit/oracles.py`` computes and prints the table; ``attribution/test_oracles.py``
 holds every row to its bound. Errors are the largest difference relative to the oracle's largest
 value. An oracle is a library, an enumeration, or a slow and obvious reimplementation; attributions
-worked out on paper stand in ``test_attribution_by_hand.py`` and ``test_attribution_lrp.py``.
+worked out on paper stand in ``attribution/test_by_hand.py`` and ``attribution/test_lrp.py``.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def deep_shap() -> tuple[Tensor, Tensor]:
 
 def kernel_shap() -> tuple[Tensor, Tensor]:
     """Shapley values by the definition's sum over all 1,024 coalitions of ten segments."""
-    from test_attribution_kernel_shap import masked, shapley
+    from attribution.test_kernel_shap import masked, shapley
 
     labels = torch.arange(144).view(12, 12) * 7 % 10
     model, hidden = network(), torch.zeros(1, *SHAPE).double()
@@ -216,7 +216,7 @@ def kernel_shap() -> tuple[Tensor, Tensor]:
 def lime() -> tuple[Tensor, Tensor]:
     """Lime's own regression on the documented masks."""
     from lime.lime_base import LimeBase
-    from test_attribution_libraries import neighbours
+    from attribution.test_libraries import neighbours
 
     model = network()
     labels = torch.arange(144).view(1, 12, 12) % 9
@@ -238,7 +238,7 @@ def layer_by_layer(rule: Any, **settings: Any) -> Callable[[], tuple[Tensor, Ten
     """Relevance through each layer as a dense matrix, by loops over its units."""
 
     def pair() -> tuple[Tensor, Tensor]:
-        from test_attribution_lrp import slowly
+        from attribution.test_lrp import slowly
 
         torch.manual_seed(0)
         model = nn.Sequential(
@@ -299,7 +299,7 @@ def exemplar() -> tuple[Tensor, Tensor]:
 def tree_shap() -> tuple[Tensor, Tensor]:
     """Shapley values by the definition's sum over all coalitions of four features."""
     from sklearn.ensemble import RandomForestClassifier
-    from test_attribution_tree_shap import data, shapley
+    from attribution.test_tree_shap import data, shapley
 
     from xaikit import tree_shap as explained
 

@@ -22,7 +22,7 @@ from xaikit.core.arguments import (
     known_options,
     probed,
 )
-from xaikit.core.passes import borrowed, channels_last, outputs
+from xaikit.core.passes import are_probabilities, borrowed, channels_last, outputs
 from xaikit.core.problem import Problem
 
 
@@ -91,7 +91,7 @@ def explain(
     inputs = checked_inputs(model, inputs)
     with borrowed(model), channels_last(model, inputs):
         probe = probed(model, inputs)
-        if chosen.based_on in ("gradient", "relevance") and _are_probabilities(probe):
+        if chosen.based_on in ("gradient", "relevance") and are_probabilities(probe):
             warnings.warn(
                 "the model returns probabilities: their gradients vanish where the network is "
                 "sure, and mix the evidence for all classes; explain its logits (the model "
@@ -112,16 +112,6 @@ def explain(
         seconds,
         MappingProxyType({**details}),
         MappingProxyType({**options, "seed": seed, "chunk": chunk}),
-    )
-
-
-def _are_probabilities(scores: Tensor) -> bool:
-    """Whether rows look like a softmax's: several classes, all positive, summing to one."""
-    sums = scores.sum(dim=1)
-    return bool(
-        scores.shape[1] > 1
-        and (scores > 0).all()
-        and torch.allclose(sums, torch.ones_like(sums), atol=1e-5)
     )
 
 

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from xaikit.attribution.integrated_gradients import gauss_legendre
 from xaikit.attribution.registry import Attribution, method
 from xaikit.core.arguments import count
-from xaikit.core.passes import chunks, outputs, pairs
+from xaikit.core.cards import data_of
+from xaikit.core.layers import Features, features_of
+from xaikit.core.passes import chunks, pairs
 from xaikit.core.problem import Problem
 
 
@@ -60,7 +62,9 @@ def exemplar(
     count(steps, "steps")
     inputs, targets = problem.inputs, problem.targets
     examples, labels = _training_data(problem, examples, labels)
-    with _Features(problem.model, layer) as features:
+    with features_of(
+        problem.model, layer, "name another with layer=, for example model[3]"
+    ) as features:
         with torch.no_grad():
             indices, distances = _nearest(problem, features, examples, labels)
         found = examples[indices.cpu()].to(inputs)
@@ -75,8 +79,8 @@ def exemplar(
             path = (start + fractions[points] * way).flatten(0, 1).requires_grad_()
             number = len(fractions[points])
             with torch.no_grad():
-                goal = features(starts[block])
-            apart = features(path) - goal.repeat_interleave(number, dim=0)
+                goal, _ = features(starts[block])
+            apart = features(path)[0] - goal.repeat_interleave(number, dim=0)
             (slopes,) = torch.autograd.grad(apart.square().sum(), path)
             slopes = slopes.view(-1, number, *inputs.shape[1:])
             maps[block] -= torch.einsum("s,ns...->n...", weights[points], slopes) * way[:, 0]
@@ -85,11 +89,11 @@ def exemplar(
 
 
 def _nearest(
-    problem: Problem, features: _Features, examples: Tensor, labels: Tensor
+    problem: Problem, features: Features, examples: Tensor, labels: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the places (N, T) of the nearest examples of each target, and the distances."""
     inputs, targets = problem.inputs, problem.targets
-    ours = torch.cat([features(inputs[rows]) for rows in chunks(problem, len(inputs))])
+    ours = torch.cat([features(inputs[rows])[0] for rows in chunks(problem, len(inputs))])
     indices = torch.empty_like(targets)
     distances = inputs.new_empty(targets.shape)
     for target in sorted(set(targets.flatten().tolist())):
@@ -99,7 +103,7 @@ def _nearest(
         least = inputs.new_full((len(inputs),), float("inf"))
         place = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
         for rows in chunks(problem, len(members)):
-            theirs = features(examples[members[rows]].to(inputs))
+            theirs, _ = features(examples[members[rows]].to(inputs))
             # Exact differences: the fast formula of products would round a distance of zero.
             apart = torch.cdist(ours, theirs, compute_mode="donot_use_mm_for_euclid_dist")
             near, where = apart.min(dim=1)
@@ -117,14 +121,7 @@ def _training_data(
     if (examples is None) != (labels is None):
         raise ValueError("exemplar needs examples and labels together, or neither.")
     if examples is None or labels is None:
-        card = getattr(problem.model, "card", None)
-        if not isinstance(card, dict) or "data" not in card:
-            raise ValueError(
-                "this model has no card that names its training data: give examples= and labels=."
-            )
-        from xaikit.data import load
-
-        data = load(card["data"], "train")
+        data = data_of(problem.model, "examples= and labels= have to be given")
         examples, labels = data.images, torch.as_tensor(data.labels)
     shape = problem.inputs.shape[1:]
     if examples.shape[1:] != shape or labels.shape != (len(examples),):
@@ -133,46 +130,3 @@ def _training_data(
             f"they are {tuple(examples.shape)} with labels {tuple(labels.shape)}."
         )
     return examples.detach().cpu(), labels.cpu()
-
-
-class _Features:
-    """A model's features: flattened outputs of a layer, or what enters the last linear one."""
-
-    def __init__(self, model: nn.Module, layer: nn.Module | None) -> None:
-        self.model, self.seen = model, list[Tensor]()
-        if layer is None:
-            linear = [each for each in model.modules() if isinstance(each, nn.Linear)]
-            if not linear:
-                raise ValueError(
-                    "exemplar needs features, and the model has no linear layer: name a module "
-                    "with layer=, for example model[3]."
-                )
-            self.hook = linear[-1].register_forward_pre_hook(self._entering)
-        elif isinstance(layer, nn.Module) and any(layer is each for each in model.modules()):
-            self.hook = layer.register_forward_hook(self._leaving)
-        else:
-            raise ValueError("layer has to be a module of the model, for example model[3].")
-
-    def _entering(self, _: nn.Module, passed: tuple[Tensor, ...]) -> None:
-        self.seen.append(passed[0].flatten(1).clone())
-
-    def _leaving(self, _: nn.Module, __: object, found: Tensor) -> None:
-        # Copies: an in-place activation may follow.
-        self.seen.append(found.flatten(1).clone())
-
-    def __enter__(self) -> _Features:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.hook.remove()
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        """Return the features (n, F) of rows (n, *shape)."""
-        self.seen.clear()
-        outputs(self.model, rows)
-        if len(self.seen) != 1:
-            raise ValueError(
-                f"exemplar's layer ran {len(self.seen)} times in one pass: choose one that runs "
-                f"once."
-            )
-        return self.seen.pop()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xaikit.attribution.registry import Attribution, method
+from xaikit.core.layers import last_of, own_layer
 from xaikit.core.passes import backwards, chunks, outputs
 from xaikit.core.problem import Problem
 
@@ -59,17 +60,14 @@ def grad_cam(problem: Problem, *, layer: nn.Module | None = None) -> Attribution
 
 def _layer(model: nn.Module, layer: nn.Module | None) -> nn.Module:
     if layer is None:
-        kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-        convolutions = [module for module in model.modules() if isinstance(module, kinds)]
-        if not convolutions:
+        convolution = last_of(model, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+        if convolution is None:
             raise ValueError(
                 "grad_cam needs feature maps, and the model has no convolution: name a module "
                 "that returns (N, K, …) with layer=, or use another method."
             )
-        return convolutions[-1]
-    if not isinstance(layer, nn.Module) or all(layer is not part for part in model.modules()):
-        raise ValueError("layer has to be a module of the model, for example model[3].")
-    return layer
+        return convolution
+    return own_layer(model, layer)
 
 
 def _weighted(captured: list[Tensor], scores: Tensor, targets: Tensor, space: torch.Size) -> Tensor:

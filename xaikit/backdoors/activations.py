@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from xaikit.backdoors.suspicion import Suspicion
 from xaikit.core.arguments import numeric
-from xaikit.core.passes import channels_last, outputs
+from xaikit.core.layers import features_of
+from xaikit.core.passes import channels_last
 
 FEWEST = 10
 """Examples that a class needs, lest a cluster in it be a coincidence."""
@@ -30,38 +31,19 @@ def penultimate(suspicion: Suspicion) -> tuple[Tensor, Tensor]:
         If the model has no linear layer, its last one does not run once a pass, or what enters or
         leaves it are no numbers.
     """
-    linear = [module for module in suspicion.model.modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise ValueError(
-            "the model has no linear layer, so it is not clear which activations are the "
-            "penultimate ones: let it end in an nn.Linear."
-        )
-    seen: list[Tensor] = []
-
-    def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-        # A copy: an in-place layer may follow.
-        seen.append(given[0].flatten(1).clone())
-
-    with channels_last(suspicion.model, suspicion.inputs):
-        hook = linear[-1].register_forward_pre_hook(keep)
-        try:
-            scores = [
-                outputs(suspicion.model, suspicion.inputs[rows])
-                for rows in suspicion.parts(len(suspicion.inputs))
-            ]
-        finally:
-            hook.remove()
-    if sum(map(len, seen)) != len(suspicion.inputs):
-        raise ValueError(
-            "the model's last linear layer has to run once a pass, on one row an input."
-        )
-    found = torch.cat(seen)
+    model, inputs = suspicion.model, suspicion.inputs
+    with (
+        channels_last(model, inputs),
+        features_of(model, None, "let the model end in an nn.Linear") as features,
+    ):
+        seen = [features(inputs[rows]) for rows in suspicion.parts(len(inputs))]
+    found, scores = (torch.cat(each) for each in zip(*seen, strict=True))
     if not found.isfinite().all():
         raise ValueError(
             "the model's penultimate activations hold nan or infinity for these inputs: look for "
             "what divides by zero or overflows in it."
         )
-    return found, numeric(torch.cat(scores))
+    return found, numeric(scores)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from xaikit.backdoors.triggers import Trigger
 from xaikit.core.arguments import count
-from xaikit.core.passes import borrowed, outputs
+from xaikit.core.passes import borrowed, outputs, placed
 from xaikit.data import ImageDataset
 
 
@@ -131,10 +131,9 @@ def attack_success(
     images = dataset.images[_victims(dataset, target, source)]
     if not len(images):
         raise ValueError("there is no image of a class that could be attacked.")
-    weight = next(model.parameters(), images)
     with borrowed(model), torch.no_grad():
         hits = sum(
-            int((outputs(model, trigger(part.to(weight))).argmax(1) == target).sum())
+            int((outputs(model, trigger(placed(model, part))).argmax(1) == target).sum())
             for part in torch.split(images, batch_size)
         )
     return hits / len(images)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import checked_unit_inputs
-from xaikit.data import load
+from xaikit.core.cards import data_of, stratified
+from xaikit.core.passes import placed
 
 PER_CLASS = 20
 """Test images of each class that stand in where no inputs are given."""
@@ -69,15 +70,8 @@ def suspicious_inputs(model: nn.Module, inputs: Tensor | None, seed: int) -> Ten
 
 def _test_images(model: nn.Module, seed: int) -> Tensor:
     """Return equally many test images a class of the data set that the model's card names."""
-    card = getattr(model, "card", None)
-    if not isinstance(card, dict) or "data" not in card:
-        raise ValueError(
-            "this model has no card that names its data, so inputs have to be given: a tensor "
-            "(N, …) in [0, 1] of some 200 clean images."
-        )
-    data = load(card["data"], "test")
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    labels = data.labels[order]
-    chosen = [order[labels == label][:PER_CLASS] for label in range(len(data.classes))]
-    images = data.images[torch.cat(chosen)]
-    return images.to(next(model.parameters(), images))
+    instead = "inputs have to be given: a tensor (N, …) in [0, 1] of some 200 clean images"
+    data = data_of(model, instead, "test")
+    generator = torch.Generator().manual_seed(seed)
+    chosen = stratified(data.labels, PER_CLASS * len(data.classes), generator)
+    return placed(model, data.images[chosen])

@@ -32,7 +32,9 @@ def baselines(problem: Problem, baseline: Baseline) -> Tensor:
     if isinstance(baseline, str) and baseline == "blurred":
         return blurred(inputs).unsqueeze(1)
     if isinstance(baseline, str) and baseline == "samples":
-        return reference_inputs(problem, None).expand(len(inputs), -1, *inputs.shape[1:])
+        return reference_inputs(problem, None, "baseline").expand(
+            len(inputs), -1, *inputs.shape[1:]
+        )
     if isinstance(baseline, str) and baseline not in NAMED:
         raise ValueError(
             f"unknown baseline {baseline!r}: choose one of {', '.join(NAMED)}, blurred, samples, "

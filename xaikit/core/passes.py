@@ -117,6 +117,25 @@ def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     return scores
 
 
+def placed(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return inputs on the model's device, in its precision."""
+    weight = next((each for each in model.parameters() if each.is_floating_point()), inputs)
+    return inputs.to(weight.device, weight.dtype)
+
+
+def are_probabilities(scores: Tensor) -> bool:
+    """Whether rows (N, classes) look like a softmax's: several classes, none below 0, sums of 1.
+
+    A softmax that is sure of a class rounds the others to zero.
+    """
+    sums = scores.sum(dim=1)
+    return bool(
+        scores.shape[1] > 1
+        and (scores >= 0).all()
+        and torch.allclose(sums, torch.ones_like(sums), atol=1e-5)
+    )
+
+
 def followed(scores: Tensor, so: str) -> Tensor:
     """Return the outputs if autograd can follow them back to the inputs, or say what then."""
     if not scores.requires_grad:

@@ -14,11 +14,11 @@ from typing import Any
 
 from torch import Tensor
 
+from xaikit.core.cards import data_of
 from xaikit.counterfactuals.alibi_task import run
 from xaikit.counterfactuals.problem import Problem, checked_examples
 from xaikit.counterfactuals.rl import generator_for
 from xaikit.counterfactuals.rl_networks import Generator
-from xaikit.data import load
 
 _EXAMPLES = 5000
 
@@ -136,13 +136,8 @@ def alibi(
 def _examples(problem: Problem, examples: Tensor | None) -> Tensor:
     """Return the examples given or default ones, if each class that is wanted has one."""
     if examples is None:
-        card = getattr(problem.model, "card", None)
-        if not isinstance(card, dict) or "data" not in card:
-            raise ValueError(
-                "this model has no card that names its training data, so examples have to be "
-                "given: examples=, a tensor (B, …) of training inputs."
-            )
-        examples = load(card["data"], "train").images[:_EXAMPLES]
+        instead = "examples have to be given: examples=, a tensor (B, …) of training inputs"
+        examples = data_of(problem.model, instead).images[:_EXAMPLES]
     examples = checked_examples(problem, examples)
     seen = problem.probabilities(examples).argmax(1).tolist()
     if lacking := sorted(set(range(problem.classes)) - set(seen)):

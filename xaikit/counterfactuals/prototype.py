@@ -9,14 +9,16 @@ from torch import Tensor, nn
 
 from xaikit.autoencoders import load_autoencoder
 from xaikit.core.arguments import count
+from xaikit.core.cards import data_of, named_data
 from xaikit.core.passes import borrowed
 from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.problem import Problem, checked_examples
 from xaikit.counterfactuals.validity import Validity
-from xaikit.data import load
 
 _EXAMPLES = 5000
 """Training images among which the default prototypes are looked for."""
+
+_INSTEAD = 'examples= has to be given, and autoencoder= unless prototypes="kdtree"'
 
 
 def prototype(
@@ -90,7 +92,7 @@ def prototype(
         gamma = 0.0
     else:
         if autoencoder is None:
-            autoencoder = load_autoencoder(_data(problem)).to(problem.inputs)
+            autoencoder = load_autoencoder(named_data(problem.model, _INSTEAD)).to(problem.inputs)
         network, encoder = autoencoder, _encoder(problem, autoencoder)
 
     with borrowed(network):
@@ -152,18 +154,8 @@ def _prototypes(problem: Problem, encoder: nn.Module, examples: Tensor, k: int) 
     return goals
 
 
-def _data(problem: Problem) -> str:
-    card = getattr(problem.model, "card", None)
-    if not isinstance(card, dict) or "data" not in card:
-        raise ValueError(
-            "this model has no card that names its training data, so examples= has to be given, "
-            'and autoencoder= unless prototypes="kdtree".'
-        )
-    return str(card["data"])
-
-
 def _examples(problem: Problem) -> Tensor:
     """Return training images, drawn at random by the problem's seed."""
-    images = load(_data(problem), "train").images
+    images = data_of(problem.model, _INSTEAD).images
     drawn = torch.randperm(len(images), generator=problem.generator())[:_EXAMPLES]
     return images[drawn].to(problem.inputs)

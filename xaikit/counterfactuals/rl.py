@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.checkpoints import opened
+from xaikit.core.cards import card_of
 from xaikit.counterfactuals.problem import Problem
 from xaikit.counterfactuals.rl_networks import Generator
 
@@ -119,8 +120,7 @@ def generator_for(model: nn.Module, generator: Generator | None) -> Generator:
                 f"load_generator(name), not {type(generator).__name__}."
             )
         return generator
-    card = getattr(model, "card", None)
-    name = card.get("name") if isinstance(card, dict) else None
+    name = card_of(model).get("name")
     if name not in SHIPPED:
         raise ValueError(
             "rl needs a generator that was trained for this model: give generator=, made by "

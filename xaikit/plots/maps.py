@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xaikit.attribution import Explanation
+from xaikit.metrics.maps import maps as over_channels
 
 Maps = NDArray[np.float64]
 
@@ -30,7 +31,7 @@ CLIPPED = 0.5
 
 def summed(explanation: Explanation) -> Maps:
     """Return the maps (N, T, H, W): what a pixel contributes is the sum over its channels."""
-    summed: Maps = explanation.attributions.sum(dim=2).detach().cpu().double().numpy()
+    summed: Maps = over_channels(explanation.attributions).detach().cpu().double().numpy()
     return summed
 
 

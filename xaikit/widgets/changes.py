@@ -8,10 +8,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from xaikit.core.passes import placed
 from xaikit.counterfactuals import Counterfactuals, counterfactual
-from xaikit.datasets import ImageDataset
+from xaikit.data import ImageDataset
 from xaikit.plots.maps import colour_bar, draw_image, draw_map, scale_of
-from xaikit.widgets.pictures import placed
 from xaikit.widgets.themes import duration, themed
 
 TITLES = {

@@ -13,7 +13,7 @@ from torch import nn
 
 from xaikit.core.passes import observed
 from xaikit.counterfactuals.api import METHODS
-from xaikit.datasets import ImageDataset
+from xaikit.data import ImageDataset
 from xaikit.widgets.changes import changed, title_of
 from xaikit.widgets.frame import LABEL, Frame, wide
 from xaikit.widgets.jobs import CancelledError, Latest

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from xaikit.attribution.registry import METHODS
-from xaikit.core.passes import observed
-from xaikit.datasets import ImageDataset
+from xaikit.core.passes import observed, placed
+from xaikit.data import ImageDataset
 from xaikit.widgets.choices import Choice
 from xaikit.widgets.jobs import CancelledError, Latest
 from xaikit.widgets.page import Page
-from xaikit.widgets.pictures import explained, placed
+from xaikit.widgets.pictures import explained
 
 
 class ExplanationPage(Page):

@@ -8,8 +8,7 @@ from typing import Any
 import ipywidgets as ipw
 from torch import nn
 
-from xaikit.data import load
-from xaikit.datasets import ImageDataset
+from xaikit.data import ImageDataset, load
 from xaikit.models import load_pretrained
 from xaikit.widgets.counterfactuals import CounterfactualPage
 from xaikit.widgets.explanations import ExplanationPage

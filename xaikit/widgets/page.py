@@ -6,7 +6,7 @@ import ipywidgets as ipw
 
 from xaikit.attribution import methods
 from xaikit.attribution.registry import METHODS
-from xaikit.datasets import ImageDataset
+from xaikit.data import ImageDataset
 from xaikit.widgets.choices import BASELINES, SEGMENTS, Choice, counted
 from xaikit.widgets.frame import LABEL, Frame, half, wide
 from xaikit.widgets.jobs import Latest

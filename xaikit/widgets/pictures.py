@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torchvision.transforms.functional import gaussian_blur
+from torch import nn
 
 from xaikit.attribution import explain, targets_of_interest
 from xaikit.attribution.registry import METHODS
-from xaikit.core.arguments import NAMED
-from xaikit.datasets import ImageDataset
+from xaikit.core.passes import are_probabilities, placed
+from xaikit.data import ImageDataset
 from xaikit.metrics import deletion, random_ranking
 from xaikit.plots import summary
 from xaikit.widgets.choices import SEGMENTS, Choice, counted
@@ -35,26 +34,23 @@ def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
         if choice.target is None
         else torch.tensor([[choice.target]])
     )
-    explanation = explain(
-        model, inputs, targets, choice.method, **_options(model, data, choice, inputs)
-    )
+    explanation = explain(model, inputs, targets, choice.method, **_options(model, data, choice))
     first = replace(
         explanation,
         attributions=explanation.attributions[:, :1],
         targets=explanation.targets[:, :1],
     )
     random = random_ranking(inputs, first.targets)
-    fill = _reference(choice.baseline, inputs)
     with torch.no_grad():
         scores = model(inputs)[0].cpu()
-    probabilities = scores if _sums_to_one(scores) else scores.softmax(0)
+    probabilities = scores if are_probabilities(scores.unsqueeze(0)) else scores.softmax(0)
     figure = summary(
         explanation,
         inputs,
         probabilities,
         {
-            choice.method: deletion(model, inputs, first, fill=fill),
-            "random": deletion(model, inputs, random, fill=fill),
+            choice.method: deletion(model, inputs, first, fill=choice.baseline),
+            "random": deletion(model, inputs, random, fill=choice.baseline),
         },
         data.classes,
         ROLES if four else None,
@@ -75,20 +71,12 @@ def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
     )
 
 
-def placed(model: nn.Module, images: Tensor) -> Tensor:
-    """Return images on the network's device, in its precision."""
-    weight = next((p for p in model.parameters() if p.is_floating_point()), images)
-    return images.to(weight.device, weight.dtype)
-
-
-def _options(
-    model: nn.Module, data: ImageDataset, choice: Choice, inputs: Tensor
-) -> dict[str, Any]:
+def _options(model: nn.Module, data: ImageDataset, choice: Choice) -> dict[str, Any]:
     """Return the choice in the method's own words."""
     takes = METHODS[choice.method].options
     options: dict[str, Any] = {}
     if "baseline" in takes:
-        options["baseline"] = _reference(choice.baseline, inputs)[0]
+        options["baseline"] = choice.baseline
     if choice.count is not None and (option := counted(choice.method)):
         options[option[0]] = choice.count
     if choice.segments is not None:
@@ -98,18 +86,3 @@ def _options(
         places = range(0, len(data), apart)[:BACKGROUND]
         options["background"] = placed(model, torch.stack([data[i][0] for i in places]))
     return options
-
-
-def _reference(baseline: str, inputs: Tensor) -> Tensor:
-    """Return the baseline of each input, (N, C, H, W)."""
-    if baseline in NAMED:
-        return torch.full_like(inputs, NAMED[baseline])
-    # As wide as a ninth of the image: outlines go, the rough shape stays.
-    width = max(1, min(inputs.shape[-2:]) // 9)
-    size = min(4 * width + 1, 2 * ((min(inputs.shape[-2:]) - 1) // 2) + 1)
-    blurred: Tensor = gaussian_blur(inputs, [size, size], [float(width), float(width)])
-    return blurred
-
-
-def _sums_to_one(scores: Tensor) -> bool:
-    return bool((scores >= 0).all() and (scores.sum() - 1).abs() < 1e-4)

@@ -20,8 +20,16 @@ import torch
 import torchvision
 from PIL import Image
 
-from xaikit import data, places
-from xaikit.data import SAMPLE, ImageDataset, load, write_sample
+from xaikit.data import (
+    DATA_SETS,
+    SAMPLE,
+    ImageDataset,
+    catalogue,
+    idx_sets,
+    load,
+    places,
+    write_sample,
+)
 
 FULL = os.environ.get("XAIKIT_DATA", "")
 needs_full = pytest.mark.skipif(
@@ -67,9 +75,9 @@ def put(folder: Path, contents: dict[str, bytes], zipped: bool = True) -> Path:
 def publish(monkeypatch: pytest.MonkeyPatch, contents: dict[str, bytes], **changes: object) -> None:
     """Declare these the published contents of FashionMNIST."""
     sums = {stem: hashlib.sha256(content).hexdigest() for stem, content in contents.items()}
-    entry = data._IDX_DATA["fashion_mnist"]
+    entry = catalogue.IDX_DATA["fashion_mnist"]
     changed = dataclasses.replace(entry, **{"sha256": sums, **changes})  # type: ignore[arg-type]
-    monkeypatch.setitem(data._IDX_DATA, "fashion_mnist", changed)
+    monkeypatch.setitem(catalogue.IDX_DATA, "fashion_mnist", changed)
 
 
 @pytest.fixture
@@ -85,10 +93,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         monkeypatch.setattr(kind, "mirrors", ["http://127.0.0.1:9/"])
     publish(monkeypatch, tiny_contents(), debian=tmp_path / "debian")
     places.download.cache_clear()
-    data._announce_sample.cache_clear()
+    idx_sets._announce_sample.cache_clear()
     yield tmp_path
     places.download.cache_clear()
-    data._announce_sample.cache_clear()
+    idx_sets._announce_sample.cache_clear()
 
 
 def one_sentence(error: BaseException) -> str:
@@ -148,8 +156,8 @@ def test_another_data_set_with_the_same_file_names_is_not_taken(
     labels = STEMS["test"][1]
     digits[labels] = idx_bytes(np.arange(20, dtype=np.uint8)[::-1] % 10)
     sums = {stem: hashlib.sha256(content).hexdigest() for stem, content in digits.items()}
-    entry = dataclasses.replace(data._IDX_DATA["mnist"], sha256=sums)
-    monkeypatch.setitem(data._IDX_DATA, "mnist", entry)
+    entry = dataclasses.replace(catalogue.IDX_DATA["mnist"], sha256=sums)
+    monkeypatch.setitem(catalogue.IDX_DATA, "mnist", entry)
     root = put(elsewhere / "digits", digits)
     assert len(load("mnist", root=root)) == 20
     with pytest.raises(FileNotFoundError, match="holds no FashionMNIST"):
@@ -269,7 +277,7 @@ def test_a_given_folder_is_the_only_place(elsewhere: Path, monkeypatch: pytest.M
     put(elsewhere / "variable", tiny_contents())
     monkeypatch.setenv("XAIKIT_DATA", str(elsewhere / "variable"))
     (elsewhere / "empty").mkdir()
-    for name in data.DATA_SETS:
+    for name in DATA_SETS:
         with pytest.raises(FileNotFoundError) as caught:
             load(name, root=elsewhere / "empty")
         assert str(elsewhere / "empty") in one_sentence(caught.value)

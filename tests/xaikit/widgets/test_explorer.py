@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 import xaikit.widgets.pictures
 from xaikit import explain
 from xaikit.core.passes import observed
-from xaikit.datasets import ImageDataset
+from xaikit.data import ImageDataset
+from xaikit.metrics import deletion
+from xaikit.plots import summary
 from xaikit.widgets import explorer
+from xaikit.widgets.choices import BASELINES
 from xaikit.widgets.explanations import ExplanationPage
 
 CLASSES = ["<shirt>", "shoe", "bag"]
@@ -113,13 +117,41 @@ def test_controls_say_what_is_explained(
     assert page.wait(30)
     inputs, targets, method, options = calls[-1]
     assert torch.equal(inputs, data.images[3:4]) and targets.tolist() == [[2]] and method == "lime"
-    assert (options["baseline"] == 1).all() and options["baseline"].shape == (1, 8, 8)
+    assert options["baseline"] == "white"
     assert options["samples"] == 30 and options["segments"] == "grid"
     page.target.value = None
     assert page.wait(30)
     scores = page._model(data.images[3:4])[0]
     low, second, high = scores.argsort().tolist()
     assert calls[-1][1].tolist() == [[int(data.labels[3]), high, second, low]]
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion", "gradient"])
+def test_a_baseline_is_what_explain_and_deletion_call_by_that_name(
+    page: ExplanationPage,
+    data: ImageDataset,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    baseline: str,
+) -> None:
+    drawn: list[tuple[Any, ...]] = []
+
+    def noted(*parts: Any) -> Figure:
+        drawn.append(parts)
+        return summary(*parts)
+
+    monkeypatch.setattr(xaikit.widgets.pictures, "summary", noted)
+    page.image.value, page.target.value = 3, 2
+    page.method.value, page.baseline.value = method, baseline
+    assert page.wait(30) and said(page) == "Done."
+    options = {} if method == "gradient" else {"baseline": baseline}
+    inputs = data.images[3:4]
+    expected = explain(page._model, inputs, 2, method, **options)
+    explanation, _, _, curves, *_ = drawn[-1]
+    assert torch.equal(explanation.attributions, expected.attributions)
+    curve = deletion(page._model, inputs, expected, fill=baseline)
+    assert torch.equal(curves[method].scores, curve.scores)
 
 
 def test_options_are_offered_where_a_method_has_them(page: ExplanationPage) -> None:

@@ -418,7 +418,12 @@ class Returns(nn.Module):
         ((NET, X, 0), {"baseline": X[:, :, :1]}, ValueError, r"shape \(1, 2, 2\)"),
         ((NET, X, 0), {"baseline": X[0, 0]}, ValueError, r"shape \(1, 2, 2\)"),
         ((NET, X, 0), {"baseline": X[:0]}, ValueError, "baseline holds no reference"),
-        ((NET, X, 0), {"baseline": "samples"}, ValueError, "no card that names its training"),
+        (
+            (NET, X, 0),
+            {"baseline": "samples"},
+            ValueError,
+            "names its training data, so the baseline has to be given: baseline=",
+        ),
         ((NET, X[:, 0], 0), {"baseline": "blurred"}, ValueError, 'baseline="blurred" needs images'),
         ((NET, X, 0), {"baseline": "beige"}, ValueError, "unknown baseline 'beige'.*black"),
         ((NET, X, 0, "smoothgrad"), {"samples": -1}, ValueError, "samples has to be"),
@@ -462,6 +467,12 @@ def test_probabilities_are_explained_with_a_warning(images: Tensor) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(144, 3), nn.Softmax(dim=1))
     with pytest.warns(UserWarning, match="returns probabilities"):
         explain(model, images, 0, "gradient")
+    sure = nn.Sequential(nn.Flatten(), nn.Linear(144, 3), nn.Softmax(dim=1))
+    with torch.no_grad():
+        sure[1].bias.copy_(torch.tensor([0.0, 400.0, -400.0]))
+    assert sure(images).eq(torch.tensor([0.0, 1.0, 0.0])).all()  # rounded
+    with pytest.warns(UserWarning, match="returns probabilities"):
+        assert not explain(sure, images, 0, "gradient").attributions.any()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         explain(model, images, 0, "lime", samples=5)  # outputs suffice it: no gradient vanishes

@@ -96,6 +96,28 @@ def test_a_training_image_is_its_own_exemplar() -> None:
     assert answer.attributions.abs().max() == 0
 
 
+class Twice(nn.Module):
+    """A network whose only linear layer runs two times in a pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.linear(x))
+
+
+class Halves(nn.Module):
+    """A network whose linear layer sees two rows an input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x.view(-1, 2)).view(len(x), 2, 3).sum(1)
+
+
 NET = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
 X = torch.rand(2, 4)
 GIVEN: dict[str, Any] = {"examples": X, "labels": torch.tensor([0, 1])}
@@ -111,6 +133,8 @@ GIVEN: dict[str, Any] = {"examples": X, "labels": torch.tensor([0, 1])}
         (NET, {**GIVEN, "layer": nn.ReLU()}, "a module of the model"),
         (NET, {**GIVEN, "steps": 0}, "steps has to be"),
         (nn.Identity(), GIVEN, "no linear layer"),
+        (Twice(), GIVEN, "once a pass, on one row an input"),
+        (Halves(), GIVEN, "once a pass, on one row an input"),
     ],
 )
 def test_a_mistake_gets_one_sentence(model: nn.Module, options: dict[str, Any], says: str) -> None:

@@ -13,7 +13,7 @@ from xaikit import counterfactual
 from xaikit.core.passes import observed, progress
 from xaikit.counterfactuals.api import METHODS
 from xaikit.counterfactuals.problem import Problem
-from xaikit.datasets import ImageDataset
+from xaikit.data import ImageDataset
 from xaikit.widgets import Explorer, explorer
 from xaikit.widgets.changes import NONE, TITLES, _figure
 from xaikit.widgets.counterfactuals import CounterfactualPage

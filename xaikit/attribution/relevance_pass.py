@@ -1,0 +1,199 @@
+"""How does relevance run through a model? One watched pass, whose gradients are the shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from xaikit.attribution.functions import (
+    current_layer,
+    depends_on_inputs,
+    first_argument,
+    is_relu,
+    overwritten,
+    plain_name,
+    works_in_place,
+)
+from xaikit.attribution.registry import Attribution
+from xaikit.attribution.relevance_rules import Layer, Rule
+from xaikit.core.passes import chunks, gradients_at
+from xaikit.core.problem import Problem
+
+_CONVOLUTIONS = {f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2, 3)}
+_AVERAGES = {f"{kind}avg_pool{d}d" for kind in ("", "adaptive_") for d in (1, 2, 3)} | {"mean"}
+# The gradient of these is a choice of places, which is what relevance follows as well.
+_MAXIMA = {
+    f"{kind}max_pool{d}d{indices}"
+    for kind in ("", "adaptive_")
+    for d in (1, 2, 3)
+    for indices in ("", "_with_indices")
+}
+_MOVES = {
+    "flatten",
+    "unflatten",
+    "view",
+    "reshape",
+    "squeeze",
+    "unsqueeze",
+    "permute",
+    "transpose",
+    "movedim",
+    "contiguous",
+    "clone",
+    "to",
+    "float",
+    "double",
+    "pad",
+    *(f"{kind}dropout{d}" for kind in ("", "alpha_", "feature_") for d in ("", "1d", "2d", "3d")),
+    "feature_alpha_dropout",
+}
+
+Choice = Callable[[Callable[..., Any]], str]
+"""From a function that a layer has called to the name of the layer's rule."""
+
+
+def relevance(problem: Problem, propagation: Callable[[], Propagation]) -> Attribution:
+    """Return the relevances of the inputs (N, T, *shape).
+
+    Relevance is linear in what it starts from: the backward passes carry the relevance of an
+    output of one, and the outputs themselves are multiplied last.
+    """
+    maps = []
+    for rows in chunks(problem, len(problem.inputs)):
+        watched = replace(problem, model=_Watched(problem.model, propagation()))
+        grid, targets = problem.inputs[rows].unsqueeze(1), problem.targets[rows]
+        scores, shares = gradients_at(watched, grid, targets)
+        start = scores[:, 0].view(*targets.shape, *[1] * (problem.inputs.ndim - 1))
+        maps.append(shares[:, 0] * start)
+    return Attribution(torch.cat(maps))
+
+
+class _Watched(nn.Module):
+    """The model, watched from its inputs to its outputs and no further."""
+
+    def __init__(self, model: nn.Module, watch: TorchFunctionMode) -> None:
+        super().__init__()
+        self.model, self.watch = model, watch
+
+    def forward(self, x: Tensor) -> Any:
+        """Return the model's outputs."""
+        with self.watch:
+            return self.model(x)
+
+
+class Propagation(TorchFunctionMode):
+    """Leaves every output as it is, and makes gradients what a rule says of relevances."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        called: str,
+        rules: Mapping[str, Rule],
+        choice: Choice,
+    ) -> None:
+        super().__init__()
+        self.model, self.called = problem.model, called
+        self.rules, self.choice = rules, choice
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        name, x = plain_name(func), first_argument(args, kwargs)
+        in_place = works_in_place(func, kwargs)
+        if isinstance(x, Tensor) and x.requires_grad:
+            if is_relu(func, args, kwargs):
+                return overwritten(x, x + (x.clamp(min=0) - x).detach(), in_place)
+            if name == "linear" or name in _CONVOLUTIONS:
+                return self.shared(self.choice(func), _weighted(func, args, kwargs), x)
+            if name in _AVERAGES:
+                return self.shared(self.choice(func), _average(func, args, kwargs), x)
+            if func is functional.batch_norm and self.choice(func) == "epsilon":
+                layer = _normalisation(*args, **kwargs)
+                if layer is not None:
+                    return self.shared("epsilon", layer, x)
+        result = func(*args, **kwargs)
+        if depends_on_inputs(result) and (in_place or name not in _MAXIMA | _MOVES):
+            self.refuse(func, name)
+        return result
+
+    def shared(self, rule: str, layer: Layer, x: Tensor) -> Tensor:
+        """Return the layer's outputs, with the rule's shares as their gradients."""
+        with torch.no_grad():
+            value = x.detach()
+            y = layer.product(value, layer.weight) + layer.bias
+            shares = self.rules[rule](layer, value, y)
+        # Zero, and one as a gradient: shares times this leave outputs alone.
+        nothing = x - value
+        for factor, parts in shares:
+            for part in parts:
+                y = y + factor * layer.product(part.x * nothing, part.weight)
+        return y
+
+    def refuse(self, func: Callable[..., Any], name: str) -> None:
+        """Fail, naming the layer and what to do instead."""
+        layer = current_layer(self.model, func)
+        if name in ("softmax", "log_softmax"):
+            cure = "leave it out of the model, and explain its logits."
+        elif name == "batch_norm":
+            cure = "fold it into the layer before it, or use lrp with rule='epsilon'."
+        else:
+            cure = (
+                "it covers chains of linear layers, convolutions, ReLUs, poolings and reshaping; "
+                "use integrated_gradients or deeplift for this model."
+            )
+        raise ValueError(f"{self.called} has no rule for {layer}: {cure}")
+
+
+def _weighted(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Layer:
+    """Return a linear layer or a convolution, from the call of its function."""
+    known = dict(zip(("input", "weight", "bias"), args, strict=False)) | kwargs
+    weight, bias = known["weight"], known.get("bias")
+    others = {key: value for key, value in kwargs.items() if key not in ("input", "weight", "bias")}
+
+    def product(x: Tensor, by: Tensor | None) -> Tensor:
+        return func(x, by, None, *args[3:], **others)
+
+    if bias is None:
+        return Layer(product, weight, weight.new_zeros(()))
+    # Of a convolution's output (N, C, …), the bias runs along C.
+    trailing = 0 if plain_name(func) == "linear" else weight.ndim - 2
+    return Layer(product, weight, bias.view(-1, *[1] * trailing))
+
+
+def _average(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Layer:
+    others = {key: value for key, value in kwargs.items() if key != "input"}
+    return Layer(
+        lambda x, _: func(x, *args[1:], **others), None, first_argument(args, kwargs).new_zeros(())
+    )
+
+
+def _normalisation(
+    x: Tensor,
+    mean: Tensor | None,
+    variance: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Layer | None:
+    """Return batch normalisation as the linear layer that it is, unless it depends on the batch."""
+    if training or mean is None or variance is None:
+        return None
+    shape = (-1, *[1] * (x.ndim - 2))
+    scale = (variance + eps).rsqrt() * (1 if weight is None else weight)
+    shift = (0 if bias is None else bias) - mean * scale
+    return Layer(
+        lambda value, by: value if by is None else value * by, scale.view(shape), shift.view(shape)
+    )
