@@ -215,8 +215,8 @@ def kernel_shap() -> tuple[Tensor, Tensor]:
 
 def lime() -> tuple[Tensor, Tensor]:
     """Lime's own regression on the documented masks."""
-    from lime.lime_base import LimeBase
     from attribution.test_libraries import neighbours
+    from lime.lime_base import LimeBase
 
     model = network()
     labels = torch.arange(144).view(1, 12, 12) % 9
@@ -298,8 +298,8 @@ def exemplar() -> tuple[Tensor, Tensor]:
 
 def tree_shap() -> tuple[Tensor, Tensor]:
     """Shapley values by the definition's sum over all coalitions of four features."""
-    from sklearn.ensemble import RandomForestClassifier
     from attribution.test_tree_shap import data, shapley
+    from sklearn.ensemble import RandomForestClassifier
 
     from xaikit import tree_shap as explained
 
