@@ -1,75 +1,38 @@
-"""Grade a class: many in parallel, none twice, and all that is written of it."""
+"""Grade a class: many in parallel, none twice."""
 
 from __future__ import annotations
 
 import os
-import platform
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
-from functools import cache, partial
+from dataclasses import asdict, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import xaikit
 from autograde.commands.progress import Progress
-from autograde.errors import AutogradeError
-from autograde.gradebook.nbgrader_db import fill_gradebook, with_manual_marks, write_penalties
+from autograde.commands.results import write_results
 from autograde.grading import workers as executors
-from autograde.grading.late import with_penalties
+from autograde.grading.data import settle_data
+from autograde.grading.jobs import GradeError, Job, content_of, make_jobs, run_job
 from autograde.grading.mark import UNTIMED, Assignment, Timing, load_assignment, mark
-from autograde.grading.provenance import record_key, software
-from autograde.grading.score import CheckError
+from autograde.grading.provenance import record_key
 from autograde.grading.store import Store, only_grader
 from autograde.grading.workers import Workers
 from autograde.intake.submissions import Found, SubmissionsError, Upload, find
 from autograde.intake.unmet import unmet
 from autograde.model.course import Course
-from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.agreement import agree, unread
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import sources
-from autograde.reports import audit
-from autograde.reports.class_report import write_report
-from autograde.reports.feedback import write_feedback
-from autograde.reports.similarity import similar_in_class
-from autograde.reports.tables import write_grades, write_tasks
 from autograde.sandbox.proof import prove
-from autograde.sandbox.walls import Isolation, SandboxError
-
-_SAYING = 5.0  # seconds between two lines about long work
+from autograde.sandbox.walls import Isolation
 
 Say = Callable[[str], object]
-
-
-class GradeError(AutogradeError):
-    """Grading cannot go on: one sentence that says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One upload on its way to a worker process.
-
-    A worker has its own copy of the course and reads the secret there: ``key`` tells whether the
-    two are the same. What names a student is not shown where a job is logged.
-    """
-
-    upload: Upload = field(repr=False)
-    content: bytes = field(repr=False)
-    key: str
-    version: str
-    software: str
-    timing: Timing = field(repr=False)
-    isolation: Isolation
-    course_file: Path
-    hidden: tuple[Path, ...] = field(repr=False)
-    data: str
-    data_source: str
 
 
 def grade(
@@ -157,42 +120,9 @@ def grade(
                 inside = course.software.packages
                 walls = partial(prove, hidden, inside) if isolation == "bubblewrap" else None
                 workers = executors.cluster(scheduler, walls, say)
-            todo = _jobs(waiting, course, trusted, timings, isolation, hidden)
+            todo = make_jobs(waiting, course, trusted, timings, isolation, hidden)
             results += _run_all(todo, len(waiting), trusted, store, workers, say)
-        return _write_all(results, course, trusted, isolation, store, out, say)
-
-
-def settle_data(course: Course, say: Say = print) -> None:
-    """Decide once which data everybody sees: sandboxes have no network, the scorer might.
-
-    Where the course's data set is found first (a download included), all that follows in this
-    process and its children looks for data.
-
-    Raises
-    ------
-    GradeError
-        If the course names a data set that is not to be had.
-    """
-    from xaikit.data.places import cache_folder
-
-    source = data_source(course.software.data)
-    if "XAIKIT_DATA" not in os.environ and source and Path(source).is_relative_to(cache_folder()):
-        os.environ["XAIKIT_DATA"] = str(cache_folder())
-    os.environ["XAIKIT_OFFLINE"] = "1"
-    if source:
-        say(f"Data: {source}")
-
-
-@cache
-def data_source(name: str) -> str:
-    """Return where this process found a data set of xaikit's; nowhere, if the course has none."""
-    if not name:
-        return ""
-    try:
-        return xaikit.load(name).source
-    except (ValueError, FileNotFoundError) as error:
-        reason = " ".join(str(error).split())
-        raise GradeError(f"course.toml, software.data: {reason}") from None
+        return write_results(results, course, trusted, isolation, store, out, say)
 
 
 def solution_timing(
@@ -241,7 +171,7 @@ def _sorted_out(
             results.append(_missing(upload, assignment))
             continue
         try:
-            content = _read(upload)
+            content = content_of(upload)
         except SubmissionsError as error:
             broken = SubmissionResult(student, assignment.name, "broken", notices=[str(error)])
             results.append(_finished(broken, upload, assignment))
@@ -253,46 +183,6 @@ def _sorted_out(
         else:
             waiting.append(upload)
     return results, waiting
-
-
-def _read(upload: Upload) -> bytes:
-    """Read an upload; one that cannot be read is its student's affair, one that is gone ours."""
-    try:
-        return upload.read()
-    except SubmissionsError:
-        if upload.path is not None and not upload.path.exists():
-            raise GradeError(
-                f"{upload.path} was there when grading began and is gone. Nothing graded so far "
-                "is lost: bring the submissions back, then run the same command again."
-            ) from None
-        raise
-
-
-def _jobs(
-    waiting: Iterable[Upload],
-    course: Course,
-    trusted: Mapping[str, Assignment],
-    timings: Mapping[str, Timing],
-    isolation: Isolation,
-    hidden: tuple[Path, ...],
-) -> Iterator[Job]:
-    """Yield a job for every upload, and read that only when its turn has come."""
-    secret, data = course.secret(), os.environ.get("XAIKIT_DATA", "")
-    for upload in waiting:
-        assignment, content = trusted[upload.assignment], _read(upload)
-        yield Job(
-            upload,
-            content,
-            record_key(assignment, secret + b"\0" + content, isolation),
-            assignment.version,
-            software(),
-            timings[upload.assignment],
-            isolation,
-            course.file.resolve(),
-            hidden,
-            data,
-            data_source(course.software.data),
-        )
 
 
 def _run_all(
@@ -336,56 +226,6 @@ def _marked(jobs: Iterator[Job], workers: Workers) -> Iterator[tuple[Upload, Sub
             yield upload, future.result()
 
 
-def run_job(job: Job) -> SubmissionResult:
-    """Grade one upload in a worker process."""
-    os.environ["XAIKIT_DATA"], os.environ["XAIKIT_OFFLINE"] = job.data, "1"
-    assignment = load_assignment(job.upload.assignment, job.course_file)
-    secret = read_course(job.course_file).secret()
-    if (differs := _difference(job, assignment, secret)) is not None:
-        raise GradeError(
-            f"{differs} Nothing graded so far is lost: mend that, then run the same command again."
-        )
-    student = job.upload.student
-    try:
-        result, _ = mark(
-            job.content, student, assignment, secret, job.timing, job.isolation, job.hidden
-        )
-    except (CheckError, SandboxError):
-        raise  # everybody's, not this upload's
-    except Exception as error:
-        # Nobody's upload stops the others. Without a key, the next run tries it again.
-        notice = f"The grader failed on this upload ({type(error).__name__}): please look at it."
-        return SubmissionResult(student, assignment.name, "broken", notices=[notice])
-    result.key = job.key
-    return result
-
-
-def _difference(job: Job, assignment: Assignment, secret: bytes) -> str | None:
-    """Return what a worker has another of than the grader, in a sentence; None if nothing."""
-    where = platform.node() or "a worker"
-    if software() != job.software:
-        return (
-            f"The software on {where} is not the grader's: install the same requirements.lock and "
-            "the same xaikit there."
-        )
-    if assignment.version != job.version:
-        return (
-            f"The source or the checks of {assignment.name} on {where} are not the grader's, or "
-            "were changed while grading: keep both the same until it is done."
-        )
-    if (source := data_source(assignment.software.data)) != job.data_source:
-        return (
-            f"The data on {where} is not the grader's ({source}, not {job.data_source}): "
-            "have it in the same folder there."
-        )
-    if record_key(assignment, secret + b"\0" + job.content, job.isolation) != job.key:
-        return (
-            f"The course's secret on {where} is not the grader's: copy .course-secret into "
-            f"{job.course_file.parent}, or set AUTOGRADE_SECRET there."
-        )
-    return None
-
-
 def _finished(result: SubmissionResult, upload: Upload, assignment: Assignment) -> SubmissionResult:
     """Add what does not depend on the run: when it was handed in, and tasks of a broken upload."""
     result.timestamp = upload.timestamp.isoformat() if upload.timestamp else ""
@@ -406,53 +246,3 @@ def _nothing(assignment: Assignment, message: str) -> list[TaskResult]:
 def _missing(upload: Upload, assignment: Assignment) -> SubmissionResult:
     tasks = _nothing(assignment, "Not handed in.")
     return SubmissionResult(upload.student, upload.assignment, "missing", tasks)
-
-
-def _write_all(
-    results: list[SubmissionResult],
-    course: Course,
-    trusted: Mapping[str, Assignment],
-    isolation: Isolation,
-    store: Store,
-    out: Path,
-    say: Say,
-) -> list[SubmissionResult]:
-    """Write gradebook, audit record, tables, feedback and report; return the final records."""
-    started = time.monotonic()
-    instructor = {name: a.instructor for name, a in trusted.items()}
-    releases = {name: a.released for name, a in trusted.items()}
-    versions = {name: a.version for name, a in trusted.items()}
-
-    def whole(some: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
-        return _slowly(store.with_notebooks(some), len(results), say)
-
-    store.save_class(results, course)
-    say("Writing the gradebook")
-    gradebook = fill_gradebook(results, instructor, releases, course, out, whole)
-    final = with_penalties(with_manual_marks(results, gradebook), course)
-    write_penalties(final, gradebook)
-    say("Writing the audit record")
-    audit.note(results, final, audit.Origin(versions, software(), isolation), out)
-    say("Writing tables")
-    write_grades(final, course, out / "grades.csv")
-    write_tasks(final, course, out / "tasks.csv")
-    say("Writing feedback")
-    write_feedback(whole(final), course, out)
-    say("Comparing submissions with each other")
-    alike = similar_in_class(whole(final), releases, course)
-    say("Writing the report")
-    write_report(final, course, out / "report.html", alike)
-    say(f"Written in {time.monotonic() - started:.0f} s")
-    return final
-
-
-def _slowly(
-    results: Iterable[SubmissionResult], total: int, say: Say
-) -> Iterator[SubmissionResult]:
-    """Yield the results, and say how far that is when it takes long."""
-    said, progress = time.monotonic(), Progress(total)
-    for count, result in enumerate(results):
-        if time.monotonic() - said > _SAYING and count:
-            say(f"  {count} of {total}{progress.left(count)}")
-            said = time.monotonic()
-        yield result

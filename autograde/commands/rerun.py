@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from autograde.commands.grade import settle_data, solution_timing
+from autograde.commands.grade import solution_timing
 from autograde.errors import AutogradeError
+from autograde.grading.data import settle_data
 from autograde.grading.mark import load_assignment, mark
 from autograde.grading.provenance import record_key, software
 from autograde.grading.store import Store, only_grader

@@ -17,8 +17,10 @@ import pytest
 from distributed import Client, LocalCluster
 from small_course import write_course
 
-from autograde.commands.grade import GradeError, Job, data_source, grade, run_job
+from autograde.commands.grade import grade
 from autograde.grading import workers as executors
+from autograde.grading.data import data_source
+from autograde.grading.jobs import GradeError, Job, run_job
 from autograde.grading.mark import Timing, load_assignment
 from autograde.grading.provenance import record_key, software
 from autograde.grading.workers import WorkersError, cluster

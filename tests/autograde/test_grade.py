@@ -13,8 +13,10 @@ from nbgrader.api import Gradebook
 from small_course import CHECKS, write_course
 
 from autograde.__main__ import main
-from autograde.commands.grade import GradeError, Job, data_source, grade, run_job
+from autograde.commands.grade import grade
 from autograde.grading import mark as marking
+from autograde.grading.data import data_source
+from autograde.grading.jobs import GradeError, Job, run_job
 from autograde.grading.mark import Timing, load_assignment
 from autograde.grading.provenance import record_key, software
 from autograde.grading.store import Store, StoreError, only_grader
@@ -205,7 +207,7 @@ def test_an_upload_that_the_grader_stumbles_over_stops_nobody(
     def stumble(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("autograde.commands.grade.mark", stumble)
+    monkeypatch.setattr("autograde.grading.jobs.mark", stumble)
     result = run_job(job)
     assert (result.status, result.key) == ("broken", "")  # no key: tried again next time
     assert "ZeroDivisionError" in result.notices[0]

@@ -19,6 +19,8 @@ from typing import Any
 from unittest.mock import patch
 
 from autograde.commands import grade as grading
+from autograde.commands import results
+from autograde.grading.data import settle_data
 from autograde.grading.mark import Timing, load_assignment, mark
 from autograde.grading.provenance import record_key
 from autograde.grading.store import Store
@@ -27,18 +29,20 @@ from autograde.model.course_file import read_course
 from autograde.notebooks.answers import submission
 from autograde.notebooks.release import to_json
 
-STEPS = (
-    "find",
-    "_sorted_out",
-    "fill_gradebook",
-    "with_manual_marks",
-    "with_penalties",
-    "write_penalties",
-    "write_grades",
-    "write_tasks",
-    "write_feedback",
-    "write_report",
-)
+STEPS = {
+    grading: ("find", "_sorted_out"),
+    results: (
+        "fill_gradebook",
+        "with_manual_marks",
+        "with_penalties",
+        "write_penalties",
+        "write_grades",
+        "write_tasks",
+        "write_feedback",
+        "similar_in_class",
+        "write_report",
+    ),
+}
 
 
 def write_class(course: Course, name: str, students: int, folder: Path, out: Path) -> Course:
@@ -46,7 +50,7 @@ def write_class(course: Course, name: str, students: int, folder: Path, out: Pat
     assignment = load_assignment(name, course.file)
     notebook = submission(assignment.released, assignment.solutions)
     content = to_json(notebook)
-    grading.settle_data(course, lambda _: None)
+    settle_data(course, lambda _: None)
     result, timing = mark(content.encode(), "x", assignment, course.secret(), Timing(), "none", ())
     store, draw = Store(out), random.Random(0)
     names = tuple(f"Student {number:05d}" for number in range(students))
@@ -87,10 +91,10 @@ def measure(students: int, name: str) -> None:
         size = sum(file.stat().st_size for file in out.rglob("*.json"))
         print(f"{students} students, {size / students / 1000:.0f} kB a record; {peak():.0f} MB")
         took: dict[str, float] = {}
-        for step in STEPS:
-            if hasattr(grading, step):
+        for module, steps in STEPS.items():
+            for step in steps:
                 stack.enter_context(
-                    patch.object(grading, step, timed(step, getattr(grading, step), took))
+                    patch.object(module, step, timed(step, getattr(module, step), took))
                 )
         started = time.perf_counter()
         grading.grade(folder, course, out, isolation="none", say=lambda _: None)

@@ -34,8 +34,9 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
 from autograde.commands.demo_class import load_all_answers, load_class
-from autograde.commands.grade import grade, settle_data
+from autograde.commands.grade import grade
 from autograde.grading import mark as marking
+from autograde.grading.data import settle_data
 from autograde.grading.mark import Assignment, Timing, load_assignment, mark
 from autograde.model.course import Course
 from autograde.model.course_file import read_course

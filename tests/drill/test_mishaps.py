@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from autograde.__main__ import main
-from autograde.commands.grade import GradeError, grade
+from autograde.commands.grade import grade
+from autograde.grading.jobs import GradeError
 from autograde.grading.mark import load_assignment
 from autograde.grading.store import only_grader
 from autograde.grading.workers import WorkersError

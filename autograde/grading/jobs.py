@@ -1,0 +1,135 @@
+"""One upload on its way to a worker process, and what the worker makes of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autograde.errors import AutogradeError
+from autograde.grading.data import data_source
+from autograde.grading.mark import Assignment, Timing, load_assignment, mark
+from autograde.grading.provenance import record_key, software
+from autograde.grading.score import CheckError
+from autograde.intake.submissions import SubmissionsError, Upload
+from autograde.model.course import Course
+from autograde.model.course_file import read_course
+from autograde.model.records import SubmissionResult
+from autograde.sandbox.walls import Isolation, SandboxError
+
+
+class GradeError(AutogradeError):
+    """Grading cannot go on: one sentence that says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One upload on its way to a worker process.
+
+    A worker has its own copy of the course and reads the secret there: ``key`` tells whether the
+    two are the same. What names a student is not shown where a job is logged.
+    """
+
+    upload: Upload = field(repr=False)
+    content: bytes = field(repr=False)
+    key: str
+    version: str
+    software: str
+    timing: Timing = field(repr=False)
+    isolation: Isolation
+    course_file: Path
+    hidden: tuple[Path, ...] = field(repr=False)
+    data: str
+    data_source: str
+
+
+def content_of(upload: Upload) -> bytes:
+    """Read an upload; one that cannot be read is its student's affair, one that is gone ours."""
+    try:
+        return upload.read()
+    except SubmissionsError:
+        if upload.path is not None and not upload.path.exists():
+            raise GradeError(
+                f"{upload.path} was there when grading began and is gone. Nothing graded so far "
+                "is lost: bring the submissions back, then run the same command again."
+            ) from None
+        raise
+
+
+def make_jobs(
+    waiting: Iterable[Upload],
+    course: Course,
+    trusted: Mapping[str, Assignment],
+    timings: Mapping[str, Timing],
+    isolation: Isolation,
+    hidden: tuple[Path, ...],
+) -> Iterator[Job]:
+    """Yield a job for every upload, and read that only when its turn has come."""
+    secret, data = course.secret(), os.environ.get("XAIKIT_DATA", "")
+    for upload in waiting:
+        assignment, content = trusted[upload.assignment], content_of(upload)
+        yield Job(
+            upload,
+            content,
+            record_key(assignment, secret + b"\0" + content, isolation),
+            assignment.version,
+            software(),
+            timings[upload.assignment],
+            isolation,
+            course.file.resolve(),
+            hidden,
+            data,
+            data_source(course.software.data),
+        )
+
+
+def run_job(job: Job) -> SubmissionResult:
+    """Grade one upload in a worker process."""
+    os.environ["XAIKIT_DATA"], os.environ["XAIKIT_OFFLINE"] = job.data, "1"
+    assignment = load_assignment(job.upload.assignment, job.course_file)
+    secret = read_course(job.course_file).secret()
+    if (differs := _difference(job, assignment, secret)) is not None:
+        raise GradeError(
+            f"{differs} Nothing graded so far is lost: mend that, then run the same command again."
+        )
+    student = job.upload.student
+    try:
+        result, _ = mark(
+            job.content, student, assignment, secret, job.timing, job.isolation, job.hidden
+        )
+    except (CheckError, SandboxError):
+        raise  # everybody's, not this upload's
+    except Exception as error:
+        # Nobody's upload stops the others. Without a key, the next run tries it again.
+        notice = f"The grader failed on this upload ({type(error).__name__}): please look at it."
+        return SubmissionResult(student, assignment.name, "broken", notices=[notice])
+    result.key = job.key
+    return result
+
+
+def _difference(job: Job, assignment: Assignment, secret: bytes) -> str | None:
+    """Return what a worker has another of than the grader, in a sentence; None if nothing."""
+    where = platform.node() or "a worker"
+    if software() != job.software:
+        return (
+            f"The software on {where} is not the grader's: install the same requirements.lock and "
+            "the same xaikit there."
+        )
+    if assignment.version != job.version:
+        return (
+            f"The source or the checks of {assignment.name} on {where} are not the grader's, or "
+            "were changed while grading: keep both the same until it is done."
+        )
+    if (source := data_source(assignment.software.data)) != job.data_source:
+        return (
+            f"The data on {where} is not the grader's ({source}, not {job.data_source}): "
+            "have it in the same folder there."
+        )
+    if record_key(assignment, secret + b"\0" + job.content, job.isolation) != job.key:
+        return (
+            f"The course's secret on {where} is not the grader's: copy .course-secret into "
+            f"{job.course_file.parent}, or set AUTOGRADE_SECRET there."
+        )
+    return None
