@@ -20,8 +20,9 @@ from autograde.grading.mark import UNTIMED, Assignment, Timing, load_assignment,
 from autograde.grading.provenance import record_key
 from autograde.grading.store import Store, only_grader
 from autograde.grading.workers import Workers
-from autograde.intake.submissions import Found, SubmissionsError, Upload, find
+from autograde.intake.submissions import Found, find
 from autograde.intake.unmet import unmet
+from autograde.intake.upload import SubmissionsError, Upload
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.agreement import agree, unread

@@ -13,7 +13,7 @@ from autograde.grading.data import data_source
 from autograde.grading.mark import Assignment, Timing, load_assignment, mark
 from autograde.grading.provenance import record_key, software
 from autograde.grading.score import CheckError
-from autograde.intake.submissions import SubmissionsError, Upload
+from autograde.intake.upload import SubmissionsError, Upload
 from autograde.model.course import Course
 from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult

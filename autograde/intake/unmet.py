@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autograde.intake.submissions import Upload
+from autograde.intake.upload import Upload
 from autograde.lms.names import meaning
 from autograde.model.course import Course
 from autograde.model.kinds import nearest

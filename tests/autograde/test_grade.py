@@ -20,7 +20,8 @@ from autograde.grading.jobs import GradeError, Job, run_job
 from autograde.grading.mark import Timing, load_assignment
 from autograde.grading.provenance import record_key, software
 from autograde.grading.store import Store, StoreError, only_grader
-from autograde.intake.submissions import Upload, find
+from autograde.intake.submissions import find
+from autograde.intake.upload import Upload
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult
 from autograde.notebooks.answers import load_answers, submission

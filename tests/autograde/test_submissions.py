@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from small_course import write_course
 
-from autograde.intake.submissions import SIZE_LIMIT, SubmissionsError, Upload, find
+from autograde.intake.submissions import find
+from autograde.intake.upload import SubmissionsError, Upload
 from autograde.model.course import Course
+from xaikit.uploads import SIZE_LIMIT
 
 NAMES = ["01_small", "02_large"]
 EARLY = datetime(2027, 4, 1, 12, tzinfo=UTC)
