@@ -141,7 +141,7 @@ def test_an_unknown_entry_of_the_recipe_is_named(tmp_path: Path):
     [
         ('[[student]]\nstory = "x"\n', "student 1 has no name"),
         ('[[students]]\nname = "x"\n', "The class has an unknown entry students"),
-.*mean story?"),
+        ('[[student]]\nname = "x"\nstroy = "y"\n', r"x has an unknown entry stroy .*mean story\?"),
         (
             '[[student]]\nname = "x"\nsubmits.01_theory = { answers = "solutoin" }\n',
             "x's 01_theory.answers should be solution, alternative, wrong or untouched",
