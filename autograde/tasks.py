@@ -187,7 +187,7 @@ def expect_all(right: Sequence[str], wrong: Sequence[str], message: str) -> None
     """Raise :class:`Wrong` if any label is wrong; half of them right is what luck gives.
 
     The fraction counts the labels beyond half that are right. Labels are entries' names, such as
-    ``"table[lime]"``; a dictionary without any right entry is named as a whole.
+    ``"table[mean]"``; a dictionary without any right entry is named as a whole.
     """
     if wrong:
         half = (len(right) + len(wrong)) / 2

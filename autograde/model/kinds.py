@@ -170,4 +170,4 @@ Modules = Annotated[
 
 _Package = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
 
-Packages = Annotated[tuple[_Package, ...], should_be('a list of packages, such as ["captum"]')]
+Packages = Annotated[tuple[_Package, ...], should_be('a list of packages, such as ["xaikit"]')]

@@ -191,3 +191,72 @@ def test_a_grant_that_is_none_is_one_sentence(tmp_path: Path, text: str, sentenc
     (tmp_path / "course.toml").write_text(f"{COURSE}\n{text}\n")
     with pytest.raises(CourseError, match=sentence):
         read_course(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("[assignments.", "[assignmnets.", "[assignmnets] is not a table that the course knows; do"
+         " you mean assignments?"),
+        ("[quiz]", "[gradign]", "[gradign] is not a table that the course knows; do you mean grad"),
+        ("[quiz]", "[Late]", "[Late] is not a table that the course knows; do you mean late?"),
+        ("group_size = 2", "group_sise = 2", "group_sise is not a key that the course knows; do you"
+         " mean group_size?"),
+        ("deadline =", "dedline =", "assignments.01_small.dedline is not a key that an assignment"
+         " knows (deadline, weight); do you mean deadline?"),
+        ("{ 01_small =", "{ 01_smal =", 'extensions."Grace Hopper".01_smal names no assignment of'
+         " this file; do you mean 01_small?"),
+        ('"Grace Hopper" = {', '"Grace Hoper" = {', 'extensions."Grace Hoper" names nobody of the'
+         " class list or groups; do you mean Grace Hopper?"),
+        ('"Alan Turing"]\n\n[quiz]', '"Alan Turign"]\n\n[quiz]', 'groups."Group 1" names Alan'
+         " Turign, who is not in the class list; do you mean Alan Turing?"),
+        ('{ 01_small = "2027-05-07T23:59:00+02:00" }', '"2027-05-07T23:59:00+02:00"',
+         'extensions."Grace Hopper" should be a table.'),
+        ('"2027-05-07T23:59:00+02:00"', "2027-05-07", 'extensions."Grace Hopper".01_small should be'
+         " a time with its offset"),
+        ('["Ada Lovelace", "Alan Turing"]\n\n[quiz]', '"Ada Lovelace"\n\n[quiz]',
+         'groups."Group 1" should be a list of names.'),
+        ('students = ["Ada', 'students = [1, "Ada', "students should be a list of names."),
+        ('"A small course"', "3", "name should be a line of text."),
+        ('branch = "main"', "branch = true", "branch should be a line of text."),
+        ("group_size = 2", 'group_size = "2"', "group_size should be a whole number from 1 on."),
+        ("[quiz]", "[[late]]", "late should be a table."),
+        ("[quiz]", "[grading]\nanonymous = 1\n[quiz]", "grading.anonymous should be true"),
+        ("[quiz]", '[software]\npreloaded = ["-c"]\n[quiz]', "software.preloaded should be"),
+        ("[quiz]", '[software]\nout_of_reach_by_hand = "xaikit"\n[quiz]',
+         "software.out_of_reach_by_hand should be a list of packages"),
+        ("[quiz]", "[software]\npreload = []", "software.preload is not a key that the software"),
+        ("[quiz]", '[accommodations]\n"Ada Lovelace" = {}\n" Ada Lovelace" = {extra_days = 3}',
+         "accommodations should be a table that names nobody twice."),
+    ],
+)  # fmt: skip
+def test_what_is_unknown_or_of_the_wrong_kind_is_never_passed_over(
+    tmp_path: Path, old: str, new: str, sentence: str
+) -> None:
+    assert old in COURSE
+    with pytest.raises(CourseError) as caught:
+        read(tmp_path, COURSE.replace(old, new))
+    assert str(caught.value).startswith(f"{tmp_path / 'course.toml'}: {sentence}")
+    assert "\n" not in str(caught.value)
+
+
+def test_without_a_class_list_names_are_free(tmp_path: Path) -> None:
+    text = COURSE.replace("students =", "# students =").replace('"Grace Hopper" =', '"Anybody" =')
+    assert list(read(tmp_path, text).extensions) == ["Anybody"]
+
+
+def test_a_fork_has_tables_of_its_own(tmp_path: Path) -> None:
+    course = read(tmp_path, COURSE + '[essay]\nwords = 300\ntopics = ["a", "b"]\n')
+    assert course.settings("essay") == {"words": 300, "topics": ["a", "b"]}
+    with pytest.raises(CourseError, match=r"no table \[esay\]; is \[essay\] meant for it\?"):
+        course.settings("esay")
+
+
+def test_software_has_defaults_for_a_course_that_says_nothing(tmp_path: Path) -> None:
+    software = read(tmp_path, COURSE).software
+    assert (software.data, software.preloaded) == ("", ())
+    assert software.out_of_reach_by_hand == ("xaikit",)
+    ours = read_course(REPOSITORY).software
+    assert ours.data == "fashion_mnist"
+    assert {"xaikit", "captum", "shap", "lime", "alibi"} == set(ours.out_of_reach_by_hand)
+    assert {"torch", "lime", "xaikit"} <= set(ours.packages)

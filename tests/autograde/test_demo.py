@@ -134,3 +134,40 @@ def test_an_unknown_entry_of_the_recipe_is_named(tmp_path: Path):
     recipe.write_text('[[student]]\nname = "x"\nsubmits.01_theory = { damage = "burnt" }\n')
     with pytest.raises(CourseError, match="burnt"):
         demo_class.load_class(recipe)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[[student]]\nstory = "x"\n', "student 1 has no name"),
+        ('[[students]]\nname = "x"\n', "The class has an unknown entry students"),
+        ('[[student]]\nname = "x"\nstroy = "y"\n', r"x has an unknown entry stroy .*mean story\?"),
+        (
+            '[[student]]\nname = "x"\nsubmits.01_theory = { answers = "solutoin" }\n',
+            "x's 01_theory.answers should be solution, alternative, wrong or untouched",
+        ),
+        (
+            '[[student]]\nname = "x"\nsubmits.01_theory = { kinds = { quiz = "rong" } }\n',
+            "x's 01_theory.kinds.quiz should be solution",
+        ),
+        (
+            '[[student]]\nname = "x"\nsubmits.01_theory = { hostile = 1 }\n',
+            "x's 01_theory.hostile should be true or false",
+        ),
+        ('[[student]]\nname = "x"\nsubmits = 3\n', "x.submits should be a table"),
+    ],
+)
+def test_a_recipe_with_a_slip_is_one_sentence(tmp_path: Path, text: str, sentence: str):
+    recipe = tmp_path / "class.toml"
+    recipe.write_text(text)
+    with pytest.raises(CourseError, match=sentence) as caught:
+        demo_class.load_class(recipe)
+    assert str(recipe) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["kinds", "code"])
+def test_a_task_that_the_notebook_does_not_have_is_named(what: str):
+    every = demo_class.load_all_answers({THEORY: assignment(THEORY)}, COURSE)[THEORY]
+    recipe = demo_class.Recipe(**{what: {"shaply": "solution"}})
+    with pytest.raises(CourseError, match=r"'shaply' .* do you mean shapley\?"):
+        demo_class.make_upload(recipe, assignment(THEORY).released, every)
