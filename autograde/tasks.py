@@ -142,25 +142,33 @@ def reading_given_cells(cells: Callable[..., Any]) -> Iterator[None]:
         _given_cells.reset(before)
 
 
-def given(*grade_ids: str) -> Any:
-    """Return what given code cells of the notebook define: its names are attributes.
+def given(*cells: str, **names: Any) -> Any:
+    """Return what given code cells of the notebook define: its attributes are their names.
 
     For a checks module, at its top level, instead of a copy of the cells' code:
 
-        WORLD = given("given-imports", "given-data")
+        HERE = given("networks", torch=torch, load_pretrained=load_pretrained)
         ...
-        expect_close(values["mean"], WORLD.images.mean(), "mean")
+        expect_close(values["logits"], HERE.model(HERE.images), "logits")
 
-    The cells run in this order, once, in the scorer, when the first name is asked for. It is the
-    author's text that runs, whatever was handed in. What a reference has to be independent of is
-    no given cell.
+    It is the author's text that runs, whatever was handed in: once, in the scorer, when the first
+    attribute is asked for. What a reference has to be independent of is no given cell.
+
+    Parameters
+    ----------
+    cells
+        Grade ids of given cells, or what their headers call them, ``# %% name="networks"``. They
+        run in this order.
+    names
+        What the cells find there: imports and the like, of cells that do not run here. A device is
+        best named so, because answers arrive on the CPU.
 
     Raises
     ------
     LookupError
         If called outside the import of a notebook's checks.
     """
-    return _given_cells.get()(*grade_ids)
+    return _given_cells.get()(*cells, **names)
 
 
 def expect(condition: object, message: str, fraction: float = 0.0) -> None:

@@ -5,6 +5,8 @@ Only the author's own text is run, in the scorer: a submission's cells never get
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,53 +15,53 @@ from autograde.notebooks.cells import TEMPLATE, SourceError
 
 
 class GivenCells:
-    """The given code cells of one notebook, by grade id."""
+    """The given code cells of one notebook, by grade id or by the name in their header."""
 
     def __init__(self, path: Path, cells: Mapping[str, str]) -> None:
         self._path = path
         self._cells = cells
-        self._namespaces: dict[tuple[str, ...], Given] = {}
 
-    def __call__(self, *grade_ids: str) -> Given:
-        """Return what these cells define, one run of them for all who ask.
+    def __call__(self, *cells: str, **names: Any) -> Given:
+        """Return what these cells define.
 
         Raises
         ------
         SourceError
-            If the notebook has no given code cell of such a grade id.
+            If the notebook has no such given code cell, or it holds a template.
         """
-        for grade_id in grade_ids:
-            if grade_id not in self._cells:
+        for cell in cells:
+            if cell not in self._cells:
                 raise SourceError(
-                    f"{self._path}: a check asks for {grade_id!r}, which is no given code cell; "
-                    "give the cell this grade_id."
+                    f"{self._path}: a check asks for {cell!r}, which is no given code cell; "
+                    f'write name="{cell}" into the header of one.'
                 )
-            if template := TEMPLATE.search(self._cells[grade_id]):
+            if template := TEMPLATE.search(self._cells[cell]):
                 raise SourceError(
-                    f"{self._path}: a check runs the cell {grade_id!r}, which holds the template "
+                    f"{self._path}: a check runs the cell {cell!r}, which holds the template "
                     f"{template[0]}; put that into another cell."
                 )
-        if grade_ids not in self._namespaces:
-            texts = {f"{self._path}: cell {name!r}": self._cells[name] for name in grade_ids}
-            self._namespaces[grade_ids] = Given(texts)
-        return self._namespaces[grade_ids]
+        texts = {f"{self._path}: cell {cell!r}": self._cells[cell] for cell in cells}
+        return Given(texts, names)
 
 
 class Given:
-    """What cells define, by attribute; they run when one is first asked for."""
+    """What cells define, by attribute; they run once, when one is first asked for."""
 
-    def __init__(self, cells: Mapping[str, str]) -> None:
+    def __init__(self, cells: Mapping[str, str], names: Mapping[str, Any]) -> None:
         self._cells = cells
-        self._defined: dict[str, Any] | None = None
+        self._found = {"__name__": "given", **names}
+        self._ran = False
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
-        if self._defined is None:
-            space: dict[str, Any] = {"__name__": "given"}
-            for where, text in self._cells.items():
-                exec(compile(text, where, "exec"), space)
-            self._defined = space
-        if name not in self._defined:
-            raise AttributeError(f"{', then '.join(self._cells)} defines no {name!r}.")
-        return self._defined[name]
+        if not self._ran:
+            space = dict(self._found)
+            shown = io.StringIO()  # a scorer has nobody to show it to
+            with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
+                for where, text in self._cells.items():
+                    exec(compile(text, where, "exec"), space)
+            self._found, self._ran = space, True
+        if name not in self._found:
+            raise AttributeError(f"{', then '.join(self._cells)}: no {name!r} is defined there.")
+        return self._found[name]

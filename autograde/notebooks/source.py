@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from autograde.model.course import Course
 from autograde.notebooks.cells import TEMPLATE, SourceError, called, grading, node
 from autograde.notebooks.checks import Checks, load_checks
 from autograde.notebooks.layout import Layout, find_layout, is_source
-from autograde.notebooks.validate import validate, validate_places
+from autograde.notebooks.validate import validate
 
 _GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
 
@@ -33,6 +34,8 @@ class Source:
     ----------
     files
         For each cell the script in which it stands.
+    given
+        The text of the given code cells by grade id, and by the name in their header.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Source:
     notebook: NotebookNode
     checks: Checks
     files: tuple[Path, ...]
+    given: dict[str, str]
 
 
 def sources(solutions: Path) -> dict[str, Path]:
@@ -115,7 +119,9 @@ def read_source(path: Path, course: Course) -> Source:
             "nbformat_minor": 5,
         }
     )
-    checks = load_checks(layout, given_cells(notebook))
+    names = [cell.metadata.get("name") for script in scripts.values() for cell in script.cells]
+    given = _given(notebook, names, files)
+    checks = load_checks(layout, given)
     values = {
         "course.name": course.name,
         "course.repository": course.repository,
@@ -124,9 +130,8 @@ def read_source(path: Path, course: Course) -> Source:
     }
     for file, cell in zip(files, notebook.cells, strict=True):
         cell.source = _fill(cell.source, values, f"{file}: {called(cell)}")
-    validate_places(notebook, checks, layout, files)
-    validate(notebook, checks, files, course.software.out_of_reach_by_hand)
-    return Source(layout.name, layout, notebook, checks, files)
+    validate(notebook, checks, layout, files, course.software.out_of_reach_by_hand)
+    return Source(layout.name, layout, notebook, checks, files, given)
 
 
 def read_script(file: Path) -> NotebookNode:
@@ -146,13 +151,21 @@ def read_script(file: Path) -> NotebookNode:
     return notebook
 
 
-def given_cells(notebook: NotebookNode) -> dict[str, str]:
-    """Return the text of the given code cells by grade id."""
-    return {
-        grading(cell)["grade_id"]: cell.source
-        for cell in notebook.cells
-        if cell.cell_type == "code" and grading(cell)["locked"] and not grading(cell)["grade"]
-    }
+def _given(
+    notebook: NotebookNode, names: Sequence[str | None], files: Sequence[Path]
+) -> dict[str, str]:
+    """Return the text of the given code cells by grade id, and by the name in their header."""
+    found: dict[str, str] = {}
+    for cell, name, file in zip(notebook.cells, names, files, strict=True):
+        meta = grading(cell)
+        if cell.cell_type == "code" and meta["locked"] and not meta["grade"]:
+            found[meta["grade_id"]] = cell.source
+        elif name:
+            raise SourceError(f"{file}: {called(cell)}: only a given code cell has a name.")
+    for cell, name, file in zip(notebook.cells, names, files, strict=True):
+        if name and found.setdefault(name, cell.source) is not cell.source:
+            raise SourceError(f"{file}: {called(cell)}: another cell is called {name!r}, too.")
+    return found
 
 
 def _complete(cell: NotebookNode, name: str, position: int, where: str) -> dict[str, Any]:

@@ -27,35 +27,12 @@ from autograde.notebooks.layout import Layout
 from autograde.tasks import Call
 
 
-def validate_places(
-    notebook: NotebookNode, checks: Checks, layout: Layout, files: Sequence[Path]
-) -> None:
-    """Raise SourceError unless each automatic task's answer and check stand in the same section.
-
-    ``files`` says for each cell in which script it stands.
-    """
-    homes = {section.script: section.checks for section in layout.sections}
-    automatic = {
-        grading(cell)["grade_id"]: file
-        for cell, file in zip(notebook.cells, files, strict=True)
-        if grading(cell)["solution"] and not grading(cell)["grade"]
-    }
-    for task, file in sorted(automatic.items()):
-        if task not in checks.tasks:
-            raise SourceError(f"{homes[file]}: there is no task for the answer cell {task!r}.")
-        if checks.places[task] != homes[file]:
-            raise SourceError(
-                f"{checks.places[task]}: the task {task!r} is answered in {file.name}; "
-                f"move its check to {homes[file]}."
-            )
-    for task in sorted(set(checks.tasks) - set(automatic)):
-        raise SourceError(
-            f"{checks.places[task]}: the task {task!r} has no answer cell in {layout.path.name}."
-        )
-
-
 def validate(
-    notebook: NotebookNode, checks: Checks, files: Sequence[Path], out_of_reach: Collection[str]
+    notebook: NotebookNode,
+    checks: Checks,
+    layout: Layout,
+    files: Sequence[Path],
+    out_of_reach: Collection[str],
 ) -> None:
     """Raise SourceError for the first thing that an author has to mend.
 
@@ -95,9 +72,34 @@ def validate(
                 )
             if meta["grade"] and cell.cell_type != "code":
                 raise SourceError(f"{where}: a test cell is a code cell.")
+    _validate_places(notebook, checks, layout, files)
     _validate_needs(notebook, checks, out_of_reach)
     _validate_figures(notebook, files)
     _validate_hand_in(notebook, files)
+
+
+def _validate_places(
+    notebook: NotebookNode, checks: Checks, layout: Layout, files: Sequence[Path]
+) -> None:
+    """Raise unless each automatic task's answer and check stand in the same section."""
+    homes = {section.script: section.checks for section in layout.sections}
+    automatic = {
+        grading(cell)["grade_id"]: file
+        for cell, file in zip(notebook.cells, files, strict=True)
+        if grading(cell)["solution"] and not grading(cell)["grade"]
+    }
+    for task, file in sorted(automatic.items()):
+        if task not in checks.tasks:
+            raise SourceError(f"{homes[file]}: there is no task for the answer cell {task!r}.")
+        if checks.places[task] != homes[file]:
+            raise SourceError(
+                f"{checks.places[task]}: the task {task!r} is answered in {file.name}; "
+                f"move its check to {homes[file]}."
+            )
+    for task in sorted(set(checks.tasks) - set(automatic)):
+        raise SourceError(
+            f"{checks.places[task]}: the task {task!r} has no answer cell in {layout.path.name}."
+        )
 
 
 def _validate_points(meta: dict[str, Any], where: str) -> None:

@@ -12,7 +12,7 @@
 #
 # The accuracy on its card is that of all test images. The first 2,000 are enough here.
 
-# %%
+# %% name="network"
 test = load("fashion_mnist", split="test")
 images, labels, classes = test.images[:2000], test.labels[:2000], test.classes
 model = load_pretrained("fashion_mnist", device=device)
@@ -93,7 +93,7 @@ checks.passed("targets")
 # first that is classified correctly and has nothing to do with the confusion: its class is neither
 # the true nor the predicted one of the other.
 
-# %%
+# %% name="examples"
 predictions = logits.argmax(1)
 first_wrong = int(torch.nonzero(predictions != labels)[0])
 unrelated = (labels != labels[first_wrong]) & (labels != predictions[first_wrong])

@@ -20,7 +20,7 @@
 # seconds. `other` is the better one of notebook 02, which was trained on its own. `robust` has the
 # architecture of `model` and was trained in another way; section 7 tells which.
 
-# %%
+# %% name="networks"
 test = load("fashion_mnist", split="test")
 pictures, truth, classes = (
     test.images[:1000].to(device),

@@ -155,7 +155,7 @@ checks.passed("fgsm")
 # Noise of the same size, every pixel up or down by ε at random, is the control that belongs beside
 # every adversarial example: if noise did the same, nobody would need a gradient.
 
-# %%
+# %% name="radii"
 epsilons = (0.02, 0.05, 0.1, 0.2)
 signs = 2 * torch.randint(0, 2, images.shape, generator=torch.Generator().manual_seed(0)) - 1
 signs = signs.to(images)  # −1 or 1 for every pixel of every image

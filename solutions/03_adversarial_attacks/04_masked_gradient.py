@@ -17,7 +17,7 @@
 # Here is such a "defence", in one line:
 
 
-# %%
+# %% name="masked"
 class Sure(nn.Module):
     """The network with all of its logits multiplied by a thousand."""
 

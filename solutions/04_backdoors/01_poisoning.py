@@ -21,7 +21,7 @@
 # comes with this package is enough.
 
 
-# %%
+# %% name="garments"
 def first_of_each_class(name: str, split: str, number: int) -> ImageDataset:
     """Return a data set of the first images of each class, in their own order."""
     whole = load(name, split)
@@ -185,7 +185,7 @@ plt.show()
 # of which two per cent was poisoned; beside it a **clean reference** of the same architecture. Its
 # card admits everything. A real one would not: use the card to judge your methods, not in them.
 
-# %%
+# %% name="networks"
 poisoned = load_pretrained("fashion_mnist_poisoned", device=device)
 reference = load_pretrained("fashion_mnist", device=device)
 trigger, target = trigger_of(poisoned.card["trigger"]), poisoned.card["target"]

@@ -12,7 +12,9 @@ from small_course import CHECKS, SOURCE, small_source, write_course
 
 from autograde.model.course_file import read_course
 from autograde.notebooks.cells import SourceError, answers
-from autograde.notebooks.source import find_source, load_checks, read_source, sources
+from autograde.notebooks.checks import load_checks
+from autograde.notebooks.layout import find_layout
+from autograde.notebooks.source import find_source, read_source, sources
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -163,10 +165,10 @@ def test_what_a_task_by_hand_needs_imports_no_library_that_is_out_of_reach(tmp_p
 
 def test_checks_are_loaded_by_path(tmp_path: Path) -> None:
     write_course(tmp_path)
-    checks = load_checks(tmp_path / "solutions" / "01_small_checks.py")
+    checks = load_checks(find_layout(tmp_path / "solutions" / "01_small.py"))
     assert list(checks.tasks) == ["double", "total"]
     assert checks.text == {"hint": "Read slowly."}
-    assert load_checks(tmp_path / "none_checks.py").tasks == {}
+    assert load_checks(find_layout(tmp_path / "none.py")).tasks == {}
 
 
 def test_only_notebooks_are_sources(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers as answer_cells
 from autograde.notebooks.cells import grading, node
 from autograde.notebooks.release import to_json
-from autograde.notebooks.source import find_source, given_cells
+from autograde.notebooks.source import Source, find_source, read_source
 from autograde.sandbox import run, zygotes
 from autograde.sandbox.process import Sandbox
 
@@ -116,13 +116,13 @@ def with_hidden_tests(assignment: Assignment, author: Path, references: Path) ->
 class Plain:
     """A course of plain nbgrader."""
 
-    def __init__(self, folder: Path, assignment: Assignment, author: Path) -> None:
+    def __init__(self, folder: Path, assignment: Assignment, author: Source) -> None:
         self.folder, self.name = folder, assignment.name
         source = folder / "source" / self.name
         source.mkdir(parents=True)
         references = folder / "references"
-        hidden_tests.write_references(author, given_cells(assignment.instructor), references)
-        notebook = with_hidden_tests(assignment, author, references)
+        hidden_tests.write_references(author.layout.path, author.given, references)
+        notebook = with_hidden_tests(assignment, author.layout.path, references)
         nbformat.write(notebook, source / f"{self.name}.ipynb")
         self._nbgrader("generate_assignment", self.name)
         file = folder / "release" / self.name / f"{self.name}.ipynb"
@@ -285,7 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     students = list(enlarged(course, assignment, options.students).items())
     ratios, apart = [], []
     with tempfile.TemporaryDirectory(dir="/var/tmp") as temporary:
-        author = find_source(course.folder / "solutions", assignment.name)
+        author = read_source(find_source(course.folder / "solutions", assignment.name), course)
         plain = Plain(Path(temporary, "plain"), assignment, author)
         plain.grade({"warmup": {}})  # files into the page cache, for both
         print(f"{'block':>6}{'students':>10}{'nbgrader s':>12}{'ours s':>9}{'ratio':>7}")

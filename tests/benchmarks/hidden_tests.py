@@ -85,5 +85,5 @@ def _computed(checks: Checks) -> dict[tuple[str, str], tuple[str, Callable[[], A
         (module.__name__, name): (f"{value.__module__}.{value.__name__}", value)
         for module in checks.modules
         for name, value in vars(module).items()
-        if hasattr(value, "cache_info")
+        if hasattr(type(value), "cache_info")  # given cells would run if they were asked
     }

@@ -114,7 +114,7 @@ def test_the_worst_logistic_loss_is_found_by_trying(source: Source) -> None:
 def test_what_enters_the_references_is_what_the_notebook_shows(
     given: dict[str, Any], checks: SimpleNamespace
 ) -> None:
-    world = checks.world()
+    world = checks.HERE
     for name in ("pictures", "truth", "images", "labels", "signs"):
         assert torch.equal(given[name].cpu(), getattr(world, name)), name
     assert len(world.images) == 250
@@ -123,7 +123,7 @@ def test_what_enters_the_references_is_what_the_notebook_shows(
     for name in ("clean", "harmless", "attacked", "masks", "both"):
         assert torch.equal(given[name].cpu(), getattr(three, name)), name
     assert given["judges"] == checks.JUDGES
-    assert (given["epsilons"], given["sizes"]) == (checks.EPSILONS, checks.SIZES)
+    assert (given["epsilons"], given["sizes"]) == (checks.HERE.epsilons, checks.SIZES)
     assert tuple(given["questions"]) == tuple(checks.PREDICTED)
     assert tuple(given["observations"]) == tuple(checks.SUSPICIOUS)
 
@@ -137,14 +137,14 @@ def test_harmless_twins_have_the_same_pixels_at_the_same_place(checks: SimpleNam
         assert torch.equal(harmless[:, ~mask], clean[:, ~mask])
         assert torch.equal(attacked[:, ~mask], clean[:, ~mask])
         assert torch.equal(harmless[0][mask].sort().values, attacked[0][mask].sort().values)
-    model = checks.world().model
+    model = checks.HERE.model
     assert torch.equal(checks.said(model, three.harmless), three.both[:, 0])
     assert torch.equal(checks.said(model, three.attacked), three.both[:, 1])
 
 
 def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
     three = checks.twins()
-    network = checks.world().model
+    network = checks.HERE.model
     x, moved = three.clean[:6].double(), three.attacked[:6].double()
     inside = three.masks[:6, None].expand(x.shape)
     target = three.both[:6, 0]
@@ -210,8 +210,8 @@ def test_what_the_text_says_of_the_measurements_is_so(checks: SimpleNamespace) -
     curve = checks._curve()
     assert min(curve["noise"][:2]) > 0.85 and max(curve["pgd"][2:]) < 0.05
     assert curve["pgd"][1] < curve["noise"][1] - 0.5  # direction, not amount
-    here = checks.world()
-    for epsilon, share in zip(checks.EPSILONS, curve["transfer"], strict=True):
+    here = checks.HERE
+    for epsilon, share in zip(checks.HERE.epsilons, curve["transfer"], strict=True):
         noisy = (here.images + epsilon * here.signs).clamp(0, 1)
         right = float((here.other(noisy).argmax(1) == here.labels).float().mean())
         assert right < share + 0.05  # noise costs the other network as much or more
@@ -239,7 +239,7 @@ def test_a_random_sticker_and_an_ordinary_network_earn_nothing(
     source: Source, checks: SimpleNamespace
 ) -> None:
     assert checks._noise_floor() + 0.1 < checks.UNIVERSAL
-    ordinary = checks.world().model.state_dict()
+    ordinary = checks.HERE.model.state_dict()
     masked = {
         name: value * 1000 if name.startswith("9.") else value for name, value in ordinary.items()
     }

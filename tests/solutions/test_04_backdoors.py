@@ -52,11 +52,15 @@ def test_references_by_hand_agree_with_the_library(source: Source) -> None:
 def test_what_enters_the_references_is_what_the_notebook_shows(
     given: dict[str, Any], checks: SimpleNamespace
 ) -> None:
-    here = checks.world()
-    for name in ("training", "test", "suspicious"):
-        assert torch.equal(given[name].images, getattr(here, name).images), name
-        assert torch.equal(given[name].labels, getattr(here, name).labels), name
-    assert torch.equal(given["truth"], here.truth) and given["target"] == here.target
+    here, suspicious = checks.HERE, checks.suspicious()
+    for name, data in (
+        ("training", here.training),
+        ("test", here.test),
+        ("suspicious", suspicious),
+    ):
+        assert torch.equal(given[name].images, data.images), name
+        assert torch.equal(given[name].labels, data.labels), name
+    assert torch.equal(given["truth"], suspicious.poisoned) and given["target"] == here.target
     assert set(given["statements"]) == set(checks.PREDICTED)
 
 
@@ -100,12 +104,12 @@ def test_what_is_predicted_happens(given: dict[str, Any], checks: SimpleNamespac
 def test_finding_poison_is_scored_by_hits_and_false_accusations(
     source: Source, checks: SimpleNamespace, hits: float, accused: int, fraction: float
 ) -> None:
-    here = checks.world()
-    bad = here.truth.nonzero()[:, 0]
-    found = torch.zeros(len(here.truth), dtype=torch.bool)
+    truth = checks.suspicious().poisoned
+    bad = truth.nonzero()[:, 0]
+    found = torch.zeros(len(truth), dtype=torch.bool)
     found[bad[: round(hits * len(bad))]] = True
-    found[(~here.truth).nonzero()[:accused, 0]] = True
-    answer = {"found_target": np.array(here.target), "found_poison": found.numpy()}
+    found[(~truth).nonzero()[:accused, 0]] = True
+    answer = {"found_target": np.array(checks.HERE.target), "found_poison": found.numpy()}
     try:
         marks = source.checks.tasks["find-poison"].score(answer)
     except Wrong as wrong:

@@ -18,7 +18,7 @@ from ...shared.checks import GIVEN, Array, tensor
 from .by_hand import expect_near, least_slope, loss_slopes
 from .networks import attack_problem, steady
 from .shares import compared, share_of
-from .world import world
+from .world import HERE
 
 
 def _pgd_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -143,24 +143,20 @@ def repair(calls: list[Called]) -> None:
         )
 
 
-EPSILONS = (0.02, 0.05, 0.1, 0.2)
-
-
 @functools.cache
 def _curve() -> dict[str, list[float]]:
-    here = world()
-    x, labels = here.images, here.labels
+    x, labels = HERE.images, HERE.labels
     point = x.clone().requires_grad_()
-    loss = nn.functional.cross_entropy(here.model(point), labels, reduction="sum")
+    loss = nn.functional.cross_entropy(HERE.model(point), labels, reduction="sum")
     (slope,) = torch.autograd.grad(loss, point)
     result: dict[str, list[float]] = {name: [] for name in ("noise", "fgsm", "pgd", "transfer")}
-    for epsilon in EPSILONS:
-        by_pgd = attack(here.model, x, labels, "pgd", epsilon=epsilon, steps=20).adversarial
-        noisy, moved = ((x + epsilon * way).clamp(0, 1) for way in (here.signs, slope.sign()))
-        result["noise"].append(share_of(here.model, noisy, labels))
-        result["fgsm"].append(share_of(here.model, moved, labels))
-        result["pgd"].append(share_of(here.model, by_pgd, labels))
-        result["transfer"].append(share_of(here.other, by_pgd, labels))
+    for epsilon in HERE.epsilons:
+        by_pgd = attack(HERE.model, x, labels, "pgd", epsilon=epsilon, steps=20).adversarial
+        noisy, moved = ((x + epsilon * way).clamp(0, 1) for way in (HERE.signs, slope.sign()))
+        result["noise"].append(share_of(HERE.model, noisy, labels))
+        result["fgsm"].append(share_of(HERE.model, moved, labels))
+        result["pgd"].append(share_of(HERE.model, by_pgd, labels))
+        result["transfer"].append(share_of(HERE.other, by_pgd, labels))
     return result
 
 

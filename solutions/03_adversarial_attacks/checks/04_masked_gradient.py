@@ -6,14 +6,13 @@ import functools
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from autograde.tasks import Value, expect, expect_array, expect_entry, task
 from xaikit import attack
 
 from ...shared.checks import expect_number
 from .shares import share_of
-from .world import world
+from .world import HERE
 
 SUSPICIOUS = {
     "a single step fools more images than many small steps": True,
@@ -25,23 +24,10 @@ SUSPICIOUS = {
 }
 
 
-class Sure(nn.Module):
-    """The notebook's network with all logits multiplied by a thousand."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits (N, 10)."""
-        return 1000 * self.network(x)
-
-
 @functools.cache
 def _apparent() -> float:
-    here = world()
-    x, labels = here.images[:100], here.labels[:100]
-    result = attack(Sure(here.model).eval(), x, labels, "pgd", epsilon=0.1, steps=20)
+    x, labels = HERE.images[:100], HERE.labels[:100]
+    result = attack(HERE.sure, x, labels, "pgd", epsilon=0.1, steps=20)
     return float((result.predicted == labels).double().mean())
 
 
@@ -52,8 +38,7 @@ def _apparent() -> float:
 )
 def masking(answer: dict[str, Any]) -> None:
     """Try the images on the network, where a factor changes no decision."""
-    here = world()
-    x, labels = here.images[:100], here.labels[:100]
+    x, labels = HERE.images[:100], HERE.labels[:100]
     changed = torch.from_numpy(expect_array(answer["unmasked"], (100, 1, 28, 28), "unmasked"))
     expect(
         float((changed - x).abs().max()) < 0.1002
@@ -61,7 +46,7 @@ def masking(answer: dict[str, Any]) -> None:
         and float(changed.max()) < 1.0001,
         "`unmasked` has to stay within 0.1 of `hundred`, and in [0, 1].",
     )
-    fooled = 1 - share_of(here.model, changed.float(), labels)
+    fooled = 1 - share_of(HERE.model, changed.float(), labels)
     expect(
         fooled > 0.895,
         "`unmasked` should fool `sure` on at least 90 of the 100 images: follow a gradient that does "

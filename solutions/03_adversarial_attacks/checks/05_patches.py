@@ -18,7 +18,7 @@ from ...shared.checks import GIVEN, Array, tensor
 from .by_hand import expect_near, least_slope, loss_slopes
 from .networks import attack_problem, steady
 from .shares import compared, said, share_of
-from .world import world
+from .world import HERE
 
 
 def _patch_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -89,8 +89,7 @@ SIZES = (3, 4, 5, 7)
 
 @functools.cache
 def _by_size() -> dict[str, list[float]]:
-    here = world()
-    x, labels = here.images[:40], here.labels[:40]
+    x, labels = HERE.images[:40], HERE.labels[:40]
     scatter = torch.rand(x.shape, generator=torch.Generator().manual_seed(1)).round()
     result: dict[str, list[float]] = {"fixed": [], "best": [], "noise": []}
     for size in SIZES:
@@ -99,11 +98,11 @@ def _by_size() -> dict[str, list[float]]:
             ("fixed", {"place": (corner, corner)}),
             ("best", {"place": "best", "places": 2}),
         ):
-            found = attack(here.model, x, labels, "patch", size=size, steps=30, **more)
-            result[name].append(share_of(here.model, found.adversarial, labels))
+            found = attack(HERE.model, x, labels, "patch", size=size, steps=30, **more)
+            result[name].append(share_of(HERE.model, found.adversarial, labels))
         mask = torch.zeros(28, 28, dtype=torch.bool)
         mask[corner : corner + size, corner : corner + size] = True
-        result["noise"].append(share_of(here.model, torch.where(mask, scatter, x), labels))
+        result["noise"].append(share_of(HERE.model, torch.where(mask, scatter, x), labels))
     return result
 
 
@@ -117,8 +116,7 @@ def sizes(answer: dict[str, Any]) -> None:
 @task("targeted", Value("bagged"), read="section 5 (everything is a bag)")
 def targeted(answer: dict[str, Any]) -> None:
     """Look at each image: one square, and the class."""
-    here = world()
-    x = here.images[here.labels != 8][:40]
+    x = HERE.images[HERE.labels != 8][:40]
     changed = torch.from_numpy(expect_array(answer["bagged"], (40, 1, 28, 28), "bagged")).float()
     expect(
         float(changed.min()) > -1e-4 and float(changed.max()) < 1.0001,
@@ -128,7 +126,7 @@ def targeted(answer: dict[str, Any]) -> None:
     for image, original in zip(changed, x, strict=True):
         rows, columns = np.nonzero(((image - original).abs() > 1e-4)[0].numpy())
         inside = not len(rows) or max(np.ptp(rows), np.ptp(columns)) < 8
-        hits += bool(inside) and int(said(here.model, image[None])[0]) == 8
+        hits += bool(inside) and int(said(HERE.model, image[None])[0]) == 8
     if hits < 32:
         raise Wrong(
             f"{hits} of 40 images are called bags after a change inside one square of 8 × 8. Full "
@@ -140,17 +138,16 @@ def targeted(answer: dict[str, Any]) -> None:
 @task("universal", Value("sticker"), read="section 5 and Brown et al. 2017")
 def universal(answer: dict[str, Any]) -> None:
     """Put it on the images that are kept apart."""
-    here = world()
     pixels = torch.from_numpy(expect_array(answer["sticker"], (1, 10, 10), "sticker")).float()
     expect(
         float(pixels.min()) > -1e-4 and float(pixels.max()) < 1.0001,
         "`sticker`: pixels have to stay in [0, 1].",
     )
-    x, labels = here.pictures[600:], here.truth[600:]
-    right = said(here.model, x) == labels
+    x, labels = HERE.pictures[600:], HERE.truth[600:]
+    right = said(HERE.model, x) == labels
     stuck = x[right].clone()
     stuck[..., 9:19, 9:19] = pixels
-    fooled = 1 - share_of(here.model, stuck, labels[right])
+    fooled = 1 - share_of(HERE.model, stuck, labels[right])
     if fooled < UNIVERSAL - 0.01:
         floor = _noise_floor()
         raise Wrong(
@@ -167,12 +164,11 @@ UNIVERSAL = 0.65
 @functools.cache
 def _noise_floor() -> float:
     """What random stickers of black and white pixels fool, the best of twenty."""
-    here = world()
-    x, labels = here.pictures[600:], here.truth[600:]
-    right = said(here.model, x) == labels
+    x, labels = HERE.pictures[600:], HERE.truth[600:]
+    right = said(HERE.model, x) == labels
     generator, best = torch.Generator().manual_seed(5), 0.0
     for _ in range(20):
         stuck = x[right].clone()
         stuck[..., 9:19, 9:19] = torch.rand(1, 10, 10, generator=generator).round()
-        best = max(best, 1 - share_of(here.model, stuck, labels[right]))
+        best = max(best, 1 - share_of(HERE.model, stuck, labels[right]))
     return best

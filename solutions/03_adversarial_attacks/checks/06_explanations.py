@@ -26,7 +26,7 @@ from xaikit import attack, explain
 
 from ...shared.checks import GIVEN, Array, expect_said, tensor
 from .shares import said
-from .world import world
+from .world import HERE
 
 
 def _map_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -114,11 +114,10 @@ class Twins:
 @functools.cache
 def twins() -> Twins:
     """Shuffle the pixels of each patch until the network is right again, image by image."""
-    here = world()
-    answers = said(here.model, here.pictures)
-    many = [index for index in range(600) if answers[index] == here.truth[index]][:350]
-    x, labels = here.pictures[many], here.truth[many]
-    found = attack(here.model, x, labels, "patch", size=5, places=2, steps=30)
+    answers = said(HERE.model, HERE.pictures)
+    many = [index for index in range(600) if answers[index] == HERE.truth[index]][:350]
+    x, labels = HERE.pictures[many], HERE.truth[many]
+    found = attack(HERE.model, x, labels, "patch", size=5, places=2, steps=30)
     chosen = [index for index in range(len(x)) if found.success[index]]
     masks = found.mask[chosen, 0]
     pixels = torch.stack(
@@ -132,7 +131,7 @@ def twins() -> Twins:
             if not done[row]:
                 harmless[row] = x[index]
                 harmless[row, 0][masks[row]] = pixels[row][order[row]]
-        done = (said(here.model, harmless) == labels[chosen]).tolist()
+        done = (said(HERE.model, harmless) == labels[chosen]).tolist()
     keep = [row for row in range(len(chosen)) if done[row]]
     kept = [chosen[row] for row in keep]
     return Twins(
@@ -147,12 +146,12 @@ def twins() -> Twins:
 @functools.cache
 def measured() -> dict[str, dict[str, Array]]:
     """Correlations by SciPy, masses by NumPy."""
-    here, three = world(), twins()
+    three = twins()
     result: dict[str, dict[str, Array]] = {"agreement": {}, "inside": {}, "told_apart": {}}
     masks = three.masks.numpy()
     for method, chosen in JUDGES.items():
         maps = [
-            explain(here.model, pixels, three.both, method, **chosen).attributions[:, :, 0].numpy()
+            explain(HERE.model, pixels, three.both, method, **chosen).attributions[:, :, 0].numpy()
             for pixels in (three.clean, three.harmless, three.attacked)
         ]
         n, targets = maps[0].shape[:2]

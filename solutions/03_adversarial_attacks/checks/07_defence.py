@@ -28,7 +28,7 @@ from xaikit.models import build
 
 from ...shared.checks import GIVEN, tensor
 from .shares import compared, said, share_of
-from .world import world
+from .world import HERE
 
 
 def _logistic_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -68,7 +68,6 @@ def worst_loss(calls: list[Called]) -> None:
 @task("harden", Value("hardened"), read="section 7 and Madry et al. 2018")
 def harden(answer: dict[str, Any]) -> None:
     """Load the weights into the trusted architecture, and attack it."""
-    here = world()
     network = build("lecture")
     weights = {}
     for name, value in network.state_dict().items():
@@ -78,7 +77,7 @@ def harden(answer: dict[str, Any]) -> None:
         weights[name] = torch.from_numpy(found).to(value)
     network.load_state_dict(weights)
     network.eval()
-    x, labels = here.pictures[600:], here.truth[600:]
+    x, labels = HERE.pictures[600:], HERE.truth[600:]
     clean = share_of(network, x, labels)
     expect(
         clean >= 0.745,
@@ -113,10 +112,9 @@ def _by_margin(network: nn.Module, x: Tensor, labels: Tensor, epsilon: float) ->
 
 @functools.cache
 def _gain() -> dict[str, dict[str, list[float]]]:
-    here = world()
-    x, labels = here.pictures[:100], here.truth[:100]
+    x, labels = HERE.pictures[:100], HERE.truth[:100]
     result = {}
-    for name, network in (("model", here.model), ("robust", here.robust)):
+    for name, network in (("model", HERE.model), ("robust", HERE.robust)):
         by_pgd = [
             attack(network, x, labels, "pgd", epsilon=radius, steps=20)
             for radius in (0.0, 0.02, 0.05, 0.1, 0.2)

@@ -9,11 +9,9 @@ import numpy as np
 import torch
 
 from autograde.tasks import Call, Called, Value, expect, expect_array, expect_close, task
-from xaikit import load_pretrained
-from xaikit.backdoors import trigger_of
 
 from ...shared.checks import GIVEN, expect_pair, tensor
-from .world import world
+from .world import HERE
 
 
 def _stickers(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -62,25 +60,21 @@ def _stamp(images: Any, pattern: Any, alpha: Any) -> np.ndarray:
 @functools.cache
 def _measured() -> tuple[float, float, float]:
     """Return clean accuracy and attack success, and the latter on the clean network."""
-    here = world()
-    poisoned, reference = (
-        load_pretrained(name) for name in ("fashion_mnist_poisoned", "fashion_mnist")
-    )
-    mark = trigger_of(poisoned.card["trigger"])
-    labels = here.test.labels.numpy()
+    attacked = HERE.trigger(HERE.test.images)
+    labels = HERE.test.labels.numpy()
     said = {}
     for name, network, images in (
-        ("clean", poisoned, here.test.images),
-        ("attacked", poisoned, mark(here.test.images)),
-        ("reference", reference, mark(here.test.images)),
+        ("clean", HERE.poisoned, HERE.test.images),
+        ("attacked", HERE.poisoned, attacked),
+        ("reference", HERE.reference, attacked),
     ):
         with torch.no_grad():
             said[name] = torch.cat([network(part).argmax(1) for part in images.split(100)]).numpy()
-    others = labels != here.target
+    others = labels != HERE.target
     return (
         float(np.mean(said["clean"] == labels)),
-        float(np.mean(said["attacked"][others] == here.target)),
-        float(np.mean(said["reference"][others] == here.target)),
+        float(np.mean(said["attacked"][others] == HERE.target)),
+        float(np.mean(said["reference"][others] == HERE.target)),
     )
 
 

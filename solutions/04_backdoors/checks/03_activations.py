@@ -12,7 +12,7 @@ from torch import Tensor
 from autograde.tasks import Call, Called, Value, expect, expect_array, expect_close, task
 
 from ...shared.checks import GIVEN, tensor
-from .world import world
+from .world import HERE, suspicious
 
 
 def _clouds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -169,10 +169,9 @@ def best_cut(calls: list[Called]) -> None:
 @task("find-poison", Value("found_target", "found_poison"), read="section 3")
 def find_poison(answer: dict[str, Any]) -> None:
     """Score hits and false accusations."""
-    here = world()
-    truth = here.truth.numpy()
+    truth = suspicious().poisoned.numpy()
     expect(
-        float(expect_array(answer["found_target"], (), "found_target")) == here.target,
+        float(expect_array(answer["found_target"], (), "found_target")) == HERE.target,
         "`found_target` is another class than the one that the backdoor leads to: compare the "
         "scores of all classes, and with those of the clean network.",
     )
