@@ -215,8 +215,8 @@ def kernel_shap() -> tuple[Tensor, Tensor]:
 
 def lime() -> tuple[Tensor, Tensor]:
     """Lime's own regression on the documented masks."""
-    from lime.lime_base import LimeBase
     from attribution.test_libraries import neighbours
+    from lime.lime_base import LimeBase
 
     model = network()
     labels = torch.arange(144).view(1, 12, 12) % 9
@@ -238,7 +238,7 @@ def layer_by_layer(rule: Any, **settings: Any) -> Callable[[], tuple[Tensor, Ten
     """Relevance through each layer as a dense matrix, by loops over its units."""
 
     def pair() -> tuple[Tensor, Tensor]:
-        from attribution.test_lrp import slowly
+        from attribution.layer_by_layer import slowly
 
         torch.manual_seed(0)
         model = nn.Sequential(
@@ -298,8 +298,8 @@ def exemplar() -> tuple[Tensor, Tensor]:
 
 def tree_shap() -> tuple[Tensor, Tensor]:
     """Shapley values by the definition's sum over all coalitions of four features."""
-    from sklearn.ensemble import RandomForestClassifier
     from attribution.test_tree_shap import data, shapley
+    from sklearn.ensemble import RandomForestClassifier
 
     from xaikit import tree_shap as explained
 
