@@ -238,7 +238,7 @@ def layer_by_layer(rule: Any, **settings: Any) -> Callable[[], tuple[Tensor, Ten
     """Relevance through each layer as a dense matrix, by loops over its units."""
 
     def pair() -> tuple[Tensor, Tensor]:
-        from attribution.test_lrp import slowly
+        from attribution.layer_by_layer import slowly
 
         torch.manual_seed(0)
         model = nn.Sequential(

@@ -9,26 +9,13 @@ import pytest
 import torch
 from captum.attr import LRP
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule, GammaRule
-from chain import Chain
 from torch import Tensor, nn
-from torch.nn import functional
 
+from attribution.layer_by_layer import SETTINGS, slowly
 from xaikit import explain
 
 # captum says that it asks for gradients.
 pytestmark = pytest.mark.filterwarnings("ignore:Input Tensor 0 did not")
-
-SETTINGS: list[dict[str, Any]] = [
-    {"rule": "epsilon", "epsilon": 0.05},
-    {"rule": "gamma", "gamma": 0.3, "epsilon": 0.01},
-    {"rule": "alpha_beta", "alpha": 1.5, "epsilon": 0.01},
-    {"rule": "z_plus", "epsilon": 0.01},
-    {"rule": "composite", "epsilon": 0.01},
-    {"rule": "w_square", "epsilon": 1e-12},
-    {"rule": {"0": "z_box", nn.Linear: "epsilon", "": "gamma"}, "epsilon": 0.01, "gamma": 0.3},
-    {"rule": {"0": "w_square", "9": "epsilon", nn.Linear: "z_plus", "": "alpha_beta"}},
-]
-NAMED = [each for each in SETTINGS if isinstance(each["rule"], str)]
 
 
 def by_name(settings: dict[str, Any]) -> str:
@@ -111,76 +98,6 @@ def test_deep_taylor_by_hand() -> None:
     torch.testing.assert_close(found, torch.tensor([1.5, 0.3]).double())
     found = explain(two_layers(-0.1, 0.0), x, 0, "deep_taylor").attributions[0, 0]
     torch.testing.assert_close(found, torch.tensor([1.5 / 1.6, 0.9 / 1.6]).double())
-
-
-def shared(
-    weights: Tensor,
-    x: Tensor,
-    bias: Tensor,
-    relevance: Tensor,
-    rule: str,
-    epsilon: float = 1e-6,
-    gamma: float = 0.25,
-    alpha: float = 2.0,
-) -> Tensor:
-    """Share the relevance of units (J,) among inputs (I,): weights (J, I), by plain loops."""
-    found = torch.zeros(len(x), dtype=x.dtype)
-    for w, b, r in zip(weights, bias, relevance, strict=True):
-        z = w * x
-        if rule in ("w_square", "z_box"):  # of inputs in [0, 1]
-            own = w**2 if rule == "w_square" else z - 1 * w.clamp(max=0)
-            found += own / (own.sum() + epsilon) * r
-            continue
-        plus = sum(float(each) for each in [*z, b] if each > 0)
-        minus = sum(float(each) for each in [*z, b] if each < 0)
-        whole = plus + minus
-        for i, each in enumerate(z.tolist()):
-            if rule == "epsilon":
-                share = each / (whole + (epsilon if whole >= 0 else -epsilon))
-            elif rule in ("alpha_beta", "z_plus"):
-                a = 1.0 if rule == "z_plus" else alpha
-                share = a * max(each, 0) / (plus + epsilon)
-                share -= (a - 1) * min(each, 0) / (minus - epsilon)
-            else:
-                sign = 1 if whole >= 0 else -1
-                favoured = plus if sign > 0 else minus
-                share = each * (1 + gamma if each * sign > 0 else 1)
-                share /= whole + gamma * favoured + sign * epsilon
-            found[i] += share * float(r)
-    return found
-
-
-@torch.no_grad()
-def slowly(model: nn.Sequential, image: Tensor, target: int, settings: dict[str, Any]) -> Tensor:
-    """Return the relevances of one image's features, each layer as a dense matrix."""
-    x, steps = image[None], []
-    for layer in model:
-        steps.append((layer, x))
-        x = layer(x)
-    relevance = torch.zeros_like(x[0])
-    relevance[target] = x[0, target]
-    for layer, before in reversed(steps):
-        if isinstance(layer, nn.ReLU | nn.Flatten):
-            relevance = relevance.reshape(before[0].shape)
-            continue
-        matrix = torch.autograd.functional.jacobian(layer, before)
-        matrix = matrix.reshape(relevance.numel(), before.numel())
-        if isinstance(layer, nn.MaxPool2d):  # the winner takes it
-            relevance = (matrix.T @ relevance.flatten()).view(before[0].shape)
-            continue
-        before = before.detach()
-        bias = (layer(before).flatten() - matrix @ before.flatten()).detach()
-        bias[bias.abs() < 1e-14] = 0  # a rounding error is no bias
-        given = dict(settings)
-        if given["rule"] == "composite":
-            given["rule"] = "epsilon" if isinstance(layer, nn.Linear) else "z_plus"
-        if isinstance(given["rule"], dict):
-            place = str(list(model).index(layer))
-            keys = (place, type(layer), "")
-            given["rule"] = next(given["rule"][key] for key in keys if key in given["rule"])
-        spread = shared(matrix, before.flatten(), bias, relevance.flatten(), **given)
-        relevance = spread.view(before[0].shape)
-    return relevance
 
 
 @pytest.mark.parametrize("pool", [nn.MaxPool2d, nn.AvgPool2d])
@@ -308,98 +225,3 @@ def test_is_captums(rule: Callable[[], Any], options: dict[str, Any], images: Te
     found = explain(model, x, targets, "lrp", **options).attributions[:, 0]
     assert (found - expected).abs().max() <= 1e-6 * expected.abs().max()
     assert expected.abs().max() > 0
-
-
-@pytest.mark.parametrize(
-    "activation",
-    [
-        functional.relu,
-        torch.relu_,
-        lambda x: functional.relu(x, inplace=True),
-        lambda x: x.clamp(min=0),
-        nn.ReLU(),  # one module, used three times
-        nn.ReLU(inplace=True),
-    ],
-    ids=["F", "torch_", "inplace", "clamp", "one", "one_"],
-)
-@pytest.mark.parametrize("settings", [*NAMED, {}], ids=lambda each: str(each.get("rule", "taylor")))
-def test_a_relu_is_the_same_however_it_is_called(
-    settings: dict[str, Any],
-    activation: Callable[[Tensor], Tensor],
-    network: nn.Sequential,
-    images: Tensor,
-    targets: Tensor,
-) -> None:
-    name = "lrp" if settings else "deep_taylor"
-    expected = explain(network, images, targets, name, **settings).attributions
-    found = explain(Chain(network, activation), images, targets, name, **settings).attributions
-    assert torch.equal(found, expected)
-
-
-class Whole(nn.Module):
-    """A linear layer, something else, a linear layer."""
-
-    def __init__(self, between: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.first, self.between, self.last = nn.Linear(4, 4), between, nn.Linear(4, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.between(self.first(x)))
-
-
-@pytest.mark.parametrize(
-    ("between", "says"),
-    [
-        (nn.LeakyReLU(), r"leaky_relu \(layer 'between', LeakyReLU\): it covers chains"),
-        (nn.LayerNorm(4), r"layer_norm \(layer 'between', LayerNorm\)"),
-        (nn.Softmax(1), r"softmax \(layer 'between', Softmax\): leave it out"),
-        (lambda x: x + x.relu(), r"add \(the forward of Whole\)"),
-        (lambda x: x * 2, r"mul \(the forward of Whole\)"),
-        (lambda x: x.relu().add_(1), "add"),
-        (lambda x: torch.sigmoid(x), "sigmoid"),
-        (lambda x: torch.cat([x[:, :2], x[:, 2:]], 1), "__getitem__"),
-        (lambda x: x @ torch.eye(4), "__matmul__|matmul"),
-        (lambda x: functional.batch_norm(x, None, None, training=True), "batch_norm"),
-    ],
-)
-@pytest.mark.parametrize("name", ["lrp", "deep_taylor"])
-def test_what_has_no_rule_is_refused_by_name(
-    name: str, between: Callable[[Tensor], Tensor], says: str
-) -> None:
-    with pytest.raises(ValueError, match=f"{name}.* has no rule for ({says})"):
-        explain(Whole(between), torch.rand(2, 4), 0, name)
-
-
-def test_batch_normalisation_is_refused_where_it_has_no_rule() -> None:
-    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 2))
-    for name, options in (("lrp", {"rule": "z_plus"}), ("deep_taylor", {})):
-        with pytest.raises(ValueError, match=r"layer '1', BatchNorm1d\): fold it into the layer"):
-            explain(model, torch.rand(2, 4), 0, name, **options)
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "says"),
-    [
-        ("lrp", {"rule": "flat"}, "unknown rule 'flat': choose one of epsilon, gamma"),
-        ("lrp", {"rule": {"": "composite"}}, "unknown rule 'composite': choose one of epsilon"),
-        ("lrp", {"rule": {"11": "gamma"}}, "names no layer of the model with '11'"),
-        ("lrp", {"rule": {Tensor: "gamma"}}, "names no layer of the model with"),
-        (
-            "lrp",
-            {"rule": {"0": "gamma"}},
-            r"says nothing of max_pool|says nothing of conv2d \(layer '3'",
-        ),
-        ("lrp", {"rule": "z_box", "high": 0.5}, r"inputs in \[low, high\] = \[0, 0.5\]"),
-        ("lrp", {"epsilon": 0.0}, "epsilon has to be positive"),
-        ("lrp", {"gamma": -1.0}, "gamma has to be 0 or more"),
-        ("lrp", {"alpha": 0.5}, "alpha has to be 1 or more"),
-        ("deep_taylor", {"low": 0.5}, r"inputs in \[low, high\] = \[0.5, 1\]"),
-        ("deep_taylor", {"high": 0.5}, r"scale them, or give their range"),
-        ("deep_taylor", {"epsilon": -1.0}, "epsilon has to be positive"),
-    ],
-)
-def test_a_mistake_gets_one_sentence(
-    name: str, options: dict[str, Any], says: str, network: nn.Module, images: Tensor
-) -> None:
-    with pytest.raises(ValueError, match=says):
-        explain(network, images, 0, name, **options)

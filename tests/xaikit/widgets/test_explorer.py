@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 import xaikit.widgets.pictures
 from xaikit import explain
-from xaikit.core.passes import observed
 from xaikit.data import ImageDataset
 from xaikit.metrics import deletion
 from xaikit.plots import summary
@@ -240,23 +239,3 @@ def test_bad_arguments_are_named() -> None:
     empty = ImageDataset(torch.rand(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64), CLASSES)
     with pytest.raises(ValueError, match="data holds no image"):
         explorer(Slow(), empty)
-
-
-def test_an_observer_counts_rows_and_ends_an_explanation(model: Slow) -> None:
-    inputs = torch.rand(2, 1, 8, 8)
-    told: list[tuple[int, int]] = []
-    with observed(lambda done, total: told.append((done, total))):
-        explain(model, inputs, 0, "integrated_gradients", steps=50, chunk=20)
-    rows = [done for done, total in told if total == 100]
-    assert rows == [0, 20, 40, 50, 70, 90, 100]  # an image's 50 steps in blocks of 20
-
-    def stop(done: int, total: int) -> None:
-        if done:
-            raise KeyError("stopped")
-
-    with pytest.raises(KeyError, match="stopped"), observed(stop):
-        explain(model, inputs, 0, "integrated_gradients", steps=50, chunk=20)
-    assert model.training and all(p.requires_grad for p in model.parameters())
-    told.clear()
-    explain(model, inputs, 0, "gradient")
-    assert not told
