@@ -363,7 +363,7 @@ def test_a_silent_server_does_not_hang(elsewhere: Path, monkeypatch: pytest.Monk
             target=lambda: sources.append(load("fashion_mnist").source), daemon=True
         )
         waiting.start()
-        waiting.join(timeout=10)
+        waiting.join(timeout=60)
         assert sources == ["embedded sample"]
     assert socket.getdefaulttimeout() is None, "other connections keep their time"
 
