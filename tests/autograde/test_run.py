@@ -75,7 +75,7 @@ def ordinary(start: str) -> NotebookRun:
         CodeCell("nothing", "z = None", "nothing", ("z",)),
         CodeCell("object", "o = object()", "object", ("o",)),
         CodeCell("large", "import numpy as np\nl = np.zeros(3 << 20)", "large", ("l",)),
-        CodeCell("slow", "s = 5\nwhile True: pass", "slow", ("s",), seconds=1),
+        CodeCell("slow", "import time\ns = 5\ntime.sleep(60)", "slow", ("s",), seconds=4),
         CodeCell("slow2", "while True: pass\nt = 5", "slow2", ("t",), seconds=1),
         CodeCell("flood", "while True: print('0123456789' * 100)", seconds=2),
         CodeCell("clear", "print('old')\nfrom IPython.display import clear_output\nclear_output()"),

@@ -36,7 +36,7 @@ MIB = 1 << 20
 TIGHT = partial(Limits, memory=800 * MIB, disk=64 * MIB, files=3000, processes=150)
 _ENDLESS = 8.0  # seconds: more than an honest cell needs, less than an endless one lasts
 _CALM = marking.Timing(least=90.0, call=9.0)  # a call may take ten times that
-_STALLED = 45.0  # seconds without a mark after which plain nbgrader hangs
+_STALLED = 120.0  # seconds without a mark after which plain nbgrader hangs
 
 
 @dataclass(frozen=True)
