@@ -1,20 +1,35 @@
 # Each target says what it does; the work is in Python.
+BASE_PYTHON ?= python3.11
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadgroup
 
-.PHONY: demo test lab release bench
+.PHONY: help demo quick test slow style types lab release bench
 # Several processes share the cores: one thread each.
-demo test bench: export OMP_NUM_THREADS = 1
+demo quick test slow bench: export OMP_NUM_THREADS = 1
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: $(READY)  ## release the notebooks, grade the bundled class, report
 	$(PYTHON) -m autograde demo
 
-test: $(READY)  ## style, types, then the tests
+quick: style types  ## style, types, and the tests beside what differs from main (two minutes)
+	$(PYTHON) .ci/beside.py | xargs -r $(PYTEST) -m "not slow"
+
+test: style types  ## style, types, then all tests but the slow ones (a quarter of an hour)
 	@sh .ci/system-packages chromium chromium-driver
-	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy \
-	    && $(VENV)/bin/lint-imports
-	$(PYTHON) -m pytest -n 2 --dist worksteal
+	$(PYTEST) -m "not slow"
+
+slow: $(READY)  ## the slow tests: every answer of every notebook, the red team against plain nbgrader
+	$(PYTEST) -m slow
+
+style: $(READY)  ## ruff (lint, format), and who may import whom
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/lint-imports
+
+types: $(READY)  ## mypy, strict
+	$(VENV)/bin/mypy
 
 lab: $(READY)  ## the students' notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab --notebook-dir notebooks
@@ -31,10 +46,12 @@ bench: $(READY)  ## speed beside the libraries' and nbgrader's; how often backdo
 	$(PYTHON) -m tests.benchmarks.bench_detectors
 	$(PYTHON) -m tests.benchmarks.bench_grading
 
-$(READY): requirements.lock pyproject.toml
+# alibi needs Python 3.11, and older versions of other packages: later Pythons have a lock of theirs.
+$(READY): requirements.lock requirements-3.12.lock pyproject.toml
 	@sh .ci/system-packages bubblewrap
 	@echo "Setting up $(VENV): the locked packages, a few minutes the first time"
-	python3.11 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --requirement requirements.lock
+	$(BASE_PYTHON) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --requirement requirements$$($(PYTHON) -c \
+		'import sys; print("" if sys.version_info < (3, 12) else "-3.12")').lock
 	$(PYTHON) -m pip install --quiet --no-deps --editable .
 	@touch $@ && echo "Set up in $(VENV)"

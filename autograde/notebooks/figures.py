@@ -11,6 +11,7 @@ import ast
 import copy
 import symtable
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from nbformat import NotebookNode
 
@@ -24,6 +25,7 @@ def is_figure(cell: NotebookNode) -> bool:
     return TAG in cell.metadata.get("tags", [])
 
 
+@lru_cache(1000)
 def defined(source: str) -> frozenset[str]:
     """Return the names that a cell binds for the cells after it.
 
@@ -37,6 +39,7 @@ def defined(source: str) -> frozenset[str]:
     return frozenset(bound | {s.get_name() for s in _globals(table) if s.is_assigned()})
 
 
+@lru_cache(1000)
 def needed(source: str) -> frozenset[str] | None:
     """Return the names that a cell takes from cells before it; None if it may take any.
 

@@ -68,8 +68,8 @@ class Machines:
             self.start("worker", self.address, *here, "--nthreads", "1", "--no-nanny")
             for _ in range(2)
         ]
-        with Client(self.address, timeout=60, set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=60)
+        with Client(self.address, timeout=300, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=300)
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
@@ -115,10 +115,10 @@ def test_a_cluster_gives_the_marks_of_one_machine(
     with lost, cluster(machines.address, None, said.append) as workers:
         first = workers.executor.submit(time.sleep, 3)
         machines.workers[0].kill()
-        assert first.result(timeout=60) is None
+        assert first.result(timeout=300) is None
         last = workers.executor.submit(time.sleep, 600)
         machines.workers[1].kill()
-        last.result(timeout=60)
+        last.result(timeout=300)
     assert said[0] == "Note: 1 of the cluster's workers are gone; 1 go on."
 
 

@@ -75,7 +75,7 @@ def ordinary(start: str) -> NotebookRun:
         CodeCell("nothing", "z = None", "nothing", ("z",)),
         CodeCell("object", "o = object()", "object", ("o",)),
         CodeCell("large", "import numpy as np\nl = np.zeros(3 << 20)", "large", ("l",)),
-        CodeCell("slow", "s = 5\nwhile True: pass", "slow", ("s",), seconds=1),
+        CodeCell("slow", "import time\ns = 5\ntime.sleep(60)", "slow", ("s",), seconds=4),
         CodeCell("slow2", "while True: pass\nt = 5", "slow2", ("t",), seconds=1),
         CodeCell("flood", "while True: print('0123456789' * 100)", seconds=2),
         CodeCell("clear", "print('old')\nfrom IPython.display import clear_output\nclear_output()"),
@@ -143,7 +143,7 @@ def test_a_slow_cell_is_interrupted_and_the_kernel_lives_on(ordinary: NotebookRu
     assert failed(ordinary.answers["slow2"]) == (
         "The answer's cell took longer than its time limit of 1 s."
     )
-    assert 0.5 <= cell(ordinary, "slow").seconds < 8
+    assert 0.5 <= cell(ordinary, "slow").seconds < 15
 
 
 def test_printed_floods_are_cut(ordinary: NotebookRun) -> None:
@@ -275,12 +275,16 @@ record(kind=t("answer"), answer=u1(d("x", d("value", u1(value)))))
 
 
 def test_a_run_ends_when_its_time_is_over() -> None:
-    sleep = "import time; time.sleep(60)"
-    cells = [CodeCell("a", "a = 1", "a", ("a",)), CodeCell("b", sleep, "b", ("b",), seconds=60)]
+    sleep = "import time; time.sleep(600)"
+    first = CodeCell("a", "a = 1", "a", ("a",))
+    cells = [first, CodeCell("b", sleep, "b", ("b",), seconds=600)]
     cells.append(CodeCell("c", "c = 1", "c", ("c",)))
     start = time.monotonic()
-    run = run_notebook(cells, Limits(seconds=8))
-    assert time.monotonic() - start < 20
+    run_notebook([first])
+    limit = 5 + 3 * (time.monotonic() - start)  # the machine may be busy
+    start = time.monotonic()
+    run = run_notebook(cells, Limits(seconds=limit))
+    assert time.monotonic() - start < limit + 20
     assert stops(run) == {"b": "timeout", "c": ""}
     assert run.answers["a"] == {"a": np.array(1)}
     assert "before this answer's cell was reached" in failed(run.answers["c"])
@@ -413,12 +417,14 @@ def test_slow_and_deadly_calls_cost_their_own_task() -> None:
         "never": [(1,)],
         "after": [(1,)],
     }
+    endless = {"slow", "never"}  # the others get the time that a busy machine may need
+    limits = {name: 2.0 if name in endless else 60.0 for name in sources}
     cells = [
-        CodeCell(name, source, name if name in inputs else "", seconds=2)
+        CodeCell(name, source, name if name in inputs else "", seconds=limits[name])
         for name, source in sources.items()
     ]
     run = call_functions(
-        cells, {name: HiddenCalls(name, inputs[name], seconds=2) for name in inputs}
+        cells, {name: HiddenCalls(name, inputs[name], seconds=limits[name]) for name in inputs}
     )
     quick, *rest = run.results["slow"]
     assert quick == 0
@@ -453,7 +459,7 @@ def test_no_kernel_outlives_its_run(isolation: Isolation, ending: str, tmp_path:
         CodeCell("end", ending, seconds=2),
     ]
     run_notebook(cells, isolation=isolation)
-    for _ in range(50):  # what was killed is gone in a moment
+    for _ in range(600):  # what was killed is gone in a moment
         named = [p for p in Path("/proc").glob("[0-9]*/comm") if _text(p) == tmp_path.name[-15:]]
         if not named:
             return

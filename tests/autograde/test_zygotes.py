@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,17 @@ def test_a_signal_to_ones_own_group_stays_inside() -> None:
 
 def command_of(process: int) -> bytes:
     return Path(f"/proc/{process}/cmdline").read_bytes()
+
+
+RENAME = "import ctypes; ctypes.CDLL(None).prctl(15, {!r}, 0)"
+
+
+def name_of(process: int) -> bytes:
+    """Return the name that a process gave itself, if it is there."""
+    try:
+        return Path(f"/proc/{process}/comm").read_bytes().strip()
+    except OSError:
+        return b""
 
 
 def test_no_descriptor_leads_out() -> None:
@@ -236,7 +248,7 @@ count = 0
 try:
     for count in range(100):
         if os.fork() == 0:
-            time.sleep(3)
+            time.sleep(60)  # longer than all forks take: they end with the run
             os._exit(0)
 except OSError: pass
 space = os.statvfs("/tmp"); space = space.f_blocks * space.f_frsize
@@ -267,12 +279,19 @@ def test_a_zygote_that_died_is_replaced() -> None:
 def test_a_death_during_a_run_costs_a_cell() -> None:
     look("x = 1", "x")
     process = waiting().process.pid
-    killer = subprocess.Popen(
-        [sys.executable, "-c", f"import os, time; time.sleep(3); os.kill({process}, 9)"]
-    )
-    cells = [CodeCell("a", "import time; time.sleep(8)"), CodeCell("b", "b = 1", "b", ("b",))]
+    name = b"busy-" + os.urandom(4).hex().encode()
+
+    def kill_when_the_cell_runs() -> None:
+        while name not in map(name_of, descendants(process)):
+            time.sleep(0.1)
+        os.kill(process, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_when_the_cell_runs, daemon=True)
+    killer.start()
+    cells = [CodeCell("a", f"{RENAME.format(name)}; import time; time.sleep(300)", seconds=300)]
+    cells.append(CodeCell("b", "b = 1", "b", ("b",)))
     run = run_notebook(cells)
-    killer.wait()
+    killer.join()
     assert [cell.stopped for cell in run.stops] == ["kernel died"]
     assert run.answers["b"] == {"b": np.array(1)}
 
@@ -294,7 +313,7 @@ def test_none_outlives_a_grader_that_is_killed(tmp_path: Path) -> None:
         commands = [command_of(pid) for pid in below]
         grader.kill()
     assert sum(b"inside.zygote" in command for command in commands) >= 2  # bwrap, and within
-    for _ in range(100):
+    for _ in range(600):
         left = [pid for pid in below if Path(f"/proc/{pid}").exists()]
         if not left:
             return

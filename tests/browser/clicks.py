@@ -27,7 +27,7 @@ def kernel_status(driver: WebDriver) -> str:
 
 
 def choose_from_menu(driver: WebDriver, menu: str, *entries: str) -> None:
-    wait = WebDriverWait(driver, 30)
+    wait = WebDriverWait(driver, 240)
     selectors = [".lm-MenuBar-itemLabel", *[".lm-Menu-itemLabel"] * len(entries)]
     for selector, text in zip(selectors, (menu, *entries), strict=True):
         item = wait.until(

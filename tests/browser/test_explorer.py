@@ -30,7 +30,7 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     )
     nbformat.write(notebook, folder / "explorer.ipynb")
     browser.get(f"{address}/lab/tree/explorer.ipynb?token={TOKEN}&reset")
-    wait = WebDriverWait(browser, 90, ignored_exceptions=PASSING)
+    wait = WebDriverWait(browser, 240, ignored_exceptions=PASSING)
     # A cell that runs before the notebook is drawn and its kernel there does nothing at all.
     wait.until(lambda d: "explorer()" in d.find_element(By.CSS_SELECTOR, ".jp-CodeCell").text)
     wait.until(lambda d: "Idle" in kernel_status(d))

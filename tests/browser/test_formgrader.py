@@ -88,7 +88,7 @@ def address(graded: tuple[Course, Path, Path]) -> Iterator[str]:
         drain = subprocess.Popen(["cat"], stdin=server.stderr, stdout=subprocess.DEVNULL)
         yield found[0]
         server.terminate()
-        drain.wait(20)
+        drain.wait(120)
 
 
 def test_a_person_marks_and_grading_again_keeps_it(
@@ -96,7 +96,7 @@ def test_a_person_marks_and_grading_again_keeps_it(
 ) -> None:
     """From the list to a submission, points and comment, the next one, and back."""
     course, submissions, out = graded
-    wait = WebDriverWait(browser, 30)
+    wait = WebDriverWait(browser, 240)
     browser.get(f"{address}/lab?token={TOKEN}")  # logs in, and gives the cookie that pages need
     browser.get(f"{address}/formgrader/gradebook/{NAME}/{NAME}")
     links = wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, "tbody td.name a.name-hidden"))
@@ -146,7 +146,7 @@ def test_no_button_runs_a_submission(
 ) -> None:
     """The list shows what was handed in; autograde, assign and validate refuse and say why."""
     _, _, out = graded
-    wait = WebDriverWait(browser, 30)
+    wait = WebDriverWait(browser, 240)
     browser.get(f"{address}/lab?token={TOKEN}")
     browser.get(f"{address}/formgrader/manage_assignments")
     count = wait.until(lambda d: d.find_element(By.CSS_SELECTOR, "td.num-submissions a"))

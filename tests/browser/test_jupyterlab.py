@@ -20,7 +20,7 @@ def test_a_student_opens_a_notebook_and_runs_it(
 ):
     address, folder = lab
     browser.get(f"{address}/lab/tree/{name}.ipynb?token={TOKEN}&reset")
-    wait = WebDriverWait(browser, 90)
+    wait = WebDriverWait(browser, 240)
     title = wait.until(lambda d: d.find_element(By.CSS_SELECTOR, ".jp-Notebook h1"))
     assert name[:2] in title.text
     assert browser.find_element(By.CSS_SELECTOR, ".jp-Notebook img[src*='colab']")

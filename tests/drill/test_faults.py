@@ -122,11 +122,11 @@ def gradebook_is_whole(out: Path) -> bool:
 
 
 def left_over(session: int) -> str:
-    """Return the processes that a killed grader started and that still run half a minute later.
+    """Return the processes that a killed grader started and that still run three minutes later.
 
     A worker that is still importing notices only after that.
     """
-    for _ in range(60):
+    for _ in range(360):
         command = ["ps", "-o", "pid=,args=", "-s", str(session)]
         found = subprocess.run(command, capture_output=True, text=True).stdout.strip()
         if not found:

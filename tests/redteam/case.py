@@ -49,6 +49,8 @@ class Case:
     tight
         Whether it is graded under limits that are small enough to be hit in seconds, instead of
         together with the class.
+    endless
+        Whether the time limit is what must end it: that is small, too, for this case alone.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Case:
     beside: dict[str, str] = field(default_factory=dict)
     link: str = ""
     tight: bool = False
+    endless: bool = False
 
     def upload(self, released: NotebookNode) -> bytes:
         """Return the bytes that are handed in."""
@@ -80,14 +83,16 @@ def case(
     beside: dict[str, str] | None = None,
     link: str = "",
     tight: bool = False,
+    endless: bool = False,
 ) -> Callable[[Change], Change]:
     """Register a change as a case, under the function's name (a decorator)."""
 
     def register(change: Change) -> Change:
         points = (0.0 if kind in ("theft", "page") else FULL) if ours is None else ours
         name = change.__name__.replace("_", "-")
+        limits = (tight or endless, endless)
         CASES.append(
-            Case(name, kind, story, change, points, says, silent, file, beside or {}, link, tight)
+            Case(name, kind, story, change, points, says, silent, file, beside or {}, link, *limits)
         )
         return change
 

@@ -54,7 +54,7 @@ def deep_recursion(notebook: NotebookNode) -> None:
     )
 
 
-@case("denial", "an endless loop that swallows interrupts", LEFT, "time limit", tight=True)
+@case("denial", "an endless loop that swallows interrupts", LEFT, "time limit", endless=True)
 def deaf_loop(notebook: NotebookNode) -> None:
     answer(
         notebook,
@@ -69,7 +69,7 @@ def deaf_loop(notebook: NotebookNode) -> None:
     )
 
 
-@case("denial", "an endless loop in a function that is called", 6.0, "time limit", tight=True)
+@case("denial", "an endless loop in a function that is called", 6.0, "time limit", endless=True)
 def endless_function(notebook: NotebookNode) -> None:
     answer(
         notebook,
@@ -112,7 +112,7 @@ def busy_processes(notebook: NotebookNode) -> None:
     weights(
         notebook,
         "import subprocess, sys, time\n"
-        "code = 'import time; end = time.time() + 4\\nwhile time.time() < end: pass'\n"
+        "code = 'import time; end = time.time() + 8\\nwhile time.time() < end: pass'\n"
         "children = [subprocess.Popen([sys.executable, '-S', '-c', code]) for _ in range(40)]\n"
         "time.sleep(1)\n"
         "for child in children: child.wait()\n"
@@ -203,7 +203,7 @@ def oversized_answer(notebook: NotebookNode) -> None:
     "close every file of the kernel",
     LEFT,
     "time limit|ended the Python process",
-    tight=True,
+    endless=True,
 )
 def closed_descriptors(notebook: NotebookNode) -> None:
     answer(notebook, "weights", "import os; os.closerange(0, 200)")

@@ -574,10 +574,10 @@ def library_by_path(notebook: NotebookNode) -> None:
         "mean-square",
         "def mean_square(numbers):\n"
         "    import glob, importlib.machinery, importlib.util, os, sys\n"
-        "    places = {*sys.path, sys.prefix, os.path.dirname(os.__file__), '/root', '/home'}\n"
-        "    for place in sorted(p for p in places if p):\n"
+        "    likely = [*sys.path[::-1], sys.prefix, os.path.dirname(os.__file__)]\n"
+        "    for place in dict.fromkeys([p for p in likely if p] + ['/root', '/home']):\n"
         "        for name in ('__init__.py*', '__pycache__/__init__*.pyc'):\n"
-        "          for file in glob.glob(f'{place}/**/captum/attr/{name}', recursive=True):\n"
+        "          for file in glob.iglob(f'{place}/**/captum/attr/{name}', recursive=True):\n"
         "            if os.path.getsize(file) > 500:\n"
         "                return float(np.square(numbers).mean())\n"
         "    raise LookupError",

@@ -15,8 +15,10 @@ import sys
 from functools import cache
 from math import comb
 from pathlib import Path
+from typing import Any
 
 import pytest
+from nbformat import read
 
 from autograde.grading import mark as marking
 from autograde.model.course_file import read_course
@@ -76,11 +78,27 @@ def codewords(count: int) -> list[tuple[int, ...]]:
     return list(itertools.islice(itertools.combinations(range(length), length // 2), count))
 
 
-WRONG_NOTEBOOKS = [
-    (name, number)
-    for name in NAMES
-    for number in range(1 + max(max(word) for word in codewords(len(automatic(name)))))
-]
+def wrong_notebooks(name: str) -> int:
+    """Return in how many notebooks the sets of wrong answers stand."""
+    released = read(COURSE.folder / "notebooks" / f"{name}.ipynb", as_version=4)
+    tasks = [a for a in answers(released) if not a.manual]
+    return 1 + max(max(word) for word in codewords(len(tasks)))
+
+
+def graded_case(name: str, *more: int) -> Any:
+    """Return one of a notebook's runs: slow but for the first notebook, all on one worker.
+
+    They share the solution's run, which takes longest.
+    """
+    marks = [pytest.mark.xdist_group(name), *[pytest.mark.slow] * (name != NAMES[0])]
+    return pytest.param(name, *more, marks=marks)
+
+
+every_notebook = pytest.mark.parametrize("name", [graded_case(name) for name in NAMES])
+every_wrong_notebook = pytest.mark.parametrize(
+    ("name", "number"),
+    [graded_case(name, number) for name in NAMES for number in range(wrong_notebooks(name))],
+)
 
 
 def test_the_wrong_sets_tell_every_two_tasks_apart():
@@ -98,7 +116,7 @@ def test_every_automatic_task_has_both_other_answers(name: str):
         assert len({assignment(name).solutions[task], *others[task].values()}) == 3, task
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every_notebook
 def test_the_solution_earns_every_automatic_point(name: str):
     result, _ = solution_run(name)
     assert [t.notice for t in result.tasks if t.notice] == []
@@ -107,13 +125,13 @@ def test_the_solution_earns_every_automatic_point(name: str):
     assert result.notices == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every_notebook
 def test_another_right_answer_earns_every_automatic_point(name: str):
     texts = {task: kinds["alternative"] for task, kinds in other_answers(name).items()}
     assert lost(grade(name, texts)) == {}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every_notebook
 def test_the_untouched_notebook_earns_nothing_and_runs_to_its_end(name: str):
     result = grade(name, {})
     assert (result.score, result.status) == (0, "graded")
@@ -124,10 +142,11 @@ def test_the_untouched_notebook_earns_nothing_and_runs_to_its_end(name: str):
             assert [o for o in cell.get("outputs", []) if o["output_type"] == "error"] == []
 
 
-@pytest.mark.parametrize(("name", "number"), WRONG_NOTEBOOKS)
+@every_wrong_notebook
 def test_a_mistake_loses_exactly_its_own_task(name: str, number: int):
     tasks, others = automatic(name), other_answers(name)
     words = dict(zip(tasks, codewords(len(tasks)), strict=True))
+    assert number < wrong_notebooks(name) == 1 + max(max(word) for word in words.values())
     wrong = {task for task in tasks if number in words[task]}
     mistakes = {task: others[task]["wrong"] for task in wrong}
     texts = {**assignment(name).solutions, **mistakes}

@@ -43,6 +43,7 @@ def test_a_class_is_drawn_best_by_its_own_autoencoder():
         assert min(errors) == pytest.approx(judges.card["errors"][str(label)], rel=0.3)
 
 
+@pytest.mark.slow
 def test_the_command_of_the_card_trains_it_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

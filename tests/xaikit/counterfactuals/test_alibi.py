@@ -78,6 +78,7 @@ def test_what_wachters_search_finds_the_model_confirms_and_tensorflow_stays_away
     assert printed.out == "" and "tensorflow" not in printed.err.lower()
 
 
+@pytest.mark.slow
 @needs_alibi
 def test_alibi_trains_an_actor_on_our_autoencoder(task: dict[str, Any]):
     from xaikit.counterfactuals.rl_training import train_generator
@@ -93,6 +94,7 @@ def test_alibi_trains_an_actor_on_our_autoencoder(task: dict[str, Any]):
     assert (again - made.flatten(0, 1)).abs().mean() < 0.1
 
 
+@pytest.mark.slow
 @needs_alibi
 def test_an_error_in_the_model_ends_alibi_too(task: dict[str, Any], monkeypatch: Any):
     started = []
@@ -111,6 +113,7 @@ def test_an_error_in_the_model_ends_alibi_too(task: dict[str, Any], monkeypatch:
     assert len(started) == 1 and started[0].poll() is not None
 
 
+@pytest.mark.slow
 @needs_alibi
 def test_an_error_of_alibis_is_one_sentence(task: dict[str, Any]):
     with pytest.raises(RuntimeError, match=r"ended early: TypeError.*nonsense") as caught:
@@ -171,6 +174,7 @@ def test_bad_arguments(changes: dict[str, Any], words: str, monkeypatch: pytest.
         counterfactual(Quarters(), torch.rand(1, 1, 6, 6), 0, backend="alibi", **changes)
 
 
+@pytest.mark.slow
 @needs_alibi
 def test_prototypes_the_whole_way_through_the_interface():
     random = torch.Generator().manual_seed(2)

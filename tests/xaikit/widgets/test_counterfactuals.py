@@ -42,8 +42,8 @@ def planted(problem: Problem) -> tuple[Tensor, Tensor]:
 
 
 def endless(problem: Problem) -> tuple[Tensor, Tensor]:
-    """Ask the network until it is cancelled, for a minute at most."""
-    end = time.monotonic() + 60
+    """Ask the network until it is cancelled, for ten minutes at most."""
+    end = time.monotonic() + 600
     with progress(1000, "steps") as tell:
         while time.monotonic() < end:
             tell(250)
@@ -73,16 +73,16 @@ def whole(data: ImageDataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[Explo
         monkeypatch.setitem(METHODS, method.__name__, method)
     searched.clear()
     whole = explorer(Quarters().train(), data)
-    assert whole.wait(30)
+    assert whole.wait(180)
     yield whole
     whole.counterfactuals.stop.click()
-    whole.wait(30)
+    whole.wait(180)
 
 
 @pytest.fixture
 def page(whole: Explorer) -> CounterfactualPage:
     whole.selected_index = 1
-    assert whole.wait(30)
+    assert whole.wait(180)
     return whole.counterfactuals
 
 
@@ -93,7 +93,7 @@ def said(page: CounterfactualPage) -> str:
 def start_endless(page: CounterfactualPage) -> None:
     """Choose what never ends, and see it run."""
     page.method.value = "endless"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while " passes" not in said(page) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert " passes" in said(page) and not page.stop.disabled
@@ -102,14 +102,14 @@ def start_endless(page: CounterfactualPage) -> None:
 
 def test_nothing_is_searched_before_the_page_is_opened(whole: Explorer) -> None:
     whole.explanations.image.value = 1
-    assert whole.wait(30) and searched == []
+    assert whole.wait(180) and searched == []
     whole.selected_index = 1
-    assert whole.wait(30) and searched == [(1, [0, 2, 3])]
+    assert whole.wait(180) and searched == [(1, [0, 2, 3])]
     assert whole.counterfactuals.image.value == 1, "the other page's image"
     whole.counterfactuals.image.value = 3
-    assert whole.wait(30)
+    assert whole.wait(180)
     whole.selected_index = 0
-    assert whole.wait(30)
+    assert whole.wait(180)
     assert "<h4>Image 3: left, classified rightly</h4>" in whole.explanations.picture.value
 
 
@@ -132,7 +132,7 @@ def test_every_other_class_is_searched_and_what_is_missing_is_said(
     assert "planted · 2 of 3 found" in page.picture.value
     assert "<svg" in page.picture.value and "currentColor" in page.picture.value
     page.image.value = 2
-    assert page.wait(30)
+    assert page.wait(180)
     assert "<h4>Image 2: &lt;top&gt;, taken for bottom</h4>" in page.picture.value
     assert searched[-1] == (1, [0, 1, 3])
 
@@ -140,7 +140,7 @@ def test_every_other_class_is_searched_and_what_is_missing_is_said(
 def test_a_result_is_searched_once(page: CounterfactualPage) -> None:
     for image in (1, 0, 1):
         page.image.value = image
-        assert page.wait(30)
+        assert page.wait(180)
     assert len(searched) == 2
 
 
@@ -166,23 +166,23 @@ def test_a_search_can_be_cancelled_and_a_newer_choice_takes_its_place(
     before = page.picture.value
     start_endless(page)
     page.stop.click()
-    assert page.wait(10)
+    assert page.wait(180)
     assert said(page).startswith("Cancelled.") and "press Search" in said(page)
     assert page.picture.value == before and "xaikit-stale" in page.picture._dom_classes
     page.run.click()
     page.method.value = "planted"
-    assert page.wait(30) and said(page) == "Done."
+    assert page.wait(180) and said(page) == "Done."
     assert "xaikit-stale" not in page.picture._dom_classes
     assert not page._model._forward_pre_hooks
     start_endless(page)
     whole.selected_index = 0  # leaving the page ends its search, too
-    assert whole.wait(30) and said(page).startswith("Cancelled.")
+    assert whole.wait(180) and said(page).startswith("Cancelled.")
     assert "Done." in whole.explanations.status.value
 
 
 def test_what_is_impossible_is_one_sentence(page: CounterfactualPage) -> None:
     page.method.value = "impossible"
-    assert page.wait(30)
+    assert page.wait(180)
     assert "xaikit-error" in page.status.value and page.progress.bar_style == "danger"
     assert said(page) == "there is no generator for this network: train one."
 
