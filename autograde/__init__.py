@@ -1,1 +1,1 @@
-"""Release notebooks, grade submissions, hand back marks; knows no course."""
+"""Release notebooks, grade submissions, return marks; this package knows no course."""

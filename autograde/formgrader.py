@@ -18,7 +18,7 @@ from nbgrader.plugins import ExtractorPlugin
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 MARK_SCHEME = "mark-scheme"
-"""Tags a cell of a graded notebook that is for whoever marks it."""
+"""Tags a cell of a graded notebook that is for the marker."""
 
 GRADING = (
     "Nothing was run or changed: submissions run only in the sandbox of `autograde grade`, "

@@ -79,7 +79,7 @@ class Call:
         Takes a generator seeded for this submission, returns one tuple of positional arguments
         a call. Arguments: numpy arrays, torch tensors, numbers, strings, None, lists, tuples and
         dictionaries of these, and :class:`autograde.inside.networks.Network` (a small network,
-        delivered as ``torch.nn.Sequential`` in eval mode).
+        delivered as ``torch.nn.Sequential`` in evaluation mode).
     needs
         The grade ids of the locked cells that run before (imports, given helpers).
     by_hand
@@ -134,7 +134,7 @@ _given_cells: ContextVar[Callable[..., Any]] = ContextVar("the given cells of th
 
 @contextlib.contextmanager
 def reading_given_cells(cells: Callable[..., Any]) -> Iterator[None]:
-    """Let :func:`given` read these cells: for whoever imports the checks of a notebook."""
+    """Let :func:`given` read these cells: for the module that imports a notebook's checks."""
     before = _given_cells.set(cells)
     try:
         yield

@@ -12,8 +12,8 @@ from autograde.grading.mark import load_assignment
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.release import release
+from autograde.sandbox.isolation import Isolation, SandboxError
 from autograde.sandbox.proof import prove
-from autograde.sandbox.walls import Isolation, SandboxError
 
 
 def demo(

@@ -34,8 +34,8 @@ def export(
 ) -> list[Path]:
     """Write the marks of a graded class, for a platform or as one table, below ``out/export``.
 
-    For a platform, a mark that waits for a person and the cell of whoever handed in nothing are
-    left as they are.
+    For a platform, a mark that waits for a person and the cell of a student who handed in nothing
+    are left as they are.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def export(
     column
         The assignment's title on the platform, if it is not called like the notebook.
     say
-        Takes a line about whatever was left out.
+        Takes one line about each thing that was left out.
 
     Returns
     -------

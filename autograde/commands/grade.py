@@ -30,8 +30,8 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import sources
+from autograde.sandbox.isolation import Isolation
 from autograde.sandbox.proof import prove
-from autograde.sandbox.walls import Isolation
 
 Say = Callable[[str], object]
 
@@ -119,8 +119,8 @@ def grade(
             workers: AbstractContextManager[Workers] = executors.local(count)
             if scheduler:
                 inside = course.software.packages
-                walls = partial(prove, hidden, inside) if isolation == "bubblewrap" else None
-                workers = executors.cluster(scheduler, walls, say)
+                proof = partial(prove, hidden, inside) if isolation == "bubblewrap" else None
+                workers = executors.cluster(scheduler, proof, say)
             todo = make_jobs(waiting, course, trusted, timings, isolation, hidden)
             results += _run_all(todo, len(waiting), trusted, store, workers, say)
         return write_results(results, course, trusted, isolation, store, out, say)

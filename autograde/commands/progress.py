@@ -6,7 +6,7 @@ import time
 
 
 class Progress:
-    """Work of so many parts, timed from the moment this is made.
+    """Work of a known number of parts, timed from the moment this object is made.
 
     Parameters
     ----------

@@ -18,8 +18,8 @@ from autograde.model.records import SubmissionResult, points
 from autograde.notebooks.source import sources
 from autograde.reports.audit import Line, last_lines
 from autograde.safety.sanitize import clean_line
+from autograde.sandbox.isolation import Isolation
 from autograde.sandbox.proof import prove
-from autograde.sandbox.walls import Isolation
 
 
 class RerunError(AutogradeError):

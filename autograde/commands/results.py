@@ -19,7 +19,7 @@ from autograde.reports.class_report import write_report
 from autograde.reports.feedback import write_feedback
 from autograde.reports.similarity import similar_in_class
 from autograde.reports.tables import write_grades, write_tasks
-from autograde.sandbox.walls import Isolation
+from autograde.sandbox.isolation import Isolation
 
 _SAYING = 5.0  # seconds between two lines about long work
 

@@ -102,7 +102,7 @@ def for_markers(notebook: NotebookNode, source: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         task = grading(cell).get("grade_id")
         if task in schemes:
-            text = f"**Mark scheme**, for whoever marks.\n\n{schemes[task]}"
+            text = f"**Mark scheme**, for the marker.\n\n{schemes[task]}"
             quoted = "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
             above = {
                 "id": sha256(f"mark scheme {task}".encode()).hexdigest()[:16],
@@ -133,7 +133,7 @@ def read_notebook(path: Path) -> NotebookNode | None:
     """Return the notebook, None if there is none that can be read."""
     try:
         notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    except Exception:  # absent, or not a notebook: nbformat raises whatever its parser raises
+    except Exception:  # absent, or not a notebook: nbformat raises its parser's errors
         return None
     return notebook
 

@@ -59,11 +59,12 @@ def settle(db: Path, results: Iterable[SubmissionResult], course: Course, out: P
                 f"{db} holds marks under {identity}, and nothing tells whose that is: give "
                 "everybody's submissions, or set anonymous = true in course.toml."
             )
-    # Last whoever is graded now: of them the name is known, of others perhaps only as a folder's.
+    # Last the students who are graded now: their names are known; others may be known by a folder's
+    # name only.
     others = {who for identity, who in owners.items() if identity in present}
     people = [*sorted(others - {*students}), *students]
     wanted = wanted_ids(people, course)
-    # Written first: whatever happens later, every pseudonym in the gradebook can be told.
+    # Written first: every pseudonym in the gradebook can be resolved, even after a crash.
     every = {identity: who for who, identity in wanted.items()} if course.anonymous else {}
     write_pseudonyms(kept | every, out)
     renamed = {

@@ -17,7 +17,7 @@ from autograde.intake.upload import SubmissionsError, Upload
 from autograde.model.course import Course
 from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult
-from autograde.sandbox.walls import Isolation, SandboxError
+from autograde.sandbox.isolation import Isolation, SandboxError
 
 
 class GradeError(AutogradeError):

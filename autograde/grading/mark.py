@@ -21,13 +21,13 @@ from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import released, solutions, to_json
 from autograde.notebooks.source import find_source, read_source
+from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.replies import CellRun
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
-from autograde.sandbox.walls import Isolation, Limits
 from autograde.tasks import Call, Value
 from xaikit.uploads import BrokenUploadError
 
-# A time limit is so many times what the solution took, and never below the least: a machine may
+# A time limit is a multiple of what the solution took, and never below the least: a machine may
 # stall, and a student's way may be a slow one.
 _TIMES_SOLUTION = 10.0
 _LEAST_SECONDS = 20.0
@@ -125,7 +125,7 @@ def mark(
     isolation: Isolation,
     hidden: tuple[Path, ...],
 ) -> tuple[SubmissionResult, Timing]:
-    """Grade one upload, whatever it contains.
+    """Grade one upload, which may contain anything.
 
     Parameters
     ----------

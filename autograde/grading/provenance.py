@@ -11,7 +11,7 @@ from pathlib import Path
 
 import xaikit
 from autograde.grading.mark import Assignment
-from autograde.sandbox.walls import Isolation
+from autograde.sandbox.isolation import Isolation
 
 
 def record_key(assignment: Assignment, content: bytes, isolation: Isolation) -> str:
@@ -20,7 +20,7 @@ def record_key(assignment: Assignment, content: bytes, isolation: Isolation) -> 
     Parameters
     ----------
     content
-        The upload and whatever else is particular to it.
+        The upload and all else that is particular to it.
     """
     key = hashlib.sha256(f"{assignment.version} {software()} {isolation}".encode())
     key.update(os.environ.get("XAIKIT_DATA", "").encode() + b"\0" + content)

@@ -32,7 +32,7 @@ class WorkersError(AutogradeError):
 
 @dataclass(frozen=True)
 class Workers:
-    """Something that runs jobs, so many at a time."""
+    """Something that runs a fixed number of jobs at a time."""
 
     executor: Executor
     count: int
@@ -151,7 +151,7 @@ def cluster(
             while not ended.wait(_WATCH):
                 try:
                     now = len(client.nthreads())
-                except Exception:  # the scheduler is gone; whatever its client makes of that
+                except Exception:  # the scheduler is gone; its client raises errors of many types
                     now = 0
                 if now == 0:
                     executor.shutdown(wait=False)

@@ -1,7 +1,7 @@
 """Run cells in one namespace and call the student's functions on hidden inputs.
 
 There is no kernel: an IPython shell without a terminal understands magics and top-level await.
-Whatever is printed or displayed goes nowhere. Time limits are kept by the host, which ends the
+The program drops all prints and displays. Time limits are kept by the host, which ends the
 whole sandbox; what has been sent before stays.
 """
 

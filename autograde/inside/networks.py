@@ -144,7 +144,7 @@ class Network:
         return cls([*layers, Layer("flatten"), *head.layers])
 
     def module(self) -> torch.nn.Sequential:
-        """Return a new ``torch.nn.Sequential`` in eval mode, one module per use."""
+        """Return a new ``torch.nn.Sequential`` in evaluation mode, one module per use."""
         from torch import nn
 
         return nn.Sequential(*(layer.module() for layer in self.layers)).eval()

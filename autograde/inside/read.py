@@ -1,4 +1,4 @@
-"""Whatever an answer is, as plain data: numbers, text, arrays, lists and dictionaries."""
+"""An answer as plain data: numbers, text, arrays, lists and dictionaries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class UnreadableError(Exception):
 
 
 def plain(value: Any) -> Plain:
-    """Read whatever a student computed as arrays, text, lists and dictionaries, leniently.
+    """Read what a student computed as arrays, text, lists and dictionaries, leniently.
 
     Numbers become zero-dimensional arrays; tensors on any device, with or without gradient,
     and everything that offers ``__array__`` become arrays; nested sequences of nothing but numbers

@@ -1,6 +1,6 @@
 """Run a notebook's cells in a Jupyter kernel and read variables after answer cells.
 
-The kernel is this very interpreter's, whatever the notebook asks for, and talks over sockets in
+The kernel is this interpreter's, also if the notebook names another, and talks over sockets in
 the temporary folder. A cell over its time limit is interrupted; if that does not end it, or the
 kernel dies, this program says so and ends, and the host goes on in a fresh sandbox.
 """
@@ -58,7 +58,7 @@ class Kernel:
         self._call("begin()")
 
     def end(self) -> None:
-        """End the kernel: without walls around, nothing else would."""
+        """End the kernel: without isolation nothing else would."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process, signal.SIGKILL)
         if not self._ended:

@@ -1,7 +1,7 @@
 """The wire between the grader and the sandbox: plain data as bytes, in both directions.
 
 Towards the sandbox go hidden arguments, which we trust (:func:`encode_arguments`). Out of it come
-answers, which we do not: in the sandbox :func:`plain` reads leniently whatever a student computed
+answers, which we do not: in the sandbox :func:`plain` reads leniently what a student computed
 as arrays, text, lists and dictionaries, :func:`encode` writes these down, and on the host
 :func:`decode` reads them strictly. There is no pickle and nothing that could name code; whatever
 is malformed, truncated, oversized or nested too deeply raises one :class:`WireError`.

@@ -37,7 +37,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
-    """Import, try the walls once, and then run what is asked for until nobody asks any more."""
+    """Import, try the isolation once, and then run what is asked for until nobody asks any more."""
     control = socket.socket(fileno=os.dup(0))
     silence(0)
     covered = [*Path("/dev/shm").iterdir(), *Path("/tmp").iterdir()]
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _enclosed(settings: dict[str, Any], descriptors: list[int]) -> NoReturn:
-    """Build the walls of one run and be its first process, or the one that waits for it."""
+    """Isolate one run and be its first process, or the one that waits for it."""
     code = 1
     try:
         # Nothing else is open, least of all the way to the grader.

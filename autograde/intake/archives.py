@@ -46,7 +46,7 @@ def entries(file: Path, notices: list[str]) -> list[Entry]:
     try:
         with zipfile.ZipFile(file) as archive:
             found = archive.infolist()
-    except Exception as error:  # zipfile's parser raises whatever it meets
+    except Exception as error:  # zipfile's parser raises errors of many types
         raise ArchiveError(
             f"{file} cannot be read as a zip file ({clean_line(str(error))}); please download it "
             "again, or unpack it and give the folder."
@@ -133,7 +133,7 @@ def read(file: Path, index: int, limit: int) -> bytes:
             return member.read(limit)
     except ArchiveError:
         raise
-    except Exception as error:  # zipfile and zlib raise whatever they meet
+    except Exception as error:  # zipfile and zlib raise errors of many types
         raise ArchiveError(
             f"The upload cannot be unpacked ({clean_line(str(error))}); please download the "
             "archive again."

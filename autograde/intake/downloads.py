@@ -70,7 +70,7 @@ def uploads_in_archive(
         if item.note is not None:
             try:
                 moment = noted_time(archives.read(file, item.note, 1000))
-            except Exception:  # dateutil raises whatever it meets
+            except Exception:  # dateutil raises errors of many types
                 said = (*said, "timestamp.txt is unreadable; the file's own time was taken.")
         yield Upload(student, name, file, moment, item.late, said, item.index)
 

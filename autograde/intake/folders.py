@@ -97,7 +97,7 @@ def _upload(path: Path, student: str, name: str) -> Upload:
     if note.is_file() and not note.is_symlink():
         try:
             return Upload(student, name, path, noted_time(read_plain(note, 1000)))
-        except Exception:  # dateutil raises whatever it meets
+        except Exception:  # dateutil raises errors of many types
             notices = ("timestamp.txt is unreadable; the file's own time was taken.",)
     moment = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
     return Upload(student, name, path, moment, notices=notices)

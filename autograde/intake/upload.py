@@ -83,7 +83,7 @@ def later_of(one: Upload, other: Upload) -> Upload:
 
 
 def read_plain(path: Path, limit: int) -> bytes:
-    """Read a plain file, whatever it was swapped for since it was found."""
+    """Read a plain file, or refuse it if something else now stands in its place."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:

@@ -37,7 +37,7 @@ class Sheet:
 
     @classmethod
     def read(cls, file: Path) -> Sheet:
-        """Read a CSV file with whatever separator and line ends it has.
+        """Read a CSV file; its separator and line ends are recognised and kept.
 
         Raises
         ------

@@ -62,7 +62,8 @@ class Late:
     percent_per_day
         Percent of the points earned that are taken off for every day begun after the deadline.
     grace_hours
-        Whoever is no later than that loses nothing; whoever is later loses from the deadline on.
+        A submission within this time loses no points; a later one loses points from the deadline
+        on.
     max_percent
         Never more than that is taken off.
     """
@@ -146,7 +147,8 @@ class Course:
     group_size
         Up to how many students hand in together.
     students
-        The class list; may be empty. With it, whoever handed in nothing is known to be missing.
+        The class list; may be empty. With it, students who handed in nothing are known to be
+        missing.
     assignments
         By the notebook's name, such as ``01_theory``.
     extensions
@@ -227,7 +229,7 @@ class Course:
         return self.groups.get(submitter, (submitter,))
 
     def submitters(self) -> tuple[str, ...]:
-        """Return whoever should hand in: every group, then every listed student without one."""
+        """Return who should hand in: every group, then every listed student without a group."""
         return (*self.groups, *(s for s in self.students if self.group_of(s) is None))
 
     def deadline(self, assignment: str, submitter: str) -> datetime | None:

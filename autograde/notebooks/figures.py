@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 
 TAG = "figure"
 _BY_NAME = frozenset({"globals", "locals", "vars", "eval", "exec", "compile", "get_ipython"})
-"""Whoever uses one of these may reach any name without writing it as one."""
+"""Code that uses one of these may reach any name without writing it."""
 
 
 def is_figure(cell: NotebookNode) -> bool:

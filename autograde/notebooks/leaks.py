@@ -17,8 +17,8 @@ from autograde.notebooks.source import Source
 _DELIMITER = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)", re.IGNORECASE)
 
 
-# A line of code that two people would hardly write alike has at least so many names, numbers,
-# strings and operators; a sentence at least so many words.
+# A line of code that two people would hardly write alike has at least this many names, numbers,
+# strings and operators; a sentence at least this many words.
 _TELLING_TOKENS = 8
 
 

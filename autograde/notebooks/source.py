@@ -146,7 +146,7 @@ def read_script(file: Path) -> NotebookNode:
         notebook: NotebookNode = jupytext.reads(file.read_text(encoding="utf-8"), fmt="py:percent")
     except FileNotFoundError:
         raise SourceError(f"There is no {file}.") from None
-    except Exception as error:  # jupytext raises whatever its parsers raise
+    except Exception as error:  # jupytext raises its parsers' errors
         raise SourceError(f"{file} is not a Jupytext percent script: {error}") from None
     return notebook
 

@@ -102,7 +102,7 @@ def report_html(
 
 
 def distributions(results: Sequence[SubmissionResult]) -> list[Distribution]:
-    """Return the spread of each assignment's scores, over whatever was handed in."""
+    """Return the spread of each assignment's scores, over all that was handed in."""
     found = []
     for assignment in sorted({r.assignment for r in results}):
         shares = [

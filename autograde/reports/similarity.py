@@ -26,11 +26,11 @@ from autograde.model.records import SubmissionResult
 from autograde.notebooks.cells import answers, node
 
 RUN = 10
-"""So many tokens in a row are compared at a time; of prose, words."""
+"""Number of consecutive tokens that are compared at a time; of prose, words."""
 ALIKE = 0.6
 """Notice from this share of the rarer pages on (Jaccard's index of the runs of tokens)."""
 LEAST_RUNS = 40
-"""So many runs have to be common: short answers look alike by themselves."""
+"""Number of runs that have to be common: short answers look alike by themselves."""
 MOST_SHARERS = 30
 """What more submissions than these have in common is the class's way, however large the class."""
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: whoever reads one sees the old one or the new one."""
+"""Files that are whole or not there: a reader sees the old file or the new one."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def math_html(tex: str, display: bool = False) -> Markup:
     known = re.sub(r"\\(begin|end)\{(?:aligned|align|gathered|split)\}", r"\\\1{align*}", tex)
     try:
         mathml = convert(known, display="block" if display else "inline")
-    except Exception:  # latex2mathml raises whatever its parser raises
+    except Exception:  # latex2mathml raises its parser's errors
         return shown
     if re.search(r"<m[io]>(?:\\|&amp;|&<)", mathml):  # an unknown command, handed through
         return shown

@@ -1,4 +1,4 @@
-"""Whatever a student wrote, made safe for whatever opens it: browser, spreadsheet, folder.
+"""A student's text, pictures and names, made safe for browser, spreadsheet and folder.
 
 Nothing here judges; it drops or replaces what could act. Markdown becomes HTML elsewhere
 (:mod:`autograde.safety.html`); here it stays Markdown, with its raw HTML made inert for front ends
@@ -77,7 +77,7 @@ class Pixels:
         self.left = PIXELS_IN_ALL
 
     def take(self, count: int) -> bool:
-        """Return whether so many are left, and take them."""
+        """Take this many pixels and return True, or return False if fewer are left."""
         if count > min(self.left, PIXEL_LIMIT):
             return False
         self.left -= count
@@ -200,7 +200,7 @@ def clean_image(media_type: str, encoded: str, pixels: Pixels | None = None) -> 
             if not (pixels or Pixels()).take(image.width * image.height):
                 return ""
             plain = image.convert(_mode(image, media_type))
-    except Exception:  # Pillow's parsers raise whatever they meet
+    except Exception:  # Pillow's parsers raise errors of many types
         return ""
     plain.info.clear()  # profiles and comments would be written back
     file = io.BytesIO()

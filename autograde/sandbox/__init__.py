@@ -1,1 +1,1 @@
-"""The sandbox: its walls, the process inside, its limits, the proof that it holds."""
+"""The sandbox: its isolation, the process inside, its limits, the proof that it holds."""

@@ -1,10 +1,10 @@
 """Start a process that sees nothing worth stealing and cannot take more than it is given.
 
-The walls are bubblewrap's: every namespace is its own, the file system holds system folders, this
-Python, xaikit and the data, all read-only, and one small temporary folder; there is no network, and
-neither solutions, hidden checks, the gradebook nor another submission are anywhere inside.
-bubblewrap bounds no resources, so resource limits of the process and a watch kept from outside
-do that.
+bubblewrap makes the isolation: every namespace is its own, the file system holds system folders,
+this Python, xaikit and the data, all read-only, and one small temporary folder; there is no
+network, and neither solutions, hidden checks, the gradebook nor another submission are anywhere
+inside. bubblewrap bounds no resources, so resource limits of the process and a watch kept from
+outside do that.
 
 Started by an ordinary user, that is a single unprivileged ``bwrap``. Started by root, a first
 ``bwrap`` lays out the same folders, so that they can be reached by somebody else than root, and an
@@ -29,17 +29,7 @@ from typing import Any, Self
 
 from autograde.inside import wire
 from autograde.sandbox import seccomp, zygotes
-from autograde.sandbox.cures import cure, require_programs
-from autograde.sandbox.usage import (
-    descendants,
-    first,
-    goes_first,
-    in_sockets,
-    proportional,
-    resident,
-    running,
-)
-from autograde.sandbox.walls import (
+from autograde.sandbox.isolation import (
     Isolation,
     Limits,
     SandboxError,
@@ -48,6 +38,16 @@ from autograde.sandbox.walls import (
     environment_inside,
     environment_outside,
     limited,
+)
+from autograde.sandbox.remedies import cure, require_programs
+from autograde.sandbox.usage import (
+    descendants,
+    first,
+    goes_first,
+    in_sockets,
+    proportional,
+    resident,
+    running,
 )
 from autograde.sandbox.zygotes import Zygote
 
@@ -71,13 +71,13 @@ class Sandbox:
         :func:`autograde.sandbox.run.call_functions`.
 
     zygote
-        A process behind the same walls to fork the program from. If it does not answer, the program
+        A process in the same isolation to fork the program from. If it does not answer, the program
         starts on its own.
 
     Attributes
     ----------
     deadline
-        The moment of ``time.monotonic()`` that ends the sandbox. Whoever reads the records moves
+        The moment of ``time.monotonic()`` that ends the sandbox. The reader of the records moves
         it on; at first it is ``limits.seconds`` away.
     stopped
         Why the records ended: ``timeout``, ``memory``, ``disk``, ``busy``, ``output flood``,
@@ -149,8 +149,8 @@ class Sandbox:
                 if rules := seccomp.program():
                     pass_fds.append(_sealed(rules, stack))
                     options = ["--seccomp", str(pass_fds[-1])]
-                walls = bubblewrap(program, self.limits, self.hidden, self.without, options)
-                command = as_somebody(walls)
+                isolated = bubblewrap(program, self.limits, self.hidden, self.without, options)
+                command = as_somebody(isolated)
             return subprocess.Popen(
                 command,
                 stdin=job,

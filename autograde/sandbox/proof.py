@@ -1,4 +1,4 @@
-"""Proves the walls by trying them from inside."""
+"""Proves the isolation by trying it from inside."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autograde.sandbox import seccomp, zygotes
+from autograde.sandbox.isolation import Limits, SandboxError
 from autograde.sandbox.process import Sandbox
-from autograde.sandbox.walls import Limits, SandboxError
 from autograde.sandbox.zygotes import Zygote, ZygoteError
 
 _PACKAGES = ("numpy", "ipykernel", "jupyter_client", "xaikit")
@@ -40,8 +40,8 @@ def prove(hidden: Sequence[Path] = (), packages: Sequence[str] = ()) -> str:
     try:
         if not seccomp.program():
             raise ZygoteError("for this processor there is no list of refused system calls")
-        walls = zygotes.zygote_walls(Limits(), hidden, (), ())
-        zygote = zygotes.start_zygote(walls, Limits())
+        command = zygotes.zygote_command(Limits(), hidden, (), ())
+        zygote = zygotes.start_zygote(command, Limits())
     except ZygoteError as reason:
         return f"Each run starts a Python of its own, which takes seconds longer: {reason}."
     try:
@@ -52,7 +52,7 @@ def prove(hidden: Sequence[Path] = (), packages: Sequence[str] = ()) -> str:
 
 
 def _probe(hidden: Sequence[Path], packages: Sequence[str], zygote: Zygote | None) -> None:
-    """Try the walls from inside."""
+    """Try the isolation from inside."""
     own = Path(__file__).resolve().parents[1]
     forbidden = [*hidden, own / "tasks.py", own.parent / "solutions", Path.home() / ".ssh"]
     limits = Limits(seconds=60)

@@ -7,7 +7,7 @@ Two runs, both on the host's side of the pipe:
 - :func:`call_functions` executes cells in a plain process, without a kernel, and calls the
   student's functions on hidden inputs.
 
-One event ends a sandbox whatever its cause (a cell that will not be interrupted, a dead process,
+Every cause ends a sandbox in the same way (a cell that will not be interrupted, a dead process,
 too much memory, disk or output): the cell that was running is recorded as ``stopped``, and a
 fresh sandbox goes on after it. There every other cell that is not an answer runs again first,
 so that one bad cell costs its own task and no other.
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from autograde.inside import wire
+from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.process import Sandbox
 from autograde.sandbox.replies import (
     CellRun,
@@ -40,8 +41,7 @@ from autograde.sandbox.replies import (
     text_of,
     variables_of,
 )
-from autograde.sandbox.walls import Isolation, Limits
-from autograde.sandbox.zygotes import lend_zygote
+from autograde.sandbox.zygotes import zygote_for
 
 _START = 180.0  # seconds that interpreter, kernel and torch may take to come up on a busy machine
 _GRACE = 15.0  # beyond a limit that is kept inside, until it is kept from outside
@@ -309,7 +309,7 @@ def _drive(
         position = -1  # nothing has run yet
         reason = ""
         with (
-            lend_zygote(limits, isolation, hidden, without, preloaded) as process,
+            zygote_for(limits, isolation, hidden, without, preloaded) as process,
             Sandbox(module, job, limits, isolation, hidden, without, process) as sandbox,
         ):
             sandbox.deadline = time.monotonic() + _START

@@ -38,7 +38,7 @@ def first(process: int) -> int:
 
 
 def goes_first(process: int) -> None:
-    """Let a process end before others if the machine runs out of memory, whatever it set itself."""
+    """Let a process end before others if memory runs out, also if it set another value itself."""
     with contextlib.suppress(OSError):
         Path(f"/proc/{process}/oom_score_adj").write_text("1000")
 

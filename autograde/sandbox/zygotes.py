@@ -1,8 +1,8 @@
 """Processes that have imported already, in the sandbox, waiting to fork the next run.
 
-Their program is :mod:`autograde.inside.zygote`. One is started when the same walls were asked for
-a few times, because a process that grades one small notebook would wait longer for imports than it
-gains. It belongs to the process that started it, runs one submission at a time and dies with its
+Their program is :mod:`autograde.inside.zygote`. One is started when the same isolation was asked
+for a few times, because a process that grades one small notebook would wait longer for imports than
+it gains. It belongs to the process that started it, runs one submission at a time and dies with its
 owner; one that does not answer is replaced.
 """
 
@@ -22,9 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from autograde.sandbox import seccomp
-from autograde.sandbox.cures import require_programs
-from autograde.sandbox.usage import descendants, proportional
-from autograde.sandbox.walls import (
+from autograde.sandbox.isolation import (
     Isolation,
     Limits,
     as_somebody,
@@ -32,8 +30,10 @@ from autograde.sandbox.walls import (
     environment_outside,
     resource_limits,
 )
+from autograde.sandbox.remedies import require_programs
+from autograde.sandbox.usage import descendants, proportional
 
-PATIENCE = 2  # runs behind the same walls that start on their own
+PATIENCE = 2  # runs in the same isolation that start on their own
 _KEPT = 4  # that wait: with all packages and without those out of reach by hand, two of each
 _IMPORTS = 180.0  # seconds
 _ANSWER = 10.0
@@ -45,8 +45,8 @@ _IMPORTED = (  # what every run imports; beside it what the course names
     "ipykernel.ipkernel",
 )
 
-Walls = tuple[str, ...]
-"""The command that builds the walls: equal commands, equal walls."""
+IsolationCommand = tuple[str, ...]
+"""The command that builds the isolation: equal commands, equal isolation."""
 
 
 class ZygoteError(Exception):
@@ -61,7 +61,7 @@ class Zygote:
     command, environment
         Start it in the sandbox.
     settings
-        What a run is told (see :meth:`run`), for a rehearsal: it builds all walls and runs nothing.
+        What a run is told (see :meth:`run`), for a rehearsal: it isolates and runs nothing.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Zygote:
             undo.pop_all()
 
     def _rehearse(self, settings: Mapping[str, Any]) -> str:
-        """Return what keeps a run from building its walls, if anything does."""
+        """Return what keeps a run from being isolated, if anything does."""
         reader, writer = os.pipe()
         with os.fdopen(reader, encoding="utf-8", errors="replace") as complaints:
             with os.fdopen(writer, "wb"):
@@ -141,35 +141,35 @@ class Zygote:
 
 
 _lock = threading.Lock()
-_waiting: list[tuple[Walls, Zygote]] = []  # the most recently used last
-_asked: Counter[Walls] = Counter()
-_refused: set[Walls] = set()
+_waiting: list[tuple[IsolationCommand, Zygote]] = []  # the most recently used last
+_asked: Counter[IsolationCommand] = Counter()
+_refused: set[IsolationCommand] = set()
 
 
-def take(walls: Walls, start: Callable[[], Zygote]) -> Zygote | None:
-    """Return a zygote behind these walls, or None where a run starts on its own.
+def take(command: IsolationCommand, start: Callable[[], Zygote]) -> Zygote | None:
+    """Return a zygote in this isolation, or None where a run starts on its own.
 
     It is the caller's until given to :func:`put`.
     """
     with _lock:
         for position, (own, zygote) in enumerate(_waiting):
-            if own == walls:
+            if own == command:
                 del _waiting[position]
                 return zygote
-        _asked[walls] += 1
-        if walls in _refused or _asked[walls] <= PATIENCE:
+        _asked[command] += 1
+        if command in _refused or _asked[command] <= PATIENCE:
             return None
     try:
         return start()
     except ZygoteError:
-        _refused.add(walls)
+        _refused.add(command)
         return None
 
 
-def put(walls: Walls, zygote: Zygote) -> None:
+def put(command: IsolationCommand, zygote: Zygote) -> None:
     """Let a zygote wait for the next run."""
     with _lock:
-        _waiting.append((walls, zygote))
+        _waiting.append((command, zygote))
         surplus = [_waiting.pop(0)[1] for _ in _waiting[_KEPT:]]
     for each in surplus:
         each.end()
@@ -183,29 +183,29 @@ def end_all() -> None:
 
 
 @contextlib.contextmanager
-def lend_zygote(
+def zygote_for(
     limits: Limits,
     isolation: Isolation,
     hidden: Sequence[Path],
     without: Sequence[str],
     preloaded: Sequence[str],
 ) -> Iterator[Zygote | None]:
-    """Lend a process that has imported what notebooks import, or None where a run starts alone."""
+    """Give a zygote for one run, or None where the run starts on its own."""
     process = None
     if isolation == "bubblewrap" and seccomp.program():
         require_programs(isolation)
-        walls = zygote_walls(limits, hidden, without, (*_IMPORTED, *preloaded))
-        process = take(walls, lambda: start_zygote(walls, limits))
+        command = zygote_command(limits, hidden, without, (*_IMPORTED, *preloaded))
+        process = take(command, lambda: start_zygote(command, limits))
     try:
         yield process
     finally:
         if process is not None and process.alive():
-            put(walls, process)
+            put(command, process)
 
 
-def zygote_walls(
+def zygote_command(
     limits: Limits, hidden: Sequence[Path], without: Sequence[str], imports: Sequence[str]
-) -> Walls:
+) -> IsolationCommand:
     """Return the command for a zygote. It has rights that its runs give up."""
     rights = []
     for capability in ("CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETPCAP"):
@@ -214,15 +214,15 @@ def zygote_walls(
     return tuple(bubblewrap(program, Limits(threads=limits.threads), hidden, without, rights))
 
 
-def start_zygote(walls: Walls, limits: Limits) -> Zygote:
-    """Start a zygote behind these walls.
+def start_zygote(command: IsolationCommand, limits: Limits) -> Zygote:
+    """Start a zygote in this isolation.
 
     Raises
     ------
     ZygoteError
         If it does not start.
     """
-    return Zygote(as_somebody(walls), environment_outside(), run_settings("", limits))
+    return Zygote(as_somebody(command), environment_outside(), run_settings("", limits))
 
 
 def run_settings(module: str, limits: Limits) -> dict[str, Any]:

@@ -209,7 +209,7 @@ checks.passed("repair-guided")
 # Two examples are alike for a network if they pull its parameters in the same direction. One
 # compares the gradients $a, b$ of their losses by the cosine (*Grad-Cos*, Hanawa 2021). The function
 # below is to return a **distance**: 0 for gradients of the same direction, 1 for orthogonal ones,
-# 2 for opposite ones. Whoever sorts training examples by it, smallest first, is in for a surprise.
+# 2 for opposite ones. If you sort training examples by it, smallest first, the result is a surprise.
 # Mend it.
 
 

@@ -95,7 +95,7 @@ slopes = {
 }
 checks.expect(
     np.allclose(slopes["log-odds"], w, atol=1e-4),
-    "On the log-odds the regression is linear: the slopes should be w itself, whatever σ is.",
+    "On the log-odds the regression is linear: the slopes should be w itself, for every σ.",
 )
 p_at_x = 1 / (1 + np.exp(-(w @ x + b)))
 checks.expect(

@@ -82,7 +82,7 @@ four = checks.numbers(
 checks.expect(list(four[:, 0]) == [2, 1], "The first column is the true class, that is, the label.")
 checks.expect(
     list(four[:, 1]) == [0, 1] and list(four[:, 3]) == [1, 0],
-    "Column 1 belongs to the largest logit of a row, column 3 to its smallest, of whatever sign.",
+    "Column 1 belongs to the largest logit of a row, column 3 to its smallest, of either sign.",
 )
 checks.passed("targets")
 

@@ -109,7 +109,7 @@ for rule, options in (
         relevance(small, point, 1, rule),
         explain(small, point[None], 1, **options).attributions[0, 0],
         f"relevance(small, …, {rule!r})",
-        "through several layers it differs from `explain`. What a layer hands back is what the "
+        "through several layers it differs from `explain`. What a layer passes back is what the "
         "layer before it has to share.",
         1e-3,
     )

@@ -284,7 +284,7 @@ checks.passed("completeness")
 #    exchanged. For the two most likely classes the maps resemble each other more, since these share
 #    evidence. Grad-CAM shows only positive evidence, so its map can be nearly empty for the least
 #    likely class. LRP's maps for all classes have nearly one shape in another colour: in the
-#    convolutions its z⁺ rule follows what is active, whoever asks. Were the maps of a method the
+#    convolutions its z⁺ rule follows what is active, for every target. Were the maps of a method the
 #    same for all classes, it would work as an edge detector and could not justify *this*
 #    prediction.
 # 3. In the misclassified image some regions are red for the predicted class and blue or pale for

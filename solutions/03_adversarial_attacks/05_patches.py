@@ -5,7 +5,7 @@
 # **Time:** one and a half hours.
 #
 # Small changes everywhere are hard to bring about in the world. A sticker is easy. [Brown et al.
-# 2017](https://arxiv.org/abs/1712.09665) trained a patch that works on whatever image it is put on,
+# 2017](https://arxiv.org/abs/1712.09665) trained a patch that works on every image it is put on,
 # and [Karmon, Zoran and Goldberg 2018](https://arxiv.org/abs/1801.02608) patches of about 2 % of one
 # image, beside the main object. With a mask $m \in \{0, 1\}^{H \times W}$, which is 1 inside the patch,
 #
@@ -67,7 +67,7 @@ for steps, wanted in ((0, None), (30, None), (30, 8)):
     if steps == 0:
         checks.expect(
             bool((moved[..., centre] == 0.5).all()),
-            "Before the first step the patch shows `start`, whatever the image had there.",
+            "Before the first step the patch shows `start`, not what the image had there.",
         )
     answers = said(model, moved)
     if wanted is None:

@@ -13,7 +13,7 @@
 #
 # Neither number means anything by itself. Three things have to be held against it:
 #
-# 1. **One target.** Before and after, the network says different classes. Whoever explains "the
+# 1. **One target.** Before and after, the network says different classes. If you explain "the
 #    prediction" each time compares the maps of two questions. The target stays fixed: here we ask
 #    both times for the *true* class and both times for the class that it is *fooled to*.
 # 2. **The area.** A patch of 25 pixels is 3.2 % of the image. A map that knows nothing has that share

@@ -22,7 +22,7 @@
 # **Read on**
 #
 # - N. Carlini et al. 2019, [On Evaluating Adversarial
-#   Robustness](https://arxiv.org/abs/1902.06705): a check list for whoever claims a defence.
+#   Robustness](https://arxiv.org/abs/1902.06705): a check list for authors of a defence.
 # - F. Croce and M. Hein 2020, [Reliable evaluation of adversarial robustness with an ensemble of diverse
 #   parameter-free attacks](https://arxiv.org/abs/2003.01690): AutoAttack, the usual yardstick.
 # - A. Ilyas et al. 2019, [Adversarial Examples Are Not Bugs, They Are

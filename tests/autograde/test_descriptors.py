@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from autograde.sandbox import process, proof, walls, zygotes
+from autograde.sandbox import isolation as isolated
+from autograde.sandbox import process, proof, zygotes
+from autograde.sandbox.isolation import Limits, SandboxError
 from autograde.sandbox.process import Sandbox
 from autograde.sandbox.usage import descendants
-from autograde.sandbox.walls import Limits, SandboxError
 
 
-def start_sandbox(isolation: walls.Isolation) -> None:
+def start_sandbox(isolation: isolated.Isolation) -> None:
     with Sandbox("autograde.inside.probe", {}, Limits(), isolation):
         raise AssertionError("it started")
 
@@ -28,7 +29,7 @@ def ask_for_records() -> None:
 
 
 def start_zygote() -> None:
-    zygotes.start_zygote(zygotes.zygote_walls(Limits(), (), (), ()), Limits())
+    zygotes.start_zygote(zygotes.zygote_command(Limits(), (), (), ()), Limits())
 
 
 def nobody_starts(*_: Any, **__: Any) -> None:
@@ -52,7 +53,7 @@ def left_behind(fail: Callable[[], None], error: type[Exception]) -> tuple[set[s
 
 @pytest.mark.parametrize("isolation", ["bubblewrap", "none"])
 def test_where_the_program_cannot_be_started(
-    isolation: walls.Isolation, monkeypatch: pytest.MonkeyPatch
+    isolation: isolated.Isolation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess, "Popen", nobody_starts)
     assert left_behind(lambda: start_sandbox(isolation), OSError) == (set(), [])

@@ -28,7 +28,7 @@ from autograde.intake.submissions import find
 from autograde.model.course import Course
 from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.release import to_json
-from autograde.sandbox.walls import SandboxError
+from autograde.sandbox.isolation import SandboxError
 
 NAME = "01_small"
 DASK = Path(sys.executable).with_name("dask")

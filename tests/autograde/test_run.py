@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from autograde.inside.networks import Network
+from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.replies import CellRun, Failed
 from autograde.sandbox.run import (
     CallRun,
@@ -21,7 +22,6 @@ from autograde.sandbox.run import (
     call_functions,
     run_notebook,
 )
-from autograde.sandbox.walls import Isolation, Limits
 
 pytestmark = pytest.mark.usefixtures("forked")
 
@@ -451,7 +451,7 @@ def test_other_tasks_may_use_the_packages() -> None:
 @pytest.mark.parametrize("isolation", ["bubblewrap", "none"])
 @pytest.mark.parametrize("ending", ["print('the end')", STUBBORN])
 def test_no_kernel_outlives_its_run(isolation: Isolation, ending: str, tmp_path: Path):
-    """Also where there are no walls, whose fall would end it: found by the name it gave itself."""
+    """Also without isolation, whose end would end it: found by the name it gave itself."""
     cells = [
         CodeCell(
             "mark", f"import ctypes; ctypes.CDLL(None).prctl(15, b{tmp_path.name[-15:]!r}, 0)"

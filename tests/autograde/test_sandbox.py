@@ -1,7 +1,7 @@
 """What can be seen, reached and taken from inside the sandbox, tried from inside.
 
 These tests start real sandboxes. Without bubblewrap they fail with the sentence that a user would
-read, because an autograder whose walls nobody has tested is not tested.
+read, because an autograder whose isolation nobody has tested is not tested.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import pytest
 
 import autograde
 import xaikit
-from autograde.sandbox import walls
+from autograde.sandbox import isolation as isolated
+from autograde.sandbox.isolation import Limits, SandboxError
 from autograde.sandbox.proof import prove
 from autograde.sandbox.replies import Failed
 from autograde.sandbox.run import CodeCell, NotebookRun, run_notebook
-from autograde.sandbox.walls import Limits, SandboxError
 
 pytestmark = pytest.mark.usefixtures("forked")
 
@@ -410,7 +410,7 @@ def test_the_proof_finds_what_is_visible(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "link").symlink_to("data")
     monkeypatch.setenv("XAIKIT_DATA", str(tmp_path / "link"))
     prove(hidden=[solutions, tmp_path / "link" / "gradebook.db"])
-    monkeypatch.setattr(walls, "_view", without_hiding(walls._view))
+    monkeypatch.setattr(isolated, "_view", without_hiding(isolated._view))
     with pytest.raises(SandboxError, match=r"answer.py is visible to students"):
         prove(hidden=[solutions])
 

@@ -1,4 +1,4 @@
-"""Copies are found whatever they are called; who thinks for oneself is left alone."""
+"""Copies are found under every name; independent answers are not reported."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Runs forked from a zygote: they reach neither it nor each other, and gain no right.
 
-test_sandbox.py and test_run.py look at the same walls and limits; this looks at what is new.
+test_sandbox.py and test_run.py look at the same isolation and limits; this looks at what is new.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import numpy as np
 import pytest
 
 from autograde.sandbox import seccomp, zygotes
+from autograde.sandbox.isolation import Limits, SandboxError
 from autograde.sandbox.proof import prove
 from autograde.sandbox.replies import Failed
 from autograde.sandbox.run import CodeCell, HiddenCalls, NotebookRun, call_functions, run_notebook
 from autograde.sandbox.usage import descendants
-from autograde.sandbox.walls import Limits, SandboxError
 from autograde.sandbox.zygotes import Zygote
 
 MIB = 1 << 20
@@ -357,7 +357,9 @@ def test_a_process_whose_imports_start_threads_is_not_forked() -> None:
 def refusal(limits: Limits) -> Exception | None:
     """Return why there is no zygote."""
     try:
-        zygotes.start_zygote(zygotes.zygote_walls(limits, (), (), zygotes._IMPORTED), limits).end()
+        zygotes.start_zygote(
+            zygotes.zygote_command(limits, (), (), zygotes._IMPORTED), limits
+        ).end()
     except zygotes.ZygoteError as error:
         return error
     return None
@@ -368,14 +370,14 @@ def no_rights(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let bubblewrap give the zygote no right to make namespaces."""
 
     def without(*arguments: Any) -> Any:
-        words = list(warming(*arguments))
+        words = list(command_of_zygote(*arguments))
         for right in ("CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETPCAP"):
             position = len(words) - words[::-1].index(right) - 1
             del words[position - 1 : position + 1]
         return tuple(words)
 
-    warming = zygotes.zygote_walls
-    monkeypatch.setattr(zygotes, "zygote_walls", without)
+    command_of_zygote = zygotes.zygote_command
+    monkeypatch.setattr(zygotes, "zygote_command", without)
     yield
 
 

@@ -21,7 +21,7 @@ STEP = 16 << 10
 
 
 def leave(room: int, disk: Path) -> None:
-    """Fill the disk, but for so many bytes."""
+    """Fill the disk, except for this many bytes."""
     filler = disk / "filler"
     filler.unlink(missing_ok=True)
     status = os.statvfs(disk)

@@ -167,7 +167,7 @@ def durations(command: list[str], course: Course, said: Path) -> dict[str, float
 
 
 def kill_in(stage: str, after: float, command: list[str], course: Course, said: Path) -> str:
-    """Grade, and kill that so many seconds into a stage; return the stage that it hit."""
+    """Grade, and kill the grader this many seconds into a stage; return the stage that it hit."""
     with said.open("wb") as file:
         process = subprocess.Popen(command, cwd=course.folder, stdout=file, start_new_session=True)
         later = list(STAGES)[list(STAGES).index(stage) + 1 :]

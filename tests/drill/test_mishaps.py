@@ -37,7 +37,7 @@ def course(tmp_path: Path) -> Course:
     return course
 
 
-def walled(*arrangement: str) -> list[str]:
+def in_mount_namespace(*arrangement: str) -> list[str]:
     """Return the begin of a command that sees the file system, arranged otherwise."""
     return ["bwrap", "--dev-bind", "/", "/", "--die-with-parent", *arrangement]
 
@@ -59,7 +59,7 @@ def test_a_full_disk_gets_one_sentence_in_every_stage_and_loses_nothing(
     command = [sys.executable, "-m", "tests.drill.full_disk"]
     done = subprocess.run(
         [
-            *walled("--size", str(8 * MB), "--tmpfs", str(disk)),
+            *in_mount_namespace("--size", str(8 * MB), "--tmpfs", str(disk)),
             *command,
             *map(str, (course.folder, tmp_path / "in", disk)),
         ],
@@ -110,7 +110,10 @@ def test_a_read_only_folder_gets_one_sentence(course: Course, tmp_path: Path):
     (out / "records").mkdir(parents=True)
     for folder in (out, out / "new"):
         done = subprocess.run(
-            [*walled("--ro-bind", str(out), str(out)), *grader(tmp_path / "in", folder)],
+            [
+                *in_mount_namespace("--ro-bind", str(out), str(out)),
+                *grader(tmp_path / "in", folder),
+            ],
             cwd=course.folder,
             capture_output=True,
             text=True,

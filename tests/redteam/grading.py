@@ -24,7 +24,7 @@ from autograde.grading import workers as executors
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.sandbox import zygotes
-from autograde.sandbox.walls import Limits
+from autograde.sandbox.isolation import Limits
 
 from . import denial, pages, theft, unfair  # noqa: F401  # they register their cases
 from .case import CASES, Case
@@ -87,25 +87,25 @@ def grade_plainly(course: Course, cases: Sequence[Case], folder: Path) -> dict[s
 
 
 def _run_nbgrader(place: Path, students: Sequence[str]) -> dict[str, Plain]:
-    """Run nbgrader inside walls, because it has none itself; start again after one that hangs."""
+    """Run nbgrader isolated, because it does not isolate; start again after one that hangs."""
     results = place / "results.jsonl"
     results.touch()
     found: dict[str, Plain] = {}
     while left := [student for student in students if student not in found]:
         program = [sys.executable, str(Path(__file__).with_name("plain_nbgrader.py"))]
-        walls = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"]
-        walls += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
-        walls += ["--bind", str(place), str(place), "--chdir", str(place)]
-        walls += ["--setenv", "HOME", str(place), "--setenv", "REDTEAM_KEY", "5050"]
+        isolated = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"]
+        isolated += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+        isolated += ["--bind", str(place), str(place), "--chdir", str(place)]
+        isolated += ["--setenv", "HOME", str(place), "--setenv", "REDTEAM_KEY", "5050"]
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"  # for alembic
         shown = " ".join(case.name for case in CASES if case.silent)
-        walls += ["--setenv", "REDTEAM_PAGES", shown]
-        walls += ["--setenv", "PYTHONDONTWRITEBYTECODE", "1", "--setenv", "PATH", path]
+        isolated += ["--setenv", "REDTEAM_PAGES", shown]
+        isolated += ["--setenv", "PYTHONDONTWRITEBYTECODE", "1", "--setenv", "PATH", path]
         bounds = ["prlimit", f"--data={3 << 30}", f"--fsize={1 << 30}", "--core=0", "--"]
         with (
             (place / "log").open("ab") as log,
             subprocess.Popen(
-                [*walls, *bounds, *program, str(place), NAME, str(results), *left],
+                [*isolated, *bounds, *program, str(place), NAME, str(results), *left],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -1,4 +1,4 @@
-"""Grade submissions as nbgrader does by itself, for comparison: run as a program, inside walls.
+"""Grade submissions as nbgrader does by itself, for comparison: run as a program, isolated.
 
 Usage: ``plain_nbgrader.py COURSE NOTEBOOK RESULTS STUDENT…``; a line of JSON a student.
 """
@@ -18,7 +18,7 @@ from nbgrader.apps.api import NbGraderAPI
 from traitlets.config import Config
 
 PORT = 45123
-"""Where, inside these walls, somebody sells answers."""
+"""The port inside the isolation at which an accomplice sells answers."""
 
 
 class Seller(socketserver.StreamRequestHandler):

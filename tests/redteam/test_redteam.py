@@ -2,7 +2,7 @@
 
 Each case is graded by plain nbgrader as well, with visible and hidden tests as usual: a case in
 which that goes well, too, would show nothing and fails here. Nothing runs before the sandbox has
-proved itself, and plain nbgrader, which has none, runs inside walls of its own.
+proved itself, and plain nbgrader, which has none, runs isolated by the tests.
 """
 
 from __future__ import annotations

@@ -155,6 +155,6 @@ def assignment(course: Course) -> Assignment:
 
 
 def answered(released: NotebookNode, answers: dict[str, str]) -> NotebookNode:
-    """Return the released notebook with these answers, and a text for whoever marks by hand."""
+    """Return the released notebook with these answers, and a text for the marker."""
     cells = {task: f"# answer: {task}\n{source}" for task, source in answers.items()}
     return submission(released, cells | {"why": TEXT})

@@ -73,7 +73,7 @@ def distorted(value: Any, other: Any) -> Iterator[Any]:
 def test_an_answer_of_another_type_is_wrong_not_an_error(
     source: Source, received: Callable[..., Any], automatic_task: str
 ) -> None:
-    """Whatever comes, a check says what is wrong, and never fails itself."""
+    """For every answer a check says what is wrong, and never fails itself."""
     task = source.checks.tasks[automatic_task]
     answer = received(automatic_task, "solution")
     for other in UNEXPECTED:

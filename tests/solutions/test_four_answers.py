@@ -73,7 +73,7 @@ def lost(result: SubmissionResult) -> dict[str, str]:
 
 
 def codewords(count: int) -> list[tuple[int, ...]]:
-    """Return so many sets of equal size, no one inside another: numbers of the notebooks."""
+    """Return ``count`` sets of equal size, none inside another: numbers of the notebooks."""
     length = next(n for n in itertools.count(1) if comb(n, n // 2) >= count)
     return list(itertools.islice(itertools.combinations(range(length), length // 2), count))
 

@@ -34,7 +34,7 @@ def choose(bank: Mapping[str, Sequence[Variant]], groups: str, seed: int) -> dic
     """Choose a variant of each statement of these groups, such that no pattern pays.
 
     No group is all yes or all no, and of all statements as many are true as false (one more of
-    either if their number is odd): whoever always says yes gains nothing.
+    either if their number is odd): answering yes to all gains nothing.
     """
     rng = np.random.default_rng(seed)
     names = [name for name in sorted(bank) if name[0] in groups]

@@ -30,7 +30,7 @@ class World:
 
 @functools.cache
 def world() -> World:
-    """Look the images up by the notebook's rule, whatever data there is."""
+    """Look the images up by the notebook's rule, in the data that are there."""
     test = load("fashion_mnist", split="test")
     model = load_pretrained("fashion_mnist")
     images, labels = test.images[:1000], test.labels[:1000]

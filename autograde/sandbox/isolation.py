@@ -1,4 +1,4 @@
-"""The walls: what is visible inside, the environment, and the command that builds them."""
+"""The isolation: what is visible inside, the environment, and the command that builds them."""
 
 from __future__ import annotations
 
@@ -220,21 +220,21 @@ def bubblewrap(
     without: Sequence[str],
     options: Sequence[str],
 ) -> list[str]:
-    """Return the command that builds the walls, for :data:`_ANYBODY` where root gives it."""
+    """Return the command that builds the arguments, for :data:`_ANYBODY` where root gives it."""
     view = _view(hidden, without)
-    walls = ["bwrap", "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]
+    arguments = ["bwrap", "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]
     if "--disable-userns" in _bwrap_help():
-        walls.append("--disable-userns")
-    walls += ["--hostname", "sandbox", "--new-session", "--die-with-parent", *options]
-    walls += ["--proc", "/proc", "--dev", "/dev"]
+        arguments.append("--disable-userns")
+    arguments += ["--hostname", "sandbox", "--new-session", "--die-with-parent", *options]
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
     for folder, share in (("/dev/shm", 2), ("/tmp", 1)):
-        walls += ["--size", str(limits.disk // share), "--perms", "1777", "--tmpfs", folder]
-    walls += ["--dir", _HOME, "--chdir", _HOME, *view]
+        arguments += ["--size", str(limits.disk // share), "--perms", "1777", "--tmpfs", folder]
+    arguments += ["--dir", _HOME, "--chdir", _HOME, *view]
     # What bwrap itself makes is a temporary file system without a size.
-    walls += ["--remount-ro", "/dev", "--remount-ro", "/", "--clearenv"]
+    arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--clearenv"]
     for name, value in environment_inside(_HOME, limits).items():
-        walls += ["--setenv", name, value]
-    command = [*walls, "--", *program]
+        arguments += ["--setenv", name, value]
+    command = [*arguments, "--", *program]
     if os.geteuid() == 0:
         # With PIDs of its own, because the death of this stage must be the death of what another
         # user runs under it, whom it may not kill.

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 
-from autograde.sandbox.walls import (
+from autograde.sandbox.isolation import (
     Isolation,
     SandboxError,
 )
