@@ -48,7 +48,7 @@ from autograde.gradebook.stored import (
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.cells import Answer, answers, grading, node
-from autograde.safety.sanitize import clean_markdown
+from autograde.safety.rewrite import clean_markdown
 
 api.app_log.disabled = True  # it logs what it raises, traceback included
 _TOLERANCE = 1e-9

@@ -22,7 +22,8 @@ from autograde.intake.rebuild import Rebuilt
 from autograde.model.records import TaskResult
 from autograde.notebooks.cells import Answer, answers, node
 from autograde.safety.quiet import quiet
-from autograde.safety.sanitize import Pixels, clean_line, clean_markdown, clean_outputs
+from autograde.safety.rewrite import clean_markdown
+from autograde.safety.sanitize import Budget, clean_line, clean_outputs
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Called, Task, Value, Wrong
 from xaikit.checks import NOT_FINITE
@@ -114,10 +115,10 @@ def graded_notebook(
     """
     notebook: NotebookNode = deepcopy(rebuilt.notebook)
     by_task = {result.task: result for result in results}
-    pixels = Pixels()
+    budget = Budget()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [node(o) for o in clean_outputs(outputs.get(cell.id, ()), pixels)]
+            cell.outputs = [node(o) for o in clean_outputs(outputs.get(cell.id, ()), budget)]
     for answer in answers(notebook):
         result = by_task[answer.task]
         cell = notebook.cells[answer.cell]
@@ -126,7 +127,7 @@ def graded_notebook(
         if cell.cell_type == "markdown" and answer.task not in rebuilt.untouched | rebuilt.absent:
             # The release's own marker is a comment, and harmless; all else is the student's.
             first, *rest = cell.source.split("\n")
-            cell.source = "\n".join([first, *clean_markdown("\n".join(rest)).split("\n")])
+            cell.source = "\n".join([first, clean_markdown("\n".join(rest), budget)])
     return notebook
 
 

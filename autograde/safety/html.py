@@ -1,7 +1,7 @@
 """Notebook cells as safe, static HTML: no script, nothing loaded from anywhere.
 
-Markdown is rendered by markdown-it-py without raw HTML and cleaned again by nh3; TeX becomes
-MathML; code is coloured by pygments; of outputs, text, PNG and JPEG are shown.
+Markdown is read without raw HTML and cleaned again by nh3; TeX becomes MathML; code is coloured by
+pygments; of outputs, text, PNG and JPEG are shown. What takes long to set is shown as plain text.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from html import escape
+from types import MethodType
 from typing import Any
 
 import nh3
 from latex2mathml.converter import convert
-from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
-from mdit_py_plugins.amsmath import amsmath_plugin
-from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
-from autograde.safety.sanitize import TEXT_LIMIT, clean_image, clean_text
+from autograde.safety.markdown import Parsed, TooMuchError, parser
+from autograde.safety.sanitize import TEXT_LIMIT, Budget, clean_image, clean_text
 
 IMAGES = ("image/png", "image/jpeg")
 
@@ -58,8 +57,11 @@ _HTML_ATTRIBUTES = {
     "th": {"style"},
     "td": {"style"},
 }
-_FORMULA_LIMIT = 5000
-_MARKER = re.compile(r"\s*< ?!--[^>\n]*-->")  # the blank is clean_markdown's
+_FORMULA_LIMIT = 2000
+_FORMULAS = 1000
+"""Formulas in one cell that are set; what follows is shown as code."""
+
+_MARKER = re.compile(r"\s*(?:<|&lt;|< )!--[^>\n]*-->")  # as written or as cleaned
 _BACKTICKS = re.compile(r"`([^`\n]+)`")
 
 
@@ -83,7 +85,7 @@ def message_html(text: str) -> Markup:
 
 def math_html(tex: str, display: bool = False) -> Markup:
     """Return a formula as MathML, or as code where it cannot be read as one."""
-    shown = Markup(f'<code class="tex">{escape(tex.strip())}</code>')
+    shown = _as_code(tex)
     if len(tex) > _FORMULA_LIMIT:  # its parser takes time by the square of the length
         return shown
     # latex2mathml knows `align`, not `aligned`, and numbers what is not starred.
@@ -98,6 +100,10 @@ def math_html(tex: str, display: bool = False) -> Markup:
     mathml = mathml.replace("<mi>&#x029F5;</mi>", "<mo>\\</mo>")
     # It passes \text{…} and \href{…} on as they are: only what is known to be harmless stays.
     return Markup(nh3.clean(mathml, tags=_MATHML, attributes=_MATHML_ATTRIBUTES, url_schemes=set()))
+
+
+def _as_code(tex: str) -> Markup:
+    return Markup(f'<code class="tex">{escape(tex.strip())}</code>')
 
 
 def markdown_html(
@@ -119,12 +125,17 @@ def _plain_markdown_html(source: str) -> Markup:
 
 
 def _markdown_html(source: str, attachments: Mapping[str, Mapping[str, str]]) -> Markup:
-    formulas: list[Markup] = []
     marker = _MARKER.match(source)
-    source = clean_text(source[marker.end() :] if marker else source, 5 * TEXT_LIMIT)
-    html = _markdown().render(source, {"formulas": formulas, "attachments": attachments})
+    source = source[marker.end() :] if marker else source
+    try:
+        parsed = Parsed(source)
+    except (TooMuchError, RecursionError):
+        return _pre(source, "text")
+    env = {"parsed": parsed, "attachments": attachments, "formulas": [], "budget": Budget()}
+    _demote(parsed.tokens)
+    renderer = _renderer()
     html = nh3.clean(
-        html,
+        renderer.render(parsed.tokens, parser().options, env),
         tags=_HTML,
         attributes=_HTML_ATTRIBUTES,
         url_schemes={"http", "https", "mailto", "data"},
@@ -133,6 +144,7 @@ def _markdown_html(source: str, attachments: Mapping[str, Mapping[str, str]]) ->
         attribute_filter=_keep,
     )
     # Formulas are put in after cleaning, which knows no MathML; their places hold only a number.
+    formulas = env["formulas"]
     return Markup(
         re.sub(r"<span data-math=\"(\d+)\"></span>", lambda m: str(formulas[int(m[1])]), html)
     )
@@ -177,19 +189,17 @@ def image_uri(media_type: str, content: Any) -> str:
 
 
 @cache
-def _markdown() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    parser.use(dollarmath_plugin, double_inline=True).use(amsmath_plugin)
-    for rule in ("math_inline", "math_inline_double", "math_block", "amsmath"):
-        parser.add_render_rule(rule, _render_math)
-    parser.add_render_rule("image", _render_image)
-    parser.add_render_rule("fence", _render_fence)
-    parser.core.ruler.push("demote", _demote)
-    return parser
+def _renderer() -> RendererHTML:
+    renderer = RendererHTML()
+    for rule in ("math_inline", "math_display", "math_block"):
+        renderer.rules[rule] = MethodType(_render_math, renderer)
+    renderer.rules["image"] = MethodType(_render_image, renderer)
+    renderer.rules["fence"] = MethodType(_render_fence, renderer)
+    return renderer
 
 
-def _demote(state: Any) -> None:
-    for token in state.tokens:
+def _demote(tokens: Sequence[Token]) -> None:
+    for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
 
@@ -198,7 +208,9 @@ def _render_math(
     self: RendererHTML, tokens: Sequence[Token], i: int, options: OptionsDict, env: EnvType
 ) -> str:
     display = tokens[i].type != "math_inline"
-    env["formulas"].append(math_html(tokens[i].content, display))
+    tex = tokens[i].content
+    known = len(env["formulas"]) < _FORMULAS
+    env["formulas"].append(math_html(tex, display) if known else _as_code(tex))
     place = f'<span data-math="{len(env["formulas"]) - 1}"></span>'
     return f"<p>{place}</p>\n" if tokens[i].block else place
 
@@ -212,15 +224,15 @@ def _render_image(
     uri = ""
     if source.startswith("attachment:"):
         bundle = env["attachments"].get(source.removeprefix("attachment:"), {})
-        uri = next((u for kind in IMAGES if (u := _clean_uri(kind, bundle.get(kind, "")))), "")
-    elif match := re.fullmatch(r"data:(image/png|image/jpeg);base64,(.*)", source):
-        uri = _clean_uri(match[1], match[2])
+        uri = next((u for kind in IMAGES if (u := _clean_uri(kind, bundle.get(kind, ""), env["budget"]))), "")
+    else:
+        uri = env["parsed"].picture(source, env["budget"])
     return f'<img src="{uri}" alt="{alt}">' if uri else f'<span class="left-out">{alt}</span>'
 
 
-def _clean_uri(media_type: str, content: Any) -> str:
+def _clean_uri(media_type: str, content: Any, budget: Budget) -> str:
     """Return a data URI of an image that has not been cleaned yet, empty if it is none."""
-    encoded = clean_image(media_type, _joined(content))
+    encoded = clean_image(media_type, _joined(content), budget)
     return f"data:{media_type};base64,{encoded}" if encoded else ""
 
 

@@ -1,8 +1,7 @@
 """A student's text, pictures and names, made safe for browser, spreadsheet and folder.
 
-Nothing here judges; it drops or replaces what could act. Markdown becomes HTML elsewhere
-(:mod:`autograde.safety.html`); here it stays Markdown, with its raw HTML made inert for front ends
-that would run it.
+Nothing here judges; it drops or replaces what could act. Markdown is read and written elsewhere
+(:mod:`autograde.safety.markdown`, :mod:`autograde.safety.html`).
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ from PIL import Image
 TEXT_LIMIT = 20_000
 IMAGE_LIMIT = 5 << 20
 PIXEL_LIMIT = 16_000_000
-PIXELS_IN_ALL = 200_000_000
+PIXELS_IN_ALL = 100_000_000
+SIZE_IN_ALL = 20 << 20
 OUTPUT_LIMIT = 50
 
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
@@ -57,50 +57,51 @@ def clean_line(text: str, limit: int = 300) -> str:
     return clean_text(" ".join(clean_text(text, limit).split()), limit)
 
 
-def clean_markdown(source: str) -> str:
-    r"""Return Markdown in which no raw HTML is left, and nothing that loads or runs by itself.
+class Budget:
+    """What one notebook may still show: a program of kilobytes can put out any amount.
 
-    A blank after ``<`` keeps it from opening a tag in every parser there is, and leaves formulas
-    and prose readable; escaping it would show as such inside formulas and code. One after ``!``
-    makes a link of a picture, which would tell its author's server who looks, and when. One within
-    ``\href`` keeps MathJax from making a link, to a script perhaps, out of a formula.
+    A picture of few bytes can hold millions of pixels, and a text or a picture that is written
+    again can take more room than it did.
     """
-    text = re.sub(r"<(?=[A-Za-z/!?])", "< ", clean_text(source, limit=100_000))
-    text = re.sub(r"!(?=\[(?![^\]]{0,300}\]\(data:image/(?:png|jpeg);base64,))", "! ", text)
-    return re.sub(r"\\(?=(?:href|require|unicode|cssId|class|style)(?![A-Za-z]))", r"\\ ", text)
-
-
-class Pixels:
-    """How many pixels one notebook may still show: a picture of kilobytes can hold millions."""
 
     def __init__(self) -> None:
-        self.left = PIXELS_IN_ALL
+        self.pixels = PIXELS_IN_ALL
+        self.size = SIZE_IN_ALL
 
-    def take(self, count: int) -> bool:
+    def take_pixels(self, count: int) -> bool:
         """Take this many pixels and return True, or return False if fewer are left."""
-        if count > min(self.left, PIXEL_LIMIT):
+        if self.size <= 0 or count > min(self.pixels, PIXEL_LIMIT):
             return False
-        self.left -= count
+        self.pixels -= count
+        return True
+
+    def take(self, size: int) -> bool:
+        """Take this many bytes and return True, or return False if fewer are left."""
+        if size > self.size:
+            return False
+        self.size -= size
         return True
 
 
-def clean_outputs(outputs: Iterable[Any], pixels: Pixels | None = None) -> list[dict[str, Any]]:
+def clean_outputs(outputs: Iterable[Any], budget: Budget | None = None) -> list[dict[str, Any]]:
     """Return a cell's outputs: streams, errors, plain text, PNG and JPEG, and nothing else.
 
     Images are decoded and encoded anew, so that nothing but pixels is left of them. An output
-    that is malformed, too large or of another type is dropped; so is all metadata.
+    that is malformed, too large or of another type is dropped; so is all metadata. ``budget`` is
+    the notebook's, by default one of its own.
     """
-    pixels = pixels or Pixels()
+    budget = budget or Budget()
     kept: list[dict[str, Any]] = []
-    budget = TEXT_LIMIT * 3
+    left = TEXT_LIMIT * 3
     for output in outputs:
-        clean = _clean_output(output, pixels) if isinstance(output, Mapping) else None
+        clean = _clean_output(output, budget) if isinstance(output, Mapping) else None
         if clean is None:
             continue
-        if len(kept) == OUTPUT_LIMIT or budget <= 0:
+        written = _text_size(clean)
+        if len(kept) == OUTPUT_LIMIT or left <= 0 or not budget.take(written):
             kept.append(_stream("stderr", "More output was left out.\n"))
             break
-        budget -= len(clean.get("text", "")) + len(clean.get("data", {}).get("text/plain", ""))
+        left -= written
         kept.append(clean)
     return kept
 
@@ -144,7 +145,14 @@ def _stream(name: str, text: str) -> dict[str, Any]:
     return {"output_type": "stream", "name": name, "text": text}
 
 
-def _clean_output(output: Mapping[str, Any], pixels: Pixels) -> dict[str, Any] | None:
+def _text_size(output: Mapping[str, Any]) -> int:
+    """Return how many bytes an output's text takes; its pictures are counted as they are made."""
+    texts = [output.get("text", ""), output.get("data", {}).get("text/plain", "")]
+    texts += [output.get("evalue", ""), *output.get("traceback", ())]
+    return sum(len(text.encode()) for text in texts)
+
+
+def _clean_output(output: Mapping[str, Any], budget: Budget) -> dict[str, Any] | None:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
@@ -163,7 +171,7 @@ def _clean_output(output: Mapping[str, Any], pixels: Pixels) -> dict[str, Any] |
             ],
         }
     if kind in ("display_data", "execute_result"):
-        data = _clean_data(output.get("data"), pixels)
+        data = _clean_data(output.get("data"), budget)
         if not data:
             return None
         clean: dict[str, Any] = {"output_type": kind, "data": data, "metadata": {}}
@@ -173,7 +181,7 @@ def _clean_output(output: Mapping[str, Any], pixels: Pixels) -> dict[str, Any] |
     return None
 
 
-def _clean_data(data: Any, pixels: Pixels) -> dict[str, str]:
+def _clean_data(data: Any, budget: Budget) -> dict[str, str]:
     """Keep text/plain and images of a display's data."""
     if not isinstance(data, Mapping):
         return {}
@@ -183,21 +191,22 @@ def _clean_data(data: Any, pixels: Pixels) -> dict[str, str]:
         kept["text/plain"] = text
     for media_type in _FORMATS:
         if media_type in data:
-            encoded = clean_image(media_type, _joined(data[media_type]), pixels)
+            encoded = clean_image(media_type, _joined(data[media_type]), budget)
             if encoded:
                 kept[media_type] = encoded
     return kept
 
 
-def clean_image(media_type: str, encoded: str, pixels: Pixels | None = None) -> str:
+def clean_image(media_type: str, encoded: str, budget: Budget | None = None) -> str:
     """Return a PNG or JPEG image as base64, encoded anew; empty if it is not one or too large."""
+    budget = budget or Budget()
     encoded = "".join(encoded.split())
     if len(encoded) > IMAGE_LIMIT * 4 // 3 + 4:
         return ""
     try:
         content = base64.b64decode(encoded, validate=True)
         with Image.open(io.BytesIO(content), formats=[_FORMATS[media_type]]) as image:
-            if not (pixels or Pixels()).take(image.width * image.height):
+            if not budget.take_pixels(image.width * image.height):
                 return ""
             plain = image.convert(_mode(image, media_type))
     except Exception:  # Pillow's parsers raise errors of many types
@@ -208,7 +217,8 @@ def clean_image(media_type: str, encoded: str, pixels: Pixels | None = None) -> 
         plain.save(file, "PNG")
     else:
         plain.save(file, "JPEG", quality=90)
-    return base64.b64encode(file.getvalue()).decode("ascii")
+    encoded = base64.b64encode(file.getvalue()).decode("ascii")
+    return encoded if budget.take(len(encoded)) else ""
 
 
 def _mode(image: Image.Image, media_type: str) -> str:

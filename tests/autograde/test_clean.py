@@ -18,13 +18,13 @@ from nbconvert.filters.markdown import markdown2html
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from autograde.safety.rewrite import clean_markdown
 from autograde.safety.sanitize import (
     IMAGE_LIMIT,
     OUTPUT_LIMIT,
     TEXT_LIMIT,
     clean_image,
     clean_line,
-    clean_markdown,
     clean_outputs,
     clean_text,
     defuse,

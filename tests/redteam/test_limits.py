@@ -13,7 +13,8 @@ from PIL import Image
 from autograde.intake.submissions import find
 from autograde.safety import sanitize as clean
 from autograde.safety.html import markdown_html
-from autograde.safety.sanitize import Pixels, clean_markdown, clean_outputs
+from autograde.safety.rewrite import clean_markdown
+from autograde.safety.sanitize import Budget, clean_outputs
 
 from .toy import NAME, write_course
 
@@ -28,10 +29,10 @@ def picture(side: int) -> dict[str, object]:
 
 def test_pictures_of_one_notebook_share_their_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clean, "PIXELS_IN_ALL", 2_500)
-    pixels = Pixels()
-    shown = [len(clean_outputs([picture(20)] * 2, pixels)) for _ in range(5)]
+    budget = Budget()
+    shown = [len(clean_outputs([picture(20)] * 2, budget)) for _ in range(5)]
     assert shown == [2, 2, 2, 0, 0]  # 6 of 400 pixels each
-    assert len(clean_outputs([picture(10)], pixels)) == 1
+    assert len(clean_outputs([picture(10)], budget)) == 1
 
 
 @pytest.mark.parametrize(
