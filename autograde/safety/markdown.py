@@ -33,7 +33,7 @@ _CARRIED = re.compile(r"data:image/(?:png|jpeg);base64,(\d+)")
 _LINK = re.compile(r"(?:https?://[^/?#]|mailto:[^/]|#)[^\s\x00-\x20]*", re.IGNORECASE)
 _LINK_LENGTH = 2000
 _GROWTH = 5
-_UNSAFE = re.compile(r"[^A-Za-z0-9\-._:/?#@!+,;=%&]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9\-._:/?#@!+,;=%&]|%(?![0-9A-Fa-f]{2})")
 
 
 class TooMuchError(Exception):

@@ -80,7 +80,8 @@ class _Writer:
             self._left -= len(text)
             if self._left < 0:
                 raise TooMuchError
-            written.append(text)
+            if text:
+                written.append(text)
         return f"\n{between}".join(written)
 
     def _block(self, node: SyntaxTreeNode) -> str:
@@ -99,8 +100,7 @@ class _Writer:
         if node.type == "table":
             return self._table(node)
         if node.type == "math_block":
-            tex = clean_tex(node.content, display=True)
-            return tex if tex.startswith("\\begin") else f"$${tex}$$"
+            return _formula(node)
         return "___"  # a thematic break: nothing else is read
 
     def _list(self, node: SyntaxTreeNode) -> str:
@@ -211,9 +211,9 @@ def _indented(text: str, first: str, further: str) -> str:
 
 
 def _formula(node: SyntaxTreeNode) -> str:
-    display = node.type == "math_display"
+    display = node.type != "math_inline"
     tex = clean_tex(node.content, display)
-    if tex.startswith("\\begin") and display and node.markup.startswith("\\b"):
+    if not tex or node.markup.startswith(r"\begin") and tex.startswith(r"\begin"):
         return tex
     return f"$${tex}$$" if display else f"${tex}$"
 
