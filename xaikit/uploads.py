@@ -19,11 +19,17 @@ from typing import Any
 SIZE_LIMIT = 32 << 20
 """The largest file that is read, in bytes."""
 
+_JSON_MOST = {b'"': 4_000_000, b",": 2_000_000, b"[": 300_000, b"{": 300_000}
+"""How many texts, further values, lists and objects are read: they take up to 200 bytes each."""
+
 CELL_LIMIT = 2000
 SOURCE_LIMIT = 200_000
 
 
 _MARKER = re.compile(r"^\s*(?:#+\s*answer\s*:\s*([\w-]+)|<!--\s*answer\s*:\s*([\w-]+)\s*-->)\s*$")
+
+
+_JSON_SIGN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{,]', re.DOTALL)
 
 
 _STUB_LINE = re.compile(r"^\s*(?:# YOUR CODE HERE|pass|\.\.\.|YOUR ANSWER HERE)\s*$", re.MULTILINE)
@@ -146,6 +152,7 @@ def _read(content: bytes, notices: list[str]) -> list[ParsedCell]:
         raise BrokenUploadError(
             "The uploaded file is empty; please save the notebook and upload again."
         )
+    _expect_few_values(content)
     try:
         data = json.loads(content)
     except (RecursionError, MemoryError):
@@ -176,6 +183,23 @@ def _read(content: bytes, notices: list[str]) -> list[ParsedCell]:
             "were left out."
         )
     return [cell for cell in cells if len(cell.source) <= SOURCE_LIMIT]
+
+
+def _expect_few_values(content: bytes) -> None:
+    """Refuse what would take far more memory than a notebook, before it is read."""
+    least = {sign: content.count(sign) for sign in _JSON_MOST}
+    if all(least[sign] <= most for sign, most in _JSON_MOST.items()):
+        return
+    # Most of these signs stand in texts; counting them apart takes longer.
+    left = dict(_JSON_MOST)
+    for match in _JSON_SIGN.finditer(content):
+        sign = match[0][:1]
+        left[sign] -= 1
+        if left[sign] < 0:
+            raise BrokenUploadError(
+                "The uploaded file holds more values than a notebook does; please clear the "
+                "outputs of all cells, save it and upload again."
+            )
 
 
 def _raw_cells(data: Any) -> list[Any] | None:

@@ -7,6 +7,7 @@ below it the notebook as it was graded, each answer followed by its mark.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,10 +20,14 @@ from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult
 from autograde.notebooks.cells import answers, node
 from autograde.reports.pages import render
-from autograde.safety.files import write_whole
-from autograde.safety.html import code_html, markdown_html, output_html
+from autograde.safety.files import link_whole, write_whole
+from autograde.safety.html import code_html, markdown_html, output_html, plain_code_html
 from autograde.safety.sanitize import safe_name
 
+COLOURED = 300_000
+"""Characters of code on one page that are coloured; what follows is shown as it is."""
+
+_TITLE = 300
 _POINTS = re.compile(r"\s*\([\d.]+ points?\b[^)]*\)$")  # in headings; the table says it too
 
 
@@ -73,18 +78,20 @@ def feedback_path(student: str, assignment: str) -> str:
 def write_feedback(results: Iterable[SubmissionResult], course: Course, out: Path) -> list[Path]:
     """Write one page for each result below ``out/feedback`` and return their paths.
 
-    A group's page is written once for the group, and again for each member without an own one.
-    The results are taken one at a time: their notebooks are large.
+    A group's page is one file, which lies at the group and at each member without an own one. The
+    results are taken one at a time: their notebooks are large.
     """
     own: set[Path] = set()
     paths: dict[Path, None] = {}
     for result in results:
-        page = feedback_html(result, course)
-        own.add(out / feedback_path(result.student, result.assignment))
-        for who in dict.fromkeys([result.student, *course.members(result.student)]):
+        page = out / feedback_path(result.student, result.assignment)
+        write_whole(page, feedback_html(result, course))
+        own.add(page)
+        paths[page] = None
+        for who in course.members(result.student):
             path = out / feedback_path(who, result.assignment)
-            if who == result.student or path not in own:
-                write_whole(path, page)
+            if path not in own:
+                link_whole(path, page)
                 paths[path] = None
     return list(paths)
 
@@ -129,9 +136,10 @@ def _titles(notebook: NotebookNode) -> dict[str, str]:
             found[positions[i]] = heading or positions[i]
         elif cell.cell_type == "markdown":
             lines = [line for line in cell.source.splitlines() if line.startswith("#")]
-            heading = _POINTS.sub("", re.sub("[#*`]", "", lines[-1]).strip()) if lines else heading
-    shared = {title for title in found.values() if list(found.values()).count(title) > 1}
-    return {task: f"{t} · {task}" if t in shared else t for task, t in found.items()}
+            last = lines[-1][:_TITLE] if lines else ""
+            heading = _POINTS.sub("", re.sub("[#*`]", "", last).strip()) if lines else heading
+    count = Counter(found.values())
+    return {task: f"{t} · {task}" if count[t] > 1 else t for task, t in found.items()}
 
 
 def _pieces(notebook: NotebookNode, rows: dict[str, Row]) -> list[Piece]:
@@ -141,10 +149,13 @@ def _pieces(notebook: NotebookNode, rows: dict[str, Row]) -> list[Piece]:
     test_at = {part.test: rows.get(part.task) for part in parts if part.test is not None}
     manual = {part.cell for part in parts if part.manual}
     pieces = []
+    coloured = 0
     for i, cell in enumerate(notebook.cells):
         row = answer_at.get(i)
         if cell.cell_type == "code":
-            piece = Piece("code", code_html(cell.source))
+            coloured += len(cell.source)
+            shown = code_html if coloured <= COLOURED else plain_code_html
+            piece = Piece("code", shown(cell.source))
             # What a test cell puts out is the scorer's number for nbgrader: shown as the mark.
             if i not in test_at:
                 where = f"Image from the code of {row.title}" if row else "Image from the code"

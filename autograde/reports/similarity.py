@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 
 import numpy as np
 from nbformat import NotebookNode
@@ -34,15 +35,23 @@ LEAST_RUNS = 40
 MOST_SHARERS = 30
 """What more submissions than these have in common is the class's way, however large the class."""
 
+TOKENS = 20_000
+"""Tokens of one answer that are compared: what is written below says no more about a copy."""
+
 _KEPT = frozenset(dir(builtins)) | frozenset(keyword.kwlist)
 _TOKEN = re.compile(
+    # What is not closed ends with its line or cell: no quote looks in vain for its end.
     r"""[#][^\n]*
-    |(?P<text>[rbfuRBFU]{0,2}(?:\'\'\'.*?\'\'\'|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"))
+    |(?P<text>[rbfuRBFU]{0,2}(?:
+        \'\'\'.*?(?:\'\'\'|\Z)|\"\"\".*?(?:\"\"\"|\Z)
+        |'(?:\\.|[^'\\\n])*+'?|"(?:\\.|[^"\\\n])*+"?
+    ))
     |\w+
     |[^\w\s]""",
     re.DOTALL | re.VERBOSE,
 )
 _WORD = re.compile(r"\w+")
+_LONG = 100
 
 
 @dataclass(frozen=True)
@@ -183,7 +192,8 @@ def _tasks(tasks: Iterable[str]) -> tuple[str, ...]:
 
 def _runs(task: str, source: str) -> Iterator[str]:
     """Yield the overlapping runs of tokens of an answer, each with its task."""
-    tokens = list(_prose(source) if source.lstrip().startswith("<!--") else _tokens(source))
+    found = _prose(source) if source.lstrip().startswith("<!--") else _tokens(source)
+    tokens = [token[:_LONG] for token in islice(found, TOKENS)]
     for start in range(len(tokens) - RUN + 1):
         # Told apart by a digest, not kept: a class has millions.
         run = " ".join(tokens[start : start + RUN]).encode()

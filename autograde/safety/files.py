@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,3 +84,29 @@ def write_whole(path: Path, text: str) -> None:
     """
     with replacing(path) as file:
         file.write(text.encode("utf-8", errors="replace"))  # half a surrogate is no text
+
+
+def link_whole(path: Path, existing: Path) -> None:
+    """Let a path name a file that is there already, without room for a second one.
+
+    What replaces either later leaves the other. Where files cannot have two names, it is a copy.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full or the folder read-only.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        try:
+            part.hardlink_to(existing)
+        except OSError:  # FAT, some network folders
+            shutil.copyfile(existing, part)
+        part.replace(path)
+        part.unlink(missing_ok=True)  # where both name one file already, replacing does nothing
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise unwritable(path, error) from None

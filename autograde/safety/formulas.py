@@ -1,7 +1,7 @@
 r"""Formulas in Markdown: where they are, and the TeX in them that MathJax may be given.
 
-Jupyter's renderers agree on ``$…$``, ``$$…$$``, ``\\(…\\)``, ``\\[…\\]`` and environments. Here they
-are read in time that grows with the text's length, whatever is opened and never closed.
+Jupyter's renderers agree on ``$…$``, ``$$…$$``, ``\\(…\\)``, ``\\[…\\]`` and environments. The
+time to find them here grows with the text's length, whatever is opened and never closed.
 """
 
 from __future__ import annotations
@@ -12,67 +12,58 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
-ENVIRONMENTS = frozenset(
-    name + star
-    for name in (
-        "align alignat aligned alignedat array Bmatrix bmatrix cases dcases eqnarray equation "
-        "flalign gather gathered matrix multline pmatrix rcases smallmatrix split subarray "
-        "Vmatrix vmatrix"
-    ).split()
-    for star in ("", "*")
-)
+_DISPLAYED = """
+align align* alignat alignat* Bmatrix bmatrix eqnarray eqnarray* equation equation* flalign flalign*
+gather gather* matrix multline multline* pmatrix Vmatrix vmatrix
+"""
+_INNER = "aligned alignedat array cases dcases gathered rcases smallmatrix split subarray"
+_COMMANDS = """
+alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda mu
+nu xi omicron pi varpi rho varrho sigma varsigma tau upsilon phi varphi chi psi omega
+Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+aleph beth ell hbar hslash imath jmath wp Re Im partial nabla infty emptyset varnothing forall
+exists nexists neg lnot top bot angle triangle square blacksquare Box Diamond diamond bigstar
+star ast checkmark prime backprime complement surd sharp flat natural clubsuit diamondsuit
+heartsuit spadesuit degree dagger ddagger S P
+pm mp times div cdot circ bullet cap cup uplus sqcap sqcup vee wedge lor land setminus
+smallsetminus wr oplus ominus otimes oslash odot bigcirc amalg rtimes ltimes
+le leq leqslant ge geq geqslant ne neq lt gt ll gg lll ggg equiv sim simeq approx approxeq cong
+ncong propto asymp doteq models vdash dashv Vdash vDash perp parallel nparallel mid nmid prec
+succ preceq succeq subset supset subseteq supseteq subsetneq supsetneq nsubseteq nsupseteq
+sqsubset sqsupset sqsubseteq sqsupseteq in ni notin not nleq ngeq nless ngtr lesssim gtrsim
+triangleq coloneqq eqqcolon bowtie because therefore
+leftarrow rightarrow leftrightarrow Leftarrow Rightarrow Leftrightarrow longleftarrow
+longrightarrow longleftrightarrow Longleftarrow Longrightarrow Longleftrightarrow uparrow
+downarrow updownarrow Uparrow Downarrow Updownarrow to gets mapsto longmapsto hookrightarrow
+hookleftarrow rightharpoonup rightharpoondown leftharpoonup leftharpoondown rightleftharpoons
+leadsto rightsquigarrow nearrow searrow swarrow nwarrow iff implies impliedby nrightarrow
+nleftarrow xrightarrow xleftarrow
+sum prod coprod int iint iiint oint bigcap bigcup bigvee bigwedge bigoplus bigotimes bigodot
+biguplus bigsqcup limits nolimits
+arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf
+limsup ln log max min Pr sec sin sinh sup tan tanh argmax argmin operatorname mod bmod pmod pod
+frac dfrac tfrac cfrac binom dbinom tbinom choose over atop sqrt root of stackrel overset
+underset substack sideset
+hat widehat check tilde widetilde acute grave dot ddot dddot breve bar vec mathring overline
+underline overbrace underbrace overrightarrow overleftarrow overleftrightarrow boxed cancel
+left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm biggm
+Biggm lfloor rfloor lceil rceil langle rangle lvert rvert lVert rVert vert Vert lbrace rbrace
+lbrack rbrack backslash ldots cdots vdots ddots dots dotsc dotsb dotsm dotsi colon cdotp ldotp
+mathrm mathbf mathit mathsf mathtt mathcal mathscr mathfrak mathbb mathnormal boldsymbol bm
+pmb bf it rm sf tt cal text textbf textit textrm textsf texttt textnormal mbox
+displaystyle textstyle scriptstyle scriptscriptstyle
+quad qquad enspace thinspace medspace thickspace negthinspace nonumber notag tag label ref
+eqref hline cr begin end phantom hphantom vphantom mathop mathbin mathrel mathord
+mathopen mathclose mathpunct intertext
+"""
+
+DISPLAYED = frozenset(_DISPLAYED.split())
+"""Environments that are formulas by themselves."""
+
+ENVIRONMENTS = DISPLAYED | frozenset(_INNER.split())
 """Environments that set formulas; all but those are shown as text."""
 
-_TOP = frozenset(
-    name + star
-    for name in (
-        "align alignat Bmatrix bmatrix eqnarray equation flalign gather matrix multline pmatrix "
-        "Vmatrix vmatrix"
-    ).split()
-    for star in ("", "*")
-)
-
-COMMANDS = frozenset(
-    """
-    alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda mu
-    nu xi omicron pi varpi rho varrho sigma varsigma tau upsilon phi varphi chi psi omega
-    Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
-    aleph beth ell hbar hslash imath jmath wp Re Im partial nabla infty emptyset varnothing forall
-    exists nexists neg lnot top bot angle triangle square blacksquare Box Diamond diamond bigstar
-    star ast checkmark prime backprime complement surd sharp flat natural clubsuit diamondsuit
-    heartsuit spadesuit degree dagger ddagger S P
-    pm mp times div cdot circ bullet cap cup uplus sqcap sqcup vee wedge lor land setminus
-    smallsetminus wr oplus ominus otimes oslash odot bigcirc amalg rtimes ltimes
-    le leq leqslant ge geq geqslant ne neq lt gt ll gg lll ggg equiv sim simeq approx approxeq cong
-    ncong propto asymp doteq models vdash dashv Vdash vDash perp parallel nparallel mid nmid prec
-    succ preceq succeq subset supset subseteq supseteq subsetneq supsetneq nsubseteq nsupseteq
-    sqsubset sqsupset sqsubseteq sqsupseteq in ni notin not nleq ngeq nless ngtr lesssim gtrsim
-    triangleq coloneqq eqqcolon bowtie because therefore
-    leftarrow rightarrow leftrightarrow Leftarrow Rightarrow Leftrightarrow longleftarrow
-    longrightarrow longleftrightarrow Longleftarrow Longrightarrow Longleftrightarrow uparrow
-    downarrow updownarrow Uparrow Downarrow Updownarrow to gets mapsto longmapsto hookrightarrow
-    hookleftarrow rightharpoonup rightharpoondown leftharpoonup leftharpoondown rightleftharpoons
-    leadsto rightsquigarrow nearrow searrow swarrow nwarrow iff implies impliedby nrightarrow
-    nleftarrow xrightarrow xleftarrow
-    sum prod coprod int iint iiint oint bigcap bigcup bigvee bigwedge bigoplus bigotimes bigodot
-    biguplus bigsqcup limits nolimits
-    arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf
-    limsup ln log max min Pr sec sin sinh sup tan tanh argmax argmin operatorname mod bmod pmod pod
-    frac dfrac tfrac cfrac binom dbinom tbinom choose over atop sqrt root of stackrel overset
-    underset substack sideset
-    hat widehat check tilde widetilde acute grave dot ddot dddot breve bar vec mathring overline
-    underline overbrace underbrace overrightarrow overleftarrow overleftrightarrow boxed cancel
-    left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm biggm
-    Biggm lfloor rfloor lceil rceil langle rangle lvert rvert lVert rVert vert Vert lbrace rbrace
-    lbrack rbrack backslash ldots cdots vdots ddots dots dotsc dotsb dotsm dotsi colon cdotp ldotp
-    mathrm mathbf mathit mathsf mathtt mathcal mathscr mathfrak mathbb mathnormal boldsymbol bm
-    pmb bf it rm sf tt cal text textbf textit textrm textsf texttt textnormal mbox
-    displaystyle textstyle scriptstyle scriptscriptstyle
-    quad qquad enspace thinspace medspace thickspace negthinspace nonumber notag tag label ref
-    eqref hline cr begin end phantom hphantom vphantom mathop mathbin mathrel mathord
-    mathopen mathclose mathpunct intertext
-    """.split()
-)
+COMMANDS = frozenset(_COMMANDS.split())
 """Commands that set signs and boxes of their own size.
 
 None of them makes a link, loads a file, names a style, colours, moves its text over another's or
@@ -140,7 +131,7 @@ def _inline(state: StateInline, silent: bool) -> bool:
         opener, closer, kind = "\\\\[", "\\\\]", "math_display"
     else:
         match = _PIECE.match(src, start, state.posMax)
-        if match is None or match[1] != "begin" or match[2] not in _TOP:
+        if match is None or match[1] != "begin" or match[2] not in DISPLAYED:
             return False
         opener, closer, kind = match[0], rf"\end{{{match[2]}}}", "math_display"
     end = _closing(state, closer, start + len(opener))
@@ -183,7 +174,7 @@ def _block(state: StateBlock, start: int, last: int, silent: bool) -> bool:
         return False
     position = state.bMarks[start] + state.tShift[start]
     match = _OPENER.match(state.src, position, state.eMarks[start])
-    if match is None or (match[1] and match[1] not in _TOP):
+    if match is None or (match[1] and match[1] not in DISPLAYED):
         return False
     opener = match[0]
     closer = rf"\end{{{match[1]}}}" if match[1] else "$$" if opener == "$$" else "\\\\]"

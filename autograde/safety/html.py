@@ -57,6 +57,10 @@ _HTML_ATTRIBUTES = {
     "th": {"style"},
     "td": {"style"},
 }
+_COLOURED = 50_000
+_LINE = 2000
+"""Characters of a cell and of a line that are coloured: the lexer looks ahead for what closes."""
+
 _FORMULA_LIMIT = 2000
 _FORMULAS = 1000
 """Formulas in one cell that are set; what follows is shown as code."""
@@ -68,9 +72,17 @@ _BACKTICKS = re.compile(r"`([^`\n]+)`")
 # Most cells of a class's notebooks are the released ones: what these two make of them is kept.
 @lru_cache(maxsize=500)
 def code_html(source: str) -> Markup:
-    """Return Python source, coloured."""
-    source = clean_text(source, 5 * TEXT_LIMIT)
+    """Return Python source, coloured unless it is too long for that."""
+    if len(source) > _COLOURED or max(map(len, source.split("\n"))) > _LINE:
+        return plain_code_html(source)
+    source = clean_text(source, _COLOURED)
     return Markup(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(cssclass="code")))
+
+
+def plain_code_html(source: str) -> Markup:
+    """Return source as it is."""
+    text = escape(clean_text(source, 5 * TEXT_LIMIT), quote=False)
+    return Markup(f'<div class="code"><pre>{text}\n</pre></div>\n')
 
 
 def code_css() -> str:
@@ -224,7 +236,10 @@ def _render_image(
     uri = ""
     if source.startswith("attachment:"):
         bundle = env["attachments"].get(source.removeprefix("attachment:"), {})
-        uri = next((u for kind in IMAGES if (u := _clean_uri(kind, bundle.get(kind, ""), env["budget"]))), "")
+        uri = next(
+            (u for kind in IMAGES if (u := _clean_uri(kind, bundle.get(kind, ""), env["budget"]))),
+            "",
+        )
     else:
         uri = env["parsed"].picture(source, env["budget"])
     return f'<img src="{uri}" alt="{alt}">' if uri else f'<span class="left-out">{alt}</span>'
@@ -253,7 +268,8 @@ def _keep(tag: str, attribute: str, value: str) -> str | None:
 
 def _pre(text: str, kind: str) -> Markup:
     text = clean_text(text, 3 * TEXT_LIMIT).rstrip()
-    return Markup(f'<pre class="output {kind}">{escape(text)}</pre>') if text else Markup("")
+    shown = escape(text, quote=False)
+    return Markup(f'<pre class="output {kind}">{shown}</pre>') if text else Markup("")
 
 
 def _joined(text: Any) -> str:

@@ -11,10 +11,11 @@ from autograde.safety.formulas import clean_tex, plain_commands
 from autograde.safety.markdown import LENGTH, Parsed, TooMuchError, link_target
 from autograde.safety.sanitize import Budget, clean_text
 
-_LANGUAGES = frozenset(
-    "bash c console cpp html ipython ipython3 json latex pycon py python python3 r sh sql tex text "
-    "toml yaml".split()
-)
+_KNOWN = """
+bash c console cpp html ipython ipython3 json latex pycon py python python3 r sh sql tex text toml
+yaml
+"""
+_LANGUAGES = frozenset(_KNOWN.split())
 """What code may say that it is: nbconvert runs ``mermaid`` as a program."""
 
 _SPECIAL = re.compile(r"[`*\[\]$~|]|<(?=[A-Za-z/!?])|&(?=[#A-Za-z])|_|#")
@@ -148,9 +149,7 @@ class _Writer:
                 raise TooMuchError
         return "".join(pieces).strip("\n ")
 
-    def _pieces(
-        self, nodes: Sequence[SyntaxTreeNode], in_link: bool
-    ) -> Iterator[tuple[str, str]]:
+    def _pieces(self, nodes: Sequence[SyntaxTreeNode], in_link: bool) -> Iterator[tuple[str, str]]:
         """Yield text and what stands between; text that meets is escaped as one."""
         for node in nodes:
             if node.type in ("em", "strong", "s"):
@@ -213,8 +212,8 @@ def _indented(text: str, first: str, further: str) -> str:
 def _formula(node: SyntaxTreeNode) -> str:
     display = node.type != "math_inline"
     tex = clean_tex(node.content, display)
-    if not tex or node.markup.startswith(r"\begin") and tex.startswith(r"\begin"):
-        return tex
+    if not tex or (node.markup.startswith(r"\begin") and tex.startswith(r"\begin")):
+        return tex  # an environment stands by itself
     return f"$${tex}$$" if display else f"${tex}$"
 
 
