@@ -53,7 +53,7 @@ mathrm mathbf mathit mathsf mathtt mathcal mathscr mathfrak mathbb mathnormal bo
 pmb bf it rm sf tt cal text textbf textit textrm textsf texttt textnormal mbox
 displaystyle textstyle scriptstyle scriptscriptstyle
 quad qquad enspace thinspace medspace thickspace negthinspace nonumber notag tag label ref
-eqref hline cr begin end phantom hphantom vphantom mathop mathbin mathrel mathord
+eqref hline cr newline space begin end phantom hphantom vphantom mathop mathbin mathrel mathord
 mathopen mathclose mathpunct intertext
 """
 
