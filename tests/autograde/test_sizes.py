@@ -35,7 +35,7 @@ def test_pictures_are_counted_as_they_are_written(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sanitize, "SIZE_IN_ALL", 400_000)
     budget = Budget()
     cells = [clean_outputs([noise(300)] * 20, budget) for _ in range(10)]
-    assert len(json.dumps(noise(300))) * 3 < len(json.dumps(cells[0][0]))
+    assert len(json.dumps(noise(300))) * 1.5 < len(json.dumps(cells[0][0]))
     assert 300_000 < len(json.dumps(cells)) < 450_000
 
 
@@ -102,7 +102,7 @@ def test_large_notebooks_are_read() -> None:
     """Megabytes of text with all the signs of JSON in it, and a plot's hundred thousand numbers."""
     plot = {"data": {"application/json": [list(range(100))] * 1000}, "output_type": "display_data"}
     cells = [
-        {"cell_type": "code", "source": '# answer: a\n"[{,\\\\" ' * 10_000, "outputs": [plot]},
+        {"cell_type": "code", "source": '# answer: a\n"[{,\\\\" ' * 5_000, "outputs": [plot]},
         {"cell_type": "code", "source": "x", "outputs": [{"text": "[1, {2, \\\" " * 500_000}]},
     ]
     content = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}).encode()
