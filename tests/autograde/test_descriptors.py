@@ -90,7 +90,7 @@ def test_where_a_zygote_cannot_build_the_walls(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_where_the_proof_fails_with_a_zygote(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(hidden: list[Path], zygote: zygotes.Zygote | None) -> None:
+    def fails(hidden: object, packages: object, zygote: zygotes.Zygote | None) -> None:
         if zygote is not None:
             raise SandboxError("The sandbox does not hold here: tried.")
 
