@@ -75,9 +75,7 @@ def find_source(solutions: Path, name: str) -> Path:
     there = sources(solutions)
     if name not in there:
         known = ", ".join(there) or "nothing"
-        raise SourceError(
-            f"There is no {solutions / name}.py, and no such folder; there is {known}."
-        )
+        raise SourceError(f"There is no {solutions / name} or {name}.py; there is {known}.")
     return there[name]
 
 

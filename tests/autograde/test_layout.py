@@ -198,7 +198,7 @@ def test_hidden_checks_of_a_folder_do_not_leak(tmp_path: Path) -> None:
         "from solutions.01_small.checks.helpers import twice",
         'open("01_small/checks/02_total.py")',
         'Path("01_small") / "checks"',
-        'expect(values["total"] == 10, "`total` should be the sum of 0 to 4.")',
+        'expect_close(call.returned, twice(call.arguments[0]), "double", "Twice as much, please.")',
     ):
         notebook.cells[-1].source = cell
         with pytest.raises(SourceError, match=r"02_total\.py: cell"):
