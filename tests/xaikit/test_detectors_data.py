@@ -52,7 +52,7 @@ class Planted:
     def suspicion(self, chunk: int = 50) -> Suspicion:
         """What a detector is given."""
         classes = int(self.labels.max()) + 1
-        return Suspicion(self.model, self.images, self.labels, classes, 0, chunk)
+        return Suspicion(self.model, self.images, self.labels, classes, seed=0, chunk=chunk)
 
     def found(self, method: str, chunk: int = 128) -> Detection:
         """Examine it."""
@@ -155,7 +155,7 @@ def test_principal_axes_are_scikit_learns() -> None:
 def test_activations_are_what_enters_the_last_linear_layer() -> None:
     model = load_pretrained("lecture")
     images = load("fashion_mnist", "test").images[:30]
-    features, scores = penultimate(Suspicion(model, images, None, 10, 0, 7))
+    features, scores = penultimate(Suspicion(model, images, None, 10, seed=0, chunk=7))
     with torch.no_grad():
         torch.testing.assert_close(features, model[:-1](images))
         torch.testing.assert_close(scores, model(images))

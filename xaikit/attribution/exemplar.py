@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from xaikit.attribution.integrated_gradients import gauss_legendre
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.arguments import count
 from xaikit.core.passes import chunks, outputs, pairs
 from xaikit.core.problem import Problem
 
 
 @method(
     "Nearest exemplar",
+    needs=("gradients", "layers", "training data", "labels"),
     based_on="example",
     passes="B training examples forward, then steps × T forward and backward",
     paper="Papernot & McDaniel 2018, Deep k-nearest neighbors: towards confident, interpretable "
@@ -57,7 +57,6 @@ def exemplar(
         ``details``: ``exemplars`` (N, T, *shape), ``indices`` (N, T), their places in the
         training data, ``distances`` (N, T), Euclidean. Of equally near examples the first counts.
     """
-    count(steps, "steps")
     inputs, targets = problem.inputs, problem.targets
     examples, labels = _training_data(problem, examples, labels)
     with _Features(problem.model, layer) as features:

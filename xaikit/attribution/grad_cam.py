@@ -15,6 +15,7 @@ _UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 @method(
     "Grad-CAM",
+    needs=("gradients", "layers"),
     based_on="gradient",
     passes="1 forward, T backward as far as the layer",
     paper="Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391",

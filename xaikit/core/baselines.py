@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from xaikit.core.arguments import NAMED, reference
@@ -12,14 +15,14 @@ from xaikit.core.background import reference_inputs
 from xaikit.core.passes import mean_output, outputs_at, pairs
 from xaikit.core.problem import Problem
 
-Baseline = float | Tensor | str | None
+Baseline = float | Tensor | NDArray[Any] | Sequence[Any] | str | None
 """What every method with a baseline takes.
 
 - ``None``: zeros. A number: that value everywhere.
 - ``"black"``, ``"grey"``, ``"white"``: 0, ½, 1, for images in [0, 1].
 - ``"blurred"``: of each image its own Gaussian blur, with a standard deviation of a seventh of
   its shorter side.
-- A tensor of an input's shape: that one reference.
+- A tensor of an input's shape, or an array or list that makes one: that one reference.
 - A tensor (B, *shape): references, over which the attributions are averaged; B times the cost.
 - ``"samples"``: 50 training images of the data set that the model's card names, equally many a
   class, averaged over as well.

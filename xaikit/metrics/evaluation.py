@@ -49,6 +49,7 @@ class Score:
 
 
 @metric(
+    "Run time",
     direction="lower is better",
     flaw="it is one measurement on one machine, with all that ran beside it, and depends on chunk, "
     "samples and steps; the first call also pays for warming up",
