@@ -16,6 +16,8 @@ Named = TypeVar("Named")
 
 NAMED = {"black": 0.0, "grey": 0.5, "white": 1.0}
 """Baselines by name, for images in [0, 1]."""
+Reference = float | Tensor | NDArray[Any] | Sequence[Any] | str | None
+"""A number, a name, or values of one input's shape; None: zeros."""
 
 
 def known(table: Mapping[str, Named], name: str, kind: str = "method") -> Named:
@@ -152,11 +154,7 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "tar
     return wanted.to(torch.int64).clone()
 
 
-def reference(
-    baseline: float | Tensor | NDArray[Any] | Sequence[Any] | str | None,
-    inputs: Tensor,
-    name: str = "baseline",
-) -> Tensor:
+def reference(baseline: Reference, inputs: Tensor, name: str = "baseline") -> Tensor:
     """Return the one reference (*shape) of a baseline: zeros, a number, a name, a tensor."""
     shape = inputs.shape[1:]
     if isinstance(baseline, str):

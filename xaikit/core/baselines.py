@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from xaikit.core.arguments import NAMED, reference
+from xaikit.core.arguments import NAMED, Reference, reference
 from xaikit.core.background import reference_inputs
 from xaikit.core.passes import mean_output, outputs_at, pairs
 from xaikit.core.problem import Problem
 
-Baseline = float | Tensor | NDArray[Any] | Sequence[Any] | str | None
+Baseline = Reference
 """What every method with a baseline takes.
 
 - ``None``: zeros. A number: that value everywhere.

@@ -143,7 +143,7 @@ def _fitting(value: Any, kind: Any, note: Any) -> Any:
         return value if isinstance(value, str) and value in typing.get_args(kind) else _UNFIT
     if origin is tuple:
         return _pair(value)
-    if inspect.isclass(origin):
+    if kind is not Any and inspect.isclass(origin):
         text = isinstance(value, str) and origin is Sequence
         return value if isinstance(value, origin) and not text else _UNFIT
     return value

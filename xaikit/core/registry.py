@@ -167,7 +167,7 @@ def checking(function: Function) -> Function:
             raise TypeError(f"{function.__name__}: {error}.") from None
         bound.apply_defaults()
         for name, kind in kinds_of(function).items():
-            if name in bound.arguments and name not in ("model", "inputs", "targets", "options"):
+            if name in bound.arguments and name not in ("model", "inputs", "targets"):
                 bound.arguments[name] = accepted(bound.arguments[name], kind, name)
         return function(*bound.args, **bound.kwargs)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from xaikit.core.arguments import NAMED, reference
+from xaikit.core.arguments import NAMED, Reference, reference
 from xaikit.core.baselines import blurred
 
-Fill = float | Tensor | NDArray[Any] | Sequence[Any] | str | None
+Fill = Reference
 
 COMPUTED = ("mean", "blurred", "noise")
 """Fill-ins that every input has of its own."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xaikit.attribution import Explanation
 from xaikit.attribution.registry import METHODS
 from xaikit.core.arguments import (
+    Reference,
     checked_inputs,
     checked_targets,
     probed,
@@ -47,7 +44,7 @@ def infidelity(
     perturbation: str = "square",
     scale: float | None = None,
     samples: int = 256,
-    baseline: float | Tensor | NDArray[Any] | Sequence[Any] | str | None = None,
+    baseline: Reference = None,
     times_input: bool | None = None,
     rescale: bool = True,
     seed: Seed = 0,
