@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from xaikit.attribution.integrated_gradients import gauss_legendre
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.passes import chunks, outputs, pairs
+from xaikit.core.passes import chunks, followed, outputs, pairs
 from xaikit.core.problem import Problem
 
 
@@ -59,6 +59,8 @@ def exemplar(
     """
     inputs, targets = problem.inputs, problem.targets
     examples, labels = _training_data(problem, examples, labels)
+    if not examples.isfinite().all():
+        raise ValueError("examples hold nan or infinity.")
     with _Features(problem.model, layer) as features:
         with torch.no_grad():
             indices, distances = _nearest(problem, features, examples, labels)
@@ -76,6 +78,7 @@ def exemplar(
             with torch.no_grad():
                 goal = features(starts[block])
             apart = features(path) - goal.repeat_interleave(number, dim=0)
+            followed(apart, "exemplar cannot say what sets an input apart from its exemplar")
             (slopes,) = torch.autograd.grad(apart.square().sum(), path)
             slopes = slopes.view(-1, number, *inputs.shape[1:])
             maps[block] -= torch.einsum("s,ns...->n...", weights[points], slopes) * way[:, 0]

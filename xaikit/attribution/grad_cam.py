@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.passes import backwards, chunks, outputs
+from xaikit.core.passes import backwards, chunks, followed, outputs
 from xaikit.core.problem import Problem
 
 _UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -85,6 +85,7 @@ def _weighted(captured: list[Tensor], scores: Tensor, targets: Tensor, space: to
             f"grad_cam needs inputs (N, C, …) and a layer with as many spatial dimensions, but "
             f"the inputs have {len(space)} and the layer returns shape {tuple(activation.shape)}."
         )
+    followed(scores, "grad_cam has no slopes to weight the layer's maps by")
     slopes = backwards(scores, targets, activation)
     weights = slopes.flatten(3).mean(3)
     maps = torch.einsum("ntk,nk...->nt...", weights, activation.detach()).relu()
