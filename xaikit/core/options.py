@@ -96,7 +96,7 @@ def accepted(value: Any, kind: Any, name: str) -> Any:
         if (found := _fitting(value, *member)) is not _UNFIT:
             return found
     members = [member for member in members if member[0] is not types.NoneType]
-    words = [_words(*member) for member in members]
+    words = [_words(*member, value) for member in members]
     classes = [_class(kind) for kind, _ in members]
     has = "have" if Tensor in classes and name.endswith("s") else "has"
     array = isinstance(value, list | tuple | np.ndarray)
@@ -177,14 +177,14 @@ def _pair(value: Any) -> Any:
     return pair if len(pair) == 2 and all(map(_is_whole, pair)) else _UNFIT
 
 
-def _words(kind: Any, note: Any) -> str:
-    """Return what a value of this kind is called in a message."""
+def _words(kind: Any, note: Any, instead: Any) -> str:
+    """Return what a value of this kind is called in a message, where another was given instead."""
     if isinstance(note, str):
         return note
     if isinstance(note, Whole):
         return note.words
     if isinstance(note, Number):
-        if note.least > -math.inf:
+        if _number(plain(instead), Number()) is not _UNFIT:
             return f"a number of at least {note.least:g}"
         return "a finite number" if note.finite else "a number"
     if typing.get_origin(kind) is Literal:
