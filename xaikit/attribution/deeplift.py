@@ -28,6 +28,7 @@ _POOLING = {
 
 @method(
     "DeepLIFT",
+    needs=("gradients", "layers"),
     based_on="relevance",
     complete=True,
     passes="2 forward, T backward",
@@ -63,6 +64,7 @@ def deeplift(problem: Problem, *, baseline: Baseline = None) -> Attribution:
 
 @method(
     "DeepSHAP",
+    needs=("gradients", "layers", "training data"),
     based_on="relevance",
     complete=True,
     passes="B references: 2 B forward, B × T backward",

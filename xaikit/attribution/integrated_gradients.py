@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.arguments import count
 from xaikit.core.baselines import Baseline, baselines, mean_at
 from xaikit.core.passes import gradients_at, pairs, target_outputs
 from xaikit.core.problem import Problem
@@ -15,6 +14,7 @@ from xaikit.core.problem import Problem
 
 @method(
     "Integrated Gradients",
+    needs=("gradients",),
     based_on="gradient",
     complete=True,
     passes="steps + 2 forward, steps × T backward",
@@ -37,7 +37,6 @@ def integrated_gradients(
         Where the path starts, see :data:`xaikit.core.baselines.Baseline`; default zeros.
         From several, the mean of the paths' attributions.
     """
-    count(steps, "steps")
     inputs, targets = problem.inputs, problem.targets
     starts = baselines(problem, baseline)
     nodes, weights = (torch.as_tensor(each).to(inputs) for each in gauss_legendre(steps))

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from itertools import combinations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xaikit.attribution.masking import masked_outputs
 from xaikit.attribution.registry import Attribution, method
-from xaikit.attribution.segments import superpixels
-from xaikit.core.arguments import count
+from xaikit.attribution.segments import Segments, superpixels
 from xaikit.core.background import reference_inputs
 from xaikit.core.baselines import Baseline, baselines, mean_at
 from xaikit.core.passes import target_outputs
@@ -22,8 +19,8 @@ from xaikit.core.problem import Problem
 
 @method(
     "KernelSHAP",
+    needs=("outputs",),
     based_on="perturbation",
-    model_agnostic=True,
     complete=True,
     passes="samples + 2 forward, times B references",
     paper="Lundberg & Lee 2017, A unified approach to interpreting model predictions, "
@@ -33,7 +30,7 @@ def kernel_shap(
     problem: Problem,
     *,
     samples: int = 1000,
-    segments: Tensor | NDArray[np.int64] | str | None = "auto",
+    segments: Segments = "auto",
     baseline: Baseline = None,
     background: Tensor | None = None,
 ) -> Attribution:
@@ -68,7 +65,6 @@ def kernel_shap(
         Every feature has an equal share of its segment's Shapley value, so that a map sums to
         the output's change (the sum over a segment is its value). ``details``: ``segments``.
     """
-    count(samples, "samples")
     inputs, targets = problem.inputs, problem.targets
     if baseline is not None and background is not None:
         raise ValueError("kernel_shap takes a baseline or a background, not both.")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xaikit.attribution.masking import masked_outputs
 from xaikit.attribution.registry import Attribution, method
-from xaikit.attribution.segments import superpixels
-from xaikit.core.arguments import count
+from xaikit.attribution.segments import Segments, superpixels
 from xaikit.core.baselines import Baseline, baselines
+from xaikit.core.options import OrInfinity
 from xaikit.core.problem import Problem
 
 RIDGE = 1.0
@@ -22,8 +20,8 @@ RIDGE = 1.0
 
 @method(
     "LIME",
+    needs=("outputs",),
     based_on="perturbation",
-    model_agnostic=True,
     passes="samples forward",
     paper="Ribeiro et al. 2016, Why should I trust you?, arXiv:1602.04938",
 )
@@ -31,9 +29,9 @@ def lime(
     problem: Problem,
     *,
     samples: int = 1000,
-    segments: Tensor | NDArray[np.int64] | str | None = "auto",
+    segments: Segments = "auto",
     baseline: Baseline = None,
-    kernel_width: float = 0.25,
+    kernel_width: OrInfinity = 0.25,
 ) -> Attribution:
     """Return the weights of a ridge regression on which segments are present.
 
@@ -64,8 +62,7 @@ def lime(
         Every feature has its segment's weight. ``details``: ``segments``, the map; ``fit``
         (N, T), the surrogate's weighted R² on its own samples (1: the surrogate says all).
     """
-    count(samples, "samples")
-    if not kernel_width > 0:
+    if kernel_width <= 0:
         raise ValueError(f"kernel_width has to be positive, not {kernel_width!r}.")
     inputs, targets = problem.inputs, problem.targets
     hidden = baselines(problem, baseline)

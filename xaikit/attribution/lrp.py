@@ -29,6 +29,7 @@ Rules = str | Mapping[str | type[nn.Module], str]
 
 @method(
     "LRP",
+    needs=("gradients", "layers"),
     based_on="relevance",
     passes="2 to 5 forward by rule, T backward",
     paper="Bach et al. 2015, On pixel-wise explanations for non-linear classifier decisions by "
@@ -144,6 +145,7 @@ def _choice(model: nn.Module, rule: Rules) -> Choice:
 
 @method(
     "Deep Taylor",
+    needs=("gradients", "layers"),
     based_on="relevance",
     passes="4 forward, T backward",
     paper="Montavon et al. 2017, Explaining nonlinear classification decisions with deep Taylor "

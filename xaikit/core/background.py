@@ -31,4 +31,6 @@ def reference_inputs(
         )
     if len(background) == 0:
         raise ValueError(f"{name} holds no reference: give at least one.")
+    if not background.isfinite().all():
+        raise ValueError(f"{name} holds nan or infinity.")
     return background.detach().to(device=inputs.device, dtype=inputs.dtype)

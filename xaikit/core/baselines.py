@@ -7,19 +7,19 @@ import math
 import torch
 from torch import Tensor
 
-from xaikit.core.arguments import NAMED, reference
+from xaikit.core.arguments import NAMED, Reference, reference
 from xaikit.core.background import reference_inputs
 from xaikit.core.passes import mean_output, outputs_at, pairs
 from xaikit.core.problem import Problem
 
-Baseline = float | Tensor | str | None
+Baseline = Reference
 """What every method with a baseline takes.
 
 - ``None``: zeros. A number: that value everywhere.
 - ``"black"``, ``"grey"``, ``"white"``: 0, ½, 1, for images in [0, 1].
 - ``"blurred"``: of each image its own Gaussian blur, with a standard deviation of a seventh of
   its shorter side.
-- A tensor of an input's shape: that one reference.
+- A tensor of an input's shape, or an array or list that makes one: that one reference.
 - A tensor (B, *shape): references, over which the attributions are averaged; B times the cost.
 - ``"samples"``: 50 training images of the data set that the model's card names, equally many a
   class, averaged over as well.

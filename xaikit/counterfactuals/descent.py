@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from xaikit.core.passes import followed, outputs, progress
-from xaikit.counterfactuals.problem import Problem
+from xaikit.counterfactuals.search import Search
 from xaikit.counterfactuals.validity import Validity
 
 Term = Callable[[Tensor, Tensor], Tensor]
@@ -48,7 +48,7 @@ class Loss:
         return soft / (1 + 2 * self.l2 * rate)
 
 
-def descend(problem: Problem, validity: Validity, loss: Loss, steps: int) -> tuple[Tensor, Tensor]:
+def descend(problem: Search, validity: Validity, loss: Loss, steps: int) -> tuple[Tensor, Tensor]:
     """Return the cheapest valid inputs (N, T, *shape), and where there is one (N, T).
 
     Proximal gradient steps with momentum: the loss pulls every item towards its input, the margin
@@ -91,7 +91,7 @@ class _Crowd:
         self.margin = torch.full_like(self.cost, -torch.inf)
         self.idle = torch.zeros_like(self.active)
 
-    def step(self, problem: Problem, validity: Validity) -> None:
+    def step(self, problem: Search, validity: Validity) -> None:
         """Note which points are better than before, and move all that are not done."""
         now = self.active
         ahead = self.ahead[now]
@@ -126,7 +126,7 @@ class _Crowd:
         return (self.inputs + change).view(self.shape)
 
     def _look(
-        self, change: Tensor, problem: Problem, validity: Validity
+        self, change: Tensor, problem: Search, validity: Validity
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return margins (n,), their slopes, the smooth term's slopes (n, D), and costs (n,)."""
         now = self.active

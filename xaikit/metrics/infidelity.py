@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import Explanation
 from xaikit.attribution.registry import METHODS
 from xaikit.core.arguments import (
+    Reference,
     checked_inputs,
     checked_targets,
-    count,
     probed,
     reference,
 )
+from xaikit.core.options import Seed
 from xaikit.core.passes import borrowed, outputs_at, pairs, target_outputs
 from xaikit.core.problem import Problem
 from xaikit.metrics.maps import expect_matching, map_shape
@@ -24,11 +23,12 @@ from xaikit.metrics.registry import metric
 SLOPES = ("gradient", "guided_backprop", "smoothgrad")
 """Methods whose maps say how fast the output changes; those of all others say by how much."""
 
-Perturbation = Literal["square", "gaussian"]
-SCALES: dict[Perturbation, float] = {"square": 0.35, "gaussian": 0.2}
+SCALES = {"square": 0.35, "gaussian": 0.2}
 
 
 @metric(
+    "Infidelity",
+    needs=("outputs",),
     direction="lower is better",
     flaw="the number depends on the perturbation, and a perturbed image may be unlike any the "
     "network was trained on; a map turned in sign everywhere scores as the right one if rescaled; "
@@ -41,13 +41,13 @@ def infidelity(
     inputs: Tensor,
     explanation: Explanation,
     *,
-    perturbation: Perturbation = "square",
+    perturbation: str = "square",
     scale: float | None = None,
     samples: int = 256,
-    baseline: float | Tensor | str | None = None,
+    baseline: Reference = None,
     times_input: bool | None = None,
     rescale: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
     chunk: int = 128,
 ) -> Tensor:
     """Return the mean squared error of the output changes that the map predicts, (N, T).
@@ -98,8 +98,6 @@ def infidelity(
     chunk
         How many inputs pass the model at once.
     """
-    count(samples, "samples")
-    count(chunk, "chunk")
     inputs = checked_inputs(model, inputs)
     expect_matching(inputs, explanation)
     if perturbation not in SCALES:
@@ -120,7 +118,7 @@ def infidelity(
     with borrowed(model):
         classes = probed(model, inputs).shape[1]
         targets = checked_targets(explanation.targets, inputs, classes)
-        problem = Problem(model, inputs, targets, seed, chunk)
+        problem = Problem(model, inputs, targets, seed=seed, chunk=chunk)
         full = target_outputs(problem)
         generator = problem.generator()
         moments = torch.zeros((3, *targets.shape), dtype=torch.float64, device=inputs.device)
