@@ -61,7 +61,7 @@ def explain(
     **options
         The method's own; ``help("xaikit.attribution.lime")``, say, documents them. A name means
         the same everywhere: ``baseline`` is what an absent feature shows (see
-        :data:`xaikit.core.baselines.Baseline`), ``background`` reference inputs (B, *shape),
+        :data:`xaikit.core.references.Baseline`), ``background`` reference inputs (B, *shape),
         ``segments`` superpixels (see :func:`xaikit.attribution.superpixels`).
 
     Returns

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.background import reference_inputs
 from xaikit.core.passes import gradients_at, mean_output, pairs, target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import reference_inputs
 
 
 @method(

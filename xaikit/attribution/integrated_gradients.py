@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.baselines import Baseline, baselines, mean_at
 from xaikit.core.passes import gradients_at, pairs, target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import Baseline, baselines, mean_at
 
 
 @method(
@@ -34,7 +34,7 @@ def integrated_gradients(
         polynomials of degree up to 2 · steps on the line. The convergence delta is the rule's
         error: more steps make it smaller.
     baseline
-        Where the path starts, see :data:`xaikit.core.baselines.Baseline`; default zeros.
+        Where the path starts, see :data:`xaikit.core.references.Baseline`; default zeros.
         From several, the mean of the paths' attributions.
     """
     inputs, targets = problem.inputs, problem.targets

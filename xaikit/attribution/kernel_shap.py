@@ -11,10 +11,9 @@ from torch import Tensor
 from xaikit.attribution.masking import masked_outputs
 from xaikit.attribution.registry import Attribution, method
 from xaikit.attribution.segments import Segments, superpixels
-from xaikit.core.background import reference_inputs
-from xaikit.core.baselines import Baseline, baselines, mean_at
 from xaikit.core.passes import target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import Baseline, baselines, mean_at, reference_inputs
 
 
 @method(
@@ -54,7 +53,7 @@ def kernel_shap(
     segments
         Superpixels, see :func:`xaikit.attribution.segments.superpixels`; None: single features.
     baseline
-        What an absent segment shows, see :data:`xaikit.core.baselines.Baseline`; default
+        What an absent segment shows, see :data:`xaikit.core.references.Baseline`; default
         zeros. Of several references, their mean output is the coalition's value.
     background
         Another name for a baseline of several references, (B, *shape), as shap has it.

@@ -10,9 +10,9 @@ from torch import Tensor
 from xaikit.attribution.masking import masked_outputs
 from xaikit.attribution.registry import Attribution, method
 from xaikit.attribution.segments import Segments, superpixels
-from xaikit.core.baselines import Baseline, baselines
 from xaikit.core.options import OrInfinity
 from xaikit.core.problem import Problem
+from xaikit.core.references import Baseline, baselines
 
 RIDGE = 1.0
 """lime's own penalty on the surrogate's weights (its intercept goes free)."""
@@ -51,7 +51,7 @@ def lime(
     segments
         Superpixels, see :func:`xaikit.attribution.segments.superpixels`.
     baseline
-        What an absent segment shows, see :data:`xaikit.core.baselines.Baseline`; default
+        What an absent segment shows, see :data:`xaikit.core.references.Baseline`; default
         zeros. Of several, the surrogate fits the mean output.
     kernel_width
         How far from the input the surrogate has to be faithful.

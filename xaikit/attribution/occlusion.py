@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.baselines import Baseline, baselines
 from xaikit.core.passes import outputs_at, pairs, target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import Baseline, baselines
 
 
 @method(
@@ -43,7 +43,7 @@ def occlusion(
         From one window to the next; default: half the window, at least 1. The last window may
         reach over the edge.
     baseline
-        What a hidden feature shows, see :data:`xaikit.core.baselines.Baseline`; default
+        What a hidden feature shows, see :data:`xaikit.core.references.Baseline`; default
         zeros. Of several, the mean loss.
     """
     inputs, targets = problem.inputs, problem.targets

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from xaikit.core.options import Seed, accepted, shown
+from xaikit.core.options import Seed, accepted
 from xaikit.core.passes import outputs
 
 Named = TypeVar("Named")
-
-NAMED = {"black": 0.0, "grey": 0.5, "white": 1.0}
-"""Baselines by name, for images in [0, 1]."""
-Reference = float | Tensor | NDArray[Any] | Sequence[Any] | str | None
-"""A number, a name, or values of one input's shape; None: zeros."""
 
 
 def known(table: Mapping[str, Named], name: str, kind: str = "method") -> Named:
@@ -152,29 +146,3 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "tar
             f"{classes - 1}."
         )
     return wanted.to(torch.int64).clone()
-
-
-def reference(baseline: Reference, inputs: Tensor, name: str = "baseline") -> Tensor:
-    """Return the one reference (*shape) of a baseline: zeros, a number, a name, a tensor."""
-    shape = inputs.shape[1:]
-    if isinstance(baseline, str):
-        if baseline not in NAMED:
-            raise ValueError(
-                f"unknown {name} {baseline!r}: choose one of {', '.join(NAMED)}, a number or a "
-                f"tensor."
-            )
-        baseline = NAMED[baseline]
-    wanted = (
-        f"{name} has to be a number or a tensor of shape {tuple(shape)}, the shape of one input"
-    )
-    try:
-        value = torch.as_tensor(
-            0.0 if baseline is None else baseline, dtype=inputs.dtype, device=inputs.device
-        ).detach()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{wanted}, not {shown(baseline)}.") from error
-    if value.ndim and value.shape != shape:
-        raise ValueError(f"{wanted}; its shape is {tuple(value.shape)}.")
-    if not value.isfinite().all():
-        raise ValueError(f"{name} holds nan or infinity.")
-    return value.expand(shape)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.core.arguments import NAMED, Reference, reference
-from xaikit.core.baselines import blurred
+from xaikit.core.references import NAMED, Reference, blurred, reference
 
 Fill = Reference
 

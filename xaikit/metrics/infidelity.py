@@ -7,16 +7,11 @@ from torch import Tensor, nn
 
 from xaikit.attribution import Explanation
 from xaikit.attribution.registry import METHODS
-from xaikit.core.arguments import (
-    Reference,
-    checked_inputs,
-    checked_targets,
-    probed,
-    reference,
-)
+from xaikit.core.arguments import checked_inputs, checked_targets, probed
 from xaikit.core.options import Seed
 from xaikit.core.passes import borrowed, outputs_at, pairs, target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import Reference, reference
 from xaikit.metrics.maps import expect_matching, map_shape
 from xaikit.metrics.registry import metric
 
