@@ -1,4 +1,4 @@
-"""Find the answers in an uploaded notebook, whatever saved it.
+"""Find the answers in an uploaded notebook that any program saved.
 
 One reading for both sides: students look at their file with it before they hand it in
 (:func:`xaikit.checks.upload`), and grading takes their answers by it, so that what a student is
@@ -192,7 +192,7 @@ def _raw_cells(data: Any) -> list[Any] | None:
 
 
 def _cell(value: dict[str, Any]) -> ParsedCell:
-    """Read one cell, whatever is wrong with it."""
+    """Read one cell, which may be damaged in any way."""
     source = _text(value.get("source", value.get("input", "")))
     metadata = value.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}

@@ -23,7 +23,7 @@ from xaikit.core.arguments import (
     one_each,
     probed,
 )
-from xaikit.core.passes import borrowed, channels_last, elapsed, every_output
+from xaikit.core.passes import channels_last, elapsed, every_output, frozen
 from xaikit.core.registry import Entry, listing
 
 # Imported for their registration, in the order of the table.
@@ -46,7 +46,7 @@ def attack(
 ) -> Attack:
     """Change inputs so that the model predicts something else, or a class of your choice.
 
-    The model is attacked in eval mode and handed back as it came.
+    The model is attacked in evaluation mode and handed back as it came.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def attack(
     chosen, options = _known(method, options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = checked_unit_inputs(model, inputs)
-    with borrowed(model), channels_last(model, inputs):
+    with frozen(model), channels_last(model, inputs):
         classes = class_count(probed(model, inputs), "an attack")
         true = _one_each(checked_targets(labels, inputs, classes, "labels"), "labels")
         wanted = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.attacks.climb import Best, Move, climb
+from xaikit.attacks.ascent import Best, Move, ascend
 from xaikit.attacks.goal import Goal
 from xaikit.attacks.places import (
     Mask,
@@ -84,7 +84,7 @@ def patch(
             first = attempt < starts.shape[1]
             pixels = _suggested(goal, rows) if first else noise[rows].to(inputs.device)
             start = torch.where(where[rows], pixels, inputs[rows])
-            climb(goal, best, attempt, rows, start, steps, goal.slopes, move)
+            ascend(goal, best, attempt, rows, start, steps, goal.slopes, move)
     tried = (best.attempt % starts.shape[1]).unsqueeze(1)
     return best.adversarial, masks[starts.gather(1, tried).squeeze(1)].expand(inputs.shape)
 

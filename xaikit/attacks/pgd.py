@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from xaikit.attacks.climb import Best, climb
+from xaikit.attacks.ascent import Best, ascend
 from xaikit.attacks.goal import Goal
 from xaikit.attacks.registry import attack_method
 from xaikit.core.options import NonNegative
@@ -69,7 +69,7 @@ def pgd(
         noise = _noise(goal.inputs, norm, generator) * epsilon
         for rows in goal.parts(best.resisting()):
             start = (goal.inputs[rows] + noise[rows]).clamp(0, 1)
-            climb(goal, best, attempt, rows, start, steps, goal.loss_slopes, move)
+            ascend(goal, best, attempt, rows, start, steps, goal.loss_slopes, move)
     return best.adversarial, torch.ones_like(best.adversarial, dtype=torch.bool)
 
 

@@ -21,7 +21,7 @@ from xaikit.core.arguments import (
     known,
     probed,
 )
-from xaikit.core.passes import are_probabilities, borrowed, channels_last, elapsed, every_output
+from xaikit.core.passes import are_probabilities, channels_last, elapsed, every_output, frozen
 from xaikit.core.problem import Problem
 from xaikit.core.registry import listing
 
@@ -40,7 +40,7 @@ def explain(
     """Attribute the model's outputs for some classes to its inputs.
 
     All targets of an input share its forward passes, noise and masks. The model is explained in
-    eval mode and handed back as it came: mode, hooks, ``requires_grad`` and ``.grad``.
+    evaluation mode and handed back as it came: mode, hooks, ``requires_grad`` and ``.grad``.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def explain(
     options = chosen.checked(options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = checked_inputs(model, inputs)
-    with borrowed(model), channels_last(model, inputs):
+    with frozen(model), channels_last(model, inputs):
         probe = probed(model, inputs)
         if chosen.based_on in ("gradient", "relevance") and are_probabilities(probe):
             warnings.warn(
@@ -135,7 +135,7 @@ def targets_of_interest(model: nn.Module, inputs: Tensor, labels: Tensor) -> Ten
         (N, 4) int64, on the inputs' device. Of equal outputs the lower class counts as likelier.
     """
     inputs = checked_inputs(model, inputs)
-    with borrowed(model), channels_last(model, inputs), torch.no_grad():
+    with frozen(model), channels_last(model, inputs), torch.no_grad():
         classes = probed(model, inputs).shape[1]
         true = checked_targets(labels, inputs, classes, "labels")
         if true.shape[1] != 1 or classes < 2:

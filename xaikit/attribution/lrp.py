@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation, and deep Taylor decomposition: an output, handed back."""
+"""Layer-wise relevance propagation and deep Taylor decomposition."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def lrp(
     - ``"gamma"``: what has the sign of Σz counts 1 + γ times.
     - ``"alpha_beta"``: α zᵢ⁺ / Σz⁺ − (α − 1) zᵢ⁻ / Σz⁻.
     - ``"z_plus"``: zᵢ⁺ / Σz⁺, that is α = 1.
-    - ``"w_square"``: wᵢ² / Σw², whatever the input: for first layers with inputs of any sign.
+    - ``"w_square"``: wᵢ² / Σw², independent of the input: for first layers with inputs of any sign.
     - ``"z_box"`` (zᴮ): (xᵢwᵢ − l wᵢ⁺ − h wᵢ⁻) / Σ, for first layers with inputs in [l, h]. Like
       w², it leaves the bias out.
     - ``"composite"``: ε in linear layers, z⁺ in convolutions (Kohlbrenner et al. 2020,
@@ -181,7 +181,8 @@ def deep_taylor(
     }
 
     def propagation() -> Propagation:
-        # The model is a chain, as whatever joins branches is refused: the first comes once a pass.
+        # The model is a chain, as a layer that joins branches is refused: the first layer comes
+        # once in a pass.
         order = chain(["first"], repeat("hidden"))
         return Propagation(problem, "deep_taylor", rules, lambda _: next(order))
 

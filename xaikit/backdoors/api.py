@@ -21,7 +21,7 @@ from xaikit.core.arguments import (
     one_each,
     probed,
 )
-from xaikit.core.passes import borrowed, elapsed
+from xaikit.core.passes import elapsed, frozen
 from xaikit.core.registry import listing
 
 # Imported for their registration, in the order of the table.
@@ -43,7 +43,7 @@ def detect(
 ) -> Detection:
     """Look for a backdoor: inputs with a trigger that are all taken for one class.
 
-    The model is examined in eval mode and handed back as it came.
+    The model is examined in evaluation mode and handed back as it came.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def detect(
     options = chosen.checked(options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = suspicious_inputs(model, inputs, seed)
-    with borrowed(model):
+    with frozen(model):
         classes = class_count(probed(model, inputs), "a backdoor")
         given = None
         if labels is not None:

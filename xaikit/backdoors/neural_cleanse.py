@@ -40,7 +40,7 @@ def neural_cleanse(
 
     The paper flags a class whose anomaly index (:func:`anomaly_index`, in the evidence) is above 2.
     With ten classes that index is a poor judge, as clean classes need triggers of very different
-    sizes, and with two classes it is 0.674 whatever the sizes are. The score here is how many times
+    sizes, and with two classes it is 0.674 for all sizes. The score here is how many times
     smaller the trigger is, as a logarithm: than the next smallest, or, better, than this class's
     in clean networks of the kind, where they are given.
 

@@ -43,7 +43,7 @@ class Suspicion(Question):
         return self.labels
 
     def parts(self, rows: int) -> Iterator[slice]:
-        """Cut so many rows into slices of at most a chunk."""
+        """Cut rows into slices of at most a chunk."""
         for start in range(0, rows, self.chunk):
             yield slice(start, min(start + self.chunk, rows))
 

@@ -15,7 +15,7 @@ Named = TypeVar("Named")
 
 
 def known(table: Mapping[str, Named], name: str, kind: str = "method") -> Named:
-    """Return the method, or whatever the kind is, of that name."""
+    """Return the entry of that name: a method, an attack, a detector."""
     if not isinstance(name, str) or name not in table:
         raise ValueError(f"unknown {kind} {name!r}: choose one of {', '.join(table)}.")
     return table[name]
@@ -66,7 +66,7 @@ def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
             f"the model computes in {weight.dtype} and the inputs are {inputs.dtype}: "
             f"use inputs.to({weight.dtype})."
         )
-    with torch.inference_mode(False):  # a copy that a graph may save, whatever the caller's mode
+    with torch.inference_mode(False):  # a copy that a graph may save, in every mode of the caller
         return inputs.detach().clone()
 
 

@@ -65,7 +65,7 @@ def known_options(
 ) -> None:
     """Fail if the method of that name does not take one of these options.
 
-    ``common`` are the options that the call takes itself, whatever the method.
+    ``common`` are the options that the call takes itself, for every method.
     """
     taken = tuple(taken)
     if unknown := [name for name in options if name not in taken]:

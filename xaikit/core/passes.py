@@ -1,4 +1,4 @@
-"""Passes through the model: borrowed, shared by all targets, and never wider than a chunk."""
+"""Passes through a frozen model: shared by all targets, and never larger than a chunk."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ def progress(total: int, unit: str) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def borrowed(model: nn.Module) -> Iterator[None]:
-    """Put the model into eval mode with frozen parameters, and give it back as it was.
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Freeze the model inside the block (evaluation mode, no parameter gradients), then restore it.
 
     Frozen parameters spare every backward pass the parameters' gradients. Gradients to the
-    inputs are enabled whatever the caller's context. On a GPU, algorithms are the repeatable
+    inputs are enabled in every caller's context. On a GPU, algorithms are the repeatable
     ones in full precision: the same seed has to give the same bytes, and TensorFloat-32 would
     cost three digits of completeness.
     """
     modes = [(module, module.training) for module in model.modules()]
-    frozen = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    parameters = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     cudnn = torch.backends.cudnn.flags(
         enabled=torch.backends.cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False
     )
     try:
         model.eval()
-        for parameter, _ in frozen:
+        for parameter, _ in parameters:
             parameter.requires_grad_(False)
         with torch.inference_mode(False), torch.enable_grad(), cudnn:
             yield
     finally:
         for module, training in modes:
             module.training = training
-        for parameter, requires_grad in frozen:
+        for parameter, requires_grad in parameters:
             parameter.requires_grad_(requires_grad)
 
 

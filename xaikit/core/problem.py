@@ -1,4 +1,4 @@
-"""What a method is asked about: a model that is borrowed, and inputs that were checked."""
+"""What a method is asked about: a model that is frozen, and inputs that were checked."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Question:
-    """What every family of methods is asked about, with the model borrowed.
+    """What every family of methods is asked about, with a frozen model.
 
-    Borrowed: in eval mode, its parameters frozen. A family adds only what is its own: the classes
-    to explain, to attack, to look for.
+    Frozen: in evaluation mode, without gradients for its parameters. A family adds only what is its
+    own: the classes to explain, to attack, to look for.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ from xaikit.core.arguments import (
     known,
     probed,
 )
-from xaikit.core.passes import borrowed, channels_last, elapsed, every_output
+from xaikit.core.passes import channels_last, elapsed, every_output, frozen
 from xaikit.core.registry import listing
 from xaikit.counterfactuals.registry import METHODS
 from xaikit.counterfactuals.result import Counterfactuals
@@ -86,7 +86,7 @@ def counterfactual(
     search, options = _known(method, backend, options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = checked_unit_inputs(model, inputs)
-    with borrowed(model), channels_last(model, inputs):
+    with frozen(model), channels_last(model, inputs):
         classes = class_count(probed(model, inputs), "a counterfactual")
         wanted = checked_targets(targets, inputs, classes)
         own = every_output(model, inputs, chunk).argmax(1)

@@ -62,21 +62,21 @@ def descend(problem: Search, validity: Validity, loss: Loss, steps: int) -> tupl
     items = torch.arange(len(rows), device=rows.device)
     with progress(len(rows) * steps, "steps") as tell:
         for part in torch.split(items, problem.chunk):
-            crowd = _Crowd(problem.inputs[rows[part]], part, targets[part], loss)
+            batch = _Batch(problem.inputs[rows[part]], part, targets[part], loss)
             before = int(part[0]) * steps
             for step in range(steps):
-                left = len(crowd.active) * (steps - step)  # whoever is done needs no more
+                left = len(batch.active) * (steps - step)  # finished items need no more
                 tell(before + len(part) * steps - left)
-                crowd.step(problem, validity)
-                if not len(crowd.active):
+                batch.step(problem, validity)
+                if not len(batch.active):
                     break
             tell(before + len(part) * steps)
-            made.append(crowd.result())
-            found.append(crowd.cost < torch.inf)
+            made.append(batch.result())
+            found.append(batch.cost < torch.inf)
     return problem.grid(torch.cat(made)), problem.grid(torch.cat(found))
 
 
-class _Crowd:
+class _Batch:
     """Items that search side by side; ``active`` are the numbers of those that still do."""
 
     def __init__(self, inputs: Tensor, items: Tensor, targets: Tensor, loss: Loss) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from xaikit.autoencoders import load_autoencoder
 from xaikit.core.cards import data_of, named_data
 from xaikit.core.options import NonNegative, OrInfinity
-from xaikit.core.passes import borrowed
+from xaikit.core.passes import frozen
 from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.registry import counterfactual_method
 from xaikit.counterfactuals.search import Examples, Search, checked_examples
@@ -94,7 +94,7 @@ def prototype(
             autoencoder = load_autoencoder(named_data(problem.model, _INSTEAD)).to(problem.inputs)
         network, encoder = autoencoder, _encoder(problem, autoencoder)
 
-    with borrowed(network):
+    with frozen(network):
         goals = _prototypes(problem, encoder, seen, k)
 
         def term(items: Tensor, x: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ def _encoder(problem: Search, network: nn.Module) -> nn.Module:
         )
     one = problem.inputs[:1]
     try:
-        with borrowed(network), torch.no_grad():
+        with frozen(network), torch.no_grad():
             drawn = network(one)
     except RuntimeError as error:
         raise ValueError(

@@ -10,7 +10,7 @@ from torch.nn import functional
 from tqdm.auto import tqdm
 
 from xaikit.core.arguments import checked_unit_inputs, count, probed
-from xaikit.core.passes import borrowed, channels_last, outputs
+from xaikit.core.passes import channels_last, frozen, outputs
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
 from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
 from xaikit.counterfactuals.rl_replay import Replay
@@ -90,7 +90,7 @@ def train_generator(
         with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed_precision):
             return outputs(model, x).to(images).softmax(1)
 
-    with borrowed(model), channels_last(model, images):
+    with frozen(model), channels_last(model, images):
         classes = probed(model, images).shape[1]
         if classes < 2:
             raise ValueError("a counterfactual needs a model of at least two classes.")

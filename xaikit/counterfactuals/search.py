@@ -1,4 +1,4 @@
-"""What a method is asked: inputs, target classes, and a model that is borrowed."""
+"""What a method is asked: inputs, target classes and a frozen model."""
 
 from __future__ import annotations
 

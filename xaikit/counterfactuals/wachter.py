@@ -50,7 +50,7 @@ def wachter(
         ``"l1"``: the sum of absolute changes, which changes few features; ``"l2"``: the squared
         Euclidean distance.
     steps
-        At most so many, each a forward and a backward pass.
+        The largest number of steps, each a forward and a backward pass.
 
     Returns
     -------

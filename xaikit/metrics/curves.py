@@ -12,7 +12,7 @@ from xaikit.attribution import Explanation, superpixels
 from xaikit.attribution.segments import Segments
 from xaikit.core.arguments import checked_inputs, checked_targets, probed
 from xaikit.core.options import Seed
-from xaikit.core.passes import borrowed, outputs_at, pairs
+from xaikit.core.passes import frozen, outputs_at, pairs
 from xaikit.core.problem import Problem
 from xaikit.core.registry import signed_as
 from xaikit.metrics.fills import Fill, filled
@@ -103,7 +103,7 @@ def deletion(
     features = ranks.shape[2]
     fractions = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     counts = (fractions * features).round().long().to(inputs.device)
-    with borrowed(model):
+    with frozen(model):
         classes = probed(model, inputs).shape[1]
         targets = checked_targets(explanation.targets, inputs, classes)
         n, t = targets.shape

@@ -9,7 +9,7 @@ from xaikit.attribution import Explanation
 from xaikit.attribution.registry import METHODS
 from xaikit.core.arguments import checked_inputs, checked_targets, probed
 from xaikit.core.options import Seed
-from xaikit.core.passes import borrowed, outputs_at, pairs, target_outputs
+from xaikit.core.passes import frozen, outputs_at, pairs, target_outputs
 from xaikit.core.problem import Problem
 from xaikit.core.references import Reference, reference
 from xaikit.metrics.maps import expect_matching, map_shape
@@ -110,7 +110,7 @@ def infidelity(
     draw = _window if perturbation == "square" else _noise
     spread = _range(inputs) * scale
     attributions = explanation.attributions.to(inputs).flatten(2).transpose(1, 2)
-    with borrowed(model):
+    with frozen(model):
         classes = probed(model, inputs).shape[1]
         targets = checked_targets(explanation.targets, inputs, classes)
         problem = Problem(model, inputs, targets, seed=seed, chunk=chunk)

@@ -14,8 +14,8 @@ from xaikit.metrics.registry import metric
     "Token F1",
     needs=("ground truth",),
     direction="higher is better",
-    flaw="plausible is not faithful: a map that marks what people would mark scores well whatever "
-    "the network has read",
+    flaw="plausible is not faithful: a map that marks what people would mark scores well, "
+    "independent of what the network has read",
     paper="DeYoung et al. 2020, ERASER, arXiv:1911.03429",
 )
 def token_f1(explanation: Explanation, rationale: Tensor, *, tokens: int | None = None) -> Tensor:

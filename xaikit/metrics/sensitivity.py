@@ -21,7 +21,7 @@ Explainer = Callable[[nn.Module, Tensor], Tensor]
     "Sensitivity",
     needs=("method",),
     direction="lower is better",
-    flaw="a map that never changes, whatever the network does, is perfectly insensitive: read it "
+    flaw="a map that never changes is perfectly insensitive: read it "
     "beside infidelity. The maximum over samples is a lower bound that grows with their number",
     paper="Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, arXiv:1901.09392",
 )

@@ -41,7 +41,7 @@ class Best:
         return (self.margin <= 0).nonzero().squeeze(1)
 
     def keep(self, rows: Tensor, now: Tensor, margin: Tensor, attempt: int) -> None:
-        """Note whatever is better than before."""
+        """Keep the points that are better than before."""
         better = margin > self.margin[rows]
         kept = rows[better]
         self.margin[kept] = margin[better]
@@ -49,7 +49,7 @@ class Best:
         self.attempt[kept] = attempt
 
 
-def climb(
+def ascend(
     goal: Goal,
     best: Best,
     attempt: int,
@@ -59,7 +59,7 @@ def climb(
     slopes: Slopes,
     move: Move,
 ) -> None:
-    """Take so many steps from the inputs ``now`` (n, *shape) in place of ``rows``.
+    """Take ``steps`` steps from the inputs ``now`` (n, *shape) in place of ``rows``.
 
     An input that reaches the goal takes no further steps, which changes no verdict and saves
     most of the work: its adversarial input is the first one found.
