@@ -23,7 +23,7 @@ from autograde.notebooks.release import released, solutions, solved
 from autograde.notebooks.source import find_source, read_source, sources
 from xaikit.uploads import CELL_LIMIT, SOURCE_LIMIT, BrokenUploadError
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 DOUBLE = "# answer: double\ndef double(x):\n    return x + x"
 TOTAL = "# answer: total\ntotal = 10"

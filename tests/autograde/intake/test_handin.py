@@ -27,7 +27,7 @@ from xaikit import checks, handin
 from xaikit.handin import Released, Verdict
 from xaikit.uploads import SIZE_LIMIT, BrokenUploadError, Stub
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 # What happens to the file only; what happens in the kernel does not show in it.
 UNFAIR = [c for c in CASES if c.kind == "unfair" or c.name in ("nested-notebook",)]
 

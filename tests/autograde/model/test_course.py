@@ -13,7 +13,7 @@ from autograde.model.course import SECRET_VARIABLE, Course, CourseError
 from autograde.model.course_file import read_course
 
 SUMMER = timezone(timedelta(hours=2))
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def read(folder: Path, text: str) -> Course:

@@ -16,7 +16,7 @@ from autograde.notebooks.checks import load_checks
 from autograde.notebooks.layout import find_layout
 from autograde.notebooks.source import find_source, read_source, sources
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def test_cells_are_those_that_jupytext_reads(tmp_path: Path) -> None:

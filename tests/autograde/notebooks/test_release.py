@@ -21,7 +21,7 @@ from autograde.notebooks.release import release, released, solutions, solved, to
 from autograde.notebooks.source import find_source, read_source, sources
 from autograde.safety.files import WriteError
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def quiet(line: str) -> None:

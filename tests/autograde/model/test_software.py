@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_course import CHECKS, COURSE, SOURCE, write_course
 
-from autograde.commands.grade import GradeError, data_source, settle_data
+from autograde.grading.data import DataError, data_source, settle_data
 from autograde.grading import mark as marking
 from autograde.grading.mark import UNTIMED, Assignment, load_assignment, mark
 from autograde.model.course_file import read_course
@@ -17,10 +17,10 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import read_source
-from autograde.sandbox import warm
+from autograde.sandbox import zygotes
 from autograde.sandbox.run import CodeCell, run_notebook
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 NAME = "01_small"
 LOADED = "import sys\nfound = [name for name in ('wave', 'colorsys') if name in sys.modules]"
 WITH_COLORSYS = "# answer: double\ndef double(x):\n    import colorsys\n    return 2 * x\n"
@@ -70,7 +70,7 @@ def test_a_given_cell_may_not_import_what_is_out_of_reach(tmp_path: Path) -> Non
 def test_runs_are_forked_from_a_process_that_preloaded_just_what_was_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(warm, "PATIENCE", 0)
+    monkeypatch.setattr(zygotes, "PATIENCE", 0)
     for preloaded in (("wave",), ("colorsys",), ()):
         cell = CodeCell("look", LOADED, "look", ("found",), seconds=60)
         run = run_notebook([cell], preloaded=preloaded)
@@ -97,7 +97,7 @@ def test_the_data_of_the_course_is_settled(tmp_path: Path, monkeypatch: pytest.M
     settle_data(course, said.append)
     assert said == [] and os.environ["XAIKIT_OFFLINE"] == "1"
     course.file.write_text(COURSE + '[software]\ndata = "fashion_mist"\n')
-    with pytest.raises(GradeError, match=r"software\.data: There is no data set 'fashion_mist'"):
+    with pytest.raises(DataError, match=r"software\.data: There is no data set 'fashion_mist'"):
         settle_data(read_course(tmp_path), said.append)
     settle_data(read_course(REPOSITORY), said.append)
     assert said == [f"Data: {data_source('fashion_mnist')}"]
