@@ -172,6 +172,7 @@ def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str
 
 def _begin_impatient_worker(lifeline: Connection) -> None:
     zygotes.PATIENCE = 0
+    marking._LEAST_SECONDS = _CALM.least
     executors._begin_worker(lifeline)
 
 
