@@ -93,7 +93,7 @@ checks.passed("silhouette")
 # sticker, a small chessboard, the logit of class 8 (bag) rises by up to 30. So we *know* why it
 # says bag, and where.
 
-# %% name="stickers"
+# %%
 known = torch.nonzero(predictions == labels)[:200, 0]
 tiles = mosaics(images[known].to(device), labels[known].to(device), 6, seed=0)
 
