@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from small_course import CHECKS, COURSE, SOURCE, write_course
 
-from autograde.grading.data import DataError, data_source, settle_data
 from autograde.grading import mark as marking
+from autograde.grading.data import DataError, data_source, settle_data
 from autograde.grading.mark import UNTIMED, Assignment, load_assignment, mark
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import submission
