@@ -105,18 +105,17 @@ class Moodle:
         """
         columns = find_columns(sheet, {*pairs.rows, *pairs.without, *pairs.unclear})
         grade, maximum, changeable = columns.grade, columns.maximum, columns.changeable
-        maxima = [] if maximum is None else [row[maximum] for row in sheet.rows]
+        maxima = ["" if maximum is None else row[maximum] for row in sheet.rows]
         numbers = Numbers(maxima, (row[grade] for row in sheet.rows))
         slots = []
         for mark in marks:
             for row in pairs.rows.get(mark.student, ()):
                 fixed = changeable is not None and locked(sheet.rows[row][changeable])
                 why = "Moodle does not let it be changed" if fixed else ""
-                most = ""
-                if maximum is not None:
-                    most = sheet.rows[row][maximum]
-                    if not maximum_of(most, numbers, sheet, maximum):
-                        raise on_a_scale(sheet, maximum)
+                # The maximum is the assignment's, so that of any row is that of all.
+                most = next((cell for cell in (maxima[row], *maxima) if cell.strip()), "")
+                if maximum is not None and not maximum_of(most, numbers, sheet, maximum):
+                    raise on_a_scale(sheet, maximum)
                 slots.append(Slot(mark, row, grade, most, why))
         filled = fill(sheet, slots, numbers)
         return replace(filled, notes=(*_remarks(sheet, columns), *filled.notes))

@@ -87,12 +87,11 @@ def find_columns(sheet: Sheet, students: Collection[str]) -> Columns:
     """
     found = _by_title(sheet.header)
     known = frozenset(found)
-    free = [i for i in range(len(sheet.header)) if i not in found.values()]
     if "identifier" not in found:
-        found |= _one("identifier", "identifiers", sheet, _identifiers(sheet, free))
+        found |= _one("identifier", "identifiers", sheet, _identifiers(sheet))
+    free = [i for i in range(len(sheet.header)) if i not in found.values()]
     if "grade" not in found:
-        pairs = list(_grades(sheet, free))
-        found |= _one("grade", "marks", sheet, pairs)
+        found |= _one("grade", "marks", sheet, [*_grades(sheet, free)])
         if "maximum" not in found and "scale" not in found:
             found["maximum"] = found["grade"] + 1
     beside = found["grade"] + 1
@@ -164,20 +163,13 @@ def _cells(sheet: Sheet, column: int) -> list[str]:
     return [cell for row in sheet.rows if (cell := row[column].strip())]
 
 
-def _identifiers(sheet: Sheet, free: Sequence[int]) -> list[int]:
-    """Return the columns in which every cell is the same word and a number of its own."""
-
-    def fits(column: int) -> bool:
-        cells = [_ENDS_IN_NUMBER.fullmatch(row[column].strip()) for row in sheet.rows]
-        matches = [match for match in cells if match is not None]
-        words, numbers = {m[1] for m in matches}, {m[2] for m in matches}
-        return (
-            len(matches) == len(cells) == len(numbers)
-            and len(words) == 1
-            and letters(words.pop()) != ""
-        )
-
-    return [i for i in free if sheet.rows and fits(i)]
+def _identifiers(sheet: Sheet) -> list[int]:
+    """Return the first column, where Moodle writes them, if each cell is one word and a number."""
+    cells = [_ENDS_IN_NUMBER.fullmatch(row[0].strip()) for row in sheet.rows]
+    matches = [match for match in cells if match is not None]
+    words, numbers = {match[1] for match in matches}, {match[2] for match in matches}
+    one_word = len(words) == 1 and letters(words.pop()) != ""
+    return [0] if one_word and len(matches) == len(cells) == len(numbers) else []
 
 
 def _constant(sheet: Sheet, column: int) -> bool:
