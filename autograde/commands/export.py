@@ -155,10 +155,8 @@ def _marks(out: Path, assignment: str | None) -> list[Mark]:
     return [m for m in marks if assignment in (None, m.assignment)]
 
 
-def _wide(
-    marks: Sequence[Mark], course: Course
-) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """Return the header, and a row a student: the score in each assignment, and the weighted total in percent."""
+def _wide(marks: Sequence[Mark], course: Course) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Return the header, and a row a student: each score, and the weighted total in percent."""
     names = sorted({m.assignment for m in marks})
     table: dict[str, dict[str, Mark]] = {}
     for mark in sorted(marks, key=lambda m: (m.student.casefold(), m.student)):

@@ -115,9 +115,7 @@ class Canvas:
         numbers = Numbers(maxima, (row[i] for row in sheet.rows for i in beside))
         assignments = sorted({mark.assignment for mark in marks})
         read_only = [i for i in beside if maxima[i].strip() and not numbers.readings(maxima[i])]
-        places = {
-            name: _column(name, column, sheet, beside, read_only) for name in assignments
-        }
+        places = {name: _column(name, column, sheet, beside, read_only) for name in assignments}
         slots = [
             Slot(
                 mark,

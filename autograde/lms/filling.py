@@ -98,8 +98,12 @@ def fill(sheet: Sheet, slots: Sequence[Slot], numbers: Numbers) -> Filled:
         cells[slot.row, slot.column] = text
     notes = [f"left as it is, for {why}: {_listed(names)}" for why, names in kept.items()]
     if replaced:
-        count = "1 mark that was there is" if replaced == 1 else f"{replaced} marks that were there are"
-        worse = f", {len(lower)} of them by one that is not higher: {_listed(lower)}" if lower else ""
+        count = (
+            "1 mark that was there is" if replaced == 1 else f"{replaced} marks that were there are"
+        )
+        worse = (
+            f", {len(lower)} of them by one that is not higher: {_listed(lower)}" if lower else ""
+        )
         notes.append(f"{count} replaced{worse}")
     if above:
         notes.append(f"above the maximum, which the platform may refuse: {_listed(above)}")

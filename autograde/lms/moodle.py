@@ -9,8 +9,8 @@ Blind marking writes ``Participant`` for the name, team submissions the group's 
 Marks and feedback have the shapes that Moodle writes and reads. The worksheet's columns
 are those of ``gradingtable.php``, of which ``feedback/offline/importgradeslib.php`` reads the
 identifier, the grade and the time of the last change; a mark above the maximum or of somebody whose
-grade is locked is passed over. A feedback file is found by its folder, ``NAME_NUMBER_TYPE_PLUGIN_``,
-of which ``feedback/file/importziplib.php`` reads the number (the one that ends the worksheet's
+grade is locked is passed over. A feedback file is found by its folder,
+``NAME_NUMBER_TYPE_PLUGIN_``, of which ``feedback/file/importziplib.php`` reads the number (the one that ends the worksheet's
 identifier) and then takes the rest of the path as the file's name.
 """
 
@@ -217,9 +217,7 @@ def _divided(identifier: str) -> tuple[str, str]:
 
 def _folder(person: Person) -> str:
     if not person.number:
-        raise ExportError(
-            f"{person.others[0]!r} is no identifier of Moodle: it ends in a number."
-        )
+        raise ExportError(f"{person.others[0]!r} is no identifier of Moodle: it ends in a number.")
     # Underscores divide the parts; the last one is what Moodle before 4.1 needs.
     shown = safe_name(person.name.replace("/", "")).replace("_", " ")
     return f"{shown}_{person.number}_assignsubmission_file_"

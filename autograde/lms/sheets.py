@@ -168,19 +168,17 @@ class Sheet:
 def _lines(text: str, delimiter: str) -> Iterator[Line]:
     """Divide a text into lines of cells, from which nothing is missing: joined, they are it."""
     quoted = r'(?:"(?:[^"]++|"")*+(?:"|\Z))?+'
-    cell = re.compile(rf"{quoted}[^{delimiter}\r\n]*+")
-    end = re.compile(rf"{delimiter}|\r\n|\r|\n|\Z")
-    position, cells = 0, []
+    cell = re.compile(rf"({quoted}[^{delimiter}\r\n]*+)({delimiter}|\r\n|\r|\n|\Z)")
+    position = 0
+    cells: list[str] = []
     while True:
-        for pattern in (cell, end):
-            found = pattern.match(text, position)
-            assert found is not None  # both match at every position that the other one left
-            position = found.end()
-            if pattern is cell:
-                cells.append(found[0])
-        if found[0] == delimiter:
+        found = cell.match(text, position)
+        assert found is not None  # it matches at every position
+        position = found.end()
+        cells.append(found[1])
+        if found[2] == delimiter:
             continue
-        yield Line(tuple(cells), found[0])
+        yield Line(tuple(cells), found[2])
         cells = []
         if position == len(text):
             return

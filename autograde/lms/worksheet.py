@@ -1,9 +1,10 @@
-"""Which column of Moodle's grading worksheet is which, in whatever language Moodle wrote it.
+"""Which column of Moodle's grading worksheet is which, in every language.
 
 Moodle writes the titles in the language of whoever downloads the worksheet, in the order of
-``mod/assign/gradingtable.php``, and its importer looks for the same words. The words below are those
-of Moodle's language packs: ``recordid``, ``maxgrade``, … of ``assign.php``, ``fullname``,
-``gradenoun``, … of ``moodle.php``. Columns with other titles are found by what they hold.
+``mod/assign/gradingtable.php``, and its importer looks for the same words. The words below are of
+Moodle's language packs: ``recordid``, ``submissionteam``, ``maxgrade``, ``scale``,
+``gradecanbechanged`` and ``lastmodifiedgrade`` of ``assign.php``, ``fullname`` and ``gradenoun`` of
+``moodle.php``. Columns with other titles are found by what they hold.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ Ostatnia aktualizacja (ocena)|Ostatnia modyfikacja (ocena)
 Tanımlayıcı;Tam adı|Adı Soyadı|Ad Soyad;Grup;Not;Enyüksek not|En yüksek not;Ölçek;\
 Not değiştirilebilir;Son düzenleme (not)
 """
-_NO = frozenset(
-    map(letters, "No Nein Non Não Nee Nie Hayır Nej Nei Ei Ne Nem Nu Jo Ez Нет Ні Не Όχι".split())
-) | {"いいえ", "否", "아니오", "아니요", "לא", "لا"}
-_YES = frozenset(
-    map(letters, "Yes Ja Oui Sí Si Sì Sim Tak Evet Kyllä Jah Ano Áno Igen Da Bai Да Так Ναι".split())
-) | {"はい", "是", "예", "כן", "نعم"}
+_ANSWERS = {
+    False: "No Nein Non Não Nee Nie Hayır Nej Nei Ei Ne Nem Nu Jo Ez Нет Ні Не Όχι "
+    "いいえ 否 아니오",
+    True: "Yes Ja Oui Sí Sì Sim Tak Evet Kyllä Jah Ano Áno Igen Da Po Bai Да Так Ναι はい 是 예",
+}
+_NO, _YES = (frozenset(map(letters, _ANSWERS[answer].split())) for answer in (False, True))
 _ENDS_IN_NUMBER = re.compile(r"(\D*?)(\d+)")
 _ENOUGH = 3  # titles that make a language out: "ID" alone may stand in anybody's file
 

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from pathlib import Path
 
 import pytest
-from tests.autograde.test_export import COURSE, as_moodle_takes_files, graded, lines_of, result
 
 from autograde.commands.export import export
 from autograde.lms.sheets import ExportError
+from autograde.safety.files import WriteError
+from tests.autograde.test_export import COURSE, as_moodle_takes_files, graded, lines_of, result
 
+ENGLISH = (
+    'Identifier,"Full name","ID number","Email address",Status,Group,Grade,"Maximum grade",'
+    '"Grade can be changed","Last modified (submission)","Last modified (grade)",'
+    '"Feedback comments"',
+    "Participant ",
+    "Yes",
+)
 # Titles of the columns, the word of the identifiers, and yes, by language.
 LANGUAGES = {
+    "en": ENGLISH,
     "de": (
         'ID,"Vollständiger Name",ID-Nummer,E-Mail-Adresse,Status,Gruppe,Bewertung,Bestwertung,'
         '"Bewertung kann geändert werden","Zuletzt geändert (Abgabe)",'
@@ -56,7 +64,7 @@ LANGUAGES = {
         "Sim",
     ),
     "nl": (
-        "Identificatie,\"Volledige naam\",ID-nummer,E-mailadres,Status,Groep,Cijfer,"
+        'Identificatie,"Volledige naam",ID-nummer,E-mailadres,Status,Groep,Cijfer,'
         '"Maximaal cijfer","Het cijfer kan gewijzigd worden","Laatst gewijzigd (inzending)",'
         '"Laatst gewijzigd (beoordeling)","Feedback opmerkingen"',
         "Deelnemer",
@@ -97,15 +105,6 @@ def worksheet(titles: str, word: str, can: str, **changed: str) -> str:
         f'"100,00",{cell["yes"]},"Donnerstag, 29. April",-,{COMMENT}\n'
         f'{word}2003,"Alan Turing",s3,alan@example.org,-,,"55,00","100,00",{can},-,-, spaced \n'
     )
-
-
-ENGLISH = (
-    'Identifier,"Full name","ID number","Email address",Status,Group,Grade,"Maximum grade",'
-    '"Grade can be changed","Last modified (submission)","Last modified (grade)",'
-    '"Feedback comments"',
-    "Participant ",
-    "Yes",
-)
 
 
 @pytest.fixture
@@ -164,13 +163,17 @@ def test_an_open_question_is_refused_with_the_columns(out: Path) -> None:
 def test_separators_and_encodings_stay(out: Path, encoding: str, delimiter: str) -> None:
     rows = lines_of(worksheet(*LANGUAGES["de"]))
     text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
+    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(
+        rows
+    )
     mark = "\ufeff" if encoding.startswith("utf-16") else ""
     sheet = (mark + text.getvalue()).encode(encoding)
     (filled, _), said = run(out, "moodle", sheet)
     rows[1][6], rows[2][6] = "62,5", "25"
     text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
+    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(
+        rows
+    )
     assert filled.read_bytes() == (mark + text.getvalue()).encode(encoding)
     assert [("UTF-16" in line) for line in said] == [True] * encoding.startswith("utf-16")
 
@@ -214,7 +217,7 @@ def test_a_scale_takes_no_points(out: Path) -> None:
     assert not (out / "export").exists()
 
 
-@pytest.mark.parametrize(("language", "no"), [("de", "Nein"), ("pl", "Nie"), ("tr", "Hayır")])
+@pytest.mark.parametrize(("language", "no"), [("en", "No"), ("de", "Nein"), ("tr", "Hayır")])
 def test_a_row_that_moodle_would_not_change_stays(out: Path, language: str, no: str) -> None:
     (filled, _), said = run(out, "moodle", worksheet(*LANGUAGES[language], yes=no))
     assert [row[6] for row in lines_of(filled.read_bytes().decode())][1:] == ["62,5", "", "55,00"]
@@ -222,14 +225,14 @@ def test_a_row_that_moodle_would_not_change_stays(out: Path, language: str, no: 
 
 
 def test_marks_that_are_there_are_replaced_and_said(out: Path) -> None:
-    sheet = worksheet(*LANGUAGES["de"], grade='"40,00"').replace('x,,,"100,00"', 'x,,50,"100,00"')
+    sheet = worksheet(*ENGLISH, grade='"40,00"').replace('x,,,"100,00"', 'x,,50,"100,00"')
     (filled, _), said = run(out, "moodle", sheet)
     assert [row[6] for row in lines_of(filled.read_bytes().decode())][1:] == ["62,5", "25", "55,00"]
     assert said == [
         "Note: 2 marks that were there are replaced, 1 of them by one that is not higher: "
         "Grace Hopper (40,00 by 25)."
     ]
-    same = worksheet(*LANGUAGES["de"], grade='"25,00"').replace('x,,,"100,00"', 'x,,"62,50","100,00"')
+    same = worksheet(*ENGLISH, grade='"25,00"').replace('x,,,"100,00"', 'x,,"62,50","100,00"')
     (filled, _), said = run(out, "moodle", same)
     assert filled.read_bytes().decode() == same and said == []
 
@@ -258,7 +261,7 @@ def test_rows_of_other_widths_stay(out: Path) -> None:
 def test_everybody_of_a_team_gets_mark_and_feedback(out: Path, team: str) -> None:
     name = team.replace(":", "").replace("/", "")  # Moodle drops these from file names
     graded(out, result(name, "01_theory", 10.0))
-    sheet = worksheet(*LANGUAGES["fr"], group=f'"{team}"').replace('x,,,"100', f'x,"{team}",,"100')
+    sheet = worksheet(*ENGLISH, group=f'"{team}"').replace('x,,,"100', f'x,"{team}",,"100')
     (filled, archive), said = run(out, "moodle", sheet)
     assert [row[6] for row in lines_of(filled.read_bytes().decode())][1:] == ["50", "50", "55,00"]
     page = f"<p>{name}: 10.0</p>".encode()
@@ -291,34 +294,52 @@ def test_no_archive_is_written_empty_and_none_of_an_earlier_export_stays(out: Pa
     (filled,), said = run(out, "moodle", worksheet(*ENGLISH))
     assert filled.is_file() and not archive.exists()
     assert "no page of feedback; grade again to have it: Ada Lovelace, Grace Hopper." in said[0]
-    assert said[1] == "Note: no archive of feedback is written, for there is no page to put into it."
+    assert (
+        said[1] == "Note: no archive of feedback is written, for there is no page to put into it."
+    )
 
 
 def test_blind_marking_in_another_language(out: Path) -> None:
     sheet = (
-        "ID,Status,Bewertung,Bestwertung,Bewertung kann geändert werden,Zuletzt geändert (Bewertung)\n"
+        "ID,Status,Bewertung,Bestwertung,Bewertung kann geändert werden,"
+        "Zuletzt geändert (Bewertung)\n"
         'Teilnehmer/in31,x,,"10,00",Ja,-\nTeilnehmer/in32,x,,"10,00",Ja,-\n'
     )
     graded(out, result("Teilnehmerin 32", "01_theory", 12.5))
     (filled, archive), said = run(out, "moodle", sheet)
-    assert filled.read_bytes().decode() == sheet.replace('32,x,,', '32,x,"6,25",')
+    assert filled.read_bytes().decode() == sheet.replace("32,x,,", '32,x,"6,25",')
     assert set(as_moodle_takes_files(archive)) == {(32, "01_theory.html")}
     assert said == []
 
 
-def test_nothing_is_written_in_part(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at", ["zipfile.ZipFile.writestr", "autograde.lms.sheets.replacing"])
+def test_nothing_is_written_in_part(out: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     before = [path.read_bytes() for path in run(out, "moodle", worksheet(*ENGLISH))[0]]
     graded(out, result("Ada Lovelace", "01_theory", 1.0), result("Grace Hopper", "01_theory", 2.0))
 
     def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise WriteError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(zipfile.ZipFile, "writestr", full)
-        with pytest.raises(Exception, match="No space left"):
+        patch.setattr(at, full)
+        with pytest.raises(WriteError, match="No space left"):
             run(out, "moodle", worksheet(*ENGLISH))
     after = sorted((out / "export").iterdir())
+    assert [path.suffix for path in after] == [".zip", ".csv"]
     assert [path.read_bytes() for path in after] == [before[1], before[0]]
+
+
+def test_a_sheet_without_maximum_and_marks_above_it_are_said(out: Path) -> None:
+    sheet = worksheet(*ENGLISH).replace(',"Maximum grade"', "").replace(',"100,00"', "")
+    (filled, _), said = run(out, "moodle", sheet)
+    assert [row[6] for row in lines_of(filled.read_bytes().decode())][1:] == ["12,5", "5", "55,00"]
+    assert len(said) == 1 and "has no column of the maximum, so marks are not scaled" in said[0]
+    lines = (out / "grades.csv").read_text().replace("12.5,20", "25,20")
+    (out / "grades.csv").write_text(lines)
+    _, said = run(out, "moodle", worksheet(*ENGLISH))
+    assert said == [
+        "Note: above the maximum, which the platform may refuse: Ada Lovelace (125 of 100,00)."
+    ]
 
 
 CANVAS = (
@@ -335,13 +356,15 @@ CANVAS = (
 def test_canvas_in_another_language(out: Path) -> None:
     marks = {"Ada Lovelace": 12.5, "Grace Hopper": 6.25, "Alan Turing": 3.0, "=cmd": 1.0}
     graded(out, *(result(who, "01_theory", mark) for who, mark in marks.items()))
-    (filled,), said = run(out, "canvas", CANVAS)
-    kept = [";".join([*line.split(";")[:5], line.split(";")[7]]) for line in CANVAS.split("\r\n")[:-1]]
+    (filled,), said = run(out, "canvas", CANVAS, "Theory (901)")
+    kept = [
+        ";".join([*line.split(";")[:5], line.split(";")[7]]) for line in CANVAS.split("\r\n")[:-1]
+    ]
     kept[3], kept[4], kept[6] = kept[3].replace("12,5", "25"), kept[4] + "12,5", kept[6] + "2"
     assert filled.read_bytes().decode() == "\r\n".join([*kept, ""])
     assert said == [
-        "Note: left as it is, for Canvas gives the assignment to others, or hides whose work it is: "
-        "Alan Turing.",
+        "Note: left as it is, for Canvas gives the assignment to others, or hides whose work it "
+        "is: Alan Turing.",
         "Note: 1 mark that was there is replaced.",
     ]
 

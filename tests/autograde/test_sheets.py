@@ -15,7 +15,25 @@ from autograde.lms.moodle import Moodle
 from autograde.lms.numbers import Numbers
 from autograde.lms.sheets import Sheet
 
-PIECES = ['"', '""', ",", ";", "\t", "\n", "\r\n", "'", "=", "-", "+", " ", "é", "1", "a b", "x", "ж"]
+PIECES = [
+    '"',
+    '""',
+    ",",
+    ";",
+    "\t",
+    "\n",
+    "\r\n",
+    "'",
+    "=",
+    "-",
+    "+",
+    " ",
+    "é",
+    "1",
+    "a b",
+    "x",
+    "ж",
+]
 HEADER = "Identifier{0}Full name{0}Grade{0}Maximum grade{0}Last modified (grade)"
 
 
@@ -67,9 +85,7 @@ def test_cells_are_those_that_pythons_reader_sees(seed: int, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_is_filled_in_is_read_back_and_nothing_else_changes(
-    seed: int, tmp_path: Path
-) -> None:
+def test_what_is_filled_in_is_read_back_and_nothing_else_changes(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     file = tmp_path / "sheet.csv"
     for _ in range(50):
@@ -86,7 +102,8 @@ def test_what_is_filled_in_is_read_back_and_nothing_else_changes(
 
 
 @pytest.mark.parametrize(
-    "locale", ["en_US", "de_DE", "fr_FR", "it_IT", "pl_PL", "tr_TR", "pt_PT", "de_CH", "hi_IN", "sv"]
+    "locale",
+    ["en_US", "de_DE", "fr_FR", "it_IT", "pl_PL", "tr_TR", "pt_PT", "de_CH", "hi_IN", "sv"],
 )
 def test_numbers_are_read_as_each_locale_writes_them(locale: str) -> None:
     rng = random.Random(0)
