@@ -5,12 +5,13 @@ Each is one module of this folder and one line of :mod:`autograde.lms.registry`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from autograde.lms.filling import Filled
 from autograde.lms.names import Pairs
 from autograde.lms.sheets import Sheet
 from autograde.model.records import Mark
@@ -77,6 +78,9 @@ class Platform(Protocol):
     one_assignment: bool
     """Whether a worksheet is for one assignment only."""
 
+    takes_feedback: bool
+    """Whether it takes pages of feedback beside the marks."""
+
     def entries(self, found: Sequence[Entry]) -> list[Entry] | None:
         """Return the files of an archive that this platform packed, without folders around all.
 
@@ -94,15 +98,33 @@ class Platform(Protocol):
             The names of all notebooks of the course.
         """
 
-    def filled(
-        self, sheet: Sheet, marks: Sequence[Mark], column: str | None
-    ) -> tuple[Sheet, Pairs]:
-        """Return the worksheet with these marks in it, and whose row is which.
+    def pairs(self, sheet: Sheet, students: Collection[str]) -> Pairs:
+        """Return whose rows are which in the platform's worksheet.
 
         Parameters
         ----------
         sheet
             As the platform wrote it.
+        students
+            Everybody who handed in, teams by their names.
+
+        Raises
+        ------
+        autograde.lms.sheets.ExportError
+            If the sheet is not the platform's.
+        """
+
+    def filled(
+        self, sheet: Sheet, pairs: Pairs, marks: Sequence[Mark], column: str | None
+    ) -> Filled:
+        """Return the worksheet with these marks in it, and what to say before it is written.
+
+        Parameters
+        ----------
+        sheet
+            As the platform wrote it.
+        pairs
+            What :meth:`pairs` returned.
         marks
             Of one assignment where :attr:`one_assignment` says so.
         column
@@ -111,28 +133,27 @@ class Platform(Protocol):
         Raises
         ------
         autograde.lms.sheets.ExportError
-            If the sheet is not the platform's.
+            If the sheet is not the platform's, or takes no points.
         """
 
     def write(
         self,
-        sheet: Sheet,
+        filled: Sheet,
         pairs: Pairs,
-        marks: Sequence[Mark],
-        page_of: Callable[[Mark], Path],
+        pages: Mapping[int, Mapping[str, Path]],
         assignments: Sequence[str],
         folder: Path,
     ) -> list[Path]:
         """Write a filled sheet, and feedback if the platform takes it; return the files.
 
+        All of them are written, or none.
+
         Parameters
         ----------
-        sheet, pairs
-            What :meth:`filled` returned.
-        marks
-            The marks in it.
-        page_of
-            Returns the feedback page of a mark, which may be missing.
+        filled, pairs
+            Of :meth:`filled` and :meth:`pairs`.
+        pages
+            The pages of feedback that there are: by row of the sheet, then by assignment.
         assignments
             The notebooks that the sheet is for.
         folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,11 @@ import pytest
 from autograde.commands.export import export, formats
 from autograde.intake.submissions import find
 from autograde.lms import registry
+from autograde.lms.filling import Filled, Slot, fill
 from autograde.lms.names import Pairs, Person, pair
+from autograde.lms.numbers import Numbers
 from autograde.lms.platform import Entry, Handed
-from autograde.lms.sheets import ExportError, Sheet, scaled
+from autograde.lms.sheets import ExportError, Sheet
 from autograde.model.course import Course
 from autograde.model.records import Mark
 
@@ -29,6 +31,7 @@ class Ilias:
     worksheet = "the list of members"
     lateness = "nothing counts as late."
     one_assignment = True
+    takes_feedback = False
 
     def entries(self, found: Sequence[Entry]) -> list[Entry] | None:
         return list(found) if all("@" in entry.parts[0] for entry in found) else None
@@ -37,25 +40,24 @@ class Ilias:
         student, _, number = entry.parts[0].partition("@")
         return Handed(entry.index, student, number, entry.parts[-1])
 
+    def pairs(self, sheet: Sheet, students: Collection[str]) -> Pairs:
+        return pair(students, [Person(row[0]) for row in sheet.rows])
+
     def filled(
-        self, sheet: Sheet, marks: Sequence[Mark], column: str | None
-    ) -> tuple[Sheet, Pairs]:
-        pairs = pair([m.student for m in marks], [Person(row[0], "", ()) for row in sheet.rows])
-        rows = [list(row) for row in sheet.rows]
-        for mark in marks:
-            rows[pairs.rows[mark.student]][1] = scaled(mark.score, mark.max_score, "10")
-        return Sheet(sheet.file, sheet.header, rows), pairs
+        self, sheet: Sheet, pairs: Pairs, marks: Sequence[Mark], column: str | None
+    ) -> Filled:
+        slots = [Slot(m, row, 1, "10") for m in marks for row in pairs.rows[m.student]]
+        return fill(sheet, slots, Numbers())
 
     def write(
         self,
-        sheet: Sheet,
+        filled: Sheet,
         pairs: Pairs,
-        marks: Sequence[Mark],
-        page_of: Callable[[Mark], Path],
+        pages: Mapping[int, Mapping[str, Path]],
         assignments: Sequence[str],
         folder: Path,
     ) -> list[Path]:
-        sheet.write(folder / "ilias.csv")
+        filled.write(folder / "ilias.csv")
         return [folder / "ilias.csv"]
 
 
