@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograde.lms.names import Pairs, Person, pair
-from autograde.lms.platform import Entry, Handed
+from autograde.lms.platform import Entry, Handed, packed
 from autograde.lms.sheets import ExportError, Sheet, scaled
 from autograde.model.records import Mark
 from autograde.safety.sanitize import safe_name
@@ -32,7 +32,7 @@ _OTHERS = ("Identifier", "ID number", "Username", "Email address")
 
 
 _PACKED = re.compile(
-    r"(?P<name>[^_]+)(?:_(?P<number>\d+))?_assignsubmission_file(?:_(?P<rest>.*))?"
+    r"(?P<name>[^_]+)(?:_(?P<number>\d+))?_assignsubmission_(?P<kind>[a-z0-9]+)(?:_(?P<rest>.*))?"
 )
 
 
@@ -47,20 +47,17 @@ class Moodle:
 
     def entries(self, found: Sequence[Entry]) -> list[Entry] | None:
         """Return the archive's files if Moodle packed them, else None."""
-        packed = any(_PACKED.fullmatch(part) for entry in found for part in entry.parts)
-        return list(found) if packed else None
+        return packed(found, _PACKED.fullmatch)
 
     def handed_in(self, entry: Entry, assignments: Sequence[str]) -> Handed | None:
         """Return what a file is by the name that Moodle gave it, or None."""
-        for position, part in enumerate(entry.parts):
-            match = _PACKED.fullmatch(part)
-            if match is None:
-                continue
-            inner = [*([match["rest"]] if match["rest"] else []), *entry.parts[position + 1 :]]
-            if not inner:
-                return None
-            return Handed(entry.index, match["name"].strip(), match["number"] or "", inner[-1])
-        return None
+        match = _PACKED.fullmatch(entry.parts[0])
+        if match is None or match["kind"] != "file":
+            return None
+        inner = [part for part in (match["rest"], *entry.parts[1:]) if part]
+        if not inner:
+            return None
+        return Handed(entry.index, match["name"].strip(), match["number"] or "", "/".join(inner))
 
     def filled(
         self, sheet: Sheet, marks: Sequence[Mark], column: str | None
