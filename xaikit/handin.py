@@ -16,9 +16,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from xaikit.notebook_json import BrokenUploadError, parsed
 from xaikit.uploads import (
     SIZE_LIMIT,
-    BrokenUploadError,
     ParsedUpload,
     Stub,
     markers,
@@ -170,7 +170,7 @@ def _say_which(
 def _origin(content: bytes) -> str:
     """Return from which release a notebook was made, if the program that saved it kept that."""
     try:
-        release = json.loads(content)["metadata"]["course"]["release"]
+        release = parsed(content, [])["metadata"]["course"]["release"]
     except (KeyError, TypeError):
         return ""
     return release[:12] if isinstance(release, str) and release[:12].isalnum() else ""

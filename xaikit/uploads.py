@@ -10,11 +10,12 @@ read. Nothing here knows what is right.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+from xaikit.notebook_json import BrokenUploadError, parsed
 
 SIZE_LIMIT = 32 << 20
 """The largest file that is read, in bytes."""
@@ -27,10 +28,6 @@ _MARKER = re.compile(r"^\s*(?:#+\s*answer\s*:\s*([\w-]+)|<!--\s*answer\s*:\s*([\
 
 
 _STUB_LINE = re.compile(r"^\s*(?:# YOUR CODE HERE|pass|\.\.\.|YOUR ANSWER HERE)\s*$", re.MULTILINE)
-
-
-class BrokenUploadError(Exception):
-    """The upload cannot be read as a notebook: a sentence or two for its author."""
 
 
 @dataclass(frozen=True)
@@ -142,22 +139,7 @@ def markers(source: str) -> frozenset[str]:
 
 def _read(content: bytes, notices: list[str]) -> list[ParsedCell]:
     """Read the cells of a notebook of format 3 or 4 from untrusted bytes."""
-    if not content.strip():
-        raise BrokenUploadError(
-            "The uploaded file is empty; please save the notebook and upload again."
-        )
-    try:
-        data = json.loads(content)
-    except (RecursionError, MemoryError):
-        raise BrokenUploadError(
-            "The uploaded file is nested too deeply to be a notebook."
-        ) from None
-    except ValueError as error:
-        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise BrokenUploadError(
-            f"The uploaded file is not valid JSON{where}, so it is no notebook that can be opened; "
-            "please open it in JupyterLab or Colab, save it and upload again."
-        ) from None
+    data = parsed(content, notices)
     raw = _raw_cells(data)
     if raw is None:
         raise BrokenUploadError(

@@ -28,7 +28,7 @@ from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.agreement import agree, unread
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
-from autograde.notebooks.release import to_json
+from autograde.notebooks.release import handed_out, to_json
 from autograde.notebooks.source import sources
 from autograde.sandbox.isolation import Isolation
 from autograde.sandbox.proof import prove
@@ -89,7 +89,7 @@ def grade(
             f"there is {', '.join(there)}."
         )
     agree(course, there)
-    found = find(folder, course, there, only=assignments)
+    found = find(folder, course, handed_out(course, there), only=assignments)
     for notice in (*found.notices, *unmet(course, found.uploads), *unread(course)):
         say(f"Note: {notice}")
     store = Store(out)

@@ -25,7 +25,7 @@ from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.replies import CellRun
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
 from autograde.tasks import Call, Value
-from xaikit.uploads import BrokenUploadError
+from xaikit.notebook_json import BrokenUploadError
 
 # A time limit is a multiple of what the solution took, and never below the least: a machine may
 # stall, and a student's way may be a slow one.

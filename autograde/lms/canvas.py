@@ -23,7 +23,7 @@ from pathlib import Path
 from autograde.lms.filling import Filled, Slot, fill
 from autograde.lms.names import Pairs, Person, letters, pair
 from autograde.lms.numbers import Numbers
-from autograde.lms.platform import Entry, Handed, without_wrapper
+from autograde.lms.platform import Entry, Handed, packed
 from autograde.lms.sheets import ExportError, Sheet
 from autograde.model.records import Mark
 
@@ -44,7 +44,7 @@ _TITLE_NUMBER = re.compile(r" \(\d+\)$")
 _PACKED = re.compile(
     r"(?:(?:(?P<anonymous_late>LATE)_)?anon_(?P<code>[A-Za-z0-9]{5})"
     r"|(?P<name>\w+?)(?:_(?P<late>LATE))?_(?P<user>\d+))"
-    r"_(?P<file>\d+)_(?P<original>.+)"
+    r"_(?P<file>\d{1,18})_(?P<original>.+)"
 )
 _AGAIN = re.compile(r"-\d+$")
 _FORMULA_NAME = re.compile(r'="(.*)"')  # what Canvas makes of a name that begins with "="
@@ -65,24 +65,26 @@ class Canvas:
     takes_feedback = False
 
     def entries(self, found: Sequence[Entry]) -> list[Entry] | None:
-        """Return the files if Canvas packed them, the earliest upload first, else None."""
-        files = without_wrapper(found, lambda name: _PACKED.fullmatch(name) is not None)
-        if not any(len(e.parts) == 1 and _PACKED.fullmatch(e.parts[0]) for e in files):
-            return None
-        # Canvas counts files upwards: what was handed in later has the greater number.
-        return sorted(files, key=_number_of)
+        """Return the archive's files if Canvas packed them, else None."""
+        return packed(found, _PACKED.fullmatch)
 
     def handed_in(self, entry: Entry, assignments: Sequence[str]) -> Handed | None:
         """Return what a file is by the name that Canvas gave it, or None."""
-        match = _PACKED.fullmatch(entry.parts[0]) if len(entry.parts) == 1 else None
+        match = _PACKED.fullmatch(entry.parts[0])
         if match is None:
             return None
         original = Path(match["original"])
         if original.stem not in assignments:
             original = original.with_name(_AGAIN.sub("", original.stem) + original.suffix)
-        late = bool(match["late"] or match["anonymous_late"])
-        student = match["name"] or f"anon {match['code']}"
-        return Handed(entry.index, student, match["user"] or "", original.name, late=late)
+        return Handed(
+            entry.index,
+            match["name"] or f"anon {match['code']}",
+            match["user"] or "",
+            # Of an archive that was unpacked by hand, the archives in it may be folders.
+            "/".join((original.name, *entry.parts[1:])),
+            late=bool(match["late"] or match["anonymous_late"]),
+            order=int(match["file"]),  # Canvas counts files upwards
+        )
 
     def pairs(self, sheet: Sheet, students: Collection[str]) -> Pairs:
         """Return whose row is which.
@@ -142,11 +144,6 @@ class Canvas:
         """Write the gradebook; Canvas takes no archive of feedback."""
         filled.write(folder / "canvas.csv")
         return [folder / "canvas.csv"]
-
-
-def _number_of(entry: Entry) -> int:
-    match = _PACKED.fullmatch(entry.parts[-1])
-    return int(match["file"]) if match else 0
 
 
 def _person(sheet: Sheet, row: Sequence[str], identity: int) -> Person:

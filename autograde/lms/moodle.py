@@ -6,11 +6,11 @@ the name, then ``_assignsubmission_file``; with "Download submissions in folders
 (until 4.0 with one more underscore at its end), else the file's name follows after an underscore.
 Blind marking writes ``Participant`` for the name, team submissions the group's name and number.
 
-Marks and feedback have the shapes that Moodle writes and reads. The worksheet's columns
-are those of ``gradingtable.php``, of which ``feedback/offline/importgradeslib.php`` reads the
-identifier, the grade and the time of the last change; a mark above the maximum or of somebody whose
-grade is locked is passed over. A feedback file is found by its folder,
-``NAME_NUMBER_TYPE_PLUGIN_``, of which ``feedback/file/importziplib.php`` reads the number (the one that ends the worksheet's
+Marks and feedback have the shapes that Moodle writes and reads. The worksheet's columns are those
+of ``gradingtable.php``, of which ``feedback/offline/importgradeslib.php`` reads the identifier,
+the grade and the time of the last change; a mark above the maximum or of somebody whose grade is
+locked is passed over. A feedback file is found by its folder, ``NAME_NUMBER_TYPE_PLUGIN_``, of
+which ``feedback/file/importziplib.php`` reads the number (the one that ends the worksheet's
 identifier) and then takes the rest of the path as the file's name.
 """
 
@@ -27,7 +27,7 @@ from typing import BinaryIO
 from autograde.lms.filling import Filled, Slot, fill, maximum_of
 from autograde.lms.names import Pairs, Person, letters, pair
 from autograde.lms.numbers import Numbers
-from autograde.lms.platform import Entry, Handed
+from autograde.lms.platform import Entry, Handed, packed
 from autograde.lms.sheets import ExportError, Sheet
 from autograde.lms.worksheet import Columns, find_columns, locked, on_a_scale
 from autograde.model.records import Mark
@@ -36,7 +36,7 @@ from autograde.safety.sanitize import safe_name
 
 _IDENTIFIER = re.compile(r"(.*?)\s*(\d+)\s*", re.DOTALL)
 _PACKED = re.compile(
-    r"(?P<name>[^_]+)(?:_(?P<number>\d+))?_assignsubmission_file(?:_(?P<rest>.*))?"
+    r"(?P<name>[^_]+)(?:_(?P<number>\d+))?_assignsubmission_(?P<kind>[a-z0-9]+)(?:_(?P<rest>.*))?"
 )
 
 
@@ -52,20 +52,17 @@ class Moodle:
 
     def entries(self, found: Sequence[Entry]) -> list[Entry] | None:
         """Return the archive's files if Moodle packed them, else None."""
-        packed = any(_PACKED.fullmatch(part) for entry in found for part in entry.parts)
-        return list(found) if packed else None
+        return packed(found, _PACKED.fullmatch)
 
     def handed_in(self, entry: Entry, assignments: Sequence[str]) -> Handed | None:
         """Return what a file is by the name that Moodle gave it, or None."""
-        for position, part in enumerate(entry.parts):
-            match = _PACKED.fullmatch(part)
-            if match is None:
-                continue
-            inner = [*([match["rest"]] if match["rest"] else []), *entry.parts[position + 1 :]]
-            if not inner:
-                return None
-            return Handed(entry.index, match["name"].strip(), match["number"] or "", inner[-1])
-        return None
+        match = _PACKED.fullmatch(entry.parts[0])
+        if match is None or match["kind"] != "file":
+            return None
+        inner = [part for part in (match["rest"], *entry.parts[1:]) if part]
+        if not inner:
+            return None
+        return Handed(entry.index, match["name"].strip(), match["number"] or "", "/".join(inner))
 
     def pairs(self, sheet: Sheet, students: Collection[str]) -> Pairs:
         """Return whose row is which; a team has the rows of all its members.

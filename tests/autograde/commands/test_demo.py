@@ -16,7 +16,7 @@ from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.cells import answers
 from autograde.notebooks.source import sources
-from xaikit.uploads import BrokenUploadError
+from xaikit.notebook_json import BrokenUploadError
 
 COURSE = read_course(Path(__file__))
 RECIPE = COURSE.folder / "solutions" / "demo_class.toml"

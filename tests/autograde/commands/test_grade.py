@@ -202,7 +202,7 @@ def test_an_upload_that_the_grader_stumbles_over_stops_nobody(
     class_of_three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     course, folder = class_of_three
-    upload = find(folder, course, [NAME]).uploads[0]
+    upload = find(folder, course, {NAME: {}}).uploads[0]
     job = job_of(upload, course)
 
     def stumble(*_: object) -> None:

@@ -166,7 +166,9 @@ def test_a_worker_that_differs_gets_one_sentence(
 ):
     course, folder = small
     assignment, secret = load_assignment(NAME, course.file), course.secret()
-    upload = next(u for u in find(folder, course, [NAME]).uploads if u.student == "Grace Hopper")
+    upload = next(
+        u for u in find(folder, course, {NAME: {}}).uploads if u.student == "Grace Hopper"
+    )
     content = upload.read()
     key = record_key(assignment, secret + b"\0" + content, "none")
     data = os.environ.get("XAIKIT_DATA", "")

@@ -25,7 +25,8 @@ from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
 from xaikit import checks, handin
 from xaikit.handin import Released, Verdict
-from xaikit.uploads import SIZE_LIMIT, BrokenUploadError, Stub
+from xaikit.notebook_json import BrokenUploadError
+from xaikit.uploads import SIZE_LIMIT, Stub
 
 REPOSITORY = Path(__file__).parents[3]
 # What happens to the file only; what happens in the kernel does not show in it.

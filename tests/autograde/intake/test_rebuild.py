@@ -21,7 +21,8 @@ from autograde.model.course_file import read_course
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import released, solutions, solved
 from autograde.notebooks.source import find_source, read_source, sources
-from xaikit.uploads import CELL_LIMIT, SOURCE_LIMIT, BrokenUploadError
+from xaikit.notebook_json import BrokenUploadError
+from xaikit.uploads import CELL_LIMIT, SOURCE_LIMIT
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -13,9 +13,9 @@ from small_course import write_course
 from autograde.intake.submissions import find
 from autograde.intake.upload import SubmissionsError, Upload
 from autograde.model.course import Course
-from xaikit.uploads import SIZE_LIMIT
+from xaikit.uploads import SIZE_LIMIT, Stub
 
-NAMES = ["01_small", "02_large"]
+NAMES: dict[str, dict[str, Stub]] = {"01_small": {}, "02_large": {}}
 EARLY = datetime(2027, 4, 1, 12, tzinfo=UTC)
 DEADLINE = datetime(2027, 4, 30, 21, 59, tzinfo=UTC)  # 23:59 at +02:00
 LATE = datetime(2027, 5, 2, tzinfo=UTC)
@@ -135,7 +135,13 @@ def test_members_hand_in_for_their_group_and_the_latest_counts(
     put(folder / "Group 1" / "01_small.ipynb", datetime(2027, 4, 2, tzinfo=UTC), b"group")
     upload = by_student(find(folder, course, NAMES).uploads)["Group 1", "01_small"]
     assert upload.read() == b"alan"
-    assert upload.notices == ("01_small was handed in more than once; the latest upload counts.",)
+    assert upload.notices == (
+        "3 uploads of 01_small were found; Alan Turing/01_small.ipynb counts.",
+        "Ada Lovelace/01_small.ipynb does not count: it was handed in earlier, "
+        "2027-04-01 12:00:00 UTC, not 2027-04-30 21:59:00 UTC.",
+        "Group 1/01_small.ipynb does not count: it was handed in earlier, "
+        "2027-04-02 00:00:00 UTC, not 2027-04-30 21:59:00 UTC.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +159,7 @@ def test_extra_files_are_passed_over_aloud(folder: Path, course: Course) -> None
     put(folder / "Group 1" / "notes.txt")
     put(folder / "Group 1" / "03_other.ipynb")
     put(folder / "Group 1" / "data" / "x.csv")
-    put(folder / "Group 1" / "all.zip")
+    put(folder / "Group 1" / "all.rar")
     put(folder / "01_small.ipynb")
     put(folder / ".DS_Store")
     put(folder / "Group 1" / ".ipynb_checkpoints" / "01_small-checkpoint.ipynb", LATE)
@@ -162,10 +168,15 @@ def test_extra_files_are_passed_over_aloud(folder: Path, course: Course) -> None
     assert len(found.uploads) == 2
     text = "\n".join(found.notices)
     assert len(found.notices) == 5
-    for name in ("notes.txt", "03_other.ipynb", "data", "all.zip", "in/01_small.ipynb"):
+    for name in ("notes.txt", "03_other.ipynb", "data/x.csv", "all.rar", "in/01_small.ipynb"):
         assert sum(f"{name} " in notice for notice in found.notices) == 1, name
     assert "STUDENT/NAME.ipynb" in text
-    assert "all.zip is an archive" in text
+    assert "all.rar is an archive" in text
+    said = by_student(found.uploads)["Group 1", "01_small"].notices
+    assert [notice.split(" was handed in, too")[0] for notice in said] == [
+        "03_other.ipynb",
+        "all.rar",
+    ]
 
 
 def test_links_are_not_followed(folder: Path, course: Course, tmp_path: Path) -> None:

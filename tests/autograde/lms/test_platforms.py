@@ -69,7 +69,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_its_archive_is_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
         archive.writestr("Ada Lovelace@7/01_theory.ipynb", "{}")
-    found = find(tmp_path / "class.zip", Course("c", "a/b"), ["01_theory"])
+    found = find(tmp_path / "class.zip", Course("c", "a/b"), {"01_theory": {}})
     (upload,) = found.uploads
     assert upload.student == "Ada Lovelace" and upload.read() == b"{}"
     assert any("download from ILIAS" in notice for notice in found.notices)
