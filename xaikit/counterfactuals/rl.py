@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.checkpoints import opened
+from xaikit.core.options import accepted
 from xaikit.counterfactuals.registry import counterfactual_method
 from xaikit.counterfactuals.rl_networks import Generator
 from xaikit.counterfactuals.search import Search
@@ -125,7 +126,8 @@ def generate(
 def generator_for(model: nn.Module, generator: Generator | None) -> Generator:
     """Return the generator given, or the shipped one for the network that the card names."""
     if generator is not None:
-        return generator
+        given: Generator = accepted(generator, Given, "generator")
+        return given
     card = getattr(model, "card", None)
     name = card.get("name") if isinstance(card, dict) else None
     if name not in SHIPPED:
