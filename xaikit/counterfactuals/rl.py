@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from xaikit.checkpoints import opened
 from xaikit.core.cards import card_of
+from xaikit.core.options import accepted
 from xaikit.counterfactuals.registry import counterfactual_method
 from xaikit.counterfactuals.rl_networks import Generator
 from xaikit.counterfactuals.search import Search
@@ -126,7 +127,8 @@ def generate(
 def generator_for(model: nn.Module, generator: Generator | None) -> Generator:
     """Return the generator given, or the shipped one for the network that the card names."""
     if generator is not None:
-        return generator
+        given: Generator = accepted(generator, Given, "generator")
+        return given
     name = card_of(model).get("name")
     if name not in SHIPPED:
         raise ValueError(
