@@ -34,7 +34,7 @@ IN_COLAB = (
 
 @dataclass(frozen=True)
 class Released:
-    """What is known of a notebook as it was handed out."""
+    """What is known of a notebook as it was released."""
 
     release: str
     stubs: dict[str, Stub]
@@ -191,7 +191,7 @@ def _say_answers(stubs: Mapping[str, Stub], upload: ParsedUpload, verdict: Verdi
 
 
 def _say_saved(upload: ParsedUpload, ran: Mapping[str, str], verdict: Verdict) -> None:
-    """Compare the file with what the kernel was last given."""
+    """Compare the file with the source that the kernel executed last."""
     differ = [
         task
         for task, position in upload.chosen.items()

@@ -45,14 +45,14 @@ class ParsedCell:
 
 @dataclass(frozen=True)
 class Stub:
-    """An answer cell as it was handed out.
+    """An answer cell as it was released.
 
     Attributes
     ----------
     marker
         The first line of the cell.
     cell_id
-        The id that the cell was handed out with.
+        The id of the cell in the release.
     blank
         Digests of what counts as not answered: the stub, and the stub without its place-holders.
     """
@@ -81,7 +81,7 @@ class ParsedUpload:
     claimed
         All cells that may have been meant as an answer: copies, too.
     untouched
-        Tasks whose answer is still as it was handed out, or empty.
+        Tasks whose answer is still as it was released, or empty.
     notices
         What was unusual, a sentence each, for student and instructor.
     """

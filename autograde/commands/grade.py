@@ -1,4 +1,4 @@
-"""Grade a class: many in parallel, none twice."""
+"""Grade a class: many submissions in parallel, none twice."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def _run_all(
 
 
 def _marked(jobs: Iterator[Job], workers: Workers) -> Iterator[tuple[Upload, SubmissionResult]]:
-    """Yield each upload's record as it is done; no more jobs are there than keep workers busy."""
+    """Yield each upload's record as it is done; make only as many jobs as keep the workers busy."""
 
     def submit(count: int) -> dict[Future[SubmissionResult], Upload]:
         few = islice(jobs, count)

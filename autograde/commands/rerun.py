@@ -125,7 +125,7 @@ def rerun(
 
 
 def _differences(result: SubmissionResult, recorded: Mapping[str, Line]) -> Iterator[str]:
-    """Yield a sentence for every task whose mark by the grader is another one."""
+    """Yield a sentence for every task whose mark by the grader differs."""
     now = {task.task: task.score for task in result.tasks}
     for task in dict.fromkeys([*now, *(task for task in recorded if task)]):
         if task not in recorded:
@@ -141,7 +141,7 @@ def _words(score: float | None) -> str:
 
 
 def _changed(line: Line, now: Mapping[str, str]) -> str:
-    """Say which of the things that marks depend on are others now."""
+    """Say which of the things that marks depend on have changed."""
     words = {
         "submission": "the submission is another one",
         "checks": "the notebook's source or its checks have changed",

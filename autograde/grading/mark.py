@@ -94,7 +94,7 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
     Raises
     ------
     autograde.notebooks.source.SourceError
-        If an author has something to mend.
+        If an author has something to correct.
     """
     course = read_course(course_file)
     source = read_source(find_source(course.folder / "solutions", name), course)

@@ -1,7 +1,7 @@
 """What students get: ``solutions/NAME`` without its solutions, as ``notebooks/NAME.ipynb``.
 
-nbgrader's own preprocessors take the solutions out; this module refuses to write a notebook in
-which one is still to be found.
+nbgrader's own preprocessors take the solutions out; this module refuses to write a notebook
+that still contains one.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def release(
     Raises
     ------
     SourceError
-        If a source has to be mended, or a solution or hidden check would leak.
+        If a source has to be corrected, or a solution or hidden check would leak.
     CourseError
         If ``course.toml`` names a notebook or table that is not meant.
     autograde.safety.files.WriteError

@@ -1,4 +1,4 @@
-"""What the iterated attacks share: climb, judge every point, stop each input once it is fooled."""
+"""What the iterated attacks share: ascend, evaluate every point, stop inputs that succeed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from xaikit.attacks.goal import Goal
 
 Slopes = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Rows (n,) and inputs (n, *shape) in their place -> margins (n,) and what to climb by."""
+"""Rows (n,) and inputs (n, *shape) in their place -> margins (n,) and the direction of ascent."""
 Move = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """Number of the step, rows (n,), inputs and slopes (n, *shape) -> the next inputs."""
 

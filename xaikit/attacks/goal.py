@@ -1,4 +1,4 @@
-"""What an attack is after: a margin that is positive once the prediction is where it should be."""
+"""The margin that an attack raises: it is positive when the attack succeeds."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Goal(Question):
         return margin.detach(), slope
 
     def loss_slopes(self, rows: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the margins (n,) and the gradients (n, *shape) of the loss to be climbed.
+        """Return the margins (n,) and the gradients (n, *shape) of the loss to raise.
 
         The cross-entropy of the label, or less the cross-entropy of the target.
         """

@@ -39,7 +39,7 @@ def patch(
     """Choose the pixels of a patch, one patch an image, so that the prediction moves.
 
     Brown et al.'s patch, but for a single image at a time, as LaVAN. Outside the patch the change
-    is exactly zero; inside, every value in [0, 1] is allowed. The margin is climbed by signed
+    is exactly zero; inside, every value in [0, 1] is allowed. The margin is raised by signed
     gradients, steps shrinking from half the range to nearly nothing.
 
     ``place="best"`` tries two patches at every place whose corner lies on a grid of half the

@@ -30,9 +30,9 @@ def pgd(
     steps: int = 40,
     restarts: int = 1,
 ) -> tuple[Tensor, Tensor]:
-    """Climb the cross-entropy inside the ball of radius ``epsilon``, from random starts.
+    """Raise the cross-entropy inside the ball of radius ``epsilon``, from random starts.
 
-    (Measured here against the margin that :func:`patch` climbs: inside a small ball the
+    (Measured here against the margin that :func:`patch` raises: inside a small ball the
     cross-entropy finds a little more.) A step is 2.5 ε / steps long: along the gradient's sign for
     ``norm="inf"``, along the gradient for ``"2"``. An input that reaches the goal takes no further
     steps.

@@ -37,7 +37,7 @@ def exemplar(
     The example itself stands in the details. The map shares minus the squared distance out among
     the input's features, by integrated gradients on the way from the exemplar, where the distance
     is zero: negative values are what makes the input unlike the class, positive ones what brings
-    it nearer. A map sums to −distance², up to the error of the quadrature. It does not share out
+    it nearer. A map sums to −distance², up to the error of the quadrature. It does not distribute
     the target's output, hence no convergence delta.
 
     Parameters

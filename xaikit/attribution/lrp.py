@@ -46,7 +46,7 @@ def lrp(
     low: float = 0.0,
     high: float = 1.0,
 ) -> Attribution:
-    """Return the target's output, shared out layer by layer among what contributed to it.
+    """Return the target's output, distributed layer by layer over what contributed to it.
 
     A unit's relevance R goes to its inputs in proportion to their contributions zᵢ = xᵢ wᵢ. With
     z⁺, z⁻ for positive and negative contributions, and Σ over the unit's contributions *and its
@@ -154,7 +154,7 @@ def _choice(model: nn.Module, rule: Rules) -> Choice:
 def deep_taylor(
     problem: Problem, *, low: float = 0.0, high: float = 1.0, epsilon: float = 1e-9
 ) -> Attribution:
-    """Return the target's output, shared out by a Taylor expansion of every unit.
+    """Return the target's output, distributed by a Taylor expansion of every unit.
 
     The z⁺ rule in hidden layers, zᴮ in the first one, whose inputs lie in [low, high]; biases are
     left out of both, so that the map of a positive output has no negative value and sums to the

@@ -34,7 +34,7 @@ class Suspicion(Question):
     classes: int
 
     def labelled(self, method: str) -> Tensor:
-        """Return the labels, or say that the method cannot do without."""
+        """Return the labels, or say that the method needs them."""
         if self.labels is None:
             raise ValueError(
                 f"{method} examines the data that the model was trained with: give inputs (N, …) "

@@ -73,7 +73,7 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def channels_last(model: nn.Module, inputs: Tensor) -> Iterator[None]:
-    """Lay the model's convolutions out with channels last, and give it back as it was.
+    """Lay the model's convolutions out with channels last, and restore it afterwards.
 
     On the CPU, single-precision convolutions and poolings run faster on that layout: a forward
     pass of this package's networks takes 0.6 of the time. A model that cannot run on it keeps

@@ -42,7 +42,7 @@ def counterfactual(
     chunk: int = 256,
     **options: Any,
 ) -> Counterfactuals:
-    """Change inputs, as little as may be, so that the model predicts classes of your choice.
+    """Change inputs, as little as possible, so that the model predicts classes of your choice.
 
     The model is handed back as it came. That no counterfactual is found is a result, not an
     error: ``.found`` says so for each input and target.

@@ -109,7 +109,7 @@ def prototype(
 
 
 def _encoder(problem: Search, network: nn.Module) -> nn.Module:
-    """Return an autoencoder's encoder, if it can draw the problem's inputs again."""
+    """Return an autoencoder's encoder, if it can reconstruct the problem's inputs."""
     encoder = getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module):
         raise TypeError(

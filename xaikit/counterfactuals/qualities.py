@@ -106,7 +106,7 @@ def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -
 
 
 def _by_class(judges: nn.ModuleDict, x: Tensor, labels: Tensor) -> Tensor:
-    """Return the inputs (n, *shape) as the autoencoder of each one's label draws them."""
+    """Return the inputs (n, *shape) as the autoencoder of each one's label reconstructs them."""
     drawn = torch.empty_like(x)
     for label in torch.unique(labels).tolist():
         mine = labels == label

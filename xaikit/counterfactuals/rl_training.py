@@ -38,7 +38,7 @@ def train_generator(
     Samoilescu, Van Looveren & Klaise 2021, Model-agnostic and scalable counterfactual explanations
     via reinforcement learning, arXiv:2106.02597. An action is a code, its reward R is what the
     model says about the decoded code. The critic Q learns to foretell the reward of noisy actions
-    from a replay buffer, the actor μ climbs the critic and is pulled back to the image:
+    from a replay buffer, the actor μ raises the critic and is pulled back to the image:
 
         min E (Q(s, a) − R)²,    min E [−Q(s, μ(s)) + λ₁ mean |x' − x| + λ₂ mean (enc(x') − μ(s))²]
 
@@ -132,7 +132,7 @@ def train_generator(
 def _train_autoencoder(
     generator: Generator, images: Tensor, epochs: int, random: torch.Generator
 ) -> None:
-    """Let the decoder draw again what the encoder saw: least squares, one cycle of the rate."""
+    """Let the decoder reconstruct what the encoder saw: least squares, one cycle of the rate."""
     weights = [*generator.encoder.parameters(), *generator.decoder.parameters()]
     steps = epochs * math.ceil(len(images) / BATCH)
     optimizer = torch.optim.Adam(weights, fused=True)

@@ -1,4 +1,4 @@
-"""Wachter's counterfactuals: as near as may be, with the probability wanted."""
+"""Wachter's counterfactuals: as near as possible, with the probability wanted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def wachter(
 
     Which λ is right differs from item to item, so each has its own, and changes it in every step
     (:mod:`xaikit.counterfactuals.descent`): up while x' is valid, down while it is not. The steps
-    climb p_t's log-odds rather than the square. Both have the same direction, and the factor
+    raise p_t's log-odds rather than the square. Both have the same direction, and the factor
     between them, which vanishes where the model is sure, is λ's business. Soft-thresholding, the
     proximal step of L1, leaves most features exactly as they were.
 

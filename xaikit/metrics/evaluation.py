@@ -178,7 +178,7 @@ def _infidelities(
 ) -> list[Tensor]:
     """Return each explanation's infidelity: those of one kind share the perturbed inputs' passes.
 
-    Their maps stand side by side as if they were so many targets.
+    Their maps stand side by side, like maps of several targets.
     """
     options = dict(options)
     given = options.pop("times_input", None)

@@ -125,10 +125,10 @@ class Frame(ipw.HBox):  # type: ignore[misc] # ipywidgets has no types
 
 
 def half(grow: bool = False) -> ipw.Layout:
-    """Return the room of a button beside another, or of one alone."""
+    """Return the space of a button beside another, or of one alone."""
     return ipw.Layout(width="100%" if grow else "48%", margin="0")
 
 
 def wide() -> ipw.Layout:
-    """Return the room of a control: one of its own for each, so that each can be hidden."""
+    """Return the space of a control: one of its own for each, so that each can be hidden."""
     return ipw.Layout(width="100%", margin="2px 0")

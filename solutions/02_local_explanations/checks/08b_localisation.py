@@ -67,7 +67,7 @@ def silhouette(answer: dict[str, Any]) -> None:
     said = answer["by_construction"]
     expect(
         isinstance(said, list) and {str(each) for each in said} == certain,
-        "The shares are right; `by_construction` should list the cases that score 100 % whatever "
+        "The shares are right; `by_construction` should list the cases that score 100 % for every "
         "the weights are.",
         fraction=0.6,
     )
