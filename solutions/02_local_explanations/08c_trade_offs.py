@@ -58,7 +58,7 @@ agreement = [
 # %% nbgrader={"grade_id": "trade-offs-test", "grade": true, "points": 3}
 checks.expect(
     isinstance(table, dict) and sorted(table) == sorted(six),
-    "`table` should be a dictionary with the seven method names as keys.",
+    "`table` should be a dictionary with the six method names as keys.",
 )
 for method, found in table.items():
     checks.expect(

@@ -84,7 +84,7 @@ def prune(
             hook.remove()
     if not sums:
         raise ValueError(
-            f"the model's convolution {place!r} never runs, so nobody knows which channels sleep: "
+            f"the model's convolution {place!r} never runs, so its channels were not measured: "
             f"give the layer that is to be pruned."
         )
     total = sum(sums[1:], sums[0])
