@@ -10,8 +10,8 @@ Marks and feedback have the shapes that Moodle writes and reads. The worksheet's
 are those of ``gradingtable.php``, of which ``feedback/offline/importgradeslib.php`` reads the
 identifier, the grade and the time of the last change; a mark above the maximum or of somebody whose
 grade is locked is passed over. A feedback file is found by its folder,
-``NAME_NUMBER_TYPE_PLUGIN_``, of which ``feedback/file/importziplib.php`` reads the number (the one that ends the worksheet's
-identifier) and then takes the rest of the path as the file's name.
+``NAME_NUMBER_TYPE_PLUGIN_``, of which ``feedback/file/importziplib.php`` reads the number (the one
+that ends the worksheet's identifier) and then takes the rest of the path as the file's name.
 """
 
 from __future__ import annotations
