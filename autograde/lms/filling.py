@@ -83,8 +83,8 @@ def fill(sheet: Sheet, slots: Sequence[Slot], numbers: Numbers) -> Filled:
             kept[slot.kept].append(name)
             continue
         most = maximum_of(slot.maximum, numbers, sheet, slot.column)
-        scale = most / mark.max_score if most and mark.max_score > 0 else 1.0
-        text = numbers.written(mark.score * scale)
+        share = mark.score / mark.max_score if mark.max_score > 0 else 0.0
+        text = numbers.written(share * most if most and mark.max_score > 0 else mark.score)
         old = sheet.rows[slot.row][slot.column].strip()
         readings, (new,) = numbers.readings(old), numbers.readings(text)[:1]
         if readings == (new,):
