@@ -244,6 +244,8 @@ def _unpacked(
                     f"It was not opened: there are more than {_ARCHIVE_LIMIT} archives."
                 )
             entries = file.place.entries(file.shown, notices)
+            if not entries:
+                raise SubmissionsError("It is an archive without a file that can be read.")
         except SubmissionsError as error:
             unknown.append(_Unknown(file, str(error), meant, readable=False))
             continue

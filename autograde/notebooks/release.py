@@ -29,7 +29,7 @@ from nbgrader.preprocessors import (
 from autograde.errors import AutogradeError
 from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
-from autograde.notebooks.cells import SourceError, answers, node, stubs_of
+from autograde.notebooks.cells import SourceError, answers, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
 from autograde.notebooks.source import Source, find_source, read_source, sources
 from autograde.safety.files import write_together
@@ -160,7 +160,8 @@ def handed_out(course: Course, names: Iterable[str]) -> dict[str, dict[str, Stub
     for name in names:
         try:
             file = course.folder / "notebooks" / f"{name}.ipynb"
-            found[name] = stubs_of(node(json.loads(file.read_text(encoding="utf-8"))))
+            text = file.read_text(encoding="utf-8")
+            found[name] = stubs_of(nbformat.reads(text, as_version=4))  # type: ignore[no-untyped-call]
         except Exception:  # no such file, or one that another program has changed
             try:
                 source = read_source(find_source(course.folder / "solutions", name), course)
