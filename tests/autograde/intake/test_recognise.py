@@ -25,6 +25,8 @@ from handed_in import (
 )
 from small_course import write_course
 
+from autograde.commands.grade import grade
+from autograde.grading.mark import Timing
 from autograde.intake import archives
 from autograde.intake.submissions import find
 from autograde.intake.upload import SubmissionsError
@@ -217,6 +219,24 @@ def test_a_link_in_an_archive_of_a_students_folder_is_not_followed(
 
 
 # What is no notebook of the course
+
+
+def test_it_has_a_row_a_page_and_a_line_in_the_report(
+    folder: Path, tmp_path: Path, course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograde.commands.grade.solution_timing", lambda *_: Timing())
+    put(folder / "Grace Hopper" / "report.pdf", b"%PDF")
+    put(folder / "Max" / "01_small.zip", b"PK")
+    grade(folder, course, tmp_path / "out", isolation="none", say=lambda line: None)
+    rows = (tmp_path / "out" / "grades.csv").read_text()
+    report = (tmp_path / "out" / "report.html").read_text()
+    for student, reason in (
+        ("Grace Hopper", "report.pdf: It is no notebook."),
+        ("Max", "01_small.zip: It cannot be read as a zip file"),
+    ):
+        assert f"{student},,01_small,0,9,broken" in rows
+        page = (tmp_path / "out" / "feedback" / student / "01_small.html").read_text()
+        assert reason in page and reason in report
 
 
 @pytest.mark.parametrize(
