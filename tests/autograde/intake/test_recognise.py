@@ -31,8 +31,11 @@ from autograde.intake import archives
 from autograde.intake.submissions import find
 from autograde.intake.upload import SubmissionsError
 from autograde.model.course import Course
+from autograde.model.course_file import read_course
+from autograde.notebooks.release import handed_out, release
 from xaikit.uploads import SIZE_LIMIT
 
+REPOSITORY = Path(__file__).parents[2]
 GRACE = ("Grace Hopper", "01_small")
 
 
@@ -124,6 +127,28 @@ def test_two_notebooks_in_one_folder_are_two_uploads(folder: Path, course: Cours
     assert handed(found)[GRACE].notices == (
         "The upload is called a.ipynb and was taken as 01_small.",
     )
+
+
+def test_what_was_handed_out_is_read_from_the_release_or_made_from_the_source(
+    course: Course,
+) -> None:
+    made = handed_out(course, ["01_small"])
+    assert set(made["01_small"]) == {"double", "total", "why"}
+    release([], course, report=lambda line: None)
+    (course.folder / "solutions" / "01_small.py").write_text("not to be read now")
+    assert handed_out(course, ["01_small"]) == made
+    (course.folder / "notebooks" / "01_small.ipynb").write_text("{")
+    assert handed_out(course, ["01_small"]) == {"01_small": {}}  # to be mended by its author
+
+
+def test_the_courses_own_notebooks_are_told_apart(folder: Path, course: Course) -> None:
+    ours = {file.stem: file.read_bytes() for file in (REPOSITORY / "notebooks").glob("*.ipynb")}
+    for number, content in enumerate(ours.values()):
+        put(folder / "Grace Hopper" / f"{number}.ipynb", content)
+    known = handed_out(read_course(REPOSITORY), ours)
+    assert contents(find(folder, course, known)) == {
+        ("Grace Hopper", name): content for name, content in ours.items()
+    }
 
 
 # Archives in a student's folder
