@@ -35,7 +35,7 @@ from autograde.model.course_file import read_course
 from autograde.notebooks.release import handed_out, release
 from xaikit.uploads import SIZE_LIMIT
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 GRACE = ("Grace Hopper", "01_small")
 
 
