@@ -11,11 +11,17 @@ import io
 from pathlib import Path
 
 import pytest
-from tests.autograde.test_export import COURSE, as_moodle_takes_files, graded, lines_of, result
 
 from autograde.commands.export import export
 from autograde.lms.sheets import ExportError
 from autograde.safety.files import WriteError
+from tests.autograde.commands.test_export import (
+    COURSE,
+    as_moodle_takes_files,
+    graded,
+    lines_of,
+    result,
+)
 
 ENGLISH = (
     'Identifier,"Full name","ID number","Email address",Status,Group,Grade,"Maximum grade",'
