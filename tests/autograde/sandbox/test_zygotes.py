@@ -71,7 +71,8 @@ level = len(deepest)
 
 
 def test_a_signal_to_ones_own_group_stays_inside() -> None:
-    source = "def f(number):\n    import os, signal, time\n    time.sleep(1)\n    os.kill(number, signal.SIGKILL)"
+    source = "import os, signal, time\n\ndef f(number):\n    time.sleep(1)\n"
+    source += "    os.kill(number, signal.SIGKILL)"
     for number in (0, -1):
         run = call_functions([CodeCell("f", source, "f")], {"f": HiddenCalls("f", [(number,)])})
         assert isinstance(run.results["f"][0], Failed)
