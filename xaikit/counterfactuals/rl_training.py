@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from xaikit.core.arguments import checked_unit_inputs, count, probed
-from xaikit.core.passes import channels_last, frozen, outputs
+from xaikit.core.arguments import checked_unit_inputs, class_count, count, probed
+from xaikit.core.passes import channels_last, every_output, frozen, outputs
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
 from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
 from xaikit.counterfactuals.rl_replay import Replay
@@ -91,9 +91,7 @@ def train_generator(
             return outputs(model, x).to(images).softmax(1)
 
     with frozen(model), channels_last(model, images):
-        classes = probed(model, images).shape[1]
-        if classes < 2:
-            raise ValueError("a counterfactual needs a model of at least two classes.")
+        classes = class_count(probed(model, images), "a counterfactual")
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which would reseed every GPU as well.
             torch.default_generator.manual_seed(seed)
@@ -105,9 +103,7 @@ def train_generator(
         generator.decoder.requires_grad_(False)
         with torch.no_grad():
             codes = torch.cat([generator.encoder(part) for part in torch.split(images, BATCH)])
-            predicted = torch.cat(
-                [outputs(model, part).argmax(1) for part in torch.split(images, BATCH)]
-            )
+            predicted = every_output(model, images, BATCH).argmax(1)
         pair, replay = ActorCritic(generator, judge, learning_rate, steps), Replay(codes)
         bar = tqdm(range(steps), desc="actor and critic", unit="step", delay=2, leave=False)
         for step in bar:

@@ -16,7 +16,7 @@ from xaikit.counterfactuals.registry import METHODS
 from xaikit.counterfactuals.search import Search
 from xaikit.data import ImageDataset
 from xaikit.widgets import Explorer, explorer
-from xaikit.widgets.changes import NONE, TITLES, _figure
+from xaikit.widgets.changes import NONE, _figure, title_of
 from xaikit.widgets.counterfactuals import CounterfactualPage
 
 CLASSES = ["<top>", "right", "bottom", "left"]
@@ -191,4 +191,8 @@ def test_what_is_impossible_is_one_sentence(page: CounterfactualPage) -> None:
 
 
 def test_every_search_of_the_package_has_a_title() -> None:
-    assert set(METHODS) <= set(TITLES)
+    assert {name: title_of(name) for name in METHODS} == {
+        "wachter": "Wachter et al.",
+        "prototype": "Guided by prototypes",
+        "rl": "Reinforcement learning",
+    }
