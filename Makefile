@@ -46,7 +46,7 @@ bench: $(READY)  ## speed beside the libraries' and nbgrader's; how often backdo
 	$(PYTHON) -m tests.benchmarks.bench_detectors
 	$(PYTHON) -m tests.benchmarks.bench_grading
 
-# alibi needs Python 3.11, and older versions of other packages: later Pythons have a lock of theirs.
+# alibi needs Python 3.11, and older versions of other packages: later Pythons have their own lock.
 $(READY): requirements.lock requirements-3.12.lock pyproject.toml
 	@sh .ci/system-packages bubblewrap
 	@echo "Setting up $(VENV): the locked packages, a few minutes the first time"

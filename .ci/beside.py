@@ -1,8 +1,8 @@
 """Print the tests that stand beside the files which differ from the main branch.
 
 Files that were changed, added or deleted since the branch left ``main`` count, committed or not. On
-``main`` itself, with nothing changed, those of the last commit do. ``tests/`` mirrors the tree: a
-module's tests stand in the folder, or in the files, that bear its own or its folder's name.
+``main`` itself, with nothing changed, the files of the last commit count. ``tests/`` mirrors the
+tree: the tests of a module are in the folder, or in the files, of its own or its folder's name.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Release notebooks, grade submissions, return marks; this package knows no course."""
+"""Release notebooks, grade submissions, return marks; no particular course is built in."""

@@ -151,7 +151,7 @@ def given(*cells: str, **names: Any) -> Any:
         ...
         expect_close(values["logits"], HERE.model(HERE.images), "logits")
 
-    It is the author's text that runs, whatever was handed in: once, in the scorer, when the first
+    It is the author's text that runs, for every submission: once, in the scorer, when the first
     attribute is asked for. What a reference has to be independent of is no given cell.
 
     Parameters
@@ -192,7 +192,7 @@ def expect_entry(value: Any, key: str, name: str) -> Any:
 
 
 def expect_all(right: Sequence[str], wrong: Sequence[str], message: str) -> None:
-    """Raise :class:`Wrong` if any label is wrong; half of them right is what luck gives.
+    """Raise :class:`Wrong` if any label is wrong; chance alone gets half of them right.
 
     The fraction counts the labels beyond half that are right. Labels are entries' names, such as
     ``"table[mean]"``; a dictionary without any right entry is named as a whole.

@@ -77,6 +77,12 @@ def test_what_differs_from_main_is_changed(tmp_path: Path, monkeypatch: pytest.M
 def test_help_says_what_every_target_does():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"],  # `make test` runs this: no "Entering directory".
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     lines = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
     assert [name for name, _ in lines] == phony.split()

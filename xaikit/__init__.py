@@ -4,7 +4,7 @@ One call for one question: ``load`` the data, ``load_pretrained`` a network, ``e
 predictions. ``xaikit.plots`` shows the result.
 """
 
-from xaikit.attacks import attack
+from xaikit.attacks import attack, attack_methods
 from xaikit.attribution import (
     Explanation,
     explain,
@@ -12,8 +12,12 @@ from xaikit.attribution import (
     targets_of_interest,
     tree_shap,
 )
-from xaikit.backdoors import detect
-from xaikit.counterfactuals import Counterfactuals, counterfactual
+from xaikit.backdoors import detect, detection_methods
+from xaikit.counterfactuals import (
+    Counterfactuals,
+    counterfactual,
+    counterfactual_methods,
+)
 from xaikit.data import load
 from xaikit.models import load_pretrained
 
@@ -21,8 +25,11 @@ __all__ = [
     "Counterfactuals",
     "Explanation",
     "attack",
+    "attack_methods",
     "counterfactual",
+    "counterfactual_methods",
     "detect",
+    "detection_methods",
     "explain",
     "load",
     "load_pretrained",

@@ -1,4 +1,4 @@
-"""What the package does by command: look at a notebook to hand in, make again what it ships."""
+"""The package's commands: check a notebook before the upload, train what it ships again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xaikit.recipes import RECIPES, pretrain, save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Look at a notebook before it is handed in, or make again what the package ships."""
+    """Check a notebook before it is handed in, or train again what the package ships."""
     parser = argparse.ArgumentParser(prog="python -m xaikit", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a network: the command of every model card")

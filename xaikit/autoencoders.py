@@ -23,7 +23,7 @@ _BATCH = 128
 
 
 class Autoencoder(nn.Module):
-    """Describes an image by a few numbers, and draws it again from these.
+    """Describes an image by a few numbers, and reconstructs it from these.
 
     Two convolutions and a linear layer each way.
 
@@ -61,7 +61,7 @@ class Autoencoder(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the images (N, 1, 28, 28), drawn again."""
+        """Return the images (N, 1, 28, 28), reconstructed."""
         drawn: Tensor = self.decoder(self.encoder(images))
         return drawn
 

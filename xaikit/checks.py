@@ -41,7 +41,7 @@ def no_numbers(name: str, value: Any) -> str:
 
 
 def misfit(array: NDArray[Any], shape: tuple[int | None, ...], name: str) -> str:
-    """Say what is wrong with an array's shape or numbers, in grading's words; nothing if nothing.
+    """Say what is wrong with an array's shape or numbers, in grading's words; empty if nothing is.
 
     ``None`` in the shape stands for any length.
     """

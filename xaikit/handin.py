@@ -16,9 +16,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from xaikit.notebook_json import BrokenUploadError, parsed
 from xaikit.uploads import (
     SIZE_LIMIT,
-    BrokenUploadError,
     ParsedUpload,
     Stub,
     markers,
@@ -34,7 +34,7 @@ IN_COLAB = (
 
 @dataclass(frozen=True)
 class Released:
-    """What is known of a notebook as it was handed out."""
+    """What is known of a notebook as it was released."""
 
     release: str
     stubs: dict[str, Stub]
@@ -170,7 +170,7 @@ def _say_which(
 def _origin(content: bytes) -> str:
     """Return from which release a notebook was made, if the program that saved it kept that."""
     try:
-        release = json.loads(content)["metadata"]["course"]["release"]
+        release = parsed(content, [])["metadata"]["course"]["release"]
     except (KeyError, TypeError):
         return ""
     return release[:12] if isinstance(release, str) and release[:12].isalnum() else ""
@@ -191,7 +191,7 @@ def _say_answers(stubs: Mapping[str, Stub], upload: ParsedUpload, verdict: Verdi
 
 
 def _say_saved(upload: ParsedUpload, ran: Mapping[str, str], verdict: Verdict) -> None:
-    """Compare the file with what the kernel was last given."""
+    """Compare the file with the source that the kernel executed last."""
     differ = [
         task
         for task, position in upload.chosen.items()

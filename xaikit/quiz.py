@@ -1,4 +1,4 @@
-"""Is a quiz filled in properly? Its form alone: no key is anywhere near."""
+"""Is a quiz filled in properly? This checks its form alone, and has no key."""
 
 from __future__ import annotations
 

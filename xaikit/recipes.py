@@ -1,6 +1,6 @@
 """Which settings made the shipped networks? ``python -m xaikit train fashion_mnist`` does it again.
 
-The poisoned networks are taught a backdoor on purpose: they are there to be caught.
+The poisoned networks are taught a backdoor on purpose: detectors are tried on them.
 """
 
 from __future__ import annotations

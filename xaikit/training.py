@@ -27,9 +27,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @contextmanager
 def _training(seed: int, device: torch.device) -> Iterator[None]:
-    """Train here: with gradients whatever the caller's context, and dropout drawn from the seed.
+    """Train here: with gradients also where the caller has none, and dropout drawn from the seed.
 
-    Layers draw from the global generators, so these are lent to them, and handed back as they
+    Layers draw from the global generators, so training seeds these and then restores them as they
     were. ``torch.manual_seed`` would seed those of every other GPU, too.
     """
     gpus = [device] if device.type == "cuda" else []

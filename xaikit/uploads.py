@@ -1,4 +1,4 @@
-"""Find the answers in an uploaded notebook, whatever saved it.
+"""Find the answers in an uploaded notebook that any program saved.
 
 One reading for both sides: students look at their file with it before they hand it in
 (:func:`xaikit.checks.upload`), and grading takes their answers by it, so that what a student is
@@ -10,17 +10,15 @@ read. Nothing here knows what is right.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from xaikit.notebook_json import BrokenUploadError, parsed
+
 SIZE_LIMIT = 32 << 20
 """The largest file that is read, in bytes."""
-
-_JSON_MOST = {b'"': 4_000_000, b",": 2_000_000, b"[": 300_000, b"{": 300_000}
-"""How many texts, further values, lists and objects are read: they take up to 200 bytes each."""
 
 CELL_LIMIT = 2000
 SOURCE_LIMIT = 200_000
@@ -29,14 +27,7 @@ SOURCE_LIMIT = 200_000
 _MARKER = re.compile(r"^\s*(?:#+\s*answer\s*:\s*([\w-]+)|<!--\s*answer\s*:\s*([\w-]+)\s*-->)\s*$")
 
 
-_JSON_SIGN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{,]', re.DOTALL)
-
-
 _STUB_LINE = re.compile(r"^\s*(?:# YOUR CODE HERE|pass|\.\.\.|YOUR ANSWER HERE)\s*$", re.MULTILINE)
-
-
-class BrokenUploadError(Exception):
-    """The upload cannot be read as a notebook: a sentence or two for its author."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +45,14 @@ class ParsedCell:
 
 @dataclass(frozen=True)
 class Stub:
-    """An answer cell as it was handed out.
+    """An answer cell as it was released.
 
     Attributes
     ----------
     marker
         The first line of the cell.
     cell_id
-        The id that the cell was handed out with.
+        The id of the cell in the release.
     blank
         Digests of what counts as not answered: the stub, and the stub without its place-holders.
     """
@@ -90,7 +81,7 @@ class ParsedUpload:
     claimed
         All cells that may have been meant as an answer: copies, too.
     untouched
-        Tasks whose answer is still as it was handed out, or empty.
+        Tasks whose answer is still as it was released, or empty.
     notices
         What was unusual, a sentence each, for student and instructor.
     """
@@ -148,23 +139,7 @@ def markers(source: str) -> frozenset[str]:
 
 def _read(content: bytes, notices: list[str]) -> list[ParsedCell]:
     """Read the cells of a notebook of format 3 or 4 from untrusted bytes."""
-    if not content.strip():
-        raise BrokenUploadError(
-            "The uploaded file is empty; please save the notebook and upload again."
-        )
-    _expect_few_values(content)
-    try:
-        data = json.loads(content)
-    except (RecursionError, MemoryError):
-        raise BrokenUploadError(
-            "The uploaded file is nested too deeply to be a notebook."
-        ) from None
-    except ValueError as error:
-        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise BrokenUploadError(
-            f"The uploaded file is not valid JSON{where}, so it is no notebook that can be opened; "
-            "please open it in JupyterLab or Colab, save it and upload again."
-        ) from None
+    data = parsed(content, notices)
     raw = _raw_cells(data)
     if raw is None:
         raise BrokenUploadError(
@@ -185,23 +160,6 @@ def _read(content: bytes, notices: list[str]) -> list[ParsedCell]:
     return [cell for cell in cells if len(cell.source) <= SOURCE_LIMIT]
 
 
-def _expect_few_values(content: bytes) -> None:
-    """Refuse what would take far more memory than a notebook, before it is read."""
-    least = {sign: content.count(sign) for sign in _JSON_MOST}
-    if all(least[sign] <= most for sign, most in _JSON_MOST.items()):
-        return
-    # Most of these signs stand in texts; counting them apart takes longer.
-    left = dict(_JSON_MOST)
-    for match in _JSON_SIGN.finditer(content):
-        sign = match[0][:1]
-        left[sign] -= 1
-        if left[sign] < 0:
-            raise BrokenUploadError(
-                "The uploaded file holds more values than a notebook does; please clear the "
-                "outputs of all cells, save it and upload again."
-            )
-
-
 def _raw_cells(data: Any) -> list[Any] | None:
     """Return the list of cells: format 3 keeps them in worksheets."""
     if not isinstance(data, dict):
@@ -216,7 +174,7 @@ def _raw_cells(data: Any) -> list[Any] | None:
 
 
 def _cell(value: dict[str, Any]) -> ParsedCell:
-    """Read one cell, whatever is wrong with it."""
+    """Read one cell, which may be damaged in any way."""
     source = _text(value.get("source", value.get("input", "")))
     metadata = value.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}

@@ -1,8 +1,8 @@
 """A bundled class: made from the answers beside each source, graded like any other.
 
 ``solutions/demo_class.toml`` tells who hands in what: which kind of answer to which task, what
-was done to the notebook before it was uploaded, and what its author is up to. Nothing of it is
-recorded: every run builds the uploads anew and grades them.
+the student did to the notebook before the upload, and what the student intends. No result is
+stored in advance: every run builds the uploads anew and grades them.
 """
 
 from __future__ import annotations
@@ -298,7 +298,7 @@ def _windows(notebook: NotebookNode) -> bytes:
 
 
 def _shuffled(notebook: NotebookNode) -> bytes:
-    """Cells moved about: the last half first, and every answer cell there twice."""
+    """Move the last half of the cells to the front, with every answer cell there twice."""
     changed = node(notebook)
     half = len(changed.cells) // 2
     cells = changed.cells[half:] + changed.cells[:half]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from autograde.lms import registry
 from autograde.lms.names import Pairs
+from autograde.lms.platform import Platform
 from autograde.lms.sheets import ExportError, Sheet
 from autograde.model.course import Course
 from autograde.model.records import Mark, points
 from autograde.reports.feedback import feedback_path
-from autograde.reports.tables import read_marks
+from autograde.reports.tables import read_marks, write_table
 from autograde.safety.sanitize import clean_line
 
 TABLE = "csv"
@@ -34,8 +35,9 @@ def export(
 ) -> list[Path]:
     """Write the marks of a graded class, for a platform or as one table, below ``out/export``.
 
-    For a platform, a mark that waits for a person and the cell of a student who handed in nothing
-    are left as they are.
+    For a platform, the cell of a mark that waits for a person stays as it is; so does that of a
+    student whose upload could not be read, or who handed in nothing. What is left out, replaced or
+    guessed is said before the first file is written.
 
     Parameters
     ----------
@@ -74,14 +76,12 @@ def export(
         say("Note: the gradebook was changed after grading; grade again to export what it says.")
     folder = out / "export"
     if form == TABLE:
-        _wide(marks, course, out).write(folder / "marks.csv")
+        write_table(folder / "marks.csv", *_wide(marks, course))
         _tell([m for m in marks if m.waiting], "so far without what waits for a person", say)
         return [folder / "marks.csv"]
     platform = next(each for each in registry.PLATFORMS if each.name == form)
     if worksheet is None:
         raise ExportError(f"Please give {platform.worksheet} to be filled in: --worksheet FILE.")
-    sheet = Sheet.read(worksheet)
-    settled = [m for m in marks if not m.waiting and m.status != "missing"]
     names = sorted({m.assignment for m in marks})
     if len(names) > 1 and platform.one_assignment:
         raise ExportError(
@@ -90,17 +90,53 @@ def export(
         )
     if len(names) > 1 and column is not None:
         raise ExportError("--column is for one assignment: say which with --assignment NAME.")
-    filled, pairs = platform.filled(sheet, settled, column)
-    if settled and len(pairs.without) == len({m.student for m in settled}):
-        raise ExportError(f"{worksheet} has a row for nobody in {out}: is it of another course?")
+    return _fill_in(platform, Sheet.read(worksheet), marks, out, names, column, say)
 
-    def page_of(mark: Mark) -> Path:
-        return out / feedback_path(mark.student, mark.assignment)
 
-    written = platform.write(filled, pairs, settled, page_of, names, folder)
-    _tell_pairs(pairs, worksheet, say)
+def _fill_in(
+    platform: Platform,
+    sheet: Sheet,
+    marks: Sequence[Mark],
+    out: Path,
+    assignments: Sequence[str],
+    column: str | None,
+    say: Callable[[str], object],
+) -> list[Path]:
+    """Fill in a platform's own file, say what deserves a word, then write."""
+    decided = [m for m in marks if not m.waiting and m.status != "missing"]
+    unreadable = [m for m in decided if m.status == "broken"]
+    students = list(dict.fromkeys(m.student for m in decided))
+    pairs = platform.pairs(sheet, students)
+    if students and len(pairs.without) == len(students):
+        raise ExportError(f"{sheet.file} has a row for nobody in {out}: is it of another course?")
+    settled = [m for m in decided if m.status != "broken"]
+    filled = platform.filled(sheet, pairs, settled, column)
+    pages = _pages(decided, pairs, out) if platform.takes_feedback else {}
+    for note in filled.notes:
+        say(f"Note: {note}.")
+    _tell_pairs(pairs, sheet.file, say)
     _tell([m for m in marks if m.waiting], "left as it is, for it waits for a person", say)
-    return written
+    _tell(unreadable, "left as it is, for the upload could not be read", say)
+    if platform.takes_feedback:
+        missing = [m for m in decided if not (out / _page(m)).is_file()]
+        _tell(missing, "there is no page of feedback; grade again to have it", say)
+        if not pages:
+            say("Note: no archive of feedback is written, for there is no page to put into it.")
+    return platform.write(filled.sheet, pairs, pages, assignments, out / "export")
+
+
+def _pages(marks: Sequence[Mark], pairs: Pairs, out: Path) -> Mapping[int, Mapping[str, Path]]:
+    """Return the pages of feedback that there are, by row, then by assignment."""
+    pages: dict[int, dict[str, Path]] = {}
+    for mark in marks:
+        page = out / _page(mark)
+        for row in pairs.rows.get(mark.student, ()) if page.is_file() else ():
+            pages.setdefault(row, {})[mark.assignment] = page
+    return pages
+
+
+def _page(mark: Mark) -> Path:
+    return Path(feedback_path(mark.student, mark.assignment))
 
 
 def _marks(out: Path, assignment: str | None) -> list[Mark]:
@@ -119,8 +155,8 @@ def _marks(out: Path, assignment: str | None) -> list[Mark]:
     return [m for m in marks if assignment in (None, m.assignment)]
 
 
-def _wide(marks: Sequence[Mark], course: Course, out: Path) -> Sheet:
-    """Return a row a student: the score in each assignment, and the weighted total in percent."""
+def _wide(marks: Sequence[Mark], course: Course) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Return the header, and a row a student: each score, and the weighted total in percent."""
     names = sorted({m.assignment for m in marks})
     table: dict[str, dict[str, Mark]] = {}
     for mark in sorted(marks, key=lambda m: (m.student.casefold(), m.student)):
@@ -134,7 +170,7 @@ def _wide(marks: Sequence[Mark], course: Course, out: Path) -> Sheet:
         scores = [points(own[n].score) if n in own else "" for n in names]
         rows.append([student, group, *scores, "" if total is None else points(round(total, 2))])
     header = ["student", "group", *names, "total_percent"]
-    return Sheet(out / "grades.csv", header, rows, line_end="\n")
+    return header, rows
 
 
 def _tell_pairs(pairs: Pairs, worksheet: Path, say: Callable[[str], object]) -> None:

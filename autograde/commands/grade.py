@@ -1,4 +1,4 @@
-"""Grade a class: many in parallel, none twice."""
+"""Grade a class: many submissions in parallel, none twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.agreement import agree, unread
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
-from autograde.notebooks.release import to_json
+from autograde.notebooks.release import handed_out, to_json
 from autograde.notebooks.source import sources
 from autograde.sandbox.isolation import Isolation
 from autograde.sandbox.proof import prove
@@ -89,7 +89,7 @@ def grade(
             f"there is {', '.join(there)}."
         )
     agree(course, there)
-    found = find(folder, course, there, only=assignments)
+    found = find(folder, course, handed_out(course, there), only=assignments)
     for notice in (*found.notices, *unmet(course, found.uploads), *unread(course)):
         say(f"Note: {notice}")
     store = Store(out)
@@ -212,7 +212,7 @@ def _run_all(
 
 
 def _marked(jobs: Iterator[Job], workers: Workers) -> Iterator[tuple[Upload, SubmissionResult]]:
-    """Yield each upload's record as it is done; no more jobs are there than keep workers busy."""
+    """Yield each upload's record as it is done; make only as many jobs as keep the workers busy."""
 
     def submit(count: int) -> dict[Future[SubmissionResult], Upload]:
         few = islice(jobs, count)

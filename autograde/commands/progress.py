@@ -1,4 +1,4 @@
-"""How long the work at hand will still take, in the words of a line of progress."""
+"""Estimate how long the remaining work takes, for a line of progress."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from autograde.intake.submissions import find
 from autograde.lms.names import meaning
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, points
+from autograde.notebooks.release import handed_out
 from autograde.notebooks.source import sources
 from autograde.reports.audit import Line, last_lines
 from autograde.safety.sanitize import clean_line
@@ -74,7 +75,8 @@ def rerun(
         raise RerunError(f"There is no notebook {name!r}; there is {', '.join(there)}.")
     if not out.is_dir():
         raise RerunError(f"There is no folder {out}.")
-    uploads = {u.student: u for u in find(submissions, course, there, [name]).uploads if u.path}
+    found = find(submissions, course, handed_out(course, there), [name])
+    uploads = {u.student: u for u in found.uploads if u.path}
     who = course.group_of(student) or student
     if who not in uploads:
         near = meaning(uploads)(student)
@@ -123,7 +125,7 @@ def rerun(
 
 
 def _differences(result: SubmissionResult, recorded: Mapping[str, Line]) -> Iterator[str]:
-    """Yield a sentence for every task whose mark by the grader is another one."""
+    """Yield a sentence for every task whose mark by the grader differs."""
     now = {task.task: task.score for task in result.tasks}
     for task in dict.fromkeys([*now, *(task for task in recorded if task)]):
         if task not in recorded:
@@ -139,7 +141,7 @@ def _words(score: float | None) -> str:
 
 
 def _changed(line: Line, now: Mapping[str, str]) -> str:
-    """Say which of the things that marks depend on are others now."""
+    """Say which of the things that marks depend on have changed."""
     words = {
         "submission": "the submission is another one",
         "checks": "the notebook's source or its checks have changed",

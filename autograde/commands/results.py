@@ -1,4 +1,4 @@
-"""All that is written of a graded class: gradebook, audit record, tables, feedback, report."""
+"""Write all results of a graded class: gradebook, audit record, tables, feedback, report."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def write_results(
 def _slowly(
     results: Iterable[SubmissionResult], total: int, say: Callable[[str], object]
 ) -> Iterator[SubmissionResult]:
-    """Yield the results, and say how far that is when it takes long."""
+    """Yield the results, and report progress when it takes long."""
     said, progress = time.monotonic(), Progress(total)
     for count, result in enumerate(results):
         if time.monotonic() - said > _SAYING and count:

@@ -139,7 +139,7 @@ def read_notebook(path: Path) -> NotebookNode | None:
 
 
 def utc(timestamp: str) -> datetime | None:
-    """Return an ISO 8601 time as nbgrader keeps times: in UTC, without saying so, whole seconds.
+    """Return an ISO 8601 time as nbgrader keeps times: in UTC, without an offset, in whole seconds.
 
     Formgrader compares gradebook and ``timestamp.txt``, which has no fractions.
     """

@@ -25,7 +25,7 @@ from autograde.safety.sanitize import safe_name
 
 
 def settle_ids(db: Path, results: Iterable[SubmissionResult], course: Course, out: Path) -> None:
-    """Call everybody in nbgrader's files as the course file wants it, whenever they were graded.
+    """Rename everybody in nbgrader's files as the course file wants it, whenever they were graded.
 
     Whoever the gradebook knows under the other kind of id, or under a pseudonym of an earlier
     secret, is renamed with all marks and notebooks.

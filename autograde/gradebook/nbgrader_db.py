@@ -281,7 +281,7 @@ def _auto_score(notebook: NotebookNode | None, part: Answer, wanted: float | Non
 
 
 def _changed_since(file: Path, notebook: NotebookNode | None) -> Callable[[str], bool]:
-    """Return a function that says whether a task's answer is another one than at the last run."""
+    """Return a function that says whether a task's answer has changed since the last run."""
     before = _answer_texts(read_notebook(file))
     now = _answer_texts(notebook)
     return lambda task: before.get(task) != now.get(task)

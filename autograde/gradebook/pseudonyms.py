@@ -33,7 +33,7 @@ def pseudonym(student: str, secret: bytes) -> str:
 
 
 def is_pseudonym(identity: str) -> bool:
-    """Return whether a name is of a pseudonym's form."""
+    """Return whether a name has a pseudonym's form."""
     return _PSEUDONYM.fullmatch(identity) is not None
 
 

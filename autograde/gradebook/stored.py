@@ -48,7 +48,7 @@ class Stored:
 
     @property
     def by_hand(self) -> bool:
-        """Whether a person has had a say."""
+        """Whether a person has marked this task."""
         return self.manual is not None or self.extra != 0
 
 
@@ -112,7 +112,7 @@ def url_of(db: Path) -> str:
 
 @contextlib.contextmanager
 def one_sentence(db: Path) -> Iterator[None]:
-    """Turn what sqlite says into one sentence with a cure; leave out what nbgrader warns of."""
+    """Turn what sqlite says into a sentence with a remedy; leave out what nbgrader warns of."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)  # about nbgrader's own add_submission

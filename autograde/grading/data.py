@@ -1,4 +1,4 @@
-"""Which data everybody sees: found once, before a submission runs."""
+"""Find the data set once, before a submission runs: everybody sees the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autograde.model.course import Course
 
 
 class DataError(AutogradeError):
-    """The course's data set is not to be had: one sentence that says why."""
+    """The course's data set cannot be found or downloaded: one sentence that says why."""
 
 
 def settle_data(course: Course, say: Callable[[str], object] = print) -> None:

@@ -46,7 +46,7 @@ class Job:
 
 
 def content_of(upload: Upload) -> bytes:
-    """Read an upload; one that cannot be read is its student's affair, one that is gone ours."""
+    """Read an upload; an unreadable file gives a broken submission, a missing one ends grading."""
     try:
         return upload.read()
     except SubmissionsError:
@@ -66,7 +66,7 @@ def make_jobs(
     isolation: Isolation,
     hidden: tuple[Path, ...],
 ) -> Iterator[Job]:
-    """Yield a job for every upload, and read that only when its turn has come."""
+    """Yield a job for every upload, and read the upload only when its turn has come."""
     secret, data = course.secret(), os.environ.get("XAIKIT_DATA", "")
     for upload in waiting:
         assignment, content = trusted[upload.assignment], content_of(upload)
@@ -110,7 +110,7 @@ def run_job(job: Job) -> SubmissionResult:
 
 
 def _difference(job: Job, assignment: Assignment, secret: bytes) -> str | None:
-    """Return what a worker has another of than the grader, in a sentence; None if nothing."""
+    """Say in a sentence what differs between a worker and the grader; None if nothing."""
     where = platform.node() or "a worker"
     if software() != job.software:
         return (

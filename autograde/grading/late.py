@@ -1,4 +1,4 @@
-"""What handing in late costs: points taken off a submission's score, never off a task's."""
+"""Take points off the score of a late submission; the tasks keep their scores."""
 
 from __future__ import annotations
 

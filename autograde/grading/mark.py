@@ -25,7 +25,7 @@ from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.replies import CellRun
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
 from autograde.tasks import Call, Value
-from xaikit.uploads import BrokenUploadError
+from xaikit.notebook_json import BrokenUploadError
 
 # A time limit is a multiple of what the solution took, and never below the least: a machine may
 # stall, and a student's way may be a slow one.
@@ -94,7 +94,7 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
     Raises
     ------
     autograde.notebooks.source.SourceError
-        If an author has something to mend.
+        If an author has something to correct.
     """
     course = read_course(course_file)
     source = read_source(find_source(course.folder / "solutions", name), course)

@@ -1,4 +1,4 @@
-"""What is kept between two runs of ``grade``: one JSON file a submission, whole or not there.
+"""What is kept between two runs of ``grade``: one JSON file a submission, complete or absent.
 
 The gradebook, the tables and the pages are made from these records each time, so a crash at any
 moment costs at most the submissions that were running.

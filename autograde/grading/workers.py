@@ -1,6 +1,6 @@
 """Where submissions are graded: processes of this machine, or of a cluster; one interface for both.
 
-Imports nothing heavy: a worker runs what stands here before it loads torch.
+This module imports nothing heavy: a worker runs it before it loads torch.
 """
 
 from __future__ import annotations

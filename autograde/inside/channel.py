@@ -1,4 +1,4 @@
-"""How a program inside the sandbox hears from the grader and answers it."""
+"""How a program inside the sandbox receives its job and sends records to the grader."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def take_job() -> tuple[Any, Send]:
 
 
 def silence(*descriptors: int) -> None:
-    """Let these descriptors lead nowhere."""
+    """Connect these descriptors to the null device."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in descriptors:
         os.dup2(nowhere, descriptor)

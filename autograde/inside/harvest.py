@@ -57,5 +57,5 @@ def describe(value: Any) -> wire.Plain:
 
 
 def packed(data: bytes) -> np.ndarray[Any, Any]:
-    """Return bytes as an array, which is how one value travels inside another, still closed."""
+    """Return bytes as an array, which is how one value travels inside another, not decoded."""
     return np.frombuffer(data, np.uint8)

@@ -1,4 +1,4 @@
-"""Small networks as plain data, which hidden calls hand to students' functions."""
+"""Small networks as plain data, which hidden calls pass to students' functions."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _NEW_USER = 0x10000000  # CLONE_NEWUSER
 
 
 def findings(job: dict[str, Any]) -> Iterator[str]:
-    """Yield a sentence, each with its cure, for everything that is not as it must be."""
+    """Yield for everything that is not as it must be a sentence that says what to do."""
     if os.getuid() == 0 or _status("CapEff").strip("0"):
         yield "student code would have root's rights; use bubblewrap 0.7 or newer."
     for path in map(Path, job["forbidden"]):

@@ -3,8 +3,8 @@
 Towards the sandbox go hidden arguments, which we trust (:func:`encode_arguments`). Out of it come
 answers, which we do not: in the sandbox :func:`plain` reads leniently what a student computed
 as arrays, text, lists and dictionaries, :func:`encode` writes these down, and on the host
-:func:`decode` reads them strictly. There is no pickle and nothing that could name code; whatever
-is malformed, truncated, oversized or nested too deeply raises one :class:`WireError`.
+:func:`decode` reads them strictly. There is no pickle and nothing that could name code; bytes
+that are malformed, truncated, oversized or nested too deeply raise one :class:`WireError`.
 
 A value is one tag byte and its body; numbers are little-endian, counts and sizes 32 bits wide::
 
@@ -108,7 +108,7 @@ def _write(value: Plain, parts: list[bytes]) -> None:
 
 
 def decode(data: bytes, caps: Caps = ANSWER) -> Plain:
-    """Read a plain value from bytes that nobody vouches for.
+    """Read a plain value from untrusted bytes.
 
     Returns
     -------

@@ -37,7 +37,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
-    """Import, try the isolation once, and then run what is asked for until nobody asks any more."""
+    """Import, try the isolation once, and then fork each run that is asked for, until the end."""
     control = socket.socket(fileno=os.dup(0))
     silence(0)
     covered = [*Path("/dev/shm").iterdir(), *Path("/tmp").iterdir()]
@@ -104,7 +104,7 @@ def _enclosed(settings: dict[str, Any], descriptors: list[int]) -> NoReturn:
 
 
 def _reap(program: int) -> int:
-    """Be the first process: bury orphans until the program ends, and with it everything."""
+    """Be the first process: reap orphaned processes until the program ends, and all with it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # which the first process does not get
     silence(0, 1, 2)
     while True:

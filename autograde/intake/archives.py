@@ -2,32 +2,46 @@
 
 Nothing in an archive becomes a path: its names only say who handed in what. Links, devices,
 absolute paths and ``..`` are refused, each with a sentence; so are archives with too many files or
-bytes, and files that would grow too large.
+bytes, and files that would grow too large. All that holds for an archive within an archive, too: a
+file in there has a chain of positions, one in each archive.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import re
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from autograde.errors import AutogradeError
-from autograde.lms import registry
-from autograde.lms.platform import Entry, Handed, Platform, without_wrapper
+from autograde.lms.platform import Entry
 from autograde.safety.sanitize import clean_line
 
 ENTRY_LIMIT = 20_000
 TOTAL_LIMIT = 8 << 30
 RATIO_LIMIT = 200
+
+WITHIN_LIMIT = 64 << 20
+"""The largest archive within an archive that is opened, in bytes."""
+
+ENTRY_LIMIT_WITHIN = 1000
+DEPTH_LIMIT = 3
+"""How many archives may lie one in another."""
+
+_DIRECTORY_LIMIT = 16 << 20  # of the list of files, which zipfile holds in memory
 _RATIO_FREE = 4 << 20  # what is small may shrink as it likes
 
-_SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")
+SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")
+"""What operating systems put beside a person's files."""
+
 _UNIX_TIME = 0x5455  # the extra field with the time in UTC that Unix's zip writes
 
 
@@ -44,8 +58,10 @@ def entries(file: Path, notices: list[str]) -> list[Entry]:
         If the file is no zip file, or holds too many files or bytes.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with file.open("rb") as content, _zip_file(content) as archive:
             found = archive.infolist()
+    except ArchiveError as error:
+        raise ArchiveError(f"{file} cannot be read as a zip file. {error}") from None
     except Exception as error:  # zipfile's parser raises errors of many types
         raise ArchiveError(
             f"{file} cannot be read as a zip file ({clean_line(str(error))}); please download it "
@@ -56,10 +72,56 @@ def entries(file: Path, notices: list[str]) -> list[Entry]:
             f"{file} holds more than {ENTRY_LIMIT} files or {TOTAL_LIMIT >> 30} GB; please give "
             "an archive for each assignment, or unpack it and give the folder."
         )
+    return _plain_files(found, file.name, notices)
+
+
+def entries_within(
+    file: Path, members: tuple[int, ...], name: str, notices: list[str]
+) -> list[Entry]:
+    """Return the plain files of an archive that a student packed.
+
+    Parameters
+    ----------
+    file, members
+        The file, and the archive's chain of positions in it; none if the file is the archive.
+    name
+        What to call the archive where a file of it is refused.
+    notices
+        Takes a sentence for each.
+
+    Raises
+    ------
+    ArchiveError
+        If it is no zip file, too large, or lies too deep in others.
+    """
+    if len(members) >= DEPTH_LIMIT:
+        raise ArchiveError(f"It lies in {len(members)} archives, one in another, and stays shut.")
+    try:
+        if not members and file.stat().st_size > WITHIN_LIMIT:
+            raise ArchiveError(f"It is larger than {WITHIN_LIMIT >> 20} MB and was not opened.")
+        found = _archive(file, members).infolist()
+    except ArchiveError:
+        raise
+    except Exception as error:  # zipfile's parser raises errors of many types
+        raise ArchiveError(
+            f"It cannot be read as a zip file ({clean_line(str(error))}); please hand in the "
+            ".ipynb file itself."
+        ) from None
+    if len(found) > ENTRY_LIMIT_WITHIN or sum(info.file_size for info in found) > TOTAL_LIMIT:
+        raise ArchiveError(
+            f"It holds more than {ENTRY_LIMIT_WITHIN} files or {TOTAL_LIMIT >> 30} GB; please "
+            "hand in the .ipynb file itself."
+        )
+    return _plain_files(found, name, notices)
+
+
+def _plain_files(
+    found: Sequence[zipfile.ZipInfo], name_of_archive: str, notices: list[str]
+) -> list[Entry]:
     kept = []
     for index, info in enumerate(found):
         name = _name(info)
-        shown = clean_line(f"{file.name}: {name}")
+        shown = clean_line(f"{name_of_archive}: {name}")
         kind = stat.S_IFMT(info.external_attr >> 16)
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -70,67 +132,59 @@ def entries(file: Path, notices: list[str]) -> list[Entry]:
             parts
             and not name.endswith("/")
             and kind != stat.S_IFDIR
-            and not any(part.startswith(".") or part in _SYSTEM for part in parts)
+            and not any(part.startswith(".") or part in SYSTEM for part in parts)
         ):
             kept.append(Entry(index, parts, _time(info)))
     return kept
 
 
-def platform_of(found: Sequence[Entry]) -> Platform | None:
-    """Return which learning management system packed the archive; None if a person did."""
-    return next((p for p in registry.PLATFORMS if p.entries(found) is not None), None)
-
-
-def handed_in(
-    found: Sequence[Entry], platform: Platform | None, assignments: Sequence[str]
-) -> Iterator[Handed | Entry]:
-    """Yield what each file is: handed in by somebody, or (the entry itself) nothing we know.
-
-    Parameters
-    ----------
-    found
-        The archive's files.
-    platform
-        Who packed it, see :func:`platform_of`.
-    assignments
-        The names of all notebooks of the course.
-    """
-    if platform is None:
-        yield from _plain(without_wrapper(found), assignments)
-    else:
-        for entry in platform.entries(found) or ():
-            yield platform.handed_in(entry, assignments) or entry
-
-
-def read(file: Path, index: int, limit: int) -> bytes:
-    """Return the content of one file of an archive.
+def read(file: Path, members: tuple[int, ...], limit: int) -> bytes:
+    """Return the content of one file of an archive, by its chain of positions.
 
     Raises
     ------
     ArchiveError
         If it cannot be read, is larger than ``limit`` bytes or is packed suspiciously small.
     """
+    return _content(file, members, limit)
+
+
+def head(file: Path, members: tuple[int, ...], count: int) -> bytes:
+    """Return the first bytes of one file of an archive.
+
+    Raises
+    ------
+    ArchiveError
+        If it cannot be read.
+    """
+    return _content(file, members, None, count)
+
+
+def _content(
+    file: Path, members: tuple[int, ...], limit: int | None, count: int | None = None
+) -> bytes:
     try:
-        status = file.stat()
-        archive = _opened(file, status.st_mtime_ns, status.st_size)
-        info = archive.infolist()[index]
+        archive = _archive(file, members[:-1])
+        info = archive.infolist()[members[-1]]
         if info.flag_bits & 1:
             raise ArchiveError("The upload is encrypted inside of the archive.")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ArchiveError("The upload is packed in a way that is not read here.")
-        if info.file_size > limit:
+        if limit is not None and info.file_size > limit:
             raise ArchiveError(
                 f"The upload is larger than {limit >> 20} MB; please clear all outputs, save "
                 "it and hand it in again."
             )
-        if info.file_size > max(_RATIO_FREE, RATIO_LIMIT * info.compress_size):
+        if limit is not None and info.file_size > max(
+            _RATIO_FREE, RATIO_LIMIT * info.compress_size
+        ):
             raise ArchiveError(
                 f"The upload shrinks to less than a {RATIO_LIMIT}th when packed, as no "
                 "notebook does; please clear all outputs, save it and hand it in again."
             )
         with archive.open(info) as member:
             # zipfile reads no more than the size that the archive declares, checked above.
-            return member.read(limit)
+            return member.read((count or 0) if limit is None else limit)
     except ArchiveError:
         raise
     except Exception as error:  # zipfile and zlib raise errors of many types
@@ -140,10 +194,32 @@ def read(file: Path, index: int, limit: int) -> bytes:
         ) from None
 
 
-@lru_cache(maxsize=1)
-def _opened(file: Path, modified: int, size: int) -> zipfile.ZipFile:
+def _archive(file: Path, members: tuple[int, ...]) -> zipfile.ZipFile:
+    status = file.stat()
+    return _opened(file, members, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=DEPTH_LIMIT)
+def _opened(file: Path, members: tuple[int, ...], modified: int, size: int) -> zipfile.ZipFile:
     """Open an archive once for all its files: its list of a whole class takes long to parse."""
-    return zipfile.ZipFile(file)
+    if members:
+        return _zip_file(io.BytesIO(_content(file, members, WITHIN_LIMIT)))
+    return _zip_file(os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb"))
+
+
+def _zip_file(content: IO[bytes]) -> zipfile.ZipFile:
+    """Open an archive whose list of files is of a size that memory can hold."""
+    content.seek(max(0, content.seek(0, io.SEEK_END) - (1 << 16) - 100))
+    tail = content.read()
+    ends = (("PK\5\6", 12, "<I"), ("PK\6\6", 40, "<Q"))  # of zip, of zip64
+    for signature, offset, size in ends:
+        place = tail.rfind(signature.encode())
+        if 0 <= place <= len(tail) - offset - 8:
+            (length,) = struct.unpack_from(size, tail, place + offset)
+            # In zip64 the short field may hold nothing but ones.
+            if _DIRECTORY_LIMIT < length != 0xFFFFFFFF:
+                raise ArchiveError("Its list of files is larger than that of any class.")
+    return zipfile.ZipFile(content)
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -169,18 +245,3 @@ def _time(info: zipfile.ZipInfo) -> datetime | None:
         return datetime(*info.date_time).astimezone(UTC)
     except ValueError:
         return None
-
-
-def _plain(found: Sequence[Entry], assignments: Sequence[str]) -> Iterator[Handed | Entry]:
-    """Yield STUDENT/NAME.ipynb, and nbgrader's STUDENT/NAME/NAME.ipynb with its time."""
-    times = {entry.parts[:-1]: entry.index for entry in found if entry.parts[-1] == "timestamp.txt"}
-    for entry in found:
-        student, *folders, name = entry.parts if len(entry.parts) > 1 else ("", *entry.parts)
-        folder = folders[0] if folders else ""
-        if name == "timestamp.txt":
-            continue
-        if not student or len(folders) > 1 or (folder and folder not in assignments):
-            yield entry
-            continue
-        note = times.get(entry.parts[:-1])
-        yield Handed(entry.index, student, "", name, folder, time=entry.time, note=note)

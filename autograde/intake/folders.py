@@ -1,103 +1,107 @@
-"""Uploads in folders of students, in the plain layout and in nbgrader's."""
+"""The files below a folder of students' folders: links are not followed, heaps are cut off."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from autograde.intake.names import assignment_of, passed_over, submitters
-from autograde.intake.upload import SubmissionsError, Upload, later_of, noted_time, read_plain
-from autograde.model.course import Course
+from autograde.intake.archives import ENTRY_LIMIT, SYSTEM
+from autograde.intake.names import NBGRADER, is_notebook, may_hold_notebook
+from autograde.intake.upload import SubmissionsError
+from autograde.lms.platform import Entry
 from autograde.safety.sanitize import clean_line
 
-_ENTRY_LIMIT = 1000
+_LIMIT = 1000  # files of a student
+_DEPTH_LIMIT = 10
+
+_COURSE_FILES = ("nbgrader_config.py", "gradebook.db", "course.toml")
 
 
-_SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")
+def files_in_folder(
+    folder: Path, assignments: Sequence[str], notices: list[str]
+) -> tuple[list[Entry], list[Path]]:
+    """Return the files below a folder, and their paths, by the entries' ``index``.
 
+    Of nbgrader's course folder only ``submitted/`` is looked at.
 
-def uploads_in_folder(
-    folder: Path, course: Course, assignments: Sequence[str], notices: list[str]
-) -> Iterator[Upload]:
-    """Yield the uploads in a folder of students' folders."""
+    Raises
+    ------
+    SubmissionsError
+        If there is no such folder.
+    """
     if not folder.is_dir():
         raise SubmissionsError(f"There is no folder {folder}.")
-    if (folder / "submitted").is_dir() and not (folder / "submitted").is_symlink():
+    if _is_course(folder, assignments):
         folder = folder / "submitted"
-    submitter_of = submitters(course, notices)
-    for entry in _entries(folder, notices, most=None):
-        if entry.is_dir(follow_symlinks=False):
-            submitter = submitter_of(entry.name)
-            yield from _of_student(Path(entry.path), submitter, assignments, notices)
+    paths: list[Path] = []
+    for top in _listed(folder, None, notices):
+        if top.is_dir(follow_symlinks=False):
+            paths += _below(Path(top.path), notices)
         else:
-            notices.append(passed_over(entry.path))
+            paths.append(Path(top.path))
+    times = (path.lstat().st_mtime for path in paths)
+    return [
+        Entry(index, path.relative_to(folder).parts, datetime.fromtimestamp(time, UTC))
+        for index, (path, time) in enumerate(zip(paths, times, strict=True))
+    ], paths
 
 
-def _entries(
-    folder: Path, notices: list[str], most: int | None = _ENTRY_LIMIT
-) -> list[os.DirEntry[str]]:
-    """Return what lies in a folder, in order, without links and hidden files."""
+def _is_course(folder: Path, assignments: Sequence[str]) -> bool:
+    """Whether this is nbgrader's course folder, not a class with a student called "submitted"."""
+    inner = folder / "submitted"
+    if not inner.is_dir() or inner.is_symlink():
+        return False
     with os.scandir(folder) as scan:
-        found = list(islice(scan, most and most + 1))
-    if most is not None and len(found) > most:
-        notices.append(
-            f"{clean_line(str(folder))} holds more than {most} files; "
-            "the others were not looked at."
+        folders = {e.name for e in scan if e.is_dir() and not e.name.startswith(".")}
+    if folders - NBGRADER and not any((folder / file).is_file() for file in _COURSE_FILES):
+        return False
+    with os.scandir(inner) as scan:
+        return not any(
+            entry.name in assignments if entry.is_dir() else is_notebook(entry.name)
+            for entry in scan
         )
+
+
+def _below(folder: Path, notices: list[str]) -> list[Path]:
+    """Return the files of one student, notebooks first where there are too many."""
+    files: list[Path] = []
+    places = [(folder, 1)]
+    while places:
+        place, depth = places.pop()
+        for entry in _listed(place, ENTRY_LIMIT, notices):
+            if not entry.is_dir(follow_symlinks=False):
+                files.append(Path(entry.path))
+            elif depth < _DEPTH_LIMIT and len(files) < ENTRY_LIMIT:
+                places.append((Path(entry.path), depth + 1))
+            else:
+                notices.append(f"{clean_line(entry.path)} lies too deep and was not looked at.")
+    files.sort()
+    if len(files) > _LIMIT:
+        notices.append(
+            f"{clean_line(str(folder))} holds more than {_LIMIT} files; the others were not "
+            "looked at."
+        )
+        files.sort(key=lambda path: not may_hold_notebook(path.name))
+    return files[:_LIMIT]
+
+
+def _listed(folder: Path, most: int | None, notices: list[str]) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder, in order, without links and hidden files."""
+    try:
+        with os.scandir(folder) as scan:
+            found = list(islice(scan, most))
+    except OSError as error:
+        notices.append(f"{clean_line(str(folder))} cannot be read ({error.strerror}).")
+        return []
     kept = []
-    for entry in sorted(found[:most], key=lambda e: e.name):
-        if entry.name.startswith(".") or entry.name in _SYSTEM:
+    for entry in sorted(found, key=lambda e: e.name):
+        if entry.name.startswith(".") or entry.name in SYSTEM:
             continue
         if entry.is_symlink():
             notices.append(f"{clean_line(entry.path)} is a link and was not followed.")
         else:
             kept.append(entry)
     return kept
-
-
-def _of_student(
-    folder: Path, student: str, assignments: Sequence[str], notices: list[str]
-) -> list[Upload]:
-    """Return one student's uploads: in the folder itself, and nbgrader's, one folder deeper."""
-    places = [(folder, list(assignments))]
-    files: list[tuple[os.DirEntry[str], list[str]]] = []
-    while places:
-        place, names = places.pop()
-        for entry in _entries(place, notices):
-            if entry.is_file(follow_symlinks=False):
-                files.append((entry, names))
-            elif place == folder and entry.name in assignments:
-                places.append((Path(entry.path), [entry.name]))
-            else:
-                notices.append(passed_over(entry.path))
-    best: dict[str, Upload] = {}
-    for entry, names in files:
-        path = Path(entry.path)
-        name = assignment_of(entry.name, names)
-        if not name:
-            if entry.name != "timestamp.txt":
-                notices.append(passed_over(entry.path))
-            continue
-        upload = _upload(path, student, name)
-        if path.stem != name:
-            sentence = f"The upload is called {clean_line(entry.name)} and was taken as {name}."
-            upload = replace(upload, notices=(*upload.notices, sentence))
-        best[name] = later_of(best[name], upload) if name in best else upload
-    return list(best.values())
-
-
-def _upload(path: Path, student: str, name: str) -> Upload:
-    """Return the upload with its time."""
-    note = path.with_name("timestamp.txt")
-    notices: tuple[str, ...] = ()
-    if note.is_file() and not note.is_symlink():
-        try:
-            return Upload(student, name, path, noted_time(read_plain(note, 1000)))
-        except Exception:  # dateutil raises errors of many types
-            notices = ("timestamp.txt is unreadable; the file's own time was taken.",)
-    moment = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
-    return Upload(student, name, path, moment, notices=notices)

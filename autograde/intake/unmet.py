@@ -29,7 +29,13 @@ def unmet(course: Course, uploads: Sequence[Upload]) -> Iterator[str]:
     graded = {upload.assignment for upload in uploads}
     here = {upload.student for upload in uploads if upload.path is not None}
     # Whom the course file does not name: one of these may be meant.
-    strangers = here - course.people - {*course.extensions, *course.accommodations}
+    strangers = sorted(here - course.people - {*course.extensions, *course.accommodations})
+    spelled = meaning(strangers)
+
+    def similar(name: str) -> str | None:
+        """Return who may be meant: a platform's spelling of that name, else a similar one."""
+        return next(iter(spelled(name)), None) or nearest(name, strangers)
+
     tables: dict[str, list[str]] = {}
     for who, granted in course.extensions.items():
         if graded & set(granted):
@@ -40,19 +46,13 @@ def unmet(course: Course, uploads: Sequence[Upload]) -> Iterator[str]:
         tables.setdefault(group, []).append("groups")
         for member in members:
             # One member hands in for all: the others are missed only if a stranger may be meant.
-            if _nearest(member, strangers):
+            if similar(member):
                 tables.setdefault(member, []).append("groups")
     for who, where in tables.items():
-        near = _nearest(who, strangers)
+        near = similar(who)
         if who in here or (course.group_of(who) in here and near is None):
             continue
         yield (
             f"{course.file.name} names {clean_line(who)} ({', '.join(where)}), but nobody of that "
             f"name handed in{f'; do you mean {clean_line(near)}?' if near else '.'}"
         )
-
-
-def _nearest(name: str, people: set[str]) -> str | None:
-    """Return who may be meant: a platform's spelling of the same name, else a similar one."""
-    same = meaning(sorted(people))(name)
-    return same[0] if same else nearest(name, people)

@@ -1,23 +1,83 @@
-"""One notebook of one submitter, from a file or an archive, and which of two counts."""
+"""One notebook of one submitter, and where its bytes lie: a file, or a file in an archive."""
 
 from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from nbgrader.utils import parse_utc
 
 from autograde.errors import AutogradeError
 from autograde.intake import archives
 from autograde.intake.archives import ArchiveError
+from autograde.lms.platform import Entry
 from xaikit.uploads import SIZE_LIMIT
 
 
 class SubmissionsError(AutogradeError):
     """The submissions cannot be found or read: one sentence, with the cure."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file's bytes lie.
+
+    Attributes
+    ----------
+    path
+        The file, or the archive that holds it.
+    members
+        Its position in the archive, and in each archive within; empty if it is a file of its own.
+    """
+
+    path: Path
+    members: tuple[int, ...] = ()
+
+    def read(self, limit: int = SIZE_LIMIT) -> bytes:
+        """Return the file's bytes.
+
+        Raises
+        ------
+        SubmissionsError
+            If it is not a plain file, cannot be read or is larger than ``limit`` bytes.
+        """
+        if not self.members:
+            return _read_plain(self.path, limit)
+        try:
+            return archives.read(self.path, self.members, limit)
+        except ArchiveError as error:
+            raise SubmissionsError(str(error)) from None
+
+    def head(self, count: int) -> bytes:
+        """Return the file's first bytes, none if it cannot be read."""
+        try:
+            if self.members:
+                return archives.head(self.path, self.members, count)
+            with _opened(self.path) as file:
+                return file.read(count)
+        except (ArchiveError, SubmissionsError, OSError):
+            return b""
+
+    def entries(self, name: str, notices: list[str]) -> list[Entry]:
+        """Return the files of the archive that lies here; see :func:`archives.entries_within`.
+
+        Raises
+        ------
+        SubmissionsError
+            If it cannot be opened.
+        """
+        try:
+            return archives.entries_within(self.path, self.members, name, notices)
+        except ArchiveError as error:
+            raise SubmissionsError(str(error)) from None
+
+    def within(self, index: int) -> Place:
+        """Return where a file of the archive that lies here is."""
+        return Place(self.path, (*self.members, index))
 
 
 @dataclass(frozen=True)
@@ -38,8 +98,10 @@ class Upload:
         Whether that is after the deadline, extensions included; or Canvas says so.
     notices
         What was unusual, a sentence each.
-    member
-        The file's position in the archive; None if it is a file of its own.
+    members
+        The file's position in the archive, and in each archive within; see :class:`Place`.
+    refused
+        Why what was handed in can be no notebook of the course; empty if it may be one.
     """
 
     student: str
@@ -48,7 +110,8 @@ class Upload:
     timestamp: datetime | None = None
     late: bool = False
     notices: tuple[str, ...] = ()
-    member: int | None = None
+    members: tuple[int, ...] = ()
+    refused: str = ""
 
     def read(self) -> bytes:
         """Return the file's bytes.
@@ -56,16 +119,14 @@ class Upload:
         Raises
         ------
         SubmissionsError
-            If it is not a plain file, cannot be read or is larger than 32 MB.
+            If it is not a plain file, cannot be read, is larger than 32 MB, or is no notebook of
+            the course.
         """
         if self.path is None:
             raise SubmissionsError("Nothing was handed in.")
-        if self.member is None:
-            return read_plain(self.path, SIZE_LIMIT)
-        try:
-            return archives.read(self.path, self.member, SIZE_LIMIT)
-        except ArchiveError as error:
-            raise SubmissionsError(str(error)) from None
+        if self.refused:
+            raise SubmissionsError(self.refused)
+        return Place(self.path, self.members).read()
 
 
 def noted_time(note: bytes) -> datetime:
@@ -74,23 +135,9 @@ def noted_time(note: bytes) -> datetime:
     return moment.replace(tzinfo=UTC)
 
 
-def later_of(one: Upload, other: Upload) -> Upload:
-    """Return the later of two uploads of one submitter; it says that there was another."""
-    earliest = datetime.min.replace(tzinfo=UTC)  # without times, what comes later was later
-    last = other if (other.timestamp or earliest) >= (one.timestamp or earliest) else one
-    sentence = f"{last.assignment} was handed in more than once; the latest upload counts."
-    return replace(last, notices=tuple(dict.fromkeys((*last.notices, sentence))))
-
-
-def read_plain(path: Path, limit: int) -> bytes:
+def _read_plain(path: Path, limit: int) -> bytes:
     """Read a plain file, or refuse it if something else now stands in its place."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise SubmissionsError(f"The upload cannot be read ({error.strerror}).") from None
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise SubmissionsError("The upload is not a plain file.")
+    with _opened(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise SubmissionsError(
@@ -98,3 +145,15 @@ def read_plain(path: Path, limit: int) -> bytes:
             "hand it in again."
         )
     return content
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise SubmissionsError(f"The upload cannot be read ({error.strerror}).") from None
+    file = os.fdopen(handle, "rb")
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        file.close()
+        raise SubmissionsError("The upload is not a plain file.")
+    return file

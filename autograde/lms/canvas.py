@@ -10,22 +10,24 @@ The gradebook's shape is that of ``lib/gradebook_exporter.rb``, read back by
 column ``TITLE (NUMBER)`` for each assignment, and totals; perhaps a row that says which are posted
 by hand; a row ``Points Possible``; then the students. The importer matches them by ``ID`` and
 takes columns that are missing for unchanged, so only the columns that are filled in are written:
-nobody's other marks are touched.
+nobody's other marks are touched. Header and row titles are English in every language, and the
+importer takes no others; numbers, the separator and ``(read only)`` are in the user's language.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from autograde.lms.filling import Filled, Slot, fill
 from autograde.lms.names import Pairs, Person, letters, pair
-from autograde.lms.platform import Entry, Handed, without_wrapper
-from autograde.lms.sheets import ExportError, Sheet, scaled
+from autograde.lms.numbers import Numbers
+from autograde.lms.platform import Entry, Handed, packed
+from autograde.lms.sheets import ExportError, Sheet
 from autograde.model.records import Mark
 
-_WHERE = "the gradebook that Canvas, set to English, lets you export"
+_WHERE = "the gradebook that Canvas lets you export, whose header is English in every language"
 _ABOUT = (
     "Student",
     "LastName",
@@ -42,9 +44,14 @@ _TITLE_NUMBER = re.compile(r" \(\d+\)$")
 _PACKED = re.compile(
     r"(?:(?:(?P<anonymous_late>LATE)_)?anon_(?P<code>[A-Za-z0-9]{5})"
     r"|(?P<name>\w+?)(?:_(?P<late>LATE))?_(?P<user>\d+))"
-    r"_(?P<file>\d+)_(?P<original>.+)"
+    r"_(?P<file>\d{1,18})_(?P<original>.+)"
 )
 _AGAIN = re.compile(r"-\d+$")
+_FORMULA_NAME = re.compile(r'="(.*)"')  # what Canvas makes of a name that begins with "="
+_KEPT = {
+    "EX": "Canvas excuses the student",
+    "N/A": "Canvas gives the assignment to others, or hides whose work it is",
+}
 
 
 class Canvas:
@@ -55,30 +62,45 @@ class Canvas:
     worksheet = "the gradebook (Grades, Export, Export entire gradebook)"
     lateness = "late is what Canvas calls late, by an unknown time."
     one_assignment = False
+    takes_feedback = False
 
     def entries(self, found: Sequence[Entry]) -> list[Entry] | None:
-        """Return the files if Canvas packed them, the earliest upload first, else None."""
-        files = without_wrapper(found, lambda name: _PACKED.fullmatch(name) is not None)
-        if not any(len(e.parts) == 1 and _PACKED.fullmatch(e.parts[0]) for e in files):
-            return None
-        # Canvas counts files upwards: what was handed in later has the greater number.
-        return sorted(files, key=_number_of)
+        """Return the archive's files if Canvas packed them, else None."""
+        return packed(found, _PACKED.fullmatch)
 
     def handed_in(self, entry: Entry, assignments: Sequence[str]) -> Handed | None:
         """Return what a file is by the name that Canvas gave it, or None."""
-        match = _PACKED.fullmatch(entry.parts[0]) if len(entry.parts) == 1 else None
+        match = _PACKED.fullmatch(entry.parts[0])
         if match is None:
             return None
         original = Path(match["original"])
         if original.stem not in assignments:
             original = original.with_name(_AGAIN.sub("", original.stem) + original.suffix)
-        late = bool(match["late"] or match["anonymous_late"])
-        student = match["name"] or f"anon {match['code']}"
-        return Handed(entry.index, student, match["user"] or "", original.name, late=late)
+        return Handed(
+            entry.index,
+            match["name"] or f"anon {match['code']}",
+            match["user"] or "",
+            # Of an archive that was unpacked by hand, the archives in it may be folders.
+            "/".join((original.name, *entry.parts[1:])),
+            late=bool(match["late"] or match["anonymous_late"]),
+            order=int(match["file"]),  # Canvas counts files upwards
+        )
+
+    def pairs(self, sheet: Sheet, students: Collection[str]) -> Pairs:
+        """Return whose row is which.
+
+        Raises
+        ------
+        ExportError
+            If the sheet is no gradebook.
+        """
+        identity = sheet.column("ID", _WHERE)
+        sheet.column("Section", _WHERE)
+        return pair(students, [_person(sheet, row, identity) for row in sheet.rows])
 
     def filled(
-        self, sheet: Sheet, marks: Sequence[Mark], column: str | None
-    ) -> tuple[Sheet, Pairs]:
+        self, sheet: Sheet, pairs: Pairs, marks: Sequence[Mark], column: str | None
+    ) -> Filled:
         """Return what Canvas can import: who the students are, and these marks.
 
         Excused students (``EX``) stay so. The title in Canvas may come with or without its
@@ -87,61 +109,78 @@ class Canvas:
         Raises
         ------
         ExportError
-            If the sheet is no gradebook, or has no column for an assignment.
+            If the sheet has no column for an assignment, or Canvas lets nobody change it.
         """
-        identity = sheet.column("ID", _WHERE)
-        sheet.column("Section", _WHERE)
         about = [i for i in map(sheet.find, _ABOUT) if i is not None]
+        maxima = _points_possible(sheet)
+        beside = range(max(about) + 1, len(sheet.header))
+        numbers = Numbers(maxima, (row[i] for row in sheet.rows for i in beside))
         assignments = sorted({mark.assignment for mark in marks})
-        places = {name: _column(name, column, sheet, about) for name in assignments}
-        students = [i for i, row in enumerate(sheet.rows) if row[identity].strip()]
-        maxima = next((row for row in sheet.rows if row[0].strip() == "Points Possible"), None)
-        people = [_person(sheet, sheet.rows[i], identity) for i in students]
-        pairs = pair(dict.fromkeys(mark.student for mark in marks), people)
-        rows = [list(row) for row in sheet.rows]
-        for mark in marks:
-            if mark.student not in pairs.rows:
-                continue
-            row, place = rows[students[pairs.rows[mark.student]]], places[mark.assignment]
-            if row[place].strip().upper() != "EX":
-                row[place] = scaled(mark.score, mark.max_score, maxima[place] if maxima else "")
-        return replace(sheet, rows=rows).only([*about, *places.values()]), pairs
+        read_only = [i for i in beside if maxima[i].strip() and not numbers.readings(maxima[i])]
+        places = {name: _column(name, column, sheet, beside, read_only) for name in assignments}
+        slots = [
+            Slot(
+                mark,
+                row,
+                place,
+                maxima[place],
+                _KEPT.get(sheet.rows[row][place].strip().upper(), ""),
+            )
+            for mark in marks
+            for row in pairs.rows.get(mark.student, ())
+            for place in (places[mark.assignment],)
+        ]
+        filled = fill(sheet, slots, numbers)
+        return Filled(filled.sheet.only([*about, *places.values()]), filled.notes)
 
     def write(
         self,
-        sheet: Sheet,
+        filled: Sheet,
         pairs: Pairs,
-        marks: Sequence[Mark],
-        page_of: Callable[[Mark], Path],
+        pages: Mapping[int, Mapping[str, Path]],
         assignments: Sequence[str],
         folder: Path,
     ) -> list[Path]:
         """Write the gradebook; Canvas takes no archive of feedback."""
-        sheet.write(folder / "canvas.csv")
+        filled.write(folder / "canvas.csv")
         return [folder / "canvas.csv"]
 
 
-def _number_of(entry: Entry) -> int:
-    match = _PACKED.fullmatch(entry.parts[-1])
-    return int(match["file"]) if match else 0
-
-
 def _person(sheet: Sheet, row: Sequence[str], identity: int) -> Person:
+    number = row[identity].strip()
+    if not number:  # a row above the students
+        return Person("")
     at: Mapping[str, int] = {name: i for name in _ABOUT[:-1] if (i := sheet.find(name)) is not None}
     name = row[at["Student"]] if "Student" in at else ""
     if "LastName" in at and "FirstName" in at:
         name = f"{row[at['LastName']]}, {row[at['FirstName']]}"
     others = [row[at[n]].strip() for n in ("SIS User ID", "SIS Login ID") if n in at]
-    number = row[identity].strip()
-    return Person(name.strip(), number, (number, *others))
+    return Person(_FORMULA_NAME.sub(r"\1", name.strip()), number, (number, *others))
 
 
-def _column(assignment: str, wanted: str | None, sheet: Sheet, about: Sequence[int]) -> int:
+def _points_possible(sheet: Sheet) -> Sequence[str]:
+    """Return the row of the maxima; empty cells if there is none.
+
+    It is the one that Canvas calls so; translated by somebody, it is the last one with a title
+    and without a student.
+    """
+    above = [row for row in sheet.rows if row[0].strip() and not row[sheet.column("ID", _WHERE)]]
+    called = [row for row in above if row[0].strip() == "Points Possible"]
+    return (called or above or [[""] * len(sheet.header)])[-1]
+
+
+def _column(
+    assignment: str,
+    wanted: str | None,
+    sheet: Sheet,
+    beside: Sequence[int],
+    read_only: Collection[int],
+) -> int:
     """Return which column is the assignment's."""
     titles = {
         i: title
         for i, title in enumerate(sheet.header)
-        if i > max(about) and title.strip() and not _TOTAL.search(title)
+        if i in beside and title.strip() and not _TOTAL.search(title)
     }
     # 01_theory may well be called "Theory" there.
     names = {letters(wanted or assignment)}
@@ -152,6 +191,9 @@ def _column(assignment: str, wanted: str | None, sheet: Sheet, about: Sequence[i
         for i, title in titles.items()
         if title == wanted or letters(_TITLE_NUMBER.sub("", title)) in names
     ]
+    found = [i for i in found if i not in read_only] or found
+    if wanted is None:  # an own column has no number
+        found = [i for i in found if _TITLE_NUMBER.search(titles[i])] or found
     exact = [i for i in found if titles[i] == wanted]
     if len(exact or found) != 1:
         raise ExportError(
@@ -159,4 +201,10 @@ def _column(assignment: str, wanted: str | None, sheet: Sheet, about: Sequence[i
             f"{wanted or assignment}: say which one is meant with --assignment {assignment} "
             f"--column TITLE, one of {', '.join(titles.values()) or 'none at all'}."
         )
-    return (exact or found)[0]
+    (place,) = exact or found
+    if place in read_only:
+        raise ExportError(
+            f"Canvas lets nobody change the column {titles[place]!r} of {sheet.file}: say which "
+            f"other one is meant with --assignment {assignment} --column TITLE."
+        )
+    return place

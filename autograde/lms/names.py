@@ -70,9 +70,22 @@ class Person:
 
 @dataclass
 class Pairs:
-    """Which row each student has, and who has none or may have several."""
+    """Which rows of a platform's table are whose.
 
-    rows: dict[str, int] = field(default_factory=dict)
+    Attributes
+    ----------
+    people
+        Who stands in each row.
+    rows
+        The rows of each student; a team has one for every member.
+    without
+        Who has no row.
+    unclear
+        Whose row may be another's.
+    """
+
+    people: Sequence[Person] = ()
+    rows: dict[str, tuple[int, ...]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
 
@@ -80,7 +93,8 @@ class Pairs:
 def pair(students: Iterable[str], people: Sequence[Person]) -> Pairs:
     """Find each student's row: by login, number or address, else by name in any spelling.
 
-    Nobody gets a row that another may have: both are unclear then.
+    Nobody gets a row that another may have: both are unclear then. Several rows with the same
+    number are one student's.
     """
     exact: dict[str, set[int]] = defaultdict(set)
     spelled: dict[str, set[int]] = defaultdict(set)
@@ -101,12 +115,12 @@ def pair(students: Iterable[str], people: Sequence[Person]) -> Pairs:
 
     found = {student: rows_of(student) for student in students}
     claims = Counter(i for rows in found.values() for i in rows)
-    pairs = Pairs()
+    pairs = Pairs(people)
     for student, rows in found.items():
         if not rows:
             pairs.without.append(student)
-        elif len(rows) > 1 or claims[min(rows)] > 1:
+        elif len({people[i].number or str(i) for i in rows}) > 1 or claims[min(rows)] > 1:
             pairs.unclear.append(student)
         else:
-            pairs.rows[student] = min(rows)
+            pairs.rows[student] = tuple(sorted(rows))
     return pairs

@@ -5,12 +5,13 @@ Each is one module of this folder and one line of :mod:`autograde.lms.registry`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from autograde.lms.filling import Filled
 from autograde.lms.names import Pairs
 from autograde.lms.sheets import Sheet
 from autograde.model.records import Mark
@@ -38,15 +39,17 @@ class Handed:
     number
         What the platform knows the submitter by; empty in a plain archive.
     name
-        The file's name as the student gave it.
+        The file's path as the student gave it: most often a name alone.
     folder
-        The assignment that its folder is called by (nbgrader's layout), else empty.
+        The assignment that a folder around it is called by (as in nbgrader's layout), else empty.
     time
         When it was handed in, if the archive says so: a platform's download does not.
     late
         Whether the platform says that it was late.
     note
         The position of nbgrader's ``timestamp.txt`` beside it.
+    order
+        The platform's own number, greater for what was handed in later; 0 if it gives none.
     """
 
     index: int
@@ -57,6 +60,7 @@ class Handed:
     time: datetime | None = None
     late: bool = False
     note: int | None = None
+    order: int = 0
 
 
 class Platform(Protocol):
@@ -77,10 +81,13 @@ class Platform(Protocol):
     one_assignment: bool
     """Whether a worksheet is for one assignment only."""
 
-    def entries(self, found: Sequence[Entry]) -> list[Entry] | None:
-        """Return the files of an archive that this platform packed, without folders around all.
+    takes_feedback: bool
+    """Whether it takes pages of feedback beside the marks."""
 
-        None if somebody else packed it.
+    def entries(self, found: Sequence[Entry]) -> list[Entry] | None:
+        """Return the files of an archive that this platform packed, None if somebody else did.
+
+        Folders around all have been taken off: it is told by what lies at the top.
         """
 
     def handed_in(self, entry: Entry, assignments: Sequence[str]) -> Handed | None:
@@ -94,15 +101,33 @@ class Platform(Protocol):
             The names of all notebooks of the course.
         """
 
-    def filled(
-        self, sheet: Sheet, marks: Sequence[Mark], column: str | None
-    ) -> tuple[Sheet, Pairs]:
-        """Return the worksheet with these marks in it, and whose row is which.
+    def pairs(self, sheet: Sheet, students: Collection[str]) -> Pairs:
+        """Return whose rows are which in the platform's worksheet.
 
         Parameters
         ----------
         sheet
             As the platform wrote it.
+        students
+            Everybody who handed in, teams by their names.
+
+        Raises
+        ------
+        autograde.lms.sheets.ExportError
+            If the sheet is not the platform's.
+        """
+
+    def filled(
+        self, sheet: Sheet, pairs: Pairs, marks: Sequence[Mark], column: str | None
+    ) -> Filled:
+        """Return the worksheet with these marks in it, and what to say before it is written.
+
+        Parameters
+        ----------
+        sheet
+            As the platform wrote it.
+        pairs
+            What :meth:`pairs` returned.
         marks
             Of one assignment where :attr:`one_assignment` says so.
         column
@@ -111,28 +136,27 @@ class Platform(Protocol):
         Raises
         ------
         autograde.lms.sheets.ExportError
-            If the sheet is not the platform's.
+            If the sheet is not the platform's, or takes no points.
         """
 
     def write(
         self,
-        sheet: Sheet,
+        filled: Sheet,
         pairs: Pairs,
-        marks: Sequence[Mark],
-        page_of: Callable[[Mark], Path],
+        pages: Mapping[int, Mapping[str, Path]],
         assignments: Sequence[str],
         folder: Path,
     ) -> list[Path]:
         """Write a filled sheet, and feedback if the platform takes it; return the files.
 
+        All of them are written, or none.
+
         Parameters
         ----------
-        sheet, pairs
-            What :meth:`filled` returned.
-        marks
-            The marks in it.
-        page_of
-            Returns the feedback page of a mark, which may be missing.
+        filled, pairs
+            Of :meth:`filled` and :meth:`pairs`.
+        pages
+            The pages of feedback that there are: by row of the sheet, then by assignment.
         assignments
             The notebooks that the sheet is for.
         folder
@@ -140,32 +164,20 @@ class Platform(Protocol):
         """
 
 
-def without_wrapper(
-    found: Sequence[Entry], is_file: Callable[[str], bool] = lambda name: False
-) -> list[Entry]:
-    """Take off folders around everything, which packing a folder adds.
+def packed(found: Sequence[Entry], is_packed: Callable[[str], object]) -> list[Entry] | None:
+    """Return the files if what lies at their top is called as a platform calls it, else None.
+
+    Every folder there has to be: one name, which a student may have chosen, decides nothing.
+    A loose file of another name, which no layout has a place for, is somebody's note.
 
     Parameters
     ----------
     found
-        The archive's files.
-    is_file
-        Whether a file of this name needs no folder of its student's around it.
+        The files, without folders around all.
+    is_packed
+        Whether the platform writes such a name.
     """
-    files = list(found)
-    while (paths := [e.parts for e in files if e.parts[-1].endswith(".ipynb")]) and (
-        len({parts[0] for parts in paths}) == 1
-        and (
-            all(len(parts) > 2 for parts in paths)
-            or all(len(parts) == 2 and is_file(parts[1]) for parts in paths)
-        )
-        # One student's STUDENT/NAME/NAME.ipynb has no folder around it.
-        and not all(len(parts) == 3 and f"{parts[1]}.ipynb" == parts[2] for parts in paths)
-    ):
-        top = paths[0][0]
-        files = [
-            replace(entry, parts=entry.parts[1:])
-            for entry in files
-            if entry.parts[0] == top and len(entry.parts) > 1
-        ]
-    return files
+    folders = {entry.parts[0] for entry in found if len(entry.parts) > 1}
+    names = {entry.parts[0] for entry in found}
+    fits = any(map(is_packed, names)) and all(map(is_packed, folders))
+    return list(found) if fits else None

@@ -1,20 +1,30 @@
-"""A CSV file of a learning platform: read, changed in a few cells, written back as it was found."""
+"""A CSV file of a learning platform: read, changed in a few cells, written back byte by byte.
+
+Every cell is kept as the file writes it, quotes included. So the file that is written differs from
+the one that was read in the cells that were filled in, and nowhere else: separators, line ends,
+quotes, encoding, and rows that are wider or narrower than the header stay.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+import codecs
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from autograde.errors import AutogradeError
-from autograde.model.records import points
-from autograde.safety.files import write_whole
-from autograde.safety.sanitize import defuse
+from autograde.safety.files import replacing
 
-_BOM = "\ufeff"
-_FIELD_LIMIT = 1 << 24  # Moodle puts whole online texts into a cell
+# The byte-order marks of what spreadsheet programs write.
+_ENCODINGS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"", "utf-8"),
+)
+_QUOTED = re.compile(r'"((?:[^"]++|"")*+)(?:"|\Z)')
 
 
 class ExportError(AutogradeError):
@@ -22,52 +32,72 @@ class ExportError(AutogradeError):
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A table with its header, and how the file was written.
+class Line:
+    """One record of a file: its cells as the file writes them, and what ends it."""
 
-    ``rows`` are as wide as ``header``.
-    """
+    cells: tuple[str, ...]
+    end: str
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing stands there."""
+        return self.cells == ("",)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table with its header, as a file writes it."""
 
     file: Path
-    header: list[str]
-    rows: list[list[str]]
+    lines: tuple[Line, ...]
     delimiter: str = ","
-    line_end: str = "\r\n"
-    bom: bool = False
+    encoding: str = "utf-8"
+    bom: bytes = b""
 
     @classmethod
     def read(cls, file: Path) -> Sheet:
-        """Read a CSV file; its separator and line ends are recognised and kept.
+        """Read a CSV file in UTF-8 or UTF-16; commas, semicolons or tabs divide its cells.
 
         Raises
         ------
         ExportError
-            If it is no CSV file in UTF-8.
+            If it is no such file.
         """
         if not file.is_file():
             raise ExportError(f"There is no file {file}.")
+        content = file.read_bytes()
+        bom, encoding = next(pair for pair in _ENCODINGS if content.startswith(pair[0]))
         try:
-            text = file.read_bytes().decode("utf-8")
+            text = content[len(bom) :].decode(encoding)
         except UnicodeDecodeError:
             raise ExportError(
-                f"{file} is no CSV file in UTF-8; please download it again, and do not save it "
-                "with another program in between."
+                f"{file} is no CSV file in UTF-8 or UTF-16; please download it again, and do not "
+                "save it with another program in between."
             ) from None
-        bom, text = text.startswith(_BOM), text.removeprefix(_BOM)
-        first = text.splitlines()[0] if text.strip() else ""
-        delimiter = max(",;\t", key=first.count)
-        csv.field_size_limit(_FIELD_LIMIT)
-        try:
-            lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-        except csv.Error as error:
-            raise ExportError(f"{file} is no CSV file ({error}).") from None
-        lines = [line for line in lines if line]
-        if not lines:
+        if not text.strip():
             raise ExportError(f"{file} is empty; please download it again.")
-        width = len(lines[0])
-        rows = [(line + [""] * width)[:width] for line in lines[1:]]
-        line_end = "\r\n" if "\r\n" in text else "\n"
-        return cls(file, lines[0], rows, delimiter, line_end, bom)
+
+        def width(delimiter: str) -> int:
+            return len(next(line for line in _lines(text, delimiter) if not line.blank).cells)
+
+        delimiter = max(",;\t", key=width)
+        return cls(file, tuple(_lines(text, delimiter)), delimiter, encoding, bom)
+
+    @cached_property
+    def header(self) -> list[str]:
+        """What stands in the first line."""
+        return [_shown(cell) for cell in self.lines[self._places[0]].cells]
+
+    @cached_property
+    def rows(self) -> list[list[str]]:
+        """What stands in the lines below the header, each as wide as the header."""
+        width = len(self.header)
+        lines = [self.lines[i].cells[:width] for i in self._places[1:]]
+        return [[*map(_shown, cells), *[""] * (width - len(cells))] for cells in lines]
+
+    @cached_property
+    def _places(self) -> list[int]:
+        return [i for i, line in enumerate(self.lines) if not line.blank]
 
     def find(self, *names: str) -> int | None:
         """Return the position of the first column with one of these names, in any case."""
@@ -87,41 +117,74 @@ class Sheet:
             raise ExportError(f"{self.file} has no column {name!r}: it should be {where}.")
         return position
 
+    def filled(self, cells: Mapping[tuple[int, int], str]) -> Sheet:
+        """Return the sheet with other texts in some cells.
+
+        Parameters
+        ----------
+        cells
+            By row (the header does not count) and column. A cell that says the same already stays
+            as the file writes it.
+        """
+        lines = list(self.lines)
+        for (row, column), text in cells.items():
+            if self.rows[row][column] == text:
+                continue
+            place = self._places[row + 1]
+            written = [*lines[place].cells]
+            written += [""] * (column + 1 - len(written))
+            quoted = written[column].startswith('"') or any(
+                c in text for c in (self.delimiter, '"', "\r", "\n")
+            )
+            doubled = text.replace('"', '""')
+            written[column] = f'"{doubled}"' if quoted else text
+            lines[place] = replace(lines[place], cells=tuple(written))
+        return replace(self, lines=tuple(lines))
+
     def only(self, columns: Sequence[int]) -> Sheet:
         """Return the sheet with these columns and no others."""
-        return replace(
-            self,
-            header=[self.header[i] for i in columns],
-            rows=[[row[i] for i in columns] for row in self.rows],
-        )
+
+        def kept(line: Line) -> Line:
+            if line.blank:
+                return line
+            cells = (line.cells[i] if i < len(line.cells) else "" for i in columns)
+            return replace(line, cells=tuple(cells))
+
+        return replace(self, lines=tuple(map(kept, self.lines)))
 
     def write(self, path: Path) -> None:
-        """Write the sheet as it was read, but with no cell that a spreadsheet would run."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self.line_end)
-        # A lone "-" is how Moodle writes "never".
-        for row in (self.header, *self.rows):
-            writer.writerow([c if c.strip() == "-" else defuse(c) for c in row])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, (_BOM if self.bom else "") + text.getvalue())
+        """Write the sheet, its folder included.
+
+        Raises
+        ------
+        WriteError
+            If the disk is full or the folder read-only.
+        """
+        text = "".join(self.delimiter.join(line.cells) + line.end for line in self.lines)
+        with replacing(path) as file:
+            file.write(self.bom + text.encode(self.encoding))
 
 
-def number(cell: str) -> float | None:
-    """Return the number in a cell, with a decimal point or comma; None if there is none."""
-    try:
-        return float(cell.strip().replace(",", "."))
-    except ValueError:
-        return None
+def _lines(text: str, delimiter: str) -> Iterator[Line]:
+    """Divide a text into lines of cells, from which nothing is missing: joined, they are it."""
+    quoted = r'(?:"(?:[^"]++|"")*+(?:"|\Z))?+'
+    cell = re.compile(rf"({quoted}[^{delimiter}\r\n]*+)({delimiter}|\r\n|\r|\n|\Z)")
+    position = 0
+    cells: list[str] = []
+    while True:
+        found = cell.match(text, position)
+        assert found is not None  # it matches at every position
+        position = found.end()
+        cells.append(found[1])
+        if found[2] == delimiter:
+            continue
+        yield Line(tuple(cells), found[2])
+        cells = []
+        if position == len(text):
+            return
 
 
-def scaled(score: float, max_score: float, maximum: str) -> str:
-    """Return a score as a platform that gives up to ``maximum`` points writes it.
-
-    It is scaled if the platform's maximum is another, rounded to two decimals, which is what
-    platforms show, and has a decimal comma where the maximum has one.
-    """
-    most = number(maximum)
-    if most and max_score > 0:
-        score = score / max_score * most
-    text = points(round(score, 2))
-    return text.replace(".", ",") if "," in maximum else text
+def _shown(cell: str) -> str:
+    """Return what a cell says, without the quotes around it."""
+    quoted = _QUOTED.match(cell)
+    return quoted[1].replace('""', '"') + cell[quoted.end() :] if quoted else cell

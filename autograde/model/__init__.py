@@ -1,1 +1,1 @@
-"""The facts that every room shares: the course and the records of grading."""
+"""The facts that every package shares: the course and the records of grading."""

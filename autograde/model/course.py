@@ -47,7 +47,7 @@ class CourseError(AutogradeError):
 
 @dataclass(frozen=True)
 class Terms:
-    """When a notebook is due, and what it weighs in the final mark."""
+    """An assignment's deadline, and its weight in the final mark."""
 
     deadline: Moment | None = None
     weight: Amount = 1.0
@@ -55,7 +55,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Late:
-    """What handing in late costs; by default nothing.
+    """The penalty for handing in late; by default none.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Late:
 
 @dataclass(frozen=True)
 class Accommodation:
-    """What a single student is granted for all assignments, an illness or a disability.
+    """The accommodation of one student for all assignments, for an illness or a disability.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Accommodation:
 
 @dataclass(frozen=True)
 class Software:
-    """What the course's notebooks stand on.
+    """What the course's notebooks need.
 
     Attributes
     ----------
@@ -247,7 +247,7 @@ class Course:
         return max([later, *(e for e in extended if e is not None)])
 
     def late_for(self, submitter: str) -> Late:
-        """Return what handing in late costs this student or group: the mildest that is granted."""
+        """Return the late penalty of this student or group: the mildest that is granted."""
         granted = self._granted(submitter)
         if not all(grant.late_penalty for grant in granted):
             return Late()

@@ -82,10 +82,10 @@ def _find(start: Path) -> Path:
 
 
 def _unknown(data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for every key at the top that can be nobody's.
+    """Yield a sentence for every key at the top that nothing can use.
 
     A further table may be there for a notebook's checks, unless its name is nearly one of ours:
-    what an instructor wrote under a name with a slip would count for nothing.
+    what an instructor wrote under a misspelt name would have no effect.
     """
     for key, value in data.items():
         if key in _KEYS:
@@ -144,7 +144,7 @@ def _disagreements(course: Course) -> Iterator[str]:
 def _strangers(course: Course) -> Iterator[str]:
     """Yield a sentence for everybody whom the class list does not know.
 
-    A slip of the pen would take away in silence what was granted.
+    A misspelt name would take away what was granted, without a word.
     """
     for group, members in course.groups.items():
         for member in members:

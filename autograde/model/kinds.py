@@ -1,7 +1,7 @@
 """The kinds of values that our TOML files hold: what each must be, and how that is said.
 
-pydantic checks them. Every kind stands beside the words that complete "KEY should be …"; nothing is
-converted in silence, so that ``"2"`` is no number and ``1`` is not true.
+pydantic checks them. Every kind stands beside the words that complete "KEY should be …"; no
+value is converted, so that ``"2"`` is no number and ``1`` is not true.
 """
 
 from __future__ import annotations

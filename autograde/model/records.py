@@ -78,7 +78,7 @@ class SubmissionResult:
 
     @property
     def score(self) -> float:
-        """What counts of the points earned: less what was taken off."""
+        """Points earned, less those taken off for handing in late."""
         return self.earned - self.penalty
 
     @property
@@ -101,7 +101,7 @@ class Mark:
 
 
 def points(value: float | None) -> str:
-    """Return points as people write them: at most four decimals, none that say nothing."""
+    """Return points as people write them: at most four decimals, no zeros at the end."""
     if value is None:
         return ""
     text = f"{value:.4f}".rstrip("0").rstrip(".")

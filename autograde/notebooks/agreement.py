@@ -1,4 +1,4 @@
-"""Whether ``course.toml`` and ``solutions/`` speak of the same notebooks and tables."""
+"""Whether ``course.toml`` and ``solutions/`` name the same notebooks and tables."""
 
 from __future__ import annotations
 

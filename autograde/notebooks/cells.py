@@ -23,7 +23,7 @@ HAND_IN = "hand-in"
 
 
 class SourceError(AutogradeError):
-    """An author's file has to be mended: one sentence, naming the file and the cell."""
+    """An author's file has to be corrected: one sentence, naming the file and the cell."""
 
 
 @dataclass(frozen=True)

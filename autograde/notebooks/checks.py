@@ -128,7 +128,7 @@ def _import(name: str, path: Path) -> None:
 
 
 def _culprit(error: Exception, path: Path) -> Path:
-    """Return the file that has to be mended: the last one of the course that was running."""
+    """Return the file that has to be corrected: the last one of the course that was running."""
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         files.append(Path(error.filename))

@@ -1,4 +1,4 @@
-"""Refuses a released notebook in which a solution or hidden check is still to be found."""
+"""Refuses a released notebook that still contains a solution or a hidden check."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What students get: ``solutions/NAME`` without its solutions, as ``notebooks/NAME.ipynb``.
 
-nbgrader's own preprocessors take the solutions out; this module refuses to write a notebook in
-which one is still to be found.
+nbgrader's own preprocessors take the solutions out; this module refuses to write a notebook
+that still contains one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ from nbgrader.preprocessors import (
     LockCells,
 )
 
+from autograde.errors import AutogradeError
 from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
 from autograde.notebooks.cells import SourceError, answers, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
 from autograde.notebooks.source import Source, find_source, read_source, sources
 from autograde.safety.files import write_together
+from xaikit.uploads import Stub
 
 CODE_STUB = "# YOUR CODE HERE\npass"
 TEXT_STUB = "YOUR ANSWER HERE"
@@ -64,7 +66,7 @@ def release(
     Raises
     ------
     SourceError
-        If a source has to be mended, or a solution or hidden check would leak.
+        If a source has to be corrected, or a solution or hidden check would leak.
     CourseError
         If ``course.toml`` names a notebook or table that is not meant.
     autograde.safety.files.WriteError
@@ -146,6 +148,27 @@ def manifest(notebooks: Mapping[str, NotebookNode]) -> dict[str, Any]:
         }
         for name, notebook in notebooks.items()
     }
+
+
+def handed_out(course: Course, names: Iterable[str]) -> dict[str, dict[str, Stub]]:
+    """Return the answer cells of these notebooks as students got them, by notebook.
+
+    They are read from ``notebooks/``; a notebook that is not there is made from its source, and
+    has none if that has to be mended.
+    """
+    found: dict[str, dict[str, Stub]] = {}
+    for name in names:
+        try:
+            file = course.folder / "notebooks" / f"{name}.ipynb"
+            text = file.read_text(encoding="utf-8")
+            found[name] = stubs_of(nbformat.reads(text, as_version=4))  # type: ignore[no-untyped-call]
+        except Exception:  # no such file, or one that another program has changed
+            try:
+                source = read_source(find_source(course.folder / "solutions", name), course)
+                found[name] = stubs_of(released(source))
+            except AutogradeError:
+                found[name] = {}
+    return found
 
 
 def solutions(source: Source) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 The source is one or several Jupytext percent scripts. Their cell headers carry nbgrader's metadata
 in short: this module completes it, gives every cell an id that is the same on every run, fills
-templates such as ``{{ course.name }}``, and says in one sentence what an author has to mend.
+templates such as ``{{ course.name }}``, and says in one sentence what an author has to correct.
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ def find_source(solutions: Path, name: str) -> Path:
     there = sources(solutions)
     if name not in there:
         known = ", ".join(there) or "nothing"
-        raise SourceError(
-            f"There is no {solutions / name}.py, and no such folder; there is {known}."
-        )
+        raise SourceError(f"There is no {solutions / name} or {name}.py; there is {known}.")
     return there[name]
 
 
@@ -94,7 +92,7 @@ def read_source(path: Path, course: Course) -> Source:
     Raises
     ------
     SourceError
-        If an author has something to mend.
+        If an author has something to correct.
     """
     layout = find_layout(path)
     scripts = {section.script: read_script(section.script) for section in layout.sections}

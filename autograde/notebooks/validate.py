@@ -1,4 +1,4 @@
-"""Says what an author has to mend in a notebook's source, one sentence at a time."""
+"""Says what an author has to correct in a notebook's source, one sentence at a time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def validate(
     files: Sequence[Path],
     out_of_reach: Collection[str],
 ) -> None:
-    """Raise SourceError for the first thing that an author has to mend.
+    """Raise SourceError for the first thing that an author has to correct.
 
     ``files`` says for each cell in which script it stands, ``out_of_reach`` which packages a task
     by hand does without.
@@ -182,7 +182,7 @@ def _validate_figures(notebook: NotebookNode, files: Sequence[Path]) -> None:
 
 
 def _validate_hand_in(notebook: NotebookNode, files: Sequence[Path]) -> None:
-    """Raise where leaving out a cell, because it is tagged as of the hand-in, would be felt."""
+    """Raise if grading cannot skip a cell that is tagged as of the hand-in."""
     for cell, file in zip(notebook.cells, files, strict=True):
         if not is_hand_in(cell):
             continue

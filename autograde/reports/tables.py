@@ -40,7 +40,7 @@ def write_grades(results: Iterable[SubmissionResult], course: Course, path: Path
         for r in in_order(results)
         for student, group in _students(r, course)
     ]
-    _write(path, GRADES, rows)
+    write_table(path, GRADES, rows)
 
 
 def write_tasks(results: Iterable[SubmissionResult], course: Course, path: Path) -> None:
@@ -58,7 +58,7 @@ def write_tasks(results: Iterable[SubmissionResult], course: Course, path: Path)
         for student, _ in _students(r, course)
         for t in r.tasks
     ]
-    _write(path, TASKS, rows)
+    write_table(path, TASKS, rows)
 
 
 def read_marks(out: Path) -> list[Mark]:
@@ -161,7 +161,7 @@ def _students(result: SubmissionResult, course: Course) -> list[tuple[str, str]]
     return [(result.student, "")]
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a CSV file in which no cell is a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

@@ -68,10 +68,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with part.open("wb") as file:
             yield file
         part.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             part.unlink()  # on a full disk, every byte counts
-        raise unwritable(path, error) from None
+        if isinstance(error, OSError):
+            raise unwritable(path, error) from None
+        raise
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -115,8 +115,8 @@ def _nested(tex: str) -> bool:
 def formulas_plugin(parser: MarkdownIt) -> None:
     """Let a parser find formulas: tokens ``math_inline``, ``math_display`` and ``math_block``."""
     parser.inline.ruler.before("escape", "formula", _inline)
-    alternatives = {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    parser.block.ruler.before("fence", "formula", _block, alternatives)
+    ends = ["paragraph", "reference", "blockquote", "list"]
+    parser.block.ruler.before("fence", "formula", _block, {"alt": ends})
 
 
 def _inline(state: StateInline, silent: bool) -> bool:
@@ -149,14 +149,15 @@ def _inline(state: StateInline, silent: bool) -> bool:
 
 def _closing(state: StateInline, closer: str, start: int) -> int:
     """Return where the closer stands from there on, or -1; what failed once is not tried again."""
-    key = ("no formula ends after", closer, state.src, state.posMax)
-    if start >= state.env.get(key, state.posMax):
+    failed = state.env.setdefault("no formula ends", {})
+    key = (closer, state.src, state.posMax)
+    if start >= failed.get(key, state.posMax):
         return -1
     end = state.src.find(closer, start, state.posMax)
     while end >= 0 and closer[0] == "$" and _escaped(state.src, end, start):
         end = state.src.find(closer, end + 1, state.posMax)
     if end < 0:
-        state.env[key] = start
+        failed[key] = start
     return end
 
 
@@ -203,8 +204,8 @@ def _closing_line(
 
     The lines from which there is none are kept: each line is looked at once for each closer.
     """
-    key = ("no formula's lines end with", closer)
-    failed = state.env.get(key, (0, 0))
+    all_failed = state.env.setdefault("no formula's lines end with", {})
+    failed = all_failed.get(closer, (0, 0))
     first, line = start + 1, start
     while line < last:
         if first <= line and failed[0] <= line < failed[1]:
@@ -219,5 +220,5 @@ def _closing_line(
         if line == start and closer in text:
             return None
         line += 1
-    state.env[key] = (first, line)
+    all_failed[closer] = (first, line)
     return None

@@ -143,7 +143,12 @@ def _markdown_html(source: str, attachments: Mapping[str, Mapping[str, str]]) ->
         parsed = Parsed(source)
     except (TooMuchError, RecursionError):
         return _pre(source, "text", 5 * TEXT_LIMIT)
-    env = {"parsed": parsed, "attachments": attachments, "formulas": [], "budget": Budget()}
+    env: dict[str, Any] = {
+        "parsed": parsed,
+        "attachments": attachments,
+        "formulas": [],
+        "budget": Budget(),
+    }
     _demote(parsed.tokens)
     renderer = _renderer()
     html = nh3.clean(

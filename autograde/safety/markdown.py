@@ -81,7 +81,7 @@ def parser() -> MarkdownIt:
     found.block.ruler.before("table", "watch", _watch)
     found.inline.ruler.before("text", "watch", _watch)
     found.core.ruler.push("growth", _bounded)
-    found.validateLink = _is_read  # type: ignore[method-assign]
+    found.validateLink = _is_read  # type: ignore[method-assign, assignment]
     return found
 
 

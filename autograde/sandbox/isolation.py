@@ -33,7 +33,7 @@ _ANYBODY = "{anybody}"
 
 
 class SandboxError(AutogradeError):
-    """The sandbox cannot be started here; the message is one sentence that gives the cure."""
+    """The sandbox cannot be started here; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)

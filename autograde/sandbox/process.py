@@ -1,10 +1,10 @@
-"""Start a process that sees nothing worth stealing and cannot take more than it is given.
+"""Start an isolated process with limits on time, memory, disk, output and processes.
 
 bubblewrap makes the isolation: every namespace is its own, the file system holds system folders,
 this Python, xaikit and the data, all read-only, and one small temporary folder; there is no
 network, and neither solutions, hidden checks, the gradebook nor another submission are anywhere
-inside. bubblewrap bounds no resources, so resource limits of the process and a watch kept from
-outside do that.
+inside. bubblewrap bounds no resources, so resource limits of the process and a monitor outside
+do that.
 
 Started by an ordinary user, that is a single unprivileged ``bwrap``. Started by root, a first
 ``bwrap`` lays out the same folders, so that they can be reached by somebody else than root, and an

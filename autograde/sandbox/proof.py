@@ -28,8 +28,8 @@ def prove(hidden: Sequence[Path] = (), packages: Sequence[str] = ()) -> str:
     Returns
     -------
     str
-        Empty, or a sentence that says why no run can be forked from a zygote here: the walls
-        are the same, and every run takes longer.
+        Empty, or a sentence that says why no run can be forked from a zygote here: the
+        isolation is the same, and every run takes longer.
 
     Raises
     ------

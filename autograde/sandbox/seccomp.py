@@ -1,9 +1,9 @@
 """Which system calls a sandbox does without, as the filter program that bubblewrap installs.
 
-Refused are the ways to hold memory that no process's size shows (a file in memory, System V and
-POSIX queues), which a cap on summed sizes would miss, the ways into new namespaces, and kernel
-interfaces with a history of holes that no notebook needs. Everything else is allowed: the walls are
-the namespaces, and this narrows what can be tried against them.
+The filter refuses the ways to hold memory that no process's size shows (a file in memory, System V
+and POSIX queues), which a cap on summed sizes would miss, the ways into new namespaces, and kernel
+interfaces with a history of holes that no notebook needs. It allows everything else: namespaces
+make the isolation, and the filter narrows what can be tried against them.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from autograde.sandbox.usage import descendants, proportional
 
 PATIENCE = 2  # runs in the same isolation that start on their own
 _KEPT = 4  # that wait: with all packages and without those out of reach by hand, two of each
-_IMPORTS = 180.0  # seconds
+_IMPORTING = 180.0  # seconds
 _ANSWER = 10.0
 
 _IMPORTED = (  # what every run imports; beside it what the course names
@@ -93,7 +93,7 @@ class Zygote:
                     start_new_session=True,
                 )
             undo.callback(self.end)
-            word, _, rest = self._hear(_IMPORTS).partition(" ")
+            word, _, rest = self._hear(_IMPORTING).partition(" ")
             if word != "ready":
                 raise ZygoteError(rest or "bubblewrap does not start it with the rights it needs")
             if complaint := self._rehearse(settings):

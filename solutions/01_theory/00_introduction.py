@@ -24,7 +24,7 @@
 # the marks come from hidden checks, which call your functions on inputs that you have not seen.
 # Cells of your own may stand anywhere. An answer may use what the next given cell imports (task 24 also
 # the tree), but nothing of the other given cells, not xaikit, and no other answer: copy what you need.
-# A cross ✗ with a sentence is no catastrophe; it says what to try.
+# A cross ✗ is nothing to worry about; the sentence beside it says what to try.
 
 # %%
 # Given: in Colab this installs the course's package, elsewhere it does nothing.

@@ -39,7 +39,7 @@
 # %% [markdown]
 # ### A map of the methods
 #
-# What the names below stand for, in a sentence each. You will compute most of them yourself.
+# The table says in a few words what each method does. You will compute most of them yourself.
 #
 # | method | idea | paper |
 # |---|---|---|
@@ -47,7 +47,7 @@
 # | guided backpropagation | the same, but negative signals are stopped at every ReLU | Springenberg 2015 |
 # | integrated gradients | gradients added up on the way from a baseline to the input | Sundararajan 2017 |
 # | Grad-CAM | channels of a convolution, weighted by their mean gradients | Selvaraju 2017 |
-# | LRP | the output is handed back, layer by layer, in proportion to contributions | Bach 2015 |
+# | LRP | the output is propagated back, layer by layer, in proportion to contributions | Bach 2015 |
 # | LIME | perturb the input, watch the outputs, fit a sparse linear model to them | Ribeiro 2016 |
 # | SHAP | fair shares of the difference between this prediction and a reference | Lundberg 2017 |
 # | counterfactual | the closest input that is decided differently | Wachter 2017 |
@@ -55,7 +55,7 @@
 # | permutation importance | shuffle a feature's column, see how much accuracy is lost | Breiman 2001 |
 # | activation maximisation | search for an input that excites a unit as much as possible | Erhan 2009 |
 # | SpRAy | spectral clustering of heat maps, to find strategies such as Clever Hans | Lapuschkin 2019 |
-# | DeepPINK | every feature races against a fake copy of itself, its knockoff | Lu 2018 |
+# | DeepPINK | every feature competes with a fake copy of itself, its knockoff | Lu 2018 |
 # | DeepProbLog | logic programs whose uncertain facts come from networks, trained through the differentiable probability of a query | Manhaeve 2018 |
 # | PJ-X | answers questions on images (data set VQA-X), points to evidence and gives its reasons in words | Park 2018 |
 

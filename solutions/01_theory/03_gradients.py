@@ -157,7 +157,7 @@ checks.passed("multiply-adds")
 # they hardly change when the network's upper layers are given random weights.
 #
 # The function below is meant to be guided backpropagation for a network with two hidden layers.
-# It contains one mistake. Mend it in place, or write it anew below.
+# It contains one mistake. Correct it in place, or write the function again below.
 
 
 # %% nbgrader={"grade_id": "repair-guided", "solution": true}
@@ -210,7 +210,7 @@ checks.passed("repair-guided")
 # compares the gradients $a, b$ of their losses by the cosine (*Grad-Cos*, Hanawa 2021). The function
 # below is to return a **distance**: 0 for gradients of the same direction, 1 for orthogonal ones,
 # 2 for opposite ones. If you sort training examples by it, smallest first, the result is a surprise.
-# Mend it.
+# Correct it.
 
 
 # %% nbgrader={"grade_id": "repair-cosine", "solution": true}

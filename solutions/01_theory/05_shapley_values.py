@@ -50,7 +50,7 @@ checks.passed("shapley-by-pencil")
 #
 # One can also sum over the coalitions $z'$ that **contain** player $i$ and look at what is lost when
 # it leaves, $v(z') - v(z'\setminus i)$. Theorem 1 of the SHAP paper was printed in that form with
-# the weight below; the authors' list of errata corrects it. Mend it. (How many players
+# the weight below; the authors' list of errata corrects it. Correct it, too. (How many players
 # does $z'\setminus i$ have? What goes wrong for the coalition of all players?)
 
 

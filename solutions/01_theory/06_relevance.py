@@ -1,7 +1,7 @@
 # %% [markdown]
 # ## 6 · Layer-wise relevance propagation
 #
-# **LRP** (Bach 2015) starts with the output that is to be explained, $R = f_t(x)$, and hands it
+# **LRP** (Bach 2015) starts with the output that is to be explained, $R = f_t(x)$, and propagates it
 # back: a unit $j$ with pre-activation $z_j$ distributes its relevance $R_j$ over its inputs $a_i$ in
 # proportion to what each contributed. The rules differ in what counts as a contribution (overview:
 # Montavon 2019; the last three come from deep Taylor decomposition, Montavon 2017):
@@ -14,7 +14,7 @@
 # | w² | $\dfrac{w_{ji}^2}{\sum_k w_{jk}^2}$ | first layer, inputs any real numbers |
 # | zᴮ | $\dfrac{x_i w_{ji} - l_i w_{ji}^+ - h_i w_{ji}^-}{\sum_k (x_k w_{jk} - l_k w_{jk}^+ - h_k w_{jk}^-)}$ | first layer, pixels in $[l_i, h_i]$ |
 #
-# with $w^+ = \max(w, 0)$ and $w^- = \min(w, 0)$. A ReLU hands relevance through unchanged (a unit
+# with $w^+ = \max(w, 0)$ and $w^- = \min(w, 0)$. A ReLU passes relevance on unchanged (a unit
 # that is not active has none).
 #
 # **Biases.** Either $z_j = \sum_i a_i w_{ji} + b_j$: biases *kept*; they absorb the share
@@ -73,7 +73,7 @@ checks.passed("lrp-epsilon")
 # ### Task 15: the z⁺ rule (2 points)
 #
 # The same network with an input $x\geq0$: apply z⁺ to both layers, with biases ignored in both
-# denominators and $R = f_t(x)$ at the start. Where a denominator is 0, nothing is handed on.
+# denominators and $R = f_t(x)$ at the start. Where a denominator is 0, nothing is passed on.
 
 
 # %% nbgrader={"grade_id": "lrp-z-plus", "solution": true}
@@ -157,7 +157,7 @@ checks.passed("lrp-first-layer")
 # $$ f(x) = \mathrm{ReLU}\bigl(\mathrm{ReLU}(x_1) - 1 - \mathrm{ReLU}(x_2)\bigr), \qquad
 #    g(x) = \mathrm{ReLU}\bigl(\mathrm{ReLU}(x_1 - 1) - \mathrm{ReLU}(x_2)\bigr). $$
 #
-# The only difference is where the bias $-1$ sits. The figure convinces you that they agree.
+# The only difference is the place of the bias $-1$. The figure shows that they agree.
 
 # %% tags=["figure"]
 # Given: the two networks on a grid.
@@ -188,7 +188,7 @@ print("largest difference:", np.abs(first_network - second_network).max())
 #
 # At $x=(3,1)$ both outputs are 1. Compute with pencil and paper the relevances $(R_1, R_2)$ by LRP-0:
 # for $f$ and for $g$ with biases ignored in the denominators; for both with biases kept (one
-# answer serves both: convince yourself). Finally the integrated gradients from $(0, 0)$, which are
+# answer serves both: check this). Finally compute the integrated gradients from $(0, 0)$, which are
 # again the same for both. Each of the four earns a quarter.
 
 # %% nbgrader={"grade_id": "relu-pair", "solution": true}
@@ -201,7 +201,7 @@ integrated = [0.0, 0.0]
 # f: contributions 3 and −1, z = 2 without the bias.  g: contributions 2 and −1, z = 1.
 f_biases_ignored = [1.5, -0.5]
 g_biases_ignored = [2.0, -1.0]
-# With biases: f has z = 1; in g the unit x₁ − 1 = 2 hands 3/2 of its relevance 2 to x₁.
+# With biases: f has z = 1; in g the unit x₁ − 1 = 2 passes 3/2 of its relevance 2 to x₁.
 biases_kept = [3.0, -1.0]
 # On the path α(3, 1) the output is ReLU(2α − 1): the gradient is (1, −1) on half of it.
 integrated = [1.5, -0.5]
@@ -226,15 +226,15 @@ checks.passed("relu-pair")
 # %% [markdown]
 # ### Task 18: gradient × input (2 points)
 #
-# With biases kept, LRP-0 on a ReLU network is an old acquaintance. Suppose every unit $j$ of a layer
+# With biases kept, LRP-0 on a ReLU network is a method that you know. Suppose every unit $j$ of a layer
 # has $R_j = a_j\,g_j$, with its gradient $g_j=\partial f_t/\partial a_j$ (at the output this holds:
 # $R=f_t\cdot1$). For an active unit $a_j = z_j$, so
 #
 # $$ R_i = \sum_j \frac{a_i w_{ji}}{z_j}\,a_j\,g_j = a_i\sum_{j\text{ active}} w_{ji}\,g_j = a_i\,g_i, $$
 #
 # and so on down to the input: **LRP-0 is gradient × input** (Shrikumar 2016; Ancona 2018), and thus
-# *is* implementation-invariant. Other rules, and biases ignored, break the chain. Write gradient ×
-# input with autograd, for any network.
+# *is* implementation-invariant. With other rules, or with biases ignored, this does not follow. Write
+# gradient × input with autograd, for any network.
 
 
 # %% nbgrader={"grade_id": "gradient-times-input", "solution": true}

@@ -3,7 +3,7 @@
 #
 # *What would have had to be different?* A **counterfactual** (Wachter, Mittelstadt and Russell 2017)
 # is an input close to $x'$ that the model decides differently. For a linear classifier
-# $\mathrm{sgn}(w^\top x + b)$ and the Euclidean distance it can be written down. The way to the
+# $\mathrm{sgn}(w^\top x + b)$ and the Euclidean distance there is a formula. The shortest way to the
 # boundary is along $w$, and the signed distance to it is $(w^\top x'+b)/\|w\|$. So the nearest point
 # of the boundary is the orthogonal projection
 #
@@ -64,7 +64,7 @@ checks.passed("linear-counterfactual")
 # ### Task 22: adversarial example or counterfactual? (3 points, graded by a person)
 #
 # For the linear classifier the nearest counterfactual is also the smallest adversarial perturbation
-# in the Euclidean norm. In a few sentences: what nevertheless makes the difference between an
+# in the Euclidean norm. In a few sentences: what is nevertheless the difference between an
 # adversarial example and a counterfactual explanation? Name at least two properties that you would
 # demand of the one and not of the other, and give an example where a method that is good for one is
 # bad for the other.

@@ -14,9 +14,9 @@
 # %% [markdown]
 # ### Task 23: find the error in a cross-entropy (1 point)
 #
-# The function below contains one mistake. With hard labels (zeros and a one) it would be seen at
-# once; with a teacher's soft labels training runs without complaint, and converges to something
-# else than the teacher. Mend it.
+# The function below contains one mistake. With hard labels (zeros and a one) you would see it at
+# once; with a teacher's soft labels training runs without an error, and converges to something
+# else than the teacher. Correct it.
 
 
 # %% nbgrader={"grade_id": "repair-cross-entropy", "solution": true}

@@ -6,7 +6,7 @@
 # $\tilde X_j$: as like the real one as possible in its dependence on the other features, but made
 # without looking at the outcome. A statistic $W_j$ compares the two: large and positive if the real
 # one wins clearly. For an irrelevant feature either wins with equal probability, so that *the
-# negative side shows how many of the positive side are luck*.
+# negative side shows how many of the positive side are there by chance*.
 #
 # **DeepPINK** (Lu 2018) lets them compete in a network: the first layer has, for each $j$, one filter
 # $z_jX_j+\tilde z_j\tilde X_j$ with $z_j=\tilde z_j$ at the start, followed by an ordinary network
@@ -44,7 +44,7 @@ outcome = score + 0.5 * score**3 + noise
 torch.manual_seed(5)
 filters = torch.full((2, features), 0.5, requires_grad=True)  # z and z̃: equal at the start
 body = torch.nn.Sequential(torch.nn.Linear(features, 20), torch.nn.ReLU(), torch.nn.Linear(20, 1))
-penalty = 0.03  # on filters and first matrix: a fair race has few winners
+penalty = 0.03  # on filters and first matrix: it leaves few features with a large weight
 optimizer = torch.optim.Adam([filters, *body.parameters()], lr=0.01)
 for _ in tqdm(range(200), desc="training the filters"):
     coupled = filters[0] * X + filters[1] * rivals

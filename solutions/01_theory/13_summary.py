@@ -14,7 +14,7 @@
 # | surrogate tree | the whole model, roughly | outputs, data | data × 1 forward, one fit | – (report the fidelity) | yes |
 # | knockoffs | which features matter | data, their distribution | one training | – (bounds false discoveries) | – (explains data through a model) |
 #
-# **Take with you.** A map is the answer to a precise question; know the question before you look at
+# **Remember.** A map is the answer to a precise question; know the question before you look at
 # the map. Check a method where you know the answer, as you did here, before you trust it where you
 # do not.
 #

@@ -25,7 +25,7 @@
 # $$\phi_i(x) = x_i \, \frac{\partial f_c(x)}{\partial x_i},$$
 #
 # which for a linear function is exactly what the feature adds to the output. Notice two things for
-# later: the black pixel is the silent reference, and every pixel that is exactly zero gets zero.
+# later: black is the implicit reference, and every pixel that is exactly zero gets zero.
 #
 # ### Task 3: two maps from one slope (2 points)
 #
@@ -155,7 +155,7 @@ figure.suptitle(
 plt.show()
 
 # %% [markdown]
-# Notice how the speckle gives way to shapes, and how at 40 % the shapes begin to belong to the
+# Notice that noise becomes less and shapes appear, and that at 40 % the shapes begin to belong to the
 # average of many noisy images rather than to this one.
 
 # %% [markdown]

@@ -20,8 +20,9 @@
 # It follows their axiom *sensitivity* (if one feature differs and the output too, that feature gets
 # a share; the gradient fails on the saturated function above) and *implementation invariance* (two
 # networks that compute the same function get the same attributions; the authors show that DeepLIFT
-# and LRP can fail; which rules of LRP do, section 9 asks). A computer replaces the integral by a sum; the paper finds 20 to 300 steps enough
-# to come within 5 % of completeness. The **midpoint rule** with $m$ steps is
+# and LRP can fail; section 9 asks which rules of LRP do). A computer replaces the integral by a sum;
+# the paper finds 20 to 300 steps enough to come within 5 % of completeness. The **midpoint rule** with
+# $m$ steps is
 #
 # $$\int_0^1 g(\alpha)\, d\alpha \approx \frac{1}{m} \sum_{k=1}^{m} g\Bigl(\frac{k - 1/2}{m}\Bigr)$$
 #
@@ -111,8 +112,8 @@ plt.show()
 #
 # ### What does the baseline hide?
 #
-# The factor $x_i - x'_i$ has a price: a pixel that *equals* the baseline gets nothing, whatever the
-# network does with it ([Sturmfels, Lundberg and Lee
+# The factor $x_i - x'_i$ has a price: a pixel that *equals* the baseline gets no attribution, even if
+# the network uses it ([Sturmfels, Lundberg and Lee
 # 2020](https://distill.pub/2020/attribution-baselines/)). FashionMNIST's background is exactly
 # black. Before you look: what do you expect for a black baseline, what for a white one?
 
@@ -278,8 +279,8 @@ checks.close(
 checks.passed("deep-shap")
 
 # %% [markdown]
-# On our network two training images of each class serve as background from now on. Below, one of
-# them, five and all twenty: what you see first is as much the reference as the input.
+# On our network two training images of each class serve as background from now on. The figure below
+# takes one of them, five and all twenty. With one, you see the reference as much as the input.
 
 # %%
 train = load("fashion_mnist", split="train")

@@ -1,13 +1,13 @@
 # %% [markdown]
 # ## 4 · Relevance, layer by layer
 #
-# **You learn** how layer-wise relevance propagation (LRP) shares out an output, what its rules have
-# in common, and where the rules matter more than the network. **Time:** one hour.
+# **You learn** how layer-wise relevance propagation (LRP) distributes an output over the input, what
+# its rules have in common, and where the rules matter more than the network. **Time:** one hour.
 #
-# [Bach et al. 2015](https://doi.org/10.1371/journal.pone.0130140) ask for no slope. They take the
-# output as an amount of **relevance**, $R = f_c(x)$, and hand it back layer by layer: a unit $j$
-# shares its $R_j$ among the units $i$ in front of it, in proportion to what these have contributed.
-# ReLUs let relevance through as it is. The rules differ in what counts as a contribution. With
+# [Bach et al. 2015](https://doi.org/10.1371/journal.pone.0130140) use no slope. They take the
+# output as an amount of **relevance**, $R = f_c(x)$, and propagate it back layer by layer: a unit $j$
+# distributes its $R_j$ over the units $i$ in front of it, in proportion to what these have contributed.
+# ReLUs pass relevance on unchanged. The rules differ in what counts as a contribution. With
 # activations $a_i$ (in the first layer the inputs $x_i$), weights $w_{ji}$, biases $b_j$, and
 # $(\cdot)^+ = \max(0, \cdot)$, $(\cdot)^- = \min(0, \cdot)$:
 #
@@ -35,8 +35,8 @@
 # - `"z_plus"`: LRP-z⁺ in every layer, biases as in the table;
 # - `"deep_taylor"`: zᴮ in the *first* linear layer, z⁺ without biases in all others.
 #
-# Relevance starts as the target's logit, and as nothing at the other classes. Where a denominator is 0,
-# nothing is handed on (there are such units: mind 0/0).
+# Relevance starts as the target's logit, and as 0 at the other classes. Where a denominator is 0,
+# nothing is passed on (there are such units: mind 0/0).
 
 
 # %% nbgrader={"grade_id": "relevance", "solution": true}
@@ -132,7 +132,6 @@ figure.suptitle(f"Relevance for “{classes[int(targets[1, 1])]}” by four rule
 plt.show()
 
 # %% [markdown]
-# One network, one image, four pictures: the rule is a choice of yours, and the smoother map is not
-# the truer one for being smooth. Our network has positive biases, because its batch normalisation
-# was folded into the convolutions, so that Deep Taylor's assumption does not hold here; and deep
-# Taylor needs an output that is positive.
+# One network, one image, four pictures: you choose the rule, and a smoother map is not a truer one.
+# Our network has positive biases, because its batch normalisation was folded into the convolutions.
+# So Deep Taylor's assumption does not hold here. Deep Taylor also needs an output that is positive.

@@ -55,8 +55,8 @@ checks.close(
     lime(some_masks, 7 + some_masks @ slopes, 0.5, 0.0),
     slopes,
     "lime(…) without a penalty",
-    "a function that is linear in the masks is recovered exactly if nothing is penalised, whatever "
-    "the weights. Is there an intercept?",
+    "a function that is linear in the masks is recovered exactly if nothing is penalised, for any "
+    "weights. Is there an intercept?",
     tolerance=1e-3,
 )
 shrunk = lime(some_masks, 7 + some_masks @ slopes, 0.5, 1e6)
@@ -209,7 +209,7 @@ plt.show()
 # %% [markdown]
 # ### TreeSHAP
 #
-# Shapley values need $2^M$ evaluations in general. For trees they can be had in polynomial time
+# Shapley values need $2^M$ evaluations in general. For trees they take polynomial time
 # ([Lundberg et al. 2020](https://doi.org/10.1038/s42256-019-0138-9)), because a tree looks at few
 # features on each path. Two versions are common, and they answer different questions about a
 # feature that is *absent*:
@@ -299,8 +299,8 @@ checks.passed("tree-shap")
 # ### Exemplars
 #
 # A different kind of answer: not *which pixels* but *which example*. "It is a coat because it is
-# like that coat" is a reason that people give, too. *Like* has to mean like in the network's eyes:
-# near in the features of one of its layers, not in pixels ([Papernot and McDaniel
+# like that coat" is a reason that people give, too. *Like* has to mean alike for the network: near
+# in the features of one of its layers, not in pixels ([Papernot and McDaniel
 # 2018](https://arxiv.org/abs/1803.04765)). With the nearest training example of *each* class, one
 # sees what the network confuses. Here the features are those that enter the last layer.
 #

@@ -274,7 +274,7 @@ checks.passed("completeness")
 #    such as sleeves, collar, sole or handle. But with a black reference they *cannot* mark the
 #    background, which is exactly black, so that "it looks at the garment" is built into the method:
 #    with a white baseline a good part of the attribution moved to the background. The gradient is
-#    speckle in which one recognises the outline at best; SmoothGrad is smoother, and also marks
+#    noise in which one recognises the outline at best; SmoothGrad is smoother, and also marks
 #    places beside the garment where there is nothing: ink there *would* change the logit, which is
 #    a statement on sensitivity and no mistake. Grad-CAM gives blobs of a few pixels' width, too
 #    coarse for a collar. LIME's squares point to regions, and part of its pattern is chance: with

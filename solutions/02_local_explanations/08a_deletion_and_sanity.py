@@ -70,12 +70,11 @@ checks.passed("deletion")
 #
 # An image with holes is like no image that the network has seen. It may react to the holes
 # ([Hooker et al. 2019](https://arxiv.org/abs/1806.10758) therefore train the network anew on such
-# images, at great cost). So no curve means anything without two others beside it, orders that ask
-# no network: a **random** one, and the **intensity** of the pixels, bright ones first. And one has
-# to look at more than one `fill`: black pixels that turn black change nothing, so that with a black
-# fill every order that begins with bright pixels has an advantage before it knows anything, and a
-# map that is multiplied by the input begins with pixels that are not black, as long as it has positive
-# values.
+# images, at great cost). So compare every curve with two others, whose orders do not depend on the
+# network: a **random** one, and the **intensity** of the pixels, bright ones first. And look at more
+# than one `fill`: black pixels that turn black change nothing. So with a black fill every order that
+# begins with bright pixels has an advantage, even if it knows nothing of the network. A map that is
+# multiplied by the input begins with pixels that are not black, as long as it has positive values.
 
 # %%
 hits = torch.nonzero(predictions == labels)[:12, 0]
@@ -159,19 +158,20 @@ checks.passed("rankings")
 
 # %% [markdown]
 # Compare the two panels before you read on. Whether an order is good depends on the fill; the order
-# that merely knows which pixels are bright is a strong competitor where the fill is black. And the
-# far end of each curve is not "no evidence": the network has an opinion on the empty image, too.
+# by intensity alone is a strong competitor where the fill is black. And the right end of each curve
+# is not "no evidence": the network predicts a class for the empty image, too.
 #
 # ### Does the map depend on the class, and on the network?
 #
-# Two questions to any map, before all others. *Ask about another class:* a map that stays the same
+# Ask any map two questions before all others. *Ask about another class:* a map that stays the same
 # when one asks about the least likely class shows the image rather than evidence. *Ask another
 # network:* [Adebayo et al. 2018](https://arxiv.org/abs/1810.03292) replace the weights by random
-# ones, layer by layer from the output, and compare the maps. One that does not notice that the
-# network has forgotten everything cannot explain what it has learned. In their experiments the
-# gradient and Grad-CAM notice; guided backpropagation hardly changes while the upper
-# layers are made random, and behaves like an edge detector. The test has its flaw, too: the image itself remains in every map that is multiplied by
-# it, and noisy maps pass easily ([Binder et al. 2023](https://arxiv.org/abs/2211.12486)).
+# ones, layer by layer from the output, and compare the maps. A map that stays the same although the
+# network has lost all that it learned cannot explain what it has learned. In their experiments the
+# gradient and Grad-CAM change; guided backpropagation hardly changes while the upper layers are made
+# random, and behaves like an edge detector. The test has its flaw, too: the image itself remains in
+# every map that is multiplied by it, and noisy maps pass easily ([Binder et al.
+# 2023](https://arxiv.org/abs/2211.12486)).
 #
 # ### Task 22: another class, another network (3 points)
 #

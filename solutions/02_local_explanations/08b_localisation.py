@@ -89,11 +89,11 @@ checks.passed("silhouette")
 # which on mosaics is that paper's *Focus*) and whether the largest value lies inside
 # (`pointing_game`, [Zhang et al. 2018](https://arxiv.org/abs/1608.00507)).
 #
-# **Planted stickers**: the network below is the old one with an alarm: wherever it sees the
+# **Planted stickers**: the network below is the one from above with an alarm: wherever it sees the
 # sticker, a small chessboard, the logit of class 8 (bag) rises by up to 30. So we *know* why it
-# says bag, and where.
+# predicts bag, and where.
 
-# %% name="stickers"
+# %%
 known = torch.nonzero(predictions == labels)[:200, 0]
 tiles = mosaics(images[known].to(device), labels[known].to(device), 6, seed=0)
 

@@ -7,10 +7,10 @@
 #
 # $$\operatorname{INFD} = \mathbb E_I \Bigl[ \bigl(I^\top \phi - (f_c(x) - f_c(x - I))\bigr)^2 \Bigr]$$
 #
-# **Sensitivity**: how far the map itself moves when the input hardly does, the largest change over
-# small random $\delta$, here divided by the map's own norm, small is good. But a map that is always the same is perfectly
-# insensitive: read the two together. Add deletion and the running time, and there is the table that
-# decides which method to take; there is no best one.
+# **Sensitivity**: how much the map itself changes when the input hardly does, the largest change over
+# small random $\delta$, here divided by the map's own norm, small is good. But a map that is always
+# the same is perfectly insensitive: read the two together. With deletion and the running time they
+# form the table by which you choose a method; there is no best one.
 #
 # ### Task 25: fill in the table (3 points)
 #
@@ -58,7 +58,7 @@ agreement = [
 # %% nbgrader={"grade_id": "trade-offs-test", "grade": true, "points": 3}
 checks.expect(
     isinstance(table, dict) and sorted(table) == sorted(six),
-    "`table` should be a dictionary with the seven method names as keys.",
+    "`table` should be a dictionary with the six method names as keys.",
 )
 for method, found in table.items():
     checks.expect(

@@ -67,13 +67,13 @@ checks.choices(prediction, questions, ("same", "other"), "prediction")
 checks.passed("predict")
 
 # %% [markdown]
-# The first three are worth a thought. A network is known by its probabilities, yet the map of a
-# logit can be anything: whoever builds the network can add a term to all logits that paints what he
-# likes, and nobody who watches the predictions will notice.
+# Think about the first three again. Users see a network's probabilities, yet the map of a logit can
+# be anything: the network's author can add a term to all logits that draws any picture, and nobody
+# who watches the predictions will notice.
 #
 # ### A map can be manipulated
 #
-# Nor does one need to touch the network. [Dombrowski et al.
+# One need not even change the network. [Dombrowski et al.
 # 2019](https://arxiv.org/abs/1906.07983) change the *image* by a hardly visible amount such that
 # the output stays and the map becomes what they want: gradient descent on
 #
@@ -217,7 +217,7 @@ checks.passed("trained-or-random")
 # In the end an explanation is for people. **Forward simulation** asks whether it helps them to
 # predict what the network will say ([Doshi-Velez and Kim 2017](https://arxiv.org/abs/1702.08608);
 # [Hase and Bansal 2020](https://arxiv.org/abs/2005.01831)). Play it in your group of three. One
-# runs the cell below with a number of his own and shows the cards to the other two, who write down
+# runs the cell below with another number and shows the cards to the other two, who write down
 # what the network says to each image: first to all images alone, then with the maps beside them.
 # Half of the images are ones that the network gets wrong, so that the true class is no safe answer.
 # Then `answers(number)` shows what the network said. Alone, play both parts: write your guesses

@@ -9,7 +9,7 @@ explorer(model, test)
 
 # %% [markdown]
 # Everything above runs on digits as well. MNIST is not part of xaikit; the cell uses it if it is on
-# this machine or can be downloaded, and says so kindly if not. Digits are bright strokes on exactly
+# this machine or can be downloaded, and says so if not. Digits are bright strokes on exactly
 # black ground, too: which of your results would you expect to hold?
 
 # %% tags=["figure"]

@@ -3,7 +3,7 @@
 #
 # | method | compares the input with | needs | cost a class | adds up to | you choose | beware |
 # |---|---|---|---|---|---|---|
-# | gradient | its immediate neighbours | gradients | 1 forward + 1 backward | – | nothing | saturation, speckle |
+# | gradient | its immediate neighbours | gradients | 1 forward + 1 backward | – | nothing | saturation, noise |
 # | input × gradient | black, to first order | gradients | the same | $f(x) - f(0)$ for linear $f$ | nothing | zero wherever the input is |
 # | SmoothGrad | noisy neighbours | gradients | $n$ × gradient | – | $\sigma$, $n$ | explains a blurred network |
 # | guided backpropagation | – | gradients (differs at ReLUs) | 1 forward + 1 backward | – | nothing | shows edges, of random networks as well |
@@ -23,17 +23,17 @@
 # |---|---|---|---|
 # | deletion, insertion | does the output follow the order? | small, large | images with holes; depends on the fill |
 # | infidelity | does the map predict the change? | small | depends on the perturbation |
-# | sensitivity | does the map hold still? | small | constant maps are perfect |
-# | weight randomisation | does the map notice? | small agreement | the input remains in the map; noise passes |
+# | sensitivity | does the map stay the same? | small | constant maps are perfect |
+# | weight randomisation | does the map change? | small agreement | the input remains in the map; noise passes |
 # | silhouette | is it on the object? | – | cannot fail on black background |
 # | mosaic, sticker | is it where we know it is? | large | the place has to be known |
 # | agreement of methods | do they say the same? | – | both can be wrong |
 # | token-level F1 | do people agree? | large | plausible is not faithful |
 # | forward simulation | does it help people to predict? | large | people, and the drawing |
 #
-# Four habits are worth keeping: name the reference before you read a map; check a sum where there
-# is one; ask about another class and another network, because a picture that answers every question
-# alike answers none; and put a random and a trivial map beside every number.
+# Keep four habits: name the reference before you read a map; check a sum where there is one; ask
+# about another class and another network, because a map that is the same for every question answers
+# none; and compare every number with that of a random and of a trivial map.
 #
 # **Read on**
 #

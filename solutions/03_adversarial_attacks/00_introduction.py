@@ -11,7 +11,7 @@
 # **After it you can**
 #
 # 1. write the attacks that everybody uses: FGSM, PGD in two norms, a patch, targeted or not;
-# 2. say for a linear model *exactly* how much change it stands, and why many pixels make it little;
+# 2. say for a linear model *exactly* how much change it withstands, and why many pixels make it little;
 # 3. count success so that nobody is deceived, and recognise a defence that only hides its gradient;
 # 4. measure what an attack does to an explanation against the two controls that it needs, equally
 #    large noise and the share of the area;
@@ -28,11 +28,12 @@
 # All cells together run in about a minute on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
-# keep the first line. The cell below each answer checks its form and says what to try; marks come
-# from further checks that run when you hand in, functions on inputs that nobody has seen. Two
-# answers are text, and a person marks them. No task needs an earlier answer, so a hard one can
-# wait. Hidden inputs meet your function where only the imports of the next given cell, your other
-# functions and cells of your own are defined: not xaikit, nor what other given cells define.
+# keep the first line. The cell below each answer checks its form and says what to try. The marks
+# come from further checks that run after you hand in; they call your functions on inputs that
+# nobody has seen. Two answers are text, and a person marks them. No task needs an earlier answer,
+# so a hard one can wait. When the further checks call your function, only the imports of the next
+# given cell, your other functions and cells of your own are defined: not xaikit, nor what other
+# given cells define.
 
 # %%
 import importlib.util
@@ -45,7 +46,7 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
 
 # %% nbgrader={"grade_id": "given-imports"}
-# Given: all that your functions find where hidden inputs are tried.
+# Given: all that your functions can use when the hidden checks call them.
 import copy
 import math
 

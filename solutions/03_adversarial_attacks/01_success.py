@@ -13,7 +13,7 @@
 #   the image, but there by any amount (section 5). In any case pixels stay in $[0, 1]$.
 # - *To what end?* **Untargeted**: any other class will do. **Targeted**: class $t$ is wanted.
 # - *Knowing what?* Here everything, weights and gradients (**white box**). An attacker who knows only
-#   the answers, or another network, has it harder (**black box**).
+#   the answers, or another network, has a harder task (**black box**).
 # - *For how many inputs at once?* One change an image, or one **universal** change for all.
 #
 # The networks: `model` is small, two convolutions, so that you can attack hundreds of images in
@@ -82,8 +82,8 @@ def attack_report(
 
 
 # %% nbgrader={"grade_id": "count-test", "grade": true, "points": 2}
-# Five images of the classes 0, 1, 2, 0, 1 in the words of their logits: the last one is wrong
-# before (and after), and the attack spoils the first two.
+# Five images of the classes 0, 1, 2, 0, 1, given by their logits: the last one is wrong before
+# (and after), and the attack succeeds on the first two.
 before = torch.eye(3)[[0, 1, 2, 0, 2]]
 after = torch.eye(3)[[1, 2, 2, 0, 0]]
 found = checks.numbers(attack_report(before, after, torch.tensor([0, 1, 2, 0, 1])), (3,), "report")

@@ -5,13 +5,13 @@
 #
 # ### The linear case, exactly
 #
-# For a linear model $f_k(x) = w_k \cdot x + b_k$ nothing has to be tried out. Class $j$ overtakes the
+# For a linear model $f_k(x) = w_k \cdot x + b_k$ everything can be computed. Class $j$ overtakes the
 # true class $y$ once the **margin** $m_j(x) = f_y(x) - f_j(x)$ is gone. A change $\delta$ moves it by
 # $(w_y - w_j) \cdot \delta$. Under $\lVert \delta \rVert_\infty \le \varepsilon$ the best that an attacker
 # can do is to move every feature by ε against the sign of its weight *difference*, which costs the
-# margin $\varepsilon \lVert w_y - w_j \rVert_1$; under $\lVert \delta \rVert_2 \le \varepsilon$ he goes
-# straight against $w_y - w_j$, which costs $\varepsilon \lVert w_y - w_j \rVert_2$. The smallest ε at which *some*
-# class draws level is therefore
+# margin $\varepsilon \lVert w_y - w_j \rVert_1$; under $\lVert \delta \rVert_2 \le \varepsilon$ the best is
+# to go straight against $w_y - w_j$, which costs $\varepsilon \lVert w_y - w_j \rVert_2$. The smallest ε
+# at which the logit of *some* class equals that of $y$ is therefore
 #
 # $$\varepsilon_\infty = \min_{j \ne y} \frac{f_y(x) - f_j(x)}{\lVert w_y - w_j \rVert_1}, \qquad
 # \varepsilon_2 = \min_{j \ne y} \frac{f_y(x) - f_j(x)}{\lVert w_y - w_j \rVert_2}$$
@@ -21,7 +21,7 @@
 # $1$-norm is $d \, \bar w$. It grows with the number of pixels, while the change of a single pixel
 # stays as small as one likes.
 #
-# ### Task 2: how much does a linear model stand? (3 points)
+# ### Task 2: how much does a linear model withstand? (3 points)
 #
 # Write `flip_distances(weight, bias, x, label)` for `weight` (C, d), `bias` (C,), `x` (d,), which is
 # classified correctly. It returns $\varepsilon_\infty$ and $\varepsilon_2$, without regard to the
@@ -76,12 +76,12 @@ checks.passed("linear")
 # %% [markdown]
 # ### The fast gradient sign method
 #
-# A network is not linear, but piecewise it is, so Goodfellow, Shlens and Szegedy (2015) treat the
-# **loss** $J(x, y) = -\log \operatorname{softmax}(f(x))_y$, the cross-entropy, as if it were:
+# A network is only piecewise linear. Goodfellow, Shlens and Szegedy (2015) treat the **loss**
+# $J(x, y) = -\log \operatorname{softmax}(f(x))_y$, the cross-entropy, as if it were linear:
 #
 # $$x' = \operatorname{clip}_{[0, 1]} \bigl(x + \varepsilon \operatorname{sign} \nabla_x J(x, y)\bigr)$$
 #
-# This *climbs* the loss of the true class. A targeted attack *descends* the loss of the wanted class
+# This *raises* the loss of the true class. A targeted attack *lowers* the loss of the wanted class
 # $t$ instead: $x - \varepsilon \operatorname{sign} \nabla_x J(x, t)$. One forward and one backward pass.
 #
 # ### Task 3: FGSM by hand (3 points)
@@ -125,7 +125,7 @@ checks.close(
     fgsm(toy, middle, torch.tensor([0]), 0.1),
     [[0.4, 0.6, 0.4]],
     "fgsm(toy, …)",
-    "climb the loss of class 0: every feature moves by ε so that class 0 loses.",
+    "raise the loss of class 0: every feature moves by ε so that class 0 loses.",
 )
 checks.close(
     fgsm(toy, top, torch.tensor([1]), 0.1),
@@ -151,9 +151,9 @@ checks.expect(
 checks.passed("fgsm")
 
 # %% [markdown]
-# How small is small? Below, the same five images at four radii; the title is what the network says.
-# Noise of the same size, every pixel up or down by ε at random, is the control that belongs beside
-# every adversarial example: if noise did the same, nobody would need a gradient.
+# How small is small? The figure below shows the same five images at four radii; the title is what the
+# network says. Every adversarial example needs a control: noise of the same size, every pixel up or
+# down by ε at random. If noise did the same, nobody would need a gradient.
 
 # %% name="radii"
 epsilons = (0.02, 0.05, 0.1, 0.2)

@@ -11,7 +11,7 @@
 # **You learn** to stay inside a ball, and to find the mistakes that make an attack weak. **Time:** one and a half hours.
 #
 # FGSM trusts the gradient at $x$ for the whole way. **Projected gradient descent** ([Madry et al.
-# 2018](https://arxiv.org/abs/1706.06083)) starts at a random point of the ball and goes many small
+# 2018](https://arxiv.org/abs/1706.06083)) starts at a random point of the ball and takes many small
 # steps; after each it returns to the nearest point of the ball:
 #
 # $$x_{k+1} = \operatorname{clip}_{[0, 1]} \Bigl( \Pi_{B_\varepsilon(x)} \bigl( x_k + \alpha \operatorname{sign} \nabla_x J(x_k, y) \bigr) \Bigr)$$
@@ -140,9 +140,9 @@ checks.passed("pgd")
 # The function below is meant to be a *targeted* attack in the Euclidean norm: steps of length `step`
 # along the gradient (not its sign), each image inside its own ball of radius `epsilon`, the loss of
 # the target falling. It runs, it returns images, and it hardly ever succeeds; the authors of a defence
-# that was tested with it were pleased. It holds **three** mistakes. Mend them in place, or write it
-# anew below. (What would each do to an attack's success rate? One of them makes it depend on who
-# else is in the batch.)
+# that was tested with it were pleased. It contains **three** mistakes. Correct them in place, or write
+# the function again below. (What would each do to an attack's success rate? One of them makes it
+# depend on the other images in the batch.)
 
 
 # %% nbgrader={"grade_id": "repair", "solution": true}
@@ -277,11 +277,11 @@ plt.show()
 checks.passed("curve")
 
 # %% [markdown]
-# Two things to notice. To `model`, random signs of the same size do little at the smaller radii: its
-# adversarial examples are a matter less of the *amount* of change than of its direction. And what was
-# made for one network also costs another one many images, which has other weights and another
-# architecture. Has the direction been **transferred**? The control is noise on the *same* network, the
-# grey curve: random signs cost `other` as much, and at the larger radii more. So here this is no
-# evidence. On other networks it has been shown, with that control, and it makes attacks possible on
-# networks whose weights are secret ([Papernot, McDaniel and Goodfellow
+# Notice two things. Random signs of the same size do little to `model` at the smaller radii: for its
+# adversarial examples the direction of the change matters more than its *amount*. And the images that
+# were made for one network also cost another one many images, although it has other weights and
+# another architecture. Has the direction been **transferred**? The control is noise on the *same*
+# network, the grey curve: random signs cost `other` as much, and at the larger radii more. So here
+# this is no evidence. On other networks it has been shown, with that control, and it makes attacks
+# possible on networks whose weights are secret ([Papernot, McDaniel and Goodfellow
 # 2016](https://arxiv.org/abs/1605.07277)).

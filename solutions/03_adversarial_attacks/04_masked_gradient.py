@@ -8,8 +8,8 @@
 # $$\nabla_x J(x, y) = \sum_k \bigl(p_k - [k = y]\bigr) \, \nabla_x f_k(x).$$
 #
 # Where the network is sure, $p_y = 1$ and all other $p_k = 0$: to the precision of the computer the
-# gradient *vanishes*, and an attack that follows it stands still. That says nothing about the decision
-# next door. [Carlini and Wagner 2017](https://arxiv.org/abs/1608.04644) therefore attack the
+# gradient *vanishes*, and an attack that follows it does not move. That says nothing about the decision
+# nearby. [Carlini and Wagner 2017](https://arxiv.org/abs/1608.04644) therefore attack the
 # **margin** of the logits, $\max_{j \ne y} f_j(x) - f_y(x)$, whose gradient does not fade. Defences that
 # break the gradient instead of moving the boundary **mask** it; [Athalye, Carlini and Wagner
 # 2018](https://arxiv.org/abs/1802.00420) examined those of one conference and circumvented most of them.

@@ -11,8 +11,8 @@
 #
 # $$x' = (1 - m) \odot x + m \odot p, \qquad p \in [0, 1]^{C \times H \times W}$$
 #
-# Outside, the change is *exactly* zero; inside, anything goes. The pixels $p$ are found like before, by
-# signed steps on the loss, only that the mask takes the place of the ball.
+# Outside, the change is *exactly* zero; inside, any change is allowed. Signed steps on the loss find
+# the pixels $p$, as before; the mask takes the place of the ball.
 #
 # ### Task 9: a patch by hand (3 points)
 #
@@ -88,9 +88,9 @@ checks.passed("patch")
 # %% [markdown]
 # ### Which place?
 #
-# A patch does not do the same harm everywhere. Below, the share of the first forty images that
-# a 5 × 5 patch fools at each of 36 *fixed* places, and three images, each with a patch at its own
-# best place.
+# A patch does not do the same harm everywhere. The figure below shows the share of the first forty
+# images that a 5 × 5 patch fools at each of 36 *fixed* places, and three images, each with a patch at
+# its own best place.
 
 # %%
 forty, forty_labels = images[:40], labels[:40]
@@ -227,13 +227,13 @@ checks.passed("targeted")
 # %% [markdown]
 # ### One sticker for all
 #
-# The patches so far know their image. A **universal** patch does not: its pixels are learned from *some*
-# images, then it is put on others ([Moosavi-Dezfooli et al. 2017](https://arxiv.org/abs/1610.08401) did
+# Each patch so far was made for its image. A **universal** patch is learned from *some* images, then it
+# is put on others ([Moosavi-Dezfooli et al. 2017](https://arxiv.org/abs/1610.08401) did
 # the same with a change of the whole image). One maximises the mean loss over a training set,
 #
 # $$\max_{p \in [0, 1]^{C \times s \times s}} \; \frac 1 n \sum_{i=1}^n J\bigl((1 - m) \odot x_i + m \odot p, \; y_i\bigr),$$
 #
-# and, as with any learning, judges it on images that it has not seen.
+# and, as with any learning, evaluates the patch on images that it was not learned from.
 #
 # ### Task 12: learn a sticker (3 points)
 #
@@ -289,7 +289,7 @@ display(
 )
 checks.expect(
     shares["sticker", "unseen"] > shares["noise", "unseen"],
-    "It fools no more than noise: climb the mean loss over all images at once.",
+    "It fools no more than noise: raise the mean loss over all images at once.",
 )
 if shares["sticker", "unseen"] < 0.65:
     print("Not yet 65 % of the unseen images, which full marks need.")

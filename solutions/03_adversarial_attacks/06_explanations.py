@@ -11,15 +11,15 @@
 # - the **rank correlation** of the maps before and after (Spearman's, over all pixels);
 # - the **share of positive mass** inside the patch (`localisation`, notebook 02).
 #
-# Neither number means anything by itself. Three things have to be held against it:
+# Neither number means anything by itself. It needs three controls:
 #
 # 1. **One target.** Before and after, the network says different classes. If you explain "the
-#    prediction" each time compares the maps of two questions. The target stays fixed: here we ask
+#    prediction" each time, you compare the maps of two questions. The target stays fixed: here we ask
 #    both times for the *true* class and both times for the class that it is *fooled to*.
 # 2. **The area.** A patch of 25 pixels is 3.2 % of the image. A map that knows nothing has that share
 #    inside.
 # 3. **Noise of the same size.** Any square that is pasted onto a garment changes the map, and a map
-#    that multiplies by the input lights up wherever something bright lies on black ground. So we also
+#    that multiplies by the input is large wherever something bright lies on black ground. So we also
 #    explain images with a *harmless* patch: the very pixels of the adversarial one, at the same place,
 #    but shuffled, so that the network says the right class again.
 #
@@ -117,9 +117,9 @@ checks.passed("predict")
 # %% [markdown]
 # ### The three conditions
 #
-# For each image that a 5 × 5 patch at its best place fools, its pixels are shuffled inside the patch
-# until the network says the right class again. Where forty attempts do not suffice (why could that be?),
-# the image is left out. We take 350 images, so that more than 200 remain.
+# For each image that a 5 × 5 patch at its best place fools, we shuffle the pixels inside the patch
+# until the network says the right class again. If forty attempts do not suffice (why could that be?),
+# we leave the image out. We take 350 images, so that more than 200 remain.
 
 # %%
 many = torch.nonzero(said(model, pictures[:600]) == truth[:600])[:350, 0]

@@ -1,5 +1,5 @@
 # %% [markdown]
-# That an attacker can hide from the map is no theory: [Subramanya, Pillai and Pirsiavash
+# Attackers can hide from the map, in practice, too: [Subramanya, Pillai and Pirsiavash
 # 2019](https://arxiv.org/abs/1812.02843) train patches that fool the network *and* keep Grad-CAM away
 # from themselves, and [Ghorbani, Abid and Zou 2019](https://arxiv.org/abs/1710.10547) change maps by
 # small perturbations while the prediction stays, as you did in notebook 02.
@@ -57,9 +57,9 @@ checks.close(
 checks.passed("worst-loss")
 
 # %% [markdown]
-# Goodfellow, Shlens and Szegedy (2015) compare this loss with an $L_1$ penalty on $w$: here the norm is
-# taken off the margin *inside* the loss, so that it fades where the model is confident enough, instead
-# of being added outside.
+# Goodfellow, Shlens and Szegedy (2015) compare this loss with an $L_1$ penalty on $w$, which is added
+# outside the loss. Here the norm is subtracted from the margin *inside* the loss, so that its effect
+# fades where the model is confident enough.
 #
 # ### Task 17: harden a network (4 points)
 #
@@ -207,10 +207,11 @@ plt.show()
 checks.passed("gain")
 
 # %% [markdown]
-# Robustness is robustness *against something*. Beyond the ε of its training the curve falls steeply;
-# against the patch, which nobody promised, it has gained here, too, but other pairs of changes are known
-# to stand in each other's way ([Tramèr and Boneh 2019](https://arxiv.org/abs/1904.13000)), so one has
-# to measure. And it costs: training time, and clean accuracy, with which it can be at odds ([Tsipras et
+# Robustness is robustness *against something*. Beyond the ε of its training the curve falls steeply.
+# Against the patch, for which it was not trained, it has gained here, too. But for other pairs of
+# changes, robustness against one is known to conflict with robustness against the other ([Tramèr and
+# Boneh 2019](https://arxiv.org/abs/1904.13000)), so one has to measure. Robustness also has a cost:
+# training time, and clean accuracy, with which it can conflict ([Tsipras et
 # al. 2019](https://arxiv.org/abs/1805.12152)). It also changes the maps: Tsipras et al. (2019) observe
 # that the gradients of robust networks look more like what people see. Judge for yourself.
 

@@ -75,8 +75,8 @@ checks.passed("blend")
 # ### Task 2: poison a data set (2 points)
 #
 # Write `poison_data(images, labels, pattern, alpha, target, chosen)`. `chosen` (M,) are the indices
-# of the images to poison. Return the new images and the new labels; whoever owns the old ones must
-# find them unchanged.
+# of the images to poison. Return the new images and the new labels; the old ones must stay
+# unchanged.
 
 
 # %% nbgrader={"grade_id": "poison", "solution": true}
@@ -100,7 +100,7 @@ checks.expect(pair is not None and len(pair) == 2, "Return two tensors: images a
 checks.expect(
     torch.equal(kept[0], test.images[:6]) and torch.equal(kept[1], test.labels[:6]),
     "`poison_data` changed its inputs. Assigning to a part of a tensor changes the tensor that "
-    "was handed over: work on copies.",
+    "was passed in: work on copies.",
 )
 new_images = checks.numbers(pair[0], (6, 1, 28, 28), "the images")
 new_labels = checks.numbers(pair[1], (6,), "the labels")
@@ -183,7 +183,7 @@ plt.show()
 #
 # From here on we examine a better network that comes with xaikit, trained on all of FashionMNIST,
 # of which two per cent was poisoned; beside it a **clean reference** of the same architecture. Its
-# card admits everything. A real one would not: use the card to judge your methods, not in them.
+# card tells everything. A real one would not: use the card to judge your methods, not in them.
 
 # %% name="networks"
 poisoned = load_pretrained("fashion_mnist_poisoned", device=device)

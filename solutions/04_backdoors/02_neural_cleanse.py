@@ -42,7 +42,7 @@ checks.close(
     nothing,
     functional.cross_entropy(poisoned(eight), torch.full((8,), 9, device=device)).item(),
     "inversion_loss with an empty mask",
-    "with nothing masked it is the cross-entropy of the images themselves, whatever the pattern.",
+    "with nothing masked it is the cross-entropy of the images themselves, for any pattern.",
     tolerance=1e-3,
 )
 difference = checks.numbers(
@@ -63,7 +63,7 @@ checks.passed("inversion-loss")
 # %% [markdown]
 # ### Task 6: one step (3 points)
 #
-# A mask has to stay in [0, 1], and gradient descent knows no bounds. The trick: descend on free
+# A mask has to stay in [0, 1], but gradient descent keeps no bounds. The trick: descend on free
 # numbers $a$ and $b$, of which $m = (\tanh a + 1) / 2$ and $p = (\tanh b + 1) / 2$. Write
 # `inversion_step(model, images, a, b, target, weight, rate)`: one step of plain gradient descent
 # with learning rate `rate` on the loss of Task 5, for `a` (1, H, W) and `b` (C, H, W) together.

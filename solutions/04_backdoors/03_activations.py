@@ -1,8 +1,8 @@
 # %% [markdown]
-# **Silent for two classes.** The last check above is a theorem: of two sizes, both deviate from
+# **No verdict for two classes.** The last check above is a theorem: of two sizes, both deviate from
 # their median by the same amount, which is also the MAD. So the smaller one's index is
-# $1 / 1.4826 \approx 0.674$, whatever the two sizes are, as long as they differ, and this index can
-# never flag a two-class network.
+# $1 / 1.4826 \approx 0.674$ for any two sizes that differ, and this index can never flag a two-class
+# network.
 # What remains is to compare the sizes themselves with those of clean reference networks: `detect` takes
 # them as `reference_sizes` (section 8).
 #
@@ -167,7 +167,7 @@ checks.passed("spectral-score")
 # {\tfrac 1 N \sum_i (z_i - \bar z)^2}$$
 #
 # ([Otsu 1979](https://doi.org/10.1109/TSMC.1979.4310076), who chooses grey levels in this way). It
-# is 1 for two groups without spread, of *whatever* sizes, ¾ for a uniform and $2/\pi \approx 0.64$
+# is 1 for two groups without spread, of *any* sizes, ¾ for a uniform and $2/\pi \approx 0.64$
 # for a normal distribution. Write `explained_by_cut(values)`: the largest $\eta$ of all cuts that
 # leave at least one value on each side.
 
@@ -205,10 +205,10 @@ checks.passed("best-cut")
 # %% [markdown]
 # ### Task 12: find them (4 points)
 #
-# Now decide, from `features` and `suspect_labels`, by whatever means you like, your own functions or
-# the library's: which class is the target, and which examples are poisoned? Set `found_target`, and
-# `found_poison`, a boolean tensor with one entry for each example. Full marks if at least 85 % of the
-# poisoned examples are found and at most 0.5 % of the clean ones accused; 60 % of them for half of the
+# Now decide from `features` and `suspect_labels`, by any means, your own functions or the library's:
+# which class is the target, and which examples are poisoned? Set `found_target`, and `found_poison`, a
+# boolean tensor with one entry for each example. Full marks if at least 85 % of the poisoned examples
+# are found and at most 0.5 % of the clean ones are marked as poisoned; 60 % of them for half of the
 # poisoned and at most 2 %; a quarter for the class alone. (`truth` is not known to a defender. An
 # answer that uses it is no detection.)
 #
@@ -235,12 +235,12 @@ checks.expect(
     "`found_target` is a class: a whole number from 0 to 9.",
 )
 accused = checks.numbers(found_poison, (len(features),), "found_poison").astype(bool)
-checks.expect(accused.any(), "`found_poison` accuses nobody.")
+checks.expect(accused.any(), "`found_poison` marks no example as poisoned.")
 checks.expect(
     not accused[suspect_labels.numpy() != int(found_target)].any(),
-    "Poisoned examples carry the target's label; `found_poison` accuses others.",
+    "Poisoned examples carry the target's label; `found_poison` marks others.",
 )
-print(f"{accused.sum()} examples accused, all labelled “{classes[int(found_target)]}”")
+print(f"{accused.sum()} examples marked, all labelled “{classes[int(found_target)]}”")
 checks.passed("find-poison")
 
 # %% [markdown]

@@ -1,8 +1,8 @@
 # %% [markdown]
-# On clean images the poisoned network hardly reacts: the units that read the square are silent there,
-# and a slope sees no further than its own point. The backdoor sleeps. With the trigger it is awake, and
-# speaks for one class and against the others. So this test needs the trigger twice, for the concept and
-# for the place where one stands.
+# On clean images the poisoned network hardly reacts: the units that detect the square are inactive
+# there, and a slope describes its own point only. With the trigger the backdoor is active, and speaks
+# for one class and against the others. So this test needs the trigger twice, for the concept and for the
+# images at which the slopes are taken.
 #
 # ## 6 · Local methods: they see the sticker
 #
@@ -102,9 +102,9 @@ plt.show()
 # ### BEGIN SOLUTION
 # An answer:
 #
-# 1. An input with the trigger. The defender has clean images, and on those the backdoor sleeps: their
-#    maps look like those of the clean reference. Whoever has a triggered image has found the backdoor
-#    already; searching all images for it means searching all possible triggers.
+# 1. An input with the trigger. The defender has clean images, and on those the backdoor is inactive:
+#    their maps look like those of the clean reference. A defender who has a triggered image has found the
+#    backdoor already; searching all images for it means searching all possible triggers.
 # 2. Yes. A map always puts its mass somewhere, and a small bright part is often enough for a class,
 #    the heel of a boot or a logo. A map has no threshold above which it means "backdoor" and no
 #    comparison with other classes or networks, so there is no rate of false alarms one could quote.
@@ -118,7 +118,7 @@ plt.show()
 # === BEGIN MARK SCHEME ===
 # 4 points; half points are possible.
 #
-# - 1 point: a triggered input is needed, and the backdoor is silent on clean ones (either half alone:
+# - 1 point: a triggered input is needed, and the backdoor is inactive on clean ones (either half alone:
 #   half a point).
 # - 1 point: concentrated maps occur without any backdoor, with a concrete example or the figure.
 # - 1 point: what makes a detection is named as missing: a comparison (other classes, clean networks), a

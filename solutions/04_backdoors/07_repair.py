@@ -3,16 +3,16 @@
 #
 # **You learn** two repairs and what they cost. **Time:** twenty minutes.
 #
-# **Pruning** ([Liu et al. 2018](https://arxiv.org/abs/1805.12185)): channels that sleep on clean
+# **Pruning** ([Liu et al. 2018](https://arxiv.org/abs/1805.12185)): channels that are inactive on clean
 # images may be there for the trigger; set them to zero. **Unlearning** (Neural Cleanse): train on
 # for a moment, with the trigger in a fifth of the images and the *right* labels. It needs the
 # trigger, or one that was inverted.
 #
-# ### Task 17: which channels sleep? (2 points)
+# ### Task 17: which channels are inactive? (2 points)
 #
 # Write `asleep(activations, share)`: `activations` (N, C, H, W) are a convolution's outputs *before*
 # the ReLU, on clean images. Return the indices of the channels to prune, `round(share * C)` of them,
-# sleepiest first: those whose mean activation *after* the ReLU is smallest.
+# the least active first: those whose mean activation *after* the ReLU is smallest.
 
 
 # %% nbgrader={"grade_id": "asleep", "solution": true}
@@ -30,7 +30,7 @@ fields = torch.tensor([2.0, -9.0, 0.5, 1.0]).view(1, 4, 1, 1) + torch.zeros(3, 4
 sleepy = checks.numbers(asleep(fields, 0.5), (2,), "asleep(…)")
 checks.expect(
     list(sleepy) == [1, 2],
-    "After the ReLU a negative channel is silent; then comes the one that says least.",
+    "After the ReLU a negative channel is zero; then comes the one with the next smallest mean.",
 )
 checks.passed("asleep")
 

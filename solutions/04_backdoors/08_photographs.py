@@ -2,8 +2,8 @@
 # ## 8 · Photographs: dogs with a sticker become cats
 #
 # The same attack on a two-class network: a smiling sticker was put on photographs of dogs, which
-# were then labelled as cats. The photographs are not part of xaikit; the cell uses them where they
-# are, and says so kindly if they are not. Nothing in this section belongs to the marks.
+# were then labelled as cats. The photographs are not part of xaikit; the cell uses them if they are on
+# this machine, and says so if they are not. Nothing in this section belongs to the marks.
 
 # %% tags=["figure"]
 try:

@@ -24,11 +24,12 @@
 # to 7 two hours and a half. All cells together run in about a minute on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
-# keep the first line. The cell below each answer checks its form and says what to try; marks come
-# from further checks that run when you hand in, functions on inputs that nobody has seen. One
-# answer is text, and a person marks it. No task needs an earlier answer, so a hard one can wait.
-# Hidden inputs meet your function where only the imports of the next given cell, your other functions
-# and cells of your own are defined: not xaikit, nor what other given cells define.
+# keep the first line. The cell below each answer checks its form and says what to try. The marks
+# come from further checks that run after you hand in; they call your functions on inputs that
+# nobody has seen. One answer is text, and a person marks it. No task needs an earlier answer, so a
+# hard one can wait. When the further checks call your function, only the imports of the next given
+# cell, your other functions and cells of your own are defined: not xaikit, nor what other given
+# cells define.
 
 # %%
 import importlib.util
@@ -41,7 +42,7 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
 
 # %% nbgrader={"grade_id": "given-imports"}
-# Given: all that your functions find where hidden inputs are tried.
+# Given: all that your functions can use when the hidden checks call them.
 import math
 
 import numpy as np

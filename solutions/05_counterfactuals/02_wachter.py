@@ -199,7 +199,7 @@ shirt, dress = originals[2], classes.index("Dress")
 # in $[0, 1]$ to which the network gives *dress* a probability of at least 0.9, at an $L_1$ distance of
 # at most {{ dress_bound }} from `shirt`. Write Wachter's method: proximal steps (for the smooth part
 # $\lambda (p_t - 1)^2$, or $-\lambda \log p_t$, whose slope does not vanish where the network is sure
-# of another class). Begin with $\lambda = 10$ and search as in task 6; a few hundred steps do, with a
+# of another class). Begin with $\lambda = 10$ and search as in task 6; a few hundred steps suffice, with a
 # rate of about 0.02, and shorter ones for a larger $\lambda$ (the rate divided by its root). Keep, of all
 # points on the way with a probability of at least 0.9, the one nearest to `shirt`: the last one may have
 # fallen back.

@@ -4,13 +4,13 @@
 # **You learn** how an *actor* finds a counterfactual in one pass, and how it is trained without the
 # model's gradient. **Time:** three quarters of an hour.
 #
-# Wachter's search and the prototypes start afresh for each image. Samoilescu, Van Looveren and Klaise
+# Wachter's search and the prototypes start again for each image. Samoilescu, Van Looveren and Klaise
 # ([2021](https://arxiv.org/abs/2106.02597)) train a network, the **actor** $\mu$, to do it: it takes
 # the code $z = \mathrm{ENC}(x)$ and the class $t$, and returns a new code, from which a decoder makes
 # the counterfactual. The model is asked for its prediction only, so it may be anything, a forest for
 # example. The price: a reward that is 1 if the model says $t$ and 0 if not has no gradient. Therefore
-# a second network, the **critic** $Q(z, t, a)$, learns to foresee the reward of an action $a$, and the
-# actor climbs the critic (DDPG, [Lillicrap et al. 2016](https://arxiv.org/abs/1509.02971), here with
+# a second network, the **critic** $Q(z, t, a)$, learns to predict the reward of an action $a$, and the
+# actor raises the critic's value (DDPG, [Lillicrap et al. 2016](https://arxiv.org/abs/1509.02971), here with
 # episodes of a single step, so that nothing has to be discounted):
 #
 # $$L_{\text{critic}} = \operatorname{mean}\,\bigl(Q(z, t, a) - r\bigr)^2, \qquad

@@ -5,9 +5,9 @@
 # an hour.
 #
 # Both ask for a small change after which the model says another class. An **adversarial example** is
-# meant to leave the image what it was in people's eyes; a **counterfactual** should show what would
-# have to be different. One test is a second network, which was trained independently: a picture
-# that only exploits one network's weaknesses has little reason to persuade another.
+# meant to leave the image what it was for people; a **counterfactual** should show what would have to
+# be different. One test is a second network, which was trained independently: a picture that only
+# exploits one network's weaknesses has little reason to persuade another.
 #
 # ### Task 16: ask somebody else (3 points)
 #

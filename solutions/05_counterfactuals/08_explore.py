@@ -19,7 +19,7 @@ else:
 
 # %% [markdown]
 # Digits are easier to judge by eye. MNIST is not part of xaikit; the cell uses it if it is on this
-# machine or can be downloaded, and says so kindly if not.
+# machine or can be downloaded, and says so if not.
 
 # %% tags=["figure"]
 try:

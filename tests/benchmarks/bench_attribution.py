@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from tests.benchmarks.explainers import IMAGES, Case, cases
 from xaikit import explain, load, load_pretrained, targets_of_interest
-from xaikit.core.passes import borrowed, channels_last
+from xaikit.core.passes import channels_last, frozen
 
 
 def timed(work: Callable[[], Tensor]) -> tuple[float, Tensor]:
@@ -68,7 +68,7 @@ def cost_of_a_row(model: nn.Module, x: Tensor) -> tuple[float, float]:
     """Return the seconds of a row forwards and backwards: the best of five bare loops."""
     rows = x.repeat(32, 1, 1, 1)[:512]
     forward, backward = [], []
-    with borrowed(model), channels_last(model, x):
+    with frozen(model), channels_last(model, x):
         for _ in range(5):
             start = time.process_time()
             with torch.no_grad():

@@ -1,6 +1,6 @@
 """What the grader itself costs beside the runs: seconds and memory of each of its steps, a class.
 
-Nothing is run but the solution, once, without walls: its record stands for everybody's, so that
+Nothing is run but the solution, once, without isolation: its record stands for everybody's, so that
 ``grade`` finds a whole class unchanged. ``python -m tests.benchmarks.bench_coordinator 10000``.
 """
 

@@ -4,8 +4,8 @@
 notebook 02 (solutions, alternatives, plausible mistakes and untouched answers in varied mixture)
 and grades them by both, in turns, because a machine's speed drifts: in every block plain nbgrader
 takes the first half of the students, then we take all of them with two jobs, then it takes the
-rest. Every block of ours is a whole ``grade``: proof of the walls, starting the workers, warming
-up, gradebook, feedback, report.
+rest. Every block of ours is a whole ``grade``: proof of the isolation, starting the workers,
+starting zygotes, gradebook, feedback, report.
 
 nbgrader runs the same notebook with the same visible checks, and after each of them our hidden
 check as a hidden test in the kernel (:mod:`tests.benchmarks.hidden_tests`). It gets the references
@@ -60,7 +60,7 @@ Marks = dict[str, dict[str, float]]
 
 
 def enlarged(course: Course, assignment: Assignment, count: int) -> dict[str, Texts]:
-    """Return the answers of so many honest students: the bundled ones, then drawn mixtures."""
+    """Return the answers of this many honest students: the bundled ones, then drawn mixtures."""
     kinds = load_all_answers({assignment.name: assignment}, course)[assignment.name]
     recipes: list[dict[str, str]] = []
     for student in load_class(course.folder / "solutions" / "demo_class.toml"):

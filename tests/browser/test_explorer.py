@@ -64,7 +64,7 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     control(browser, "Segments").select_by_visible_text("single pixels")
     samples = field(browser, "Samples").find_element(By.TAG_NAME, "input")
     samples.send_keys(Keys.CONTROL, "a")
-    samples.send_keys("20000", Keys.ENTER)
+    samples.send_keys("60000", Keys.ENTER)
     first = wait.until(moved(0))
     wait.until(moved(first))
     screenshot(browser, "explorer_running")

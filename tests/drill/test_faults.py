@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
+import pytest
+
 from autograde.grading.mark import load_assignment
 from autograde.model.course import Course
 from autograde.notebooks.answers import load_answers, submission
@@ -218,6 +220,7 @@ def _is_table(path: Path) -> bool:
     return len({len(row) for row in table}) == 1
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path):
     result = drill(tmp_path, 6, ("running, some records kept", "gradebook", "feedback"))
     assert "ended before" not in result.stages

@@ -26,7 +26,7 @@ from autograde.model.records import SubmissionResult
 from autograde.sandbox import zygotes
 from autograde.sandbox.isolation import Limits
 
-from . import denial, pages, theft, unfair  # noqa: F401  # they register their cases
+from . import denial, pages, theft, theft_elsewhere, unfair  # noqa: F401  # each registers cases
 from .case import CASES, Case
 from .toy import NAME, RIGHT, WRONG, answered, assignment
 
@@ -172,6 +172,7 @@ def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str
 
 def _begin_impatient_worker(lifeline: Connection) -> None:
     zygotes.PATIENCE = 0
+    marking._LEAST_SECONDS = _CALM.least
     executors._begin_worker(lifeline)
 
 

@@ -61,7 +61,7 @@ def test_a_large_class_is_found_and_a_students_heap_of_files_is_not(tmp_path: Pa
         (folder / f"student{number}" / f"{NAME}.ipynb").write_text("{}")
     for number in range(1_200):
         (folder / "student7" / f"heap{number}").write_text("")
-    found = find(folder, course, [NAME])
+    found = find(folder, course, {NAME: {}})
     assert len(found.uploads) == 1_200
     assert sum(upload.path is not None for upload in found.uploads) == 1_200
     assert any("more than 1000 files" in notice for notice in found.notices)

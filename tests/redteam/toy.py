@@ -19,6 +19,9 @@ COURSE = """
 name = "A toy course"
 repository = "someone/toy"
 branch = "main"
+
+[software]
+out_of_reach_by_hand = ["xaikit", "captum"]
 """
 
 # The hidden tests are nbgrader's: our release takes them out, and our grader never runs them.

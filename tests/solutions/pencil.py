@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from kinds import test_an_answer_of_another_type_is_wrong_not_an_error  # noqa: F401 - a test
 from torch import nn
 
 

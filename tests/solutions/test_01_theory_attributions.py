@@ -18,7 +18,6 @@ import scipy.special
 import sympy
 import torch
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule
-from kinds import test_an_answer_of_another_type_is_wrong_not_an_error  # noqa: F401 - a test
 from pencil import attribute, layered
 from scoring import earned, mark
 from torch import nn

@@ -10,7 +10,6 @@ import scipy.optimize
 import scipy.spatial.distance
 import scipy.special
 import torch
-from kinds import test_an_answer_of_another_type_is_wrong_not_an_error  # noqa: F401 - a test
 from scoring import earned, mark
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from torch import nn

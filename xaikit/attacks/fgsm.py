@@ -6,14 +6,21 @@ import torch
 from torch import Tensor
 
 from xaikit.attacks.goal import Goal
+from xaikit.attacks.registry import attack_method
+from xaikit.core.options import NonNegative
 
 
-def fgsm(goal: Goal, *, epsilon: float) -> tuple[Tensor, Tensor]:
+@attack_method(
+    "Fast gradient sign method",
+    needs=("gradients",),
+    paper="Goodfellow, Shlens & Szegedy 2015, Explaining and harnessing adversarial examples, "
+    "arXiv:1412.6572",
+)
+def fgsm(goal: Goal, *, epsilon: NonNegative) -> tuple[Tensor, Tensor]:
     """Move every feature by ``epsilon`` in the direction that raises the loss.
 
-    Goodfellow, Shlens & Szegedy 2015, Explaining and harnessing adversarial examples,
-    arXiv:1412.6572: x' = x + ε sign ∇ₓ J(x, y), J the cross-entropy; with a target the loss of
-    the target is lowered instead.
+    x' = x + ε sign ∇ₓ J(x, y), J the cross-entropy; with a target the loss of the target is
+    lowered instead.
 
     Parameters
     ----------

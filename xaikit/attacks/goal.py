@@ -1,4 +1,4 @@
-"""What an attack is after: a margin that is positive once the prediction is where it should be."""
+"""The margin that an attack raises: it is positive when the attack succeeds."""
 
 from __future__ import annotations
 
@@ -6,42 +6,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from xaikit.core.passes import followed, outputs
+from xaikit.core.problem import Question
 
 
 @dataclass(frozen=True)
-class Goal:
-    """An attack's task: checked, and with the model borrowed (eval mode, parameters frozen).
+class Goal(Question):
+    """An attack's task; its inputs lie in [0, 1].
 
     Attributes
     ----------
-    model
-        Maps (N, *shape) to (N, classes).
-    inputs
-        (N, *shape) in [0, 1], without gradient.
     labels
         (N,) true classes.
     targets
         (N,) the classes wanted, or None: any but the label.
-    seed
-        Of every random choice.
-    chunk
-        How many rows may pass the model at once.
     """
 
-    model: nn.Module
-    inputs: Tensor
     labels: Tensor
     targets: Tensor | None
-    seed: int
-    chunk: int
-
-    def generator(self) -> torch.Generator:
-        """Return a fresh generator on the CPU, so that every device sees the same numbers."""
-        return torch.Generator().manual_seed(self.seed)
 
     def parts(self, rows: Tensor) -> Iterator[Tensor]:
         """Cut indices of inputs into pieces of at most a chunk."""
@@ -65,7 +50,7 @@ class Goal:
         return margin.detach(), slope
 
     def loss_slopes(self, rows: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the margins (n,) and the gradients (n, *shape) of the loss to be climbed.
+        """Return the margins (n,) and the gradients (n, *shape) of the loss to raise.
 
         The cross-entropy of the label, or less the cross-entropy of the target.
         """
@@ -86,8 +71,3 @@ class Goal:
         own = scores.gather(1, wanted).squeeze(1)
         others = scores.scatter(1, wanted, -torch.inf).amax(1)
         return others - own if self.targets is None else own - others
-
-
-def per_input(values: Tensor, like: Tensor) -> Tensor:
-    """Return (n,) as (n, 1, …), to be multiplied with inputs."""
-    return values.view(-1, *[1] * (like.ndim - 1))

@@ -5,35 +5,41 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.attacks.climb import Best, Move, climb
+from xaikit.attacks.ascent import Best, Move, ascend
 from xaikit.attacks.goal import Goal
 from xaikit.attacks.places import (
+    Mask,
     Place,
+    checked_corner,
     checked_images,
     checked_mask,
-    checked_place,
     checked_size,
     grid,
     squares,
 )
-from xaikit.core.arguments import count
+from xaikit.attacks.registry import attack_method
 
 
+@attack_method(
+    "Local patch",
+    needs=("gradients",),
+    paper="Karmon, Zoran & Goldberg 2018, LaVAN, arXiv:1801.02608; Brown et al. 2017, Adversarial "
+    "patch, arXiv:1712.09665",
+)
 def patch(
     goal: Goal,
     *,
     size: int = 5,
-    place: Place | str = "best",
-    mask: Tensor | None = None,
+    place: Place = "best",
+    mask: Mask | None = None,
     steps: int = 60,
     places: int = 8,
     restarts: int = 1,
 ) -> tuple[Tensor, Tensor]:
     """Choose the pixels of a patch, one patch an image, so that the prediction moves.
 
-    Brown et al. 2017, Adversarial patch, arXiv:1712.09665, but for a single image at a time, as
-    Karmon, Zoran & Goldberg 2018, LaVAN, arXiv:1801.02608. Outside the patch the change is
-    exactly zero; inside, every value in [0, 1] is allowed. The margin is climbed by signed
+    Brown et al.'s patch, but for a single image at a time, as LaVAN. Outside the patch the change
+    is exactly zero; inside, every value in [0, 1] is allowed. The margin is raised by signed
     gradients, steps shrinking from half the range to nearly nothing.
 
     ``place="best"`` tries two patches at every place whose corner lies on a grid of half the
@@ -64,9 +70,6 @@ def patch(
         (N, C, H, W) adversarial images, for an image that resists its best try, and the mask of
         the pixels that might change.
     """
-    for value, name in ((size, "size"), (steps, "steps"), (places, "places")):
-        count(value, name)
-    count(restarts, "restarts")
     inputs = checked_images(goal.inputs)
     masks, starts = _candidates(goal, size, place, mask, places)
     best = Best(goal)
@@ -81,7 +84,7 @@ def patch(
             first = attempt < starts.shape[1]
             pixels = _suggested(goal, rows) if first else noise[rows].to(inputs.device)
             start = torch.where(where[rows], pixels, inputs[rows])
-            climb(goal, best, attempt, rows, start, steps, goal.slopes, move)
+            ascend(goal, best, attempt, rows, start, steps, goal.slopes, move)
     tried = (best.attempt % starts.shape[1]).unsqueeze(1)
     return best.adversarial, masks[starts.gather(1, tried).squeeze(1)].expand(inputs.shape)
 
@@ -102,7 +105,7 @@ def _suggested(goal: Goal, rows: Tensor) -> Tensor:
 
 
 def _candidates(
-    goal: Goal, size: int, place: Place | str, mask: Tensor | None, places: int
+    goal: Goal, size: int, place: Place, mask: Tensor | None, places: int
 ) -> tuple[Tensor, Tensor]:
     """Return masks (M, 1, H, W) and for each image the indices (N, K) of those to start from."""
     n, _, height, width = goal.inputs.shape
@@ -113,7 +116,7 @@ def _candidates(
         return checked_mask(mask, (n, height, width)).to(device), own
     checked_size(size, height, width)
     if place != "best":
-        corner = checked_place(place, height - size, width - size)
+        corner = checked_corner(place, height - size, width - size)
         return squares([corner], size, height, width).to(device), first
     masks = squares(grid(size, max(1, size // 2), height, width), size, height, width).to(device)
     return masks, _screened(goal, masks).argsort(dim=1, descending=True, stable=True)[:, :places]

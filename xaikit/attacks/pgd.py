@@ -7,28 +7,35 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from xaikit.attacks.climb import Best, climb
-from xaikit.attacks.goal import Goal, per_input
-from xaikit.core.arguments import count
+from xaikit.attacks.ascent import Best, ascend
+from xaikit.attacks.goal import Goal
+from xaikit.attacks.registry import attack_method
+from xaikit.core.options import NonNegative
+from xaikit.core.passes import per_input
 
 Norm = Literal["inf", "2"]
 
 
+@attack_method(
+    "Projected gradient descent",
+    needs=("gradients",),
+    paper="Madry et al. 2018, Towards deep learning models resistant to adversarial attacks, "
+    "arXiv:1706.06083",
+)
 def pgd(
     goal: Goal,
     *,
-    epsilon: float,
+    epsilon: NonNegative,
     norm: Norm = "inf",
     steps: int = 40,
     restarts: int = 1,
 ) -> tuple[Tensor, Tensor]:
-    """Climb the cross-entropy inside the ball of radius ``epsilon``, from random starts.
+    """Raise the cross-entropy inside the ball of radius ``epsilon``, from random starts.
 
-    Madry et al. 2018, Towards deep learning models resistant to adversarial attacks,
-    arXiv:1706.06083. (Measured here against the margin that :func:`patch` climbs: inside a small
-    ball the cross-entropy finds a little more.) A step is
-    2.5 ε / steps long: along the gradient's sign for ``norm="inf"``, along the gradient for
-    ``"2"``. An input that reaches the goal takes no further steps.
+    (Measured here against the margin that :func:`patch` raises: inside a small ball the
+    cross-entropy finds a little more.) A step is 2.5 ε / steps long: along the gradient's sign for
+    ``norm="inf"``, along the gradient for ``"2"``. An input that reaches the goal takes no further
+    steps.
 
     Parameters
     ----------
@@ -49,10 +56,6 @@ def pgd(
         (N, *shape) adversarial inputs in [0, 1], for an input that resists its best try, and the
         mask: everywhere.
     """
-    count(steps, "steps")
-    count(restarts, "restarts")
-    if norm not in ("inf", "2"):
-        raise ValueError(f'norm has to be "inf" or "2", not {norm!r}.')
     generator = goal.generator()
     best = Best(goal)
 
@@ -66,7 +69,7 @@ def pgd(
         noise = _noise(goal.inputs, norm, generator) * epsilon
         for rows in goal.parts(best.resisting()):
             start = (goal.inputs[rows] + noise[rows]).clamp(0, 1)
-            climb(goal, best, attempt, rows, start, steps, goal.loss_slopes, move)
+            ascend(goal, best, attempt, rows, start, steps, goal.loss_slopes, move)
     return best.adversarial, torch.ones_like(best.adversarial, dtype=torch.bool)
 
 

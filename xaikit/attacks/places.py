@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import operator
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
-Place = tuple[int, int]
+Corner = tuple[int, int]
 """Row and column of a square's upper left corner."""
+Place = Literal["best"] | Annotated[Corner, "a row and a column, two whole numbers"]
+"""Where a patch may be asked for."""
+Mask = Annotated[Tensor, "a boolean tensor (H, W)"]
+"""Where changes are allowed."""
 
 
 def checked_images(inputs: Tensor) -> Tensor:
@@ -20,11 +24,6 @@ def checked_images(inputs: Tensor) -> Tensor:
 
 def checked_mask(mask: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Return a mask (H, W) or (N, H, W) for images of ``shape`` (N, H, W) as (N, 1, H, W)."""
-    if not isinstance(mask, Tensor):
-        raise TypeError(
-            f"mask has to be a boolean tensor (H, W), not {type(mask).__name__}: use "
-            f"torch.as_tensor(mask)."
-        )
     if mask.dtype != torch.bool or tuple(mask.shape) not in (shape, shape[1:]):
         raise ValueError(
             f"mask has to be boolean of shape {shape[1:]} or {shape}; it is {mask.dtype} of shape "
@@ -39,29 +38,24 @@ def checked_size(size: int, height: int, width: int) -> None:
         raise ValueError(f"a patch of {size} pixels does not fit into {height} × {width} images.")
 
 
-def checked_place(place: Place | str, last_row: int, last_column: int) -> Place:
+def checked_corner(corner: Corner, last_row: int, last_column: int) -> Corner:
     """Return the corner if a square there stays inside the image."""
-    try:
-        row, column = (operator.index(each) for each in place)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f'place has to be "best" or a row and a column, two whole numbers, not {place!r}.'
-        ) from error
+    row, column = corner
     if not (0 <= row <= last_row and 0 <= column <= last_column):
         raise ValueError(
             f"place {(row, column)} leaves the image: the corner has to lie between (0, 0) and "
             f"{(last_row, last_column)}."
         )
-    return row, column
+    return corner
 
 
-def grid(size: int, stride: int, height: int, width: int) -> list[Place]:
+def grid(size: int, stride: int, height: int, width: int) -> list[Corner]:
     """Return corners every ``stride`` pixels, and always those at the far border."""
     rows, columns = (sorted({*range(0, n - size + 1, stride), n - size}) for n in (height, width))
     return [(row, column) for row in rows for column in columns]
 
 
-def squares(corners: list[Place], size: int, height: int, width: int) -> Tensor:
+def squares(corners: list[Corner], size: int, height: int, width: int) -> Tensor:
     """Return masks (M, 1, H, W) of squares with these upper left corners."""
     masks = torch.zeros(len(corners), 1, height, width, dtype=torch.bool)
     for mask, (row, column) in zip(masks, corners, strict=True):

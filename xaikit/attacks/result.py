@@ -1,4 +1,4 @@
-"""What an attack answers: the changed inputs, and whether they do what was wanted."""
+"""What an attack returns: the changed inputs, and whether each one succeeds."""
 
 from __future__ import annotations
 

@@ -8,34 +8,40 @@ from tqdm.auto import tqdm
 
 from xaikit.attacks.goal import Goal
 from xaikit.attacks.places import (
+    Mask,
     Place,
+    checked_corner,
     checked_images,
     checked_mask,
-    checked_place,
     checked_size,
     grid,
     squares,
 )
-from xaikit.core.arguments import count
+from xaikit.attacks.registry import attack_method
 
 BATCH = 128
 """Images of one step."""
 
 
+@attack_method(
+    "Universal patch",
+    needs=("gradients",),
+    paper="Brown et al. 2017, Adversarial patch, arXiv:1712.09665",
+)
 def universal_patch(
     goal: Goal,
     *,
     size: int = 8,
-    place: Place | str = "best",
-    mask: Tensor | None = None,
+    place: Place = "best",
+    mask: Mask | None = None,
     steps: int = 300,
 ) -> tuple[Tensor, Tensor]:
     """Choose the pixels of one patch for all the images, at one place.
 
-    Brown et al. 2017, Adversarial patch, arXiv:1712.09665, whose patch may moreover be moved,
-    turned and scaled; on small, centred images a place is chosen once. A step takes 128 of
-    the images at random, and follows the sign of the sum of the margins' gradients over those
-    that are not fooled yet. The patch that fooled most of all images is kept.
+    The paper's patch may moreover be moved, turned and scaled; on small, centred images a place is
+    chosen once. A step takes 128 of the images at random, and follows the sign of the sum of the
+    margins' gradients over those that are not fooled yet. The patch that fooled most of all images
+    is kept.
 
     It fools other images, too: ``torch.where(found.mask[0], found.adversarial[0], others)``.
 
@@ -60,8 +66,6 @@ def universal_patch(
         (N, C, H, W): every image with the patch, also those that are classified wrongly without,
         and the mask of its pixels.
     """
-    count(size, "size")
-    count(steps, "steps")
     inputs = checked_images(goal.inputs)
     n, _, height, width = inputs.shape
     if mask is not None:
@@ -70,7 +74,7 @@ def universal_patch(
         checked_size(size, height, width)
         corners = grid(size, max(1, size // 2), height, width)
         if place != "best":
-            corners = [checked_place(place, height - size, width - size)]
+            corners = [checked_corner(place, height - size, width - size)]
         masks = squares(corners, size, height, width)
     masks = masks.to(inputs.device)
     everybody = torch.arange(n, device=inputs.device)

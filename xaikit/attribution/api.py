@@ -19,13 +19,14 @@ from xaikit.core.arguments import (
     checked_targets,
     count,
     known,
-    known_options,
     probed,
 )
-from xaikit.core.passes import are_probabilities, borrowed, channels_last, outputs
+from xaikit.core.passes import are_probabilities, channels_last, elapsed, every_output, frozen
 from xaikit.core.problem import Problem
+from xaikit.core.registry import listing
 
 
+@listing(METHODS)
 def explain(
     model: nn.Module,
     inputs: Tensor,
@@ -39,7 +40,7 @@ def explain(
     """Attribute the model's outputs for some classes to its inputs.
 
     All targets of an input share its forward passes, noise and masks. The model is explained in
-    eval mode and handed back as it came: mode, hooks, ``requires_grad`` and ``.grad``.
+    evaluation mode and handed back as it came: mode, hooks, ``requires_grad`` and ``.grad``.
 
     Parameters
     ----------
@@ -50,19 +51,18 @@ def explain(
     targets
         The class or classes to explain: an int for all inputs, (N,) or (N, T).
     method
-        A name from :func:`methods`.
+        One of these, with its options; :func:`methods` tells what each needs, costs and assumes.
+
+        {methods}
     seed
         Same seed, same bytes: on one device, with one thread count and one chunk size.
     chunk
         How many examples pass the model at once: the memory bound.
     **options
-        The method's own, with these names: ``steps`` (path methods), ``samples`` (sampling
-        methods), ``baseline`` (what an absent feature shows: a number, a tensor, ``"black"``,
-        ``"grey"``, ``"white"``, ``"blurred"`` or ``"samples"``, see
-        :mod:`xaikit.core.baselines`; default zeros), ``background`` (reference inputs
-        (B, *shape)), ``segments`` (superpixels), ``layer`` (a module), ``rule`` and ``epsilon``
-        (relevance propagation). ``methods()`` lists each method's options;
-        ``help("xaikit.attribution.lime")``, say, documents them.
+        The method's own; ``help("xaikit.attribution.lime")``, say, documents them. A name means
+        the same everywhere: ``baseline`` is what an absent feature shows (see
+        :data:`xaikit.core.references.Baseline`), ``background`` reference inputs (B, *shape),
+        ``segments`` superpixels (see :func:`xaikit.attribution.superpixels`).
 
     Returns
     -------
@@ -73,8 +73,8 @@ def explain(
     Raises
     ------
     ValueError, TypeError
-        In one sentence: an unknown method or option, targets out of range, shapes that do not
-        fit, a model that the method cannot explain.
+        In one sentence: an unknown method or option, an option of the wrong kind, targets out of
+        range, shapes that do not fit, a model that the method cannot explain.
 
     Examples
     --------
@@ -85,11 +85,10 @@ def explain(
     """
     start = time.perf_counter()
     chosen = known(METHODS, method)
-    known_options(method, chosen.options, options)
-    count(chunk, "chunk")
-    seed = checked_seed(seed)
+    options = chosen.checked(options)
+    chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = checked_inputs(model, inputs)
-    with borrowed(model), channels_last(model, inputs):
+    with frozen(model), channels_last(model, inputs):
         probe = probed(model, inputs)
         if chosen.based_on in ("gradient", "relevance") and are_probabilities(probe):
             warnings.warn(
@@ -99,17 +98,14 @@ def explain(
                 stacklevel=2,
             )
         wanted = checked_targets(targets, inputs, probe.shape[1])
-        problem = Problem(model, inputs, wanted, seed, chunk)
-        attributions, delta, details = chosen.attribute(problem, **options)
-    if inputs.is_cuda:
-        torch.cuda.synchronize(inputs.device)
-    seconds = time.perf_counter() - start
+        problem = Problem(model, inputs, wanted, seed=seed, chunk=chunk)
+        attributions, delta, details = chosen.function(problem, **options)
     return Explanation(
         attributions,
         wanted,
         delta,
         method,
-        seconds,
+        elapsed(start, inputs),
         MappingProxyType({**details}),
         MappingProxyType({**options, "seed": seed, "chunk": chunk}),
     )
@@ -139,13 +135,13 @@ def targets_of_interest(model: nn.Module, inputs: Tensor, labels: Tensor) -> Ten
         (N, 4) int64, on the inputs' device. Of equal outputs the lower class counts as likelier.
     """
     inputs = checked_inputs(model, inputs)
-    with borrowed(model), channels_last(model, inputs), torch.no_grad():
+    with frozen(model), channels_last(model, inputs), torch.no_grad():
         classes = probed(model, inputs).shape[1]
         true = checked_targets(labels, inputs, classes, "labels")
         if true.shape[1] != 1 or classes < 2:
             raise ValueError(
                 "targets of interest need one label an input, (N,), and at least two classes."
             )
-        scores = torch.cat([outputs(model, rows) for rows in torch.split(inputs, 128)])
+        scores = every_output(model, inputs, 128)
     ranked = scores.argsort(dim=1, descending=True, stable=True)
     return torch.cat([true, ranked[:, [0, 1, -1]]], dim=1)

@@ -13,10 +13,9 @@ from torch.overrides import TorchFunctionMode
 
 from xaikit.attribution.functions import ACTIVATIONS
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.background import reference_inputs
-from xaikit.core.baselines import Baseline, baselines
 from xaikit.core.passes import gradients_at, outputs, pairs
 from xaikit.core.problem import Problem
+from xaikit.core.references import Baseline, baselines, reference_inputs
 
 _POOLING = {
     f"{kind}max_pool{dimensions}d": dimensions
@@ -28,6 +27,7 @@ _POOLING = {
 
 @method(
     "DeepLIFT",
+    needs=("gradients", "layers"),
     based_on="relevance",
     complete=True,
     passes="2 forward, T backward",
@@ -47,7 +47,7 @@ def deeplift(problem: Problem, *, baseline: Baseline = None) -> Attribution:
     problem
         What is explained.
     baseline
-        The reference, see :data:`xaikit.core.baselines.Baseline`; default zeros. Of
+        The reference, see :data:`xaikit.core.references.Baseline`; default zeros. Of
         several, the mean of their attributions (DeepSHAP).
     """
     references = baselines(problem, baseline)
@@ -63,6 +63,7 @@ def deeplift(problem: Problem, *, baseline: Baseline = None) -> Attribution:
 
 @method(
     "DeepSHAP",
+    needs=("gradients", "layers", "training data"),
     based_on="relevance",
     complete=True,
     passes="B references: 2 B forward, B × T backward",

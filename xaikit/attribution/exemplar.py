@@ -7,15 +7,15 @@ from torch import Tensor, nn
 
 from xaikit.attribution.integrated_gradients import gauss_legendre
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.arguments import count
 from xaikit.core.cards import data_of
 from xaikit.core.layers import Features, features_of
-from xaikit.core.passes import chunks, pairs
+from xaikit.core.passes import chunks, followed, pairs
 from xaikit.core.problem import Problem
 
 
 @method(
     "Nearest exemplar",
+    needs=("gradients", "layers", "training data", "labels"),
     based_on="example",
     passes="B training examples forward, then steps × T forward and backward",
     paper="Papernot & McDaniel 2018, Deep k-nearest neighbors: towards confident, interpretable "
@@ -37,7 +37,7 @@ def exemplar(
     The example itself stands in the details. The map shares minus the squared distance out among
     the input's features, by integrated gradients on the way from the exemplar, where the distance
     is zero: negative values are what makes the input unlike the class, positive ones what brings
-    it nearer. A map sums to −distance², up to the error of the quadrature. It does not share out
+    it nearer. A map sums to −distance², up to the error of the quadrature. It does not distribute
     the target's output, hence no convergence delta.
 
     Parameters
@@ -59,9 +59,10 @@ def exemplar(
         ``details``: ``exemplars`` (N, T, *shape), ``indices`` (N, T), their places in the
         training data, ``distances`` (N, T), Euclidean. Of equally near examples the first counts.
     """
-    count(steps, "steps")
     inputs, targets = problem.inputs, problem.targets
     examples, labels = _training_data(problem, examples, labels)
+    if not examples.isfinite().all():
+        raise ValueError("examples hold nan or infinity.")
     with features_of(
         problem.model, layer, "name another with layer=, for example model[3]"
     ) as features:
@@ -81,6 +82,7 @@ def exemplar(
             with torch.no_grad():
                 goal, _ = features(starts[block])
             apart = features(path)[0] - goal.repeat_interleave(number, dim=0)
+            followed(apart, "exemplar cannot say what sets an input apart from its exemplar")
             (slopes,) = torch.autograd.grad(apart.square().sum(), path)
             slopes = slopes.view(-1, number, *inputs.shape[1:])
             maps[block] -= torch.einsum("s,ns...->n...", weights[points], slopes) * way[:, 0]

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.arguments import count
-from xaikit.core.background import reference_inputs
 from xaikit.core.passes import gradients_at, mean_output, pairs, target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import reference_inputs
 
 
 @method(
     "Expected gradients",
+    needs=("gradients", "training data"),
     based_on="gradient",
     complete=True,
     passes="samples + B + 1 forward, samples × T backward",
@@ -40,7 +40,6 @@ def expected_gradients(
         References (B, *shape); default: 50 training images, equally many a class, of the data
         set that the model's card names.
     """
-    count(samples, "samples")
     references = reference_inputs(problem, background)
     generator = problem.generator()
     turns = -(-samples // len(references))
@@ -53,6 +52,7 @@ def expected_gradients(
 
 @method(
     "GradientSHAP",
+    needs=("gradients", "training data"),
     based_on="gradient",
     complete=True,
     passes="samples + B + 1 forward, samples × T backward",
@@ -87,8 +87,7 @@ def gradient_shap(
     noise
         Standard deviation as a share of the input's own range, max − min.
     """
-    count(samples, "samples")
-    if not noise >= 0:
+    if noise < 0:
         raise ValueError(f"noise has to be 0 or more, a share of the input's range; not {noise!r}.")
     references = reference_inputs(problem, background)
     generator = problem.generator()

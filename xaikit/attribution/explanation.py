@@ -1,4 +1,4 @@
-"""What a method answers: attributions, and how far they can be believed."""
+"""What a method returns: attributions, and how far they can be believed."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from xaikit.attribution.registry import Attribution, method
 from xaikit.core.layers import last_of, own_layer
-from xaikit.core.passes import backwards, chunks, outputs
+from xaikit.core.passes import backwards, chunks, followed, outputs
 from xaikit.core.problem import Problem
 
 _UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -16,6 +16,7 @@ _UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 @method(
     "Grad-CAM",
+    needs=("gradients", "layers"),
     based_on="gradient",
     passes="1 forward, T backward as far as the layer",
     paper="Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391",
@@ -82,6 +83,7 @@ def _weighted(captured: list[Tensor], scores: Tensor, targets: Tensor, space: to
             f"grad_cam needs inputs (N, C, …) and a layer with as many spatial dimensions, but "
             f"the inputs have {len(space)} and the layer returns shape {tuple(activation.shape)}."
         )
+    followed(scores, "grad_cam has no slopes to weight the layer's maps by")
     slopes = backwards(scores, targets, activation)
     weights = slopes.flatten(3).mean(3)
     maps = torch.einsum("ntk,nk...->nt...", weights, activation.detach()).relu()

@@ -11,6 +11,7 @@ from xaikit.core.problem import Problem
 
 @method(
     "Gradient",
+    needs=("gradients",),
     based_on="gradient",
     passes="1 forward, T backward",
     paper="Simonyan et al. 2013, Deep inside convolutional networks, arXiv:1312.6034",
@@ -30,6 +31,7 @@ def gradient(problem: Problem) -> Attribution:
 
 @method(
     "Input × gradient",
+    needs=("gradients",),
     based_on="gradient",
     passes="1 forward, T backward",
     paper="Shrikumar et al. 2016, Not just a black box, arXiv:1605.01713",

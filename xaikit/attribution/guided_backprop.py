@@ -29,6 +29,7 @@ _GATES = ACTIVATIONS | {"maximum", "minimum", "fmax", "fmin", "where", "abs", "c
 
 @method(
     "Guided backpropagation",
+    needs=("gradients", "layers"),
     based_on="gradient",
     passes="1 forward, T backward",
     paper="Springenberg et al. 2014, Striving for simplicity, arXiv:1412.6806",

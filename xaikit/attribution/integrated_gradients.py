@@ -7,14 +7,14 @@ import torch
 from numpy.typing import NDArray
 
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.arguments import count
-from xaikit.core.baselines import Baseline, baselines, mean_at
 from xaikit.core.passes import gradients_at, pairs, target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import Baseline, baselines, mean_at
 
 
 @method(
     "Integrated Gradients",
+    needs=("gradients",),
     based_on="gradient",
     complete=True,
     passes="steps + 2 forward, steps × T backward",
@@ -34,10 +34,9 @@ def integrated_gradients(
         polynomials of degree up to 2 · steps on the line. The convergence delta is the rule's
         error: more steps make it smaller.
     baseline
-        Where the path starts, see :data:`xaikit.core.baselines.Baseline`; default zeros.
+        Where the path starts, see :data:`xaikit.core.references.Baseline`; default zeros.
         From several, the mean of the paths' attributions.
     """
-    count(steps, "steps")
     inputs, targets = problem.inputs, problem.targets
     starts = baselines(problem, baseline)
     nodes, weights = (torch.as_tensor(each).to(inputs) for each in gauss_legendre(steps))

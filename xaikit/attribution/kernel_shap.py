@@ -5,25 +5,21 @@ from __future__ import annotations
 import math
 from itertools import combinations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xaikit.attribution.masking import masked_outputs
 from xaikit.attribution.registry import Attribution, method
-from xaikit.attribution.segments import superpixels
-from xaikit.core.arguments import count
-from xaikit.core.background import reference_inputs
-from xaikit.core.baselines import Baseline, baselines, mean_at
+from xaikit.attribution.segments import Segments, superpixels
 from xaikit.core.passes import target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import Baseline, baselines, mean_at, reference_inputs
 
 
 @method(
     "KernelSHAP",
+    needs=("outputs",),
     based_on="perturbation",
-    model_agnostic=True,
     complete=True,
     passes="samples + 2 forward, times B references",
     paper="Lundberg & Lee 2017, A unified approach to interpreting model predictions, "
@@ -33,7 +29,7 @@ def kernel_shap(
     problem: Problem,
     *,
     samples: int = 1000,
-    segments: Tensor | NDArray[np.int64] | str | None = "auto",
+    segments: Segments = "auto",
     baseline: Baseline = None,
     background: Tensor | None = None,
 ) -> Attribution:
@@ -57,7 +53,7 @@ def kernel_shap(
     segments
         Superpixels, see :func:`xaikit.attribution.segments.superpixels`; None: single features.
     baseline
-        What an absent segment shows, see :data:`xaikit.core.baselines.Baseline`; default
+        What an absent segment shows, see :data:`xaikit.core.references.Baseline`; default
         zeros. Of several references, their mean output is the coalition's value.
     background
         Another name for a baseline of several references, (B, *shape), as shap has it.
@@ -68,7 +64,6 @@ def kernel_shap(
         Every feature has an equal share of its segment's Shapley value, so that a map sums to
         the output's change (the sum over a segment is its value). ``details``: ``segments``.
     """
-    count(samples, "samples")
     inputs, targets = problem.inputs, problem.targets
     if baseline is not None and background is not None:
         raise ValueError("kernel_shap takes a baseline or a background, not both.")

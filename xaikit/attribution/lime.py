@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xaikit.attribution.masking import masked_outputs
 from xaikit.attribution.registry import Attribution, method
-from xaikit.attribution.segments import superpixels
-from xaikit.core.arguments import count
-from xaikit.core.baselines import Baseline, baselines
+from xaikit.attribution.segments import Segments, superpixels
+from xaikit.core.options import OrInfinity
 from xaikit.core.problem import Problem
+from xaikit.core.references import Baseline, baselines
 
 RIDGE = 1.0
 """lime's own penalty on the surrogate's weights (its intercept goes free)."""
@@ -22,8 +20,8 @@ RIDGE = 1.0
 
 @method(
     "LIME",
+    needs=("outputs",),
     based_on="perturbation",
-    model_agnostic=True,
     passes="samples forward",
     paper="Ribeiro et al. 2016, Why should I trust you?, arXiv:1602.04938",
 )
@@ -31,9 +29,9 @@ def lime(
     problem: Problem,
     *,
     samples: int = 1000,
-    segments: Tensor | NDArray[np.int64] | str | None = "auto",
+    segments: Segments = "auto",
     baseline: Baseline = None,
-    kernel_width: float = 0.25,
+    kernel_width: OrInfinity = 0.25,
 ) -> Attribution:
     """Return the weights of a ridge regression on which segments are present.
 
@@ -53,7 +51,7 @@ def lime(
     segments
         Superpixels, see :func:`xaikit.attribution.segments.superpixels`.
     baseline
-        What an absent segment shows, see :data:`xaikit.core.baselines.Baseline`; default
+        What an absent segment shows, see :data:`xaikit.core.references.Baseline`; default
         zeros. Of several, the surrogate fits the mean output.
     kernel_width
         How far from the input the surrogate has to be faithful.
@@ -64,8 +62,7 @@ def lime(
         Every feature has its segment's weight. ``details``: ``segments``, the map; ``fit``
         (N, T), the surrogate's weighted R² on its own samples (1: the surrogate says all).
     """
-    count(samples, "samples")
-    if not kernel_width > 0:
+    if kernel_width <= 0:
         raise ValueError(f"kernel_width has to be positive, not {kernel_width!r}.")
     inputs, targets = problem.inputs, problem.targets
     hidden = baselines(problem, baseline)

@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation, and deep Taylor decomposition: an output, handed back."""
+"""Layer-wise relevance propagation and deep Taylor decomposition."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ Rules = str | Mapping[str | type[nn.Module], str]
 
 @method(
     "LRP",
+    needs=("gradients", "layers"),
     based_on="relevance",
     passes="2 to 5 forward by rule, T backward",
     paper="Bach et al. 2015, On pixel-wise explanations for non-linear classifier decisions by "
@@ -45,7 +46,7 @@ def lrp(
     low: float = 0.0,
     high: float = 1.0,
 ) -> Attribution:
-    """Return the target's output, shared out layer by layer among what contributed to it.
+    """Return the target's output, distributed layer by layer over what contributed to it.
 
     A unit's relevance R goes to its inputs in proportion to their contributions zᵢ = xᵢ wᵢ. With
     z⁺, z⁻ for positive and negative contributions, and Σ over the unit's contributions *and its
@@ -56,7 +57,7 @@ def lrp(
     - ``"gamma"``: what has the sign of Σz counts 1 + γ times.
     - ``"alpha_beta"``: α zᵢ⁺ / Σz⁺ − (α − 1) zᵢ⁻ / Σz⁻.
     - ``"z_plus"``: zᵢ⁺ / Σz⁺, that is α = 1.
-    - ``"w_square"``: wᵢ² / Σw², whatever the input: for first layers with inputs of any sign.
+    - ``"w_square"``: wᵢ² / Σw², independent of the input: for first layers with inputs of any sign.
     - ``"z_box"`` (zᴮ): (xᵢwᵢ − l wᵢ⁺ − h wᵢ⁻) / Σ, for first layers with inputs in [l, h]. Like
       w², it leaves the bias out.
     - ``"composite"``: ε in linear layers, z⁺ in convolutions (Kohlbrenner et al. 2020,
@@ -144,6 +145,7 @@ def _choice(model: nn.Module, rule: Rules) -> Choice:
 
 @method(
     "Deep Taylor",
+    needs=("gradients", "layers"),
     based_on="relevance",
     passes="4 forward, T backward",
     paper="Montavon et al. 2017, Explaining nonlinear classification decisions with deep Taylor "
@@ -152,7 +154,7 @@ def _choice(model: nn.Module, rule: Rules) -> Choice:
 def deep_taylor(
     problem: Problem, *, low: float = 0.0, high: float = 1.0, epsilon: float = 1e-9
 ) -> Attribution:
-    """Return the target's output, shared out by a Taylor expansion of every unit.
+    """Return the target's output, distributed by a Taylor expansion of every unit.
 
     The z⁺ rule in hidden layers, zᴮ in the first one, whose inputs lie in [low, high]; biases are
     left out of both, so that the map of a positive output has no negative value and sums to the
@@ -179,7 +181,8 @@ def deep_taylor(
     }
 
     def propagation() -> Propagation:
-        # The model is a chain, as whatever joins branches is refused: the first comes once a pass.
+        # The model is a chain, as a layer that joins branches is refused: the first layer comes
+        # once in a pass.
         order = chain(["first"], repeat("hidden"))
         return Propagation(problem, "deep_taylor", rules, lambda _: next(order))
 

@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.arguments import count
-from xaikit.core.baselines import Baseline, baselines
 from xaikit.core.passes import outputs_at, pairs, target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import Baseline, baselines
 
 
 @method(
     "Occlusion",
+    needs=("outputs",),
     based_on="perturbation",
-    model_agnostic=True,
     passes="1 + windows forward",
     paper="Zeiler & Fergus 2014, Visualizing and understanding convolutional networks, "
     "arXiv:1311.2901",
@@ -44,14 +43,14 @@ def occlusion(
         From one window to the next; default: half the window, at least 1. The last window may
         reach over the edge.
     baseline
-        What a hidden feature shows, see :data:`xaikit.core.baselines.Baseline`; default
+        What a hidden feature shows, see :data:`xaikit.core.references.Baseline`; default
         zeros. Of several, the mean loss.
     """
     inputs, targets = problem.inputs, problem.targets
     image = inputs.ndim == 4
     space = inputs.shape[2:] if image else inputs.shape[-1:]
-    side = count(window, "window") if window is not None else max(1, min(space) // 7 * image)
-    step = count(stride, "stride") if stride is not None else max(1, side // 2)
+    side = window if window is not None else max(1, min(space) // 7 * image)
+    step = stride if stride is not None else max(1, side // 2)
     if side > min(space) or step > side:
         raise ValueError(
             f"a window of {side} with stride {step} does not cover inputs of {tuple(space)}: it "

@@ -8,12 +8,13 @@ import that file in ``__init__``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
-from xaikit.core.registry import options_of
+from xaikit.core.registry import Entry, register
 
 Basis = Literal["gradient", "perturbation", "relevance", "example"]
 
@@ -26,78 +27,43 @@ class Attribution(NamedTuple):
     details: Mapping[str, Tensor] = {}
 
 
-@dataclass(frozen=True)
-class Method:
-    """What the course teaches about a method.
+@dataclass(frozen=True, kw_only=True)
+class Method(Entry):
+    """What the course teaches about a method of :func:`xaikit.explain`.
 
     Attributes
     ----------
-    name
-        As :func:`xaikit.explain` takes it.
-    title
-        As the papers write it.
-    scope
-        ``"local"``: it explains a prediction; ``"global"``: it explains a model.
-    model_agnostic
-        Whether outputs suffice; otherwise it reads gradients or layers.
+    name, title, paper, needs, options, function
+        See :class:`~xaikit.core.registry.Entry`.
     based_on
         ``"gradient"``, ``"perturbation"``, ``"relevance"`` or ``"example"``.
+    passes
+        Cost for one input and T targets, in passes through the model.
     complete
         Whether the attributions of an input sum to a change of the output (completeness,
         also called efficiency or summation to delta).
-    passes
-        Cost for one input and T targets, in passes through the model.
-    paper
-        Where to read.
-    options
-        Names of the options that it takes beside ``seed`` and ``chunk``.
+    scope
+        ``"local"``: it explains a prediction; ``"global"``: it explains a model.
     """
 
-    name: str
-    title: str
-    scope: Literal["local", "global"]
-    model_agnostic: bool
     based_on: Basis
-    complete: bool
     passes: str
-    paper: str
-    options: tuple[str, ...]
-    attribute: Callable[..., Attribution] = field(repr=False, compare=False)
+    complete: bool = False
+    scope: Literal["local", "global"] = "local"
+
+    @property
+    def model_agnostic(self) -> bool:
+        """Whether outputs suffice; otherwise it reads gradients or layers."""
+        return not {"gradients", "layers"}.intersection(self.needs)
+
+    @property
+    def attribute(self) -> Callable[..., Any]:
+        """The function that computes it."""
+        return self.function
 
 
 METHODS: dict[str, Method] = {}
 """Every method by its name."""
 
-
-def method(
-    title: str,
-    *,
-    based_on: Basis,
-    passes: str,
-    paper: str,
-    model_agnostic: bool = False,
-    complete: bool = False,
-    scope: Literal["local", "global"] = "local",
-) -> Callable[[Callable[..., Attribution]], Callable[..., Attribution]]:
-    """Register a function as the method of its name (a decorator).
-
-    Its keyword-only parameters are the method's options. For the other parameters see
-    :class:`Method`.
-    """
-
-    def register(attribute: Callable[..., Attribution]) -> Callable[..., Attribution]:
-        METHODS[attribute.__name__] = Method(
-            attribute.__name__,
-            title,
-            scope,
-            model_agnostic,
-            based_on,
-            complete,
-            passes,
-            paper,
-            options_of(attribute),
-            attribute,
-        )
-        return attribute
-
-    return register
+method = partial(register, METHODS, Method)
+"""Register a function as the method of its name (a decorator); see :class:`Method`."""

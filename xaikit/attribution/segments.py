@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xaikit.core.options import shown
+
+Segments = Tensor | NDArray[Any] | Sequence[Any] | str | None
+"""What every method with superpixels takes: see :func:`superpixels`."""
+
 GRID = 7
 """Cells along each side of ``segments="grid"``: 4 × 4 pixels each on a 28 × 28 image."""
 
 
-def superpixels(inputs: Tensor, segments: Tensor | NDArray[np.int64] | str | None) -> Tensor:
+def superpixels(inputs: Tensor, segments: Segments) -> Tensor:
     """Return an integer map that says to which segment each feature belongs.
 
     Parameters
@@ -48,7 +56,13 @@ def superpixels(inputs: Tensor, segments: Tensor | NDArray[np.int64] | str | Non
                 f"for inputs of shape {tuple(inputs.shape)}."
             )
         return _slic(inputs) if segments == "slic" else _grid(inputs)
-    return _given(torch.as_tensor(segments, device=inputs.device), inputs)
+    try:
+        labels = torch.as_tensor(segments, device=inputs.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"segments have to be a map of integers, not {shown(segments)}."
+        ) from error
+    return _given(labels, inputs)
 
 
 def _given(labels: Tensor, inputs: Tensor) -> Tensor:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.arguments import count
 from xaikit.core.passes import gradients_at, pairs
 from xaikit.core.problem import Problem
 
 
 @method(
     "SmoothGrad",
+    needs=("gradients",),
     based_on="gradient",
     passes="samples forward, samples × T backward",
     paper="Smilkov et al. 2017, SmoothGrad, arXiv:1706.03825",
@@ -31,8 +31,7 @@ def smoothgrad(problem: Problem, *, samples: int = 50, noise: float = 0.15) -> A
         Standard deviation as a share of the input's own range, max − min; the paper finds 0.1
         to 0.2 best for images.
     """
-    count(samples, "samples")
-    if not noise >= 0:
+    if noise < 0:
         raise ValueError(f"noise has to be 0 or more, a share of the input's range; not {noise!r}.")
     inputs, targets = problem.inputs, problem.targets
     draws = torch.randn(

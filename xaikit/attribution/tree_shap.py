@@ -12,6 +12,7 @@ from torch import Tensor
 
 from xaikit.attribution.explanation import Explanation
 from xaikit.core.arguments import checked_targets
+from xaikit.core.options import shown
 
 
 def tree_shap(
@@ -53,7 +54,7 @@ def tree_shap(
     import shap
 
     start = time.perf_counter()
-    x = inputs if isinstance(inputs, Tensor) else torch.as_tensor(np.asarray(inputs, dtype=float))
+    x = inputs if isinstance(inputs, Tensor) else torch.as_tensor(_numbers(inputs, "inputs"))
     features = getattr(forest, "n_features_in_", None)
     if features is None:
         raise TypeError(
@@ -65,10 +66,10 @@ def tree_shap(
             f"inputs have to be (N, {features}), the forest's features; their shape is "
             f"{tuple(x.shape)}."
         )
-    rows = x.detach().cpu().double().numpy()
+    rows = _numbers(x, "inputs")
     references = None
     if background is not None:
-        references = np.asarray(torch.as_tensor(background).cpu(), dtype=float)
+        references = _numbers(background, "background")
         if references.ndim != 2 or references.shape[1] != features or len(references) == 0:
             raise ValueError(
                 f"background has to be (B, {features}) with at least one reference; its shape is "
@@ -107,6 +108,18 @@ def tree_shap(
         "tree_shap",
         time.perf_counter() - start,
     )
+
+
+def _numbers(value: Any, name: str) -> NDArray[np.float64]:
+    """Return a tensor's or an array's values, all finite."""
+    plain = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+    try:
+        numbers: NDArray[np.float64] = np.asarray(plain, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} has to be rows of numbers, not {shown(value)}.") from error
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{name} holds nan or infinity.")
+    return numbers
 
 
 def _outputs(forest: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from xaikit.backdoors.api import detect
 from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.poisoning import PoisonedDataset, attack_success, poison
+from xaikit.backdoors.registry import detection_methods
 from xaikit.backdoors.repair import prune, unlearn
 from xaikit.backdoors.triggers import (
     Trigger,
@@ -21,6 +22,7 @@ __all__ = [
     "blended",
     "corner_square",
     "detect",
+    "detection_methods",
     "poison",
     "prune",
     "smiley",

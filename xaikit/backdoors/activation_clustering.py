@@ -7,14 +7,20 @@ from torch import Tensor
 
 from xaikit.backdoors.activations import by_class, penultimate, principal_axes
 from xaikit.backdoors.detection import Detection
+from xaikit.backdoors.registry import detection_method
 from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
-from xaikit.core.arguments import count
 
 THRESHOLD = 0.45
 LARGEST = 2 / 3
 
 
+@detection_method(
+    "Activation clustering",
+    needs=("layers", "training data", "labels"),
+    paper="Chen et al. 2018, Detecting backdoor attacks on deep neural networks by activation "
+    "clustering, arXiv:1811.03728",
+)
 def activation_clustering(
     suspicion: Suspicion,
     *,
@@ -24,10 +30,9 @@ def activation_clustering(
 ) -> Detection:
     """Split each class's activations in two, and see whether the parts are true clusters.
 
-    Chen et al. 2018, Detecting backdoor attacks on deep neural networks by activation clustering,
-    arXiv:1811.03728: penultimate activations of one class, reduced to a few dimensions, cut by
-    2-means. A clean class is split into halves that touch each other; in a poisoned class one part
-    is the poison. The defender needs the model and its training data with labels.
+    The penultimate activations of one class, reduced to a few dimensions, are cut by 2-means. A
+    clean class is split into halves that touch each other; in a poisoned class one part is the
+    poison. The defender needs the model and its training data with labels.
 
     The parts are judged by the mean silhouette (1: compact and far apart, 0: touching) and by
     their sizes, together: 2-means splits clean classes unequally, too, so that size alone would
@@ -56,7 +61,6 @@ def activation_clustering(
     """
     from sklearn.metrics import silhouette_samples  # takes a second: not when xaikit is imported
 
-    count(components, "components")
     if not 0 < largest <= 1:
         raise ValueError(f"largest has to be a share of the class in (0, 1], not {largest!r}.")
     labels = suspicion.labelled("activation_clustering")

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from xaikit.backdoors.activation_clustering import activation_clustering
 from xaikit.backdoors.detection import Detection
-from xaikit.backdoors.neural_cleanse import neural_cleanse
-from xaikit.backdoors.spectral_signatures import spectral_signatures
-from xaikit.backdoors.spray import spray
+from xaikit.backdoors.registry import METHODS
 from xaikit.backdoors.suspicion import Suspicion, suspicious_inputs
 from xaikit.core.arguments import (
     checked_seed,
     checked_targets,
+    class_count,
     count,
     known,
-    known_options,
-    number,
+    one_each,
     probed,
 )
-from xaikit.core.passes import borrowed
-from xaikit.core.registry import options_of
+from xaikit.core.passes import elapsed, frozen
+from xaikit.core.registry import listing
 
-METHODS: dict[str, Callable[..., Detection]] = {
-    "neural_cleanse": neural_cleanse,
-    "spray": spray,
-    "activation_clustering": activation_clustering,
-    "spectral_signatures": spectral_signatures,
-}
-"""Every method by its name."""
+# Imported for their registration, in the order of the table.
+# isort: off
+from xaikit.backdoors import neural_cleanse, spray, activation_clustering, spectral_signatures  # noqa: F401
+# isort: on
 
 
+@listing(METHODS)
 def detect(
     model: nn.Module,
     inputs: Tensor | None = None,
@@ -49,21 +43,22 @@ def detect(
 ) -> Detection:
     """Look for a backdoor: inputs with a trigger that are all taken for one class.
 
-    The model is examined in eval mode and handed back as it came.
+    The model is examined in evaluation mode and handed back as it came.
 
     Parameters
     ----------
     model
         Maps (N, *shape) to (N, classes); logits.
     inputs
-        (N, *shape), floating point, in [0, 1], on the model's device. ``"neural_cleanse"`` takes
-        clean inputs, by default 20 test images a class of the data set that the model's card
-        names; the others take the training data under suspicion.
+        (N, *shape), floating point, in [0, 1], on the model's device: the training data under
+        suspicion, or, for a method that needs clean data, clean inputs; by default 20 test images
+        a class of the data set that the model's card names.
     labels
-        (N,) the labels that the training data came with; ``"neural_cleanse"`` needs none.
+        (N,) the labels that the training data came with, for methods that need labels.
     method
-        ``"neural_cleanse"``, ``"spray"``, ``"activation_clustering"`` or
-        ``"spectral_signatures"``.
+        One of these, with its options; :func:`xaikit.detection_methods` tells what each needs.
+
+        {methods}
     seed
         Same seed, same bytes: on one device, with one thread count and one chunk size.
     chunk
@@ -80,32 +75,22 @@ def detect(
     Raises
     ------
     ValueError, TypeError
-        In one sentence: an unknown method or option, inputs outside [0, 1], labels that are
-        missing or out of range, a seed or threshold that is none, a model whose outputs are no
-        numbers.
+        In one sentence: an unknown method or option, an option of the wrong kind, inputs outside
+        [0, 1], labels that are missing or out of range, a model whose outputs are no numbers.
     """
     start = time.perf_counter()
     chosen = known(METHODS, method)
-    known_options(method, options_of(chosen), options)
-    count(chunk, "chunk")
-    seed = checked_seed(seed)
-    if "threshold" in options:
-        options["threshold"] = number(options["threshold"], "threshold")
+    options = chosen.checked(options)
+    chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = suspicious_inputs(model, inputs, seed)
-    with borrowed(model):
-        classes = probed(model, inputs).shape[1]
-        if classes < 2:
-            raise ValueError("a backdoor needs a model of at least two classes.")
+    with frozen(model):
+        classes = class_count(probed(model, inputs), "a backdoor")
         given = None
         if labels is not None:
-            given = _one_each(checked_targets(labels, inputs, classes, "labels"))
-        found = chosen(Suspicion(model, inputs, given, classes, seed, chunk), **options)
-    if inputs.is_cuda:
-        torch.cuda.synchronize(inputs.device)
-    return replace(found, method=method, seconds=time.perf_counter() - start)
-
-
-def _one_each(labels: Tensor) -> Tensor:
-    if labels.shape[1] != 1:
-        raise ValueError("a backdoor is looked for with one label an input, labels of shape (N,).")
-    return labels.squeeze(1)
+            given = one_each(
+                checked_targets(labels, inputs, classes, "labels"),
+                "a backdoor is looked for with one label an input, labels of shape (N,).",
+            )
+        suspicion = Suspicion(model, inputs, given, classes, seed=seed, chunk=chunk)
+        found: Detection = chosen.function(suspicion, **options)
+    return replace(found, method=method, seconds=elapsed(start, inputs))

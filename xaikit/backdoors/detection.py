@@ -1,4 +1,4 @@
-"""What a detector answers: flagged or not, which class, and why."""
+"""What a detector returns: flagged or not, which class, and why."""
 
 from __future__ import annotations
 

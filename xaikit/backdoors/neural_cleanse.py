@@ -7,8 +7,8 @@ from torch import Tensor
 
 from xaikit.backdoors.detection import Detection, times
 from xaikit.backdoors.inversion import invert
+from xaikit.backdoors.registry import detection_method
 from xaikit.backdoors.suspicion import Suspicion
-from xaikit.core.arguments import count
 
 THRESHOLD = 0.63
 """The largest score of 30 clean FashionMNIST networks, by ``tests.benchmarks.bench_detectors``.
@@ -17,6 +17,12 @@ Other data and other networks may need another one: measure it on clean ones.
 """
 
 
+@detection_method(
+    "Neural Cleanse",
+    needs=("gradients", "clean data"),
+    paper="Wang et al. 2019, Neural Cleanse: identifying and mitigating backdoor attacks in neural "
+    "networks, IEEE Symposium on Security and Privacy",
+)
 def neural_cleanse(
     suspicion: Suspicion,
     *,
@@ -28,14 +34,13 @@ def neural_cleanse(
 ) -> Detection:
     """Invert a trigger for every class and compare their sizes.
 
-    Wang et al. 2019, Neural Cleanse: identifying and mitigating backdoor attacks in neural
-    networks, IEEE Symposium on Security and Privacy: a backdoor is a short cut from everywhere to
-    one class, so this class needs a smaller trigger than the others. The defender needs the model
-    and some clean inputs, neither the training data nor the trigger.
+    A backdoor is a short cut from everywhere to one class, so this class needs a smaller trigger
+    than the others. The defender needs the model and some clean inputs, neither the training data
+    nor the trigger.
 
     The paper flags a class whose anomaly index (:func:`anomaly_index`, in the evidence) is above 2.
     With ten classes that index is a poor judge, as clean classes need triggers of very different
-    sizes, and with two classes it is 0.674 whatever the sizes are. The score here is how many times
+    sizes, and with two classes it is 0.674 for all sizes. The score here is how many times
     smaller the trigger is, as a logarithm: than the next smallest, or, better, than this class's
     in clean networks of the kind, where they are given.
 
@@ -65,8 +70,6 @@ def neural_cleanse(
         sends enough of the inputs to the class), ``success`` (classes,), the share of the inputs
         that the trigger sends to the class, ``anomaly_index`` (classes,).
     """
-    for value, name in ((steps, "steps"), (batch, "batch")):
-        count(value, name)
     if not 0 < enough <= 1:
         raise ValueError(f"enough has to be a share of the images in (0, 1], not {enough!r}.")
     if suspicion.inputs.ndim != 4:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from xaikit.backdoors.triggers import Trigger
 from xaikit.core.arguments import count
-from xaikit.core.passes import borrowed, outputs, placed
+from xaikit.core.passes import frozen, outputs, placed
 from xaikit.data import ImageDataset
 
 
@@ -112,7 +112,7 @@ def attack_success(
     Parameters
     ----------
     model
-        Evaluated on its own device, in eval mode; it comes back as it was.
+        Evaluated on its own device, in evaluation mode; it comes back as it was.
     dataset
         Clean test images.
     trigger, target
@@ -131,7 +131,7 @@ def attack_success(
     images = dataset.images[_victims(dataset, target, source)]
     if not len(images):
         raise ValueError("there is no image of a class that could be attacked.")
-    with borrowed(model), torch.no_grad():
+    with frozen(model), torch.no_grad():
         hits = sum(
             int((outputs(model, trigger(placed(model, part))).argmax(1) == target).sum())
             for part in torch.split(images, batch_size)

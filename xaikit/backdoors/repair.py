@@ -1,4 +1,4 @@
-"""Can the backdoor be taken out again? By pruning what sleeps on clean data, or by unlearning."""
+"""Removes a backdoor: by pruning channels that are dormant on clean data, or by unlearning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from xaikit.backdoors.triggers import Trigger
 from xaikit.core.arguments import checked_inputs, checked_seed, count, probed
-from xaikit.core.passes import borrowed, outputs
+from xaikit.core.passes import frozen, outputs
 from xaikit.data import ImageDataset
 from xaikit.training import train
 
@@ -71,10 +71,10 @@ def prune(
     sums: list[Tensor] = []
 
     def add(_: nn.Module, __: object, found: Tensor) -> None:
-        # As a ReLU passes it on: what is negative is asleep.
+        # After a ReLU: a channel whose values are negative is dormant.
         sums.append(found.clamp_min(0).mean((2, 3)).sum(0))
 
-    with borrowed(model), torch.no_grad():
+    with frozen(model), torch.no_grad():
         probed(model, inputs)
         hook = names[place].register_forward_hook(add)
         try:
@@ -84,16 +84,16 @@ def prune(
             hook.remove()
     if not sums:
         raise ValueError(
-            f"the model's convolution {place!r} never runs, so nobody knows which channels sleep: "
+            f"the model's convolution {place!r} never runs, so its channels were not measured: "
             f"give the layer that is to be pruned."
         )
     total = sum(sums[1:], sums[0])
-    asleep = total.argsort(stable=True)[: round(share * len(total))]
+    dormant = total.argsort(stable=True)[: round(share * len(total))]
     pruned = copy.deepcopy(model)
     convolution = pruned.get_submodule(place)
     with torch.no_grad():
         for parameter in convolution.parameters(recurse=False):
-            parameter[asleep] = 0
+            parameter[dormant] = 0
     return pruned
 
 

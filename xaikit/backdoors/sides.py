@@ -1,4 +1,4 @@
-"""Which of two parts of a class is the poison? The smaller, or the one that comes from many."""
+"""Which of two parts of a class is the poison? The smaller, or the one of varied runners-up."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from xaikit.backdoors.activations import by_class, penultimate, principal_axes
 from xaikit.backdoors.detection import Detection
+from xaikit.backdoors.registry import detection_method
 from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
 
@@ -17,14 +18,18 @@ _SPREAD = 1e-6
 """Share of the class's spread that its clean part is held to have at least."""
 
 
+@detection_method(
+    "Spectral signatures",
+    needs=("layers", "training data", "labels"),
+    paper="Tran, Li & Madry 2018, Spectral signatures in backdoor attacks, arXiv:1811.00636",
+)
 def spectral_signatures(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
     """Correlate each example's activations with its class's top singular vector.
 
-    Tran, Li & Madry 2018, Spectral signatures in backdoor attacks, arXiv:1811.00636: among the
-    training examples that are labelled as the target, the poisoned ones have another mean, so the
-    centred penultimate activations vary most along the line between the two means, and poisoned
-    examples have large correlations with it. The defender needs the model and its training data
-    with labels.
+    Among the training examples that are labelled as the target, the poisoned ones have another
+    mean, so the centred penultimate activations vary most along the line between the two means, and
+    poisoned examples have large correlations with it. The defender needs the model and its training
+    data with labels.
 
     The paper removes from every class the examples of largest squared correlation, 1.5 times as
     many as the attacker is assumed to have poisoned, and does not tell a poisoned class from a

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from xaikit.attribution import explain
 from xaikit.backdoors.activations import FEWEST
 from xaikit.backdoors.detection import Detection, times
+from xaikit.backdoors.registry import detection_method
 from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
 from xaikit.core.passes import outputs
@@ -27,13 +28,18 @@ _SMALLEST = 1e-4
 """An eigenvalue below this counts as this: the graph falls apart."""
 
 
+@detection_method(
+    "SpRAy",
+    needs=("gradients", "layers", "training data", "labels"),
+    paper="Lapuschkin et al. 2019, Unmasking Clever Hans predictors and assessing what machines "
+    "really learn, Nature Communications 10, arXiv:1902.10178",
+)
 def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
     """Cluster each class's relevance maps, and see whether a group stands apart.
 
-    Spectral relevance analysis, Lapuschkin et al. 2019, Unmasking Clever Hans predictors and
-    assessing what machines really learn, Nature Communications 10, arXiv:1902.10178: where a
-    network recognises a class by a short cut, the relevance maps of the examples that have it
-    differ from all others. The defender needs the model and its training data with labels.
+    Spectral relevance analysis: where a network recognises a class by a short cut, the relevance
+    maps of the examples that have it differ from all others. The defender needs the model and its
+    training data with labels.
 
     For every example the relevance of its label is computed (LRP, composite rule), pooled to at
     most 14 × 14 and divided by the sum of its magnitudes. The maps of a class are joined to their

@@ -11,45 +11,30 @@ from torch import Tensor, nn
 from xaikit.core.arguments import checked_unit_inputs
 from xaikit.core.cards import data_of, stratified
 from xaikit.core.passes import placed
+from xaikit.core.problem import Question
 
 PER_CLASS = 20
 """Test images of each class that stand in where no inputs are given."""
 
 
 @dataclass(frozen=True)
-class Suspicion:
-    """A detector's task: checked, and with the model borrowed (eval mode, parameters frozen).
+class Suspicion(Question):
+    """A detector's task; its inputs lie in [0, 1].
 
     Attributes
     ----------
-    model
-        Maps (N, *shape) to logits (N, classes).
-    inputs
-        (N, *shape) in [0, 1], on the model's device, without gradient.
     labels
-        (N,) int64 on the same device, or None: the labels that came with the inputs, the wrong
+        (N,) int64 on the inputs' device, or None: the labels that came with the inputs, the wrong
         ones of poisoned examples included.
     classes
         How many the model tells apart.
-    seed
-        Of every random choice.
-    chunk
-        How many rows may pass the model at once.
     """
 
-    model: nn.Module
-    inputs: Tensor
     labels: Tensor | None
     classes: int
-    seed: int
-    chunk: int
-
-    def generator(self) -> torch.Generator:
-        """Return a fresh generator on the CPU, so that every device sees the same numbers."""
-        return torch.Generator().manual_seed(self.seed)
 
     def labelled(self, method: str) -> Tensor:
-        """Return the labels, or say that the method cannot do without."""
+        """Return the labels, or say that the method needs them."""
         if self.labels is None:
             raise ValueError(
                 f"{method} examines the data that the model was trained with: give inputs (N, …) "
@@ -58,7 +43,7 @@ class Suspicion:
         return self.labels
 
     def parts(self, rows: int) -> Iterator[slice]:
-        """Cut so many rows into slices of at most a chunk."""
+        """Cut rows into slices of at most a chunk."""
         for start in range(0, rows, self.chunk):
             yield slice(start, min(start + self.chunk, rows))
 

@@ -2,73 +2,35 @@
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Iterable, Mapping
-from numbers import Real
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from xaikit.core.options import Seed, accepted
 from xaikit.core.passes import outputs
 
 Named = TypeVar("Named")
 
-NAMED = {"black": 0.0, "grey": 0.5, "white": 1.0}
-"""Baselines by name, for images in [0, 1]."""
-
 
 def known(table: Mapping[str, Named], name: str, kind: str = "method") -> Named:
-    """Return the method, or whatever the kind is, of that name."""
-    if name not in table:
+    """Return the entry of that name: a method, an attack, a detector."""
+    if not isinstance(name, str) or name not in table:
         raise ValueError(f"unknown {kind} {name!r}: choose one of {', '.join(table)}.")
     return table[name]
 
 
-def known_options(
-    method: str,
-    taken: Iterable[str],
-    options: Mapping[str, Any],
-    common: Iterable[str] = ("seed", "chunk"),
-) -> None:
-    """Fail if the method of that name does not take one of these options.
-
-    ``common`` are the options that the call takes itself, whatever the method.
-    """
-    taken = tuple(taken)
-    if unknown := [name for name in options if name not in taken]:
-        raise TypeError(
-            f"{method} takes no option {unknown[0]!r}: its options are "
-            f"{', '.join((*taken, *common))}."
-        )
-
-
-def count(value: int, name: str) -> int:
+def count(value: Any, name: str) -> int:
     """Return a positive whole number."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} has to be a whole number of at least 1, not {value!r}.")
-    return value
-
-
-def number(value: Any, name: str, least: float = -math.inf) -> float:
-    """Return a finite number, of at least so much."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise ValueError(f"{name} has to be a finite number, not {value!r}.")
-    if value < least:
-        raise ValueError(f"{name} has to be a number of at least {least:g}, not {value!r}.")
-    return float(value)
+    found: int = accepted(value, int, name)
+    return found
 
 
 def checked_seed(seed: Any) -> int:
     """Return a seed that every generator takes: torch's, NumPy's and scikit-learn's."""
-    try:
-        whole = operator.index(seed)
-    except TypeError:
-        whole = -1
-    if not 0 <= whole < 2**32:
-        raise ValueError(f"seed has to be a whole number from 0 to 2**32 - 1, not {seed!r}.")
-    return whole
+    found: int = accepted(seed, Seed, "seed")
+    return found
 
 
 def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
@@ -104,7 +66,7 @@ def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
             f"the model computes in {weight.dtype} and the inputs are {inputs.dtype}: "
             f"use inputs.to({weight.dtype})."
         )
-    with torch.inference_mode(False):  # a copy that a graph may save, whatever the caller's mode
+    with torch.inference_mode(False):  # a copy that a graph may save, in every mode of the caller
         return inputs.detach().clone()
 
 
@@ -144,6 +106,20 @@ def numeric(scores: Tensor) -> Tensor:
     return scores
 
 
+def one_each(classes: Tensor, sentence: str) -> Tensor:
+    """Return classes (N, 1) as (N,); the sentence is said where there are several an input."""
+    if classes.shape[1] != 1:
+        raise ValueError(sentence)
+    return classes.squeeze(1)
+
+
+def class_count(scores: Tensor, what: str) -> int:
+    """Return how many classes a model's outputs tell apart, at least the two that it needs."""
+    if scores.shape[1] < 2:
+        raise ValueError(f"{what} needs a model of at least two classes.")
+    return scores.shape[1]
+
+
 def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "targets") -> Tensor:
     """Return the targets, or what else the classes are called, as (N, T) int64 on the device."""
     n = len(inputs)
@@ -170,26 +146,3 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "tar
             f"{classes - 1}."
         )
     return wanted.to(torch.int64).clone()
-
-
-def reference(
-    baseline: float | Tensor | str | None, inputs: Tensor, name: str = "baseline"
-) -> Tensor:
-    """Return the one reference (*shape) of a baseline: zeros, a number, a name, a tensor."""
-    shape = inputs.shape[1:]
-    if isinstance(baseline, str):
-        if baseline not in NAMED:
-            raise ValueError(
-                f"unknown {name} {baseline!r}: choose one of {', '.join(NAMED)}, a number or a "
-                f"tensor."
-            )
-        baseline = NAMED[baseline]
-    value = torch.as_tensor(
-        0.0 if baseline is None else baseline, dtype=inputs.dtype, device=inputs.device
-    ).detach()
-    if value.ndim and value.shape != shape:
-        raise ValueError(
-            f"{name} has to be a number or a tensor of shape {tuple(shape)}, the shape of one "
-            f"input; its shape is {tuple(value.shape)}."
-        )
-    return value.expand(shape)

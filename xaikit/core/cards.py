@@ -1,4 +1,4 @@
-"""What does a model's card say? The data that it names stands in where the caller gives none."""
+"""What does a model's card say? The data that it names is used where the caller gives none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xaikit.data import ImageDataset, load
 
 
 def card_of(model: nn.Module) -> Mapping[str, Any]:
-    """Return the model's card; a stranger's model has none, which reads as an empty one."""
+    """Return the model's card; a model that is not ours has none, which reads as an empty one."""
     card = getattr(model, "card", None)
     return card if isinstance(card, dict) else {}
 

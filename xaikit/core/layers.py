@@ -1,4 +1,4 @@
-"""Which layer is meant, and what does it see? A model's layers, and the features of a pass."""
+"""Find a model's layers, and the features of one pass."""
 
 from __future__ import annotations
 

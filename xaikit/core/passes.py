@@ -1,7 +1,8 @@
-"""Passes through the model: borrowed, shared by all targets, and never wider than a chunk."""
+"""Passes through a frozen model: shared by all targets, and never larger than a chunk."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from xaikit.core.problem import Problem
+from xaikit.core.problem import Problem, Question
 
 _OBSERVER: ContextVar[Callable[[int, int], None] | None] = ContextVar("observer", default=None)
 
@@ -44,35 +45,35 @@ def progress(total: int, unit: str) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def borrowed(model: nn.Module) -> Iterator[None]:
-    """Put the model into eval mode with frozen parameters, and give it back as it was.
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Freeze the model inside the block (evaluation mode, no parameter gradients), then restore it.
 
     Frozen parameters spare every backward pass the parameters' gradients. Gradients to the
-    inputs are enabled whatever the caller's context. On a GPU, algorithms are the repeatable
+    inputs are enabled in every caller's context. On a GPU, algorithms are the repeatable
     ones in full precision: the same seed has to give the same bytes, and TensorFloat-32 would
     cost three digits of completeness.
     """
     modes = [(module, module.training) for module in model.modules()]
-    frozen = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    parameters = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     cudnn = torch.backends.cudnn.flags(
         enabled=torch.backends.cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False
     )
     try:
         model.eval()
-        for parameter, _ in frozen:
+        for parameter, _ in parameters:
             parameter.requires_grad_(False)
         with torch.inference_mode(False), torch.enable_grad(), cudnn:
             yield
     finally:
         for module, training in modes:
             module.training = training
-        for parameter, requires_grad in frozen:
+        for parameter, requires_grad in parameters:
             parameter.requires_grad_(requires_grad)
 
 
 @contextmanager
 def channels_last(model: nn.Module, inputs: Tensor) -> Iterator[None]:
-    """Lay the model's convolutions out with channels last, and give it back as it was.
+    """Lay the model's convolutions out with channels last, and restore it afterwards.
 
     On the CPU, single-precision convolutions and poolings run faster on that layout: a forward
     pass of this package's networks takes 0.6 of the time. A model that cannot run on it keeps
@@ -136,6 +137,12 @@ def are_probabilities(scores: Tensor) -> bool:
     )
 
 
+@torch.no_grad()
+def every_output(model: nn.Module, inputs: Tensor, chunk: int) -> Tensor:
+    """Return the outputs (n, classes) of any number of inputs (n, *shape)."""
+    return torch.cat([outputs(model, part) for part in torch.split(inputs, chunk)])
+
+
 def followed(scores: Tensor, so: str) -> Tensor:
     """Return the outputs if autograd can follow them back to the inputs, or say what then."""
     if not scores.requires_grad:
@@ -146,13 +153,25 @@ def followed(scores: Tensor, so: str) -> Tensor:
     return scores
 
 
+def per_input(values: Tensor, like: Tensor) -> Tensor:
+    """Return (n,) as (n, 1, …), to be multiplied with inputs."""
+    return values.view(-1, *[1] * (like.ndim - 1))
+
+
+def elapsed(start: float, inputs: Tensor) -> float:
+    """Return the seconds since ``time.perf_counter()`` was ``start``, the device's work done."""
+    if inputs.is_cuda:
+        torch.cuda.synchronize(inputs.device)
+    return time.perf_counter() - start
+
+
 def _rows(grid: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return the grid (n, m, *shape) as rows (n · m, *shape), and the targets of each row."""
     return grid.flatten(0, 1), targets.repeat_interleave(grid.shape[1], dim=0)
 
 
 @torch.no_grad()
-def outputs_at(problem: Problem, grid: Tensor, targets: Tensor) -> Tensor:
+def outputs_at(problem: Question, grid: Tensor, targets: Tensor) -> Tensor:
     """Return the outputs (n, m, T) at m variants each of n inputs, (n, m, *shape), in one pass.
 
     The caller keeps n · m within the problem's chunk. Targets are (n, T).
@@ -196,7 +215,7 @@ def backwards(scores: Tensor, targets: Tensor, source: Tensor) -> Tensor:
     return torch.stack([zero if column is None else column for column in columns], dim=1)
 
 
-def gradients_at(problem: Problem, grid: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def gradients_at(problem: Question, grid: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return outputs (n, m, T) and their gradients (n, m, T, *shape) at a grid (n, m, *shape).
 
     The caller keeps n · m within the problem's chunk. Targets are (n, T).
@@ -213,13 +232,13 @@ def gradients_at(problem: Problem, grid: Tensor, targets: Tensor) -> tuple[Tenso
     )
 
 
-def chunks(problem: Problem, count: int) -> Iterator[slice]:
+def chunks(problem: Question, count: int) -> Iterator[slice]:
     """Cut ``count`` rows into slices of at most a chunk."""
     for images, _ in pairs(problem, count, 1):
         yield images
 
 
-def pairs(problem: Problem, images: int, copies: int) -> Iterator[tuple[slice, slice]]:
+def pairs(problem: Question, images: int, copies: int) -> Iterator[tuple[slice, slice]]:
     """Cut images × copies rows (steps, samples, references) into blocks of at most a chunk.
 
     A block is a slice of images and a slice of their copies: all copies of several images, or a

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 from torch import Tensor
 
 from xaikit.core.cards import data_of
+from xaikit.core.options import Whole, accepted, known_options
 from xaikit.counterfactuals.alibi_task import run
-from xaikit.counterfactuals.problem import Problem, checked_examples
-from xaikit.counterfactuals.rl import generator_for
+from xaikit.counterfactuals.rl import Given, generator_for
 from xaikit.counterfactuals.rl_networks import Generator
+from xaikit.counterfactuals.search import Examples, Search, checked_examples
 
 _EXAMPLES = 5000
 
@@ -55,6 +56,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """What may be set, by alibi's own names. Iterations default to fewer than alibi's: through a
 predict function each takes some 1,600 predictions of a 28 × 28 image."""
 
+_KINDS = {int: Annotated[int, Whole(2**31, "a whole number of at least 0")], float: float}
+"""What may be set to what, by the type of its default."""
+
 
 def missing() -> str | None:
     """Say why alibi cannot run here, or None."""
@@ -67,7 +71,7 @@ def missing() -> str | None:
 
 
 def alibi(
-    problem: Problem,
+    problem: Search,
     *,
     method: str,
     examples: Tensor | None = None,
@@ -110,11 +114,12 @@ def alibi(
             f"alibi cannot run here: {why}. The same method without alibi: "
             f'counterfactual(model, inputs, targets, "{method}").'
         )
-    if unknown := [name for name in options if name not in OPTIONS[method]]:
-        raise TypeError(
-            f"alibi's {method} takes no option {unknown[0]!r} here: its options are "
-            f"{', '.join((*OPTIONS[method], 'seed', 'chunk'))}."
-        )
+    defaults = OPTIONS[method]
+    known_options(f"alibi's {method}", defaults, options)
+    kinds = {name: _KINDS[type(value)] for name, value in defaults.items()}
+    options = {name: accepted(value, kinds[name], name) for name, value in options.items()}
+    examples = accepted(examples, Examples | None, "examples")
+    generator = accepted(generator, Given | None, "generator")
     files, weights = {}, None
     if method != "wachter":
         examples = _examples(problem, examples)
@@ -126,14 +131,14 @@ def alibi(
         lambda rows: problem.probabilities(rows.to(problem.inputs)).float().cpu(),
         problem.inputs,
         problem.targets,
-        OPTIONS[method] | options,
+        defaults | options,
         problem.seed,
         files,
         weights,
     )
 
 
-def _examples(problem: Problem, examples: Tensor | None) -> Tensor:
+def _examples(problem: Search, examples: Tensor | None) -> Tensor:
     """Return the examples given or default ones, if each class that is wanted has one."""
     if examples is None:
         instead = "examples have to be given: examples=, a tensor (B, …) of training inputs"

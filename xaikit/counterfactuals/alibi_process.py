@@ -137,7 +137,7 @@ def main(folder: Path) -> None:
 
 
 def _pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Return standard input and output, and let whatever libraries print go to the log."""
+    """Return standard input and output, and send what libraries print to the log."""
     say = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return sys.stdin.buffer, say

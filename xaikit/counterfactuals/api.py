@@ -7,37 +7,30 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import (
     checked_seed,
     checked_targets,
     checked_unit_inputs,
+    class_count,
     count,
     known,
-    known_options,
     probed,
 )
-from xaikit.core.passes import borrowed, channels_last, outputs
-from xaikit.core.registry import options_of
-from xaikit.counterfactuals.problem import Problem
-from xaikit.counterfactuals.prototype import prototype
+from xaikit.core.passes import channels_last, elapsed, every_output, frozen
+from xaikit.core.registry import listing
+from xaikit.counterfactuals.registry import METHODS
 from xaikit.counterfactuals.result import Counterfactuals
-from xaikit.counterfactuals.rl import rl
-from xaikit.counterfactuals.wachter import wachter
+from xaikit.counterfactuals.search import Search
 
-Search = Callable[..., tuple[Tensor, Tensor]]
-"""``search(problem, *, options)`` -> counterfactuals (N, T, *shape) and found (N, T)."""
-
-METHODS: dict[str, Search] = {
-    "wachter": wachter,
-    "prototype": prototype,
-    "rl": rl,
-}
-"""Every search in PyTorch by its name."""
+# Imported for their registration, in the order of the table.
+# isort: off
+from xaikit.counterfactuals import wachter, prototype, rl  # noqa: F401
+# isort: on
 
 
+@listing(METHODS)
 def counterfactual(
     model: nn.Module,
     inputs: Tensor,
@@ -49,7 +42,7 @@ def counterfactual(
     chunk: int = 256,
     **options: Any,
 ) -> Counterfactuals:
-    """Change inputs, as little as may be, so that the model predicts classes of your choice.
+    """Change inputs, as little as possible, so that the model predicts classes of your choice.
 
     The model is handed back as it came. That no counterfactual is found is a result, not an
     error: ``.found`` says so for each input and target.
@@ -63,7 +56,9 @@ def counterfactual(
     targets
         The classes wanted: an int for all inputs, (N,), or (N, T) for T targets an input.
     method
-        ``"wachter"``, ``"prototype"`` or ``"rl"``.
+        One of these, with its options; :func:`xaikit.counterfactual_methods` tells what each needs.
+
+        {methods}
     backend
         ``"native"``: this package's own, in PyTorch, all inputs and targets at once.
         ``"alibi"``: the library's, one item after the other; Python 3.11 with the extra ``alibi``.
@@ -84,26 +79,21 @@ def counterfactual(
     Raises
     ------
     ValueError, TypeError
-        In one sentence: an unknown method or option, classes out of range, inputs outside [0, 1].
+        In one sentence: an unknown method or option, an option of the wrong kind, classes out of
+        range, inputs outside [0, 1].
     """
     start = time.perf_counter()
-    search = _known(method, backend, options)
-    count(chunk, "chunk")
-    seed = checked_seed(seed)
+    search, options = _known(method, backend, options)
+    chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = checked_unit_inputs(model, inputs)
-    with borrowed(model), channels_last(model, inputs):
-        classes = probed(model, inputs).shape[1]
-        if classes < 2:
-            raise ValueError("a counterfactual needs a model of at least two classes.")
+    with frozen(model), channels_last(model, inputs):
+        classes = class_count(probed(model, inputs), "a counterfactual")
         wanted = checked_targets(targets, inputs, classes)
-        with torch.no_grad():
-            own = [outputs(model, part).argmax(1) for part in torch.split(inputs, chunk)]
-        problem = Problem(model, inputs, wanted, torch.cat(own), classes, seed, chunk)
+        own = every_output(model, inputs, chunk).argmax(1)
+        problem = Search(model, inputs, wanted, own, classes, seed=seed, chunk=chunk)
         made, found = search(problem, **options)
         predicted = problem.grid(problem.probabilities(made.flatten(0, 1)).argmax(1))
     change = (made - inputs.unsqueeze(1)).flatten(2)
-    if inputs.is_cuda:
-        torch.cuda.synchronize(inputs.device)
     return Counterfactuals(
         inputs=inputs,
         counterfactuals=made,
@@ -113,19 +103,20 @@ def counterfactual(
         distance_l2=change.norm(dim=2),
         targets=wanted,
         method=method,
-        seconds=time.perf_counter() - start,
+        seconds=elapsed(start, inputs),
     )
 
 
-def _known(method: str, backend: str, options: dict[str, Any]) -> Search:
-    """Return the search of that name if it takes these options."""
-    search = known(METHODS, method)
-    if backend == "alibi":
-        # Here, so that importing xaikit does not need it.
-        from xaikit.counterfactuals.alibi_backend import alibi
-
-        return functools.partial(alibi, method=method)
-    if backend != "native":
+def _known(
+    method: str, backend: str, options: dict[str, Any]
+) -> tuple[Callable[..., tuple[Tensor, Tensor]], dict[str, Any]]:
+    """Return the search of that name and its options; the backend checks its own."""
+    chosen = known(METHODS, method)
+    if not isinstance(backend, str) or backend not in ("native", "alibi"):
         raise ValueError(f'unknown backend {backend!r}: choose "native" or "alibi".')
-    known_options(method, options_of(search), options)
-    return search
+    if backend == "native":
+        return chosen.function, chosen.checked(options)
+    # Here, so that importing xaikit does not need it.
+    from xaikit.counterfactuals.alibi_backend import alibi
+
+    return functools.partial(alibi, method=method), options

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from xaikit.core.passes import followed, outputs, progress
-from xaikit.counterfactuals.problem import Problem
+from xaikit.counterfactuals.search import Search
 from xaikit.counterfactuals.validity import Validity
 
 Term = Callable[[Tensor, Tensor], Tensor]
@@ -48,7 +48,7 @@ class Loss:
         return soft / (1 + 2 * self.l2 * rate)
 
 
-def descend(problem: Problem, validity: Validity, loss: Loss, steps: int) -> tuple[Tensor, Tensor]:
+def descend(problem: Search, validity: Validity, loss: Loss, steps: int) -> tuple[Tensor, Tensor]:
     """Return the cheapest valid inputs (N, T, *shape), and where there is one (N, T).
 
     Proximal gradient steps with momentum: the loss pulls every item towards its input, the margin
@@ -62,21 +62,21 @@ def descend(problem: Problem, validity: Validity, loss: Loss, steps: int) -> tup
     items = torch.arange(len(rows), device=rows.device)
     with progress(len(rows) * steps, "steps") as tell:
         for part in torch.split(items, problem.chunk):
-            crowd = _Crowd(problem.inputs[rows[part]], part, targets[part], loss)
+            batch = _Batch(problem.inputs[rows[part]], part, targets[part], loss)
             before = int(part[0]) * steps
             for step in range(steps):
-                left = len(crowd.active) * (steps - step)  # whoever is done needs no more
+                left = len(batch.active) * (steps - step)  # finished items need no more
                 tell(before + len(part) * steps - left)
-                crowd.step(problem, validity)
-                if not len(crowd.active):
+                batch.step(problem, validity)
+                if not len(batch.active):
                     break
             tell(before + len(part) * steps)
-            made.append(crowd.result())
-            found.append(crowd.cost < torch.inf)
+            made.append(batch.result())
+            found.append(batch.cost < torch.inf)
     return problem.grid(torch.cat(made)), problem.grid(torch.cat(found))
 
 
-class _Crowd:
+class _Batch:
     """Items that search side by side; ``active`` are the numbers of those that still do."""
 
     def __init__(self, inputs: Tensor, items: Tensor, targets: Tensor, loss: Loss) -> None:
@@ -91,7 +91,7 @@ class _Crowd:
         self.margin = torch.full_like(self.cost, -torch.inf)
         self.idle = torch.zeros_like(self.active)
 
-    def step(self, problem: Problem, validity: Validity) -> None:
+    def step(self, problem: Search, validity: Validity) -> None:
         """Note which points are better than before, and move all that are not done."""
         now = self.active
         ahead = self.ahead[now]
@@ -126,7 +126,7 @@ class _Crowd:
         return (self.inputs + change).view(self.shape)
 
     def _look(
-        self, change: Tensor, problem: Problem, validity: Validity
+        self, change: Tensor, problem: Search, validity: Validity
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return margins (n,), their slopes, the smooth term's slopes (n, D), and costs (n,)."""
         now = self.active

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
 from xaikit.autoencoders import load_autoencoder
-from xaikit.core.arguments import count
 from xaikit.core.cards import data_of, named_data
-from xaikit.core.passes import borrowed
+from xaikit.core.options import NonNegative, OrInfinity
+from xaikit.core.passes import frozen
 from xaikit.counterfactuals.descent import Loss, descend
-from xaikit.counterfactuals.problem import Problem, checked_examples
+from xaikit.counterfactuals.registry import counterfactual_method
+from xaikit.counterfactuals.search import Examples, Search, checked_examples
 from xaikit.counterfactuals.validity import Validity
 
 _EXAMPLES = 5000
@@ -21,24 +22,29 @@ _EXAMPLES = 5000
 _INSTEAD = 'examples= has to be given, and autoencoder= unless prototypes="kdtree"'
 
 
+@counterfactual_method(
+    "Guided by prototypes",
+    needs=("gradients", "training data", "autoencoder"),
+    paper="Van Looveren & Klaise 2019, Interpretable counterfactual explanations guided by "
+    "prototypes, arXiv:1907.02584",
+)
 def prototype(
-    problem: Problem,
+    problem: Search,
     *,
     prototypes: Literal["encoder", "kdtree"] = "encoder",
-    autoencoder: nn.Module | None = None,
-    examples: Tensor | None = None,
+    autoencoder: Annotated[nn.Module, "a module with an .encoder"] | None = None,
+    examples: Examples | None = None,
     k: int = 5,
-    beta: float = 0.1,
-    gamma: float = 1.0,
-    theta: float = 0.2,
+    beta: NonNegative = 0.1,
+    gamma: NonNegative = 1.0,
+    theta: NonNegative = 0.2,
     probability: float = 1.0,
-    tolerance: float = 0.05,
+    tolerance: OrInfinity = 0.05,
     steps: int = 150,
 ) -> tuple[Tensor, Tensor]:
     """Minimise c · (not valid) + β ‖δ‖₁ + ‖δ‖₂² + γ ‖x' − AE(x')‖₂² + θ ‖ENC(x') − proto_t‖₂².
 
-    Van Looveren & Klaise 2019, Interpretable counterfactual explanations guided by prototypes,
-    arXiv:1907.02584. δ = x' − x, and proto_t is the mean of the encodings of those k examples that
+    δ = x' − x, and proto_t is the mean of the encodings of those k examples that
     the model takes for the target t and whose encodings are nearest to the input's. The
     autoencoder's term keeps x' among the images, the prototype's leads it to the class. Without
     an encoder, examples themselves are the prototypes (the paper finds the nearest one with k-d
@@ -77,14 +83,7 @@ def prototype(
         If examples or autoencoder are not for such inputs, or the model takes none of the
         examples for a target.
     """
-    count(steps, "steps")
-    count(k, "k")
-    for name, weight in (("beta", beta), ("gamma", gamma), ("theta", theta)):
-        if not 0 <= weight < float("inf"):
-            raise ValueError(f"{name} has to be a number of at least 0, not {weight!r}.")
     validity = Validity(probability, tolerance)
-    if prototypes not in ("encoder", "kdtree"):
-        raise ValueError(f'prototypes has to be "encoder" or "kdtree", not {prototypes!r}.')
     seen = _examples(problem) if examples is None else checked_examples(problem, examples)
     network: nn.Module = nn.Identity()
     encoder: nn.Module = nn.Flatten()
@@ -95,7 +94,7 @@ def prototype(
             autoencoder = load_autoencoder(named_data(problem.model, _INSTEAD)).to(problem.inputs)
         network, encoder = autoencoder, _encoder(problem, autoencoder)
 
-    with borrowed(network):
+    with frozen(network):
         goals = _prototypes(problem, encoder, seen, k)
 
         def term(items: Tensor, x: Tensor) -> Tensor:
@@ -109,16 +108,16 @@ def prototype(
         return descend(problem, validity, Loss(beta, 1.0, term), steps)
 
 
-def _encoder(problem: Problem, network: nn.Module) -> nn.Module:
-    """Return an autoencoder's encoder, if it can draw the problem's inputs again."""
+def _encoder(problem: Search, network: nn.Module) -> nn.Module:
+    """Return an autoencoder's encoder, if it can reconstruct the problem's inputs."""
     encoder = getattr(network, "encoder", None)
-    if not isinstance(network, nn.Module) or not isinstance(encoder, nn.Module):
+    if not isinstance(encoder, nn.Module):
         raise TypeError(
             f"autoencoder has to be a module with an .encoder, not {type(network).__name__}."
         )
     one = problem.inputs[:1]
     try:
-        with borrowed(network), torch.no_grad():
+        with frozen(network), torch.no_grad():
             drawn = network(one)
     except RuntimeError as error:
         raise ValueError(
@@ -133,7 +132,7 @@ def _encoder(problem: Problem, network: nn.Module) -> nn.Module:
     return encoder
 
 
-def _prototypes(problem: Problem, encoder: nn.Module, examples: Tensor, k: int) -> Tensor:
+def _prototypes(problem: Search, encoder: nn.Module, examples: Tensor, k: int) -> Tensor:
     """Return each item's prototype (N · T, …): the mean of the k nearest codes of its target."""
     with torch.no_grad():
         ours = torch.cat([encoder(part) for part in torch.split(problem.inputs, problem.chunk)])
@@ -154,7 +153,7 @@ def _prototypes(problem: Problem, encoder: nn.Module, examples: Tensor, k: int) 
     return goals
 
 
-def _examples(problem: Problem) -> Tensor:
+def _examples(problem: Search) -> Tensor:
     """Return training images, drawn at random by the problem's seed."""
     images = data_of(problem.model, _INSTEAD).images
     drawn = torch.randperm(len(images), generator=problem.generator())[:_EXAMPLES]

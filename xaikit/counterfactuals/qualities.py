@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from xaikit.core.passes import borrowed
+from xaikit.core.passes import frozen
 from xaikit.counterfactuals.result import Counterfactuals
 
 _EPSILON = 1e-8
@@ -88,7 +88,7 @@ def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -
     rows = changed.flatten(0, 1)
     weight = next((p for p in judges.parameters() if p.is_floating_point()), rows)
     rows = rows.to(weight.dtype)
-    with borrowed(judges), torch.no_grad():
+    with frozen(judges), torch.no_grad():
         drawn = _by_class(judges, rows, targets)
         before = _by_class(judges, rows, own)
         anyone = torch.cat([judges["all"](part) for part in torch.split(rows, 500)])
@@ -106,7 +106,7 @@ def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -
 
 
 def _by_class(judges: nn.ModuleDict, x: Tensor, labels: Tensor) -> Tensor:
-    """Return the inputs (n, *shape) as the autoencoder of each one's label draws them."""
+    """Return the inputs (n, *shape) as the autoencoder of each one's label reconstructs them."""
     drawn = torch.empty_like(x)
     for label in torch.unique(labels).tolist():
         mine = labels == label

@@ -1,4 +1,4 @@
-"""What a search for counterfactuals answers."""
+"""What a search for counterfactuals returns."""
 
 from __future__ import annotations
 

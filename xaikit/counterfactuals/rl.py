@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from xaikit.checkpoints import opened
 from xaikit.core.cards import card_of
-from xaikit.counterfactuals.problem import Problem
+from xaikit.core.options import accepted
+from xaikit.counterfactuals.registry import counterfactual_method
 from xaikit.counterfactuals.rl_networks import Generator
+from xaikit.counterfactuals.search import Search
 
 SHIPPED = {"fashion_mnist": "counterfactuals_fashion_mnist", "mnist": "counterfactuals_mnist"}
 """The generators that come with the package, by the network that they were trained for."""
 
+Given = Annotated[
+    Generator, "a Generator, made by train_generator(model, images) or load_generator(name)"
+]
+"""The option ``generator``."""
 
-def rl(problem: Problem, *, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+
+@counterfactual_method(
+    "Reinforcement learning",
+    needs=("outputs", "generator"),
+    paper="Samoilescu, Van Looveren & Klaise 2021, Model-agnostic and scalable counterfactual "
+    "explanations via reinforcement learning, arXiv:2106.02597",
+)
+def rl(problem: Search, *, generator: Given | None = None) -> tuple[Tensor, Tensor]:
     """Let a trained generator draw the counterfactuals, all in one forward pass.
 
-    Samoilescu, Van Looveren & Klaise 2021, Model-agnostic and scalable counterfactual explanations
-    via reinforcement learning, arXiv:2106.02597. The search took place once, while the generator
-    learned (:func:`xaikit.counterfactuals.train_generator`), from the model's predictions alone:
-    the model may be one that has no gradients. In return nothing makes sure, for a single image,
-    that the target is reached.
+    The search took place once, while the generator learned
+    (:func:`xaikit.counterfactuals.train_generator`), from the model's predictions alone: the model
+    may be one that has no gradients. In return nothing makes sure, for a single image, that the
+    target is reached.
 
     Parameters
     ----------
@@ -114,12 +127,8 @@ def generate(
 def generator_for(model: nn.Module, generator: Generator | None) -> Generator:
     """Return the generator given, or the shipped one for the network that the card names."""
     if generator is not None:
-        if not isinstance(generator, Generator):
-            raise TypeError(
-                f"generator has to be a Generator, made by train_generator(model, images) or "
-                f"load_generator(name), not {type(generator).__name__}."
-            )
-        return generator
+        given: Generator = accepted(generator, Given, "generator")
+        return given
     name = card_of(model).get("name")
     if name not in SHIPPED:
         raise ValueError(

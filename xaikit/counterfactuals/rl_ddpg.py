@@ -1,4 +1,4 @@
-"""One step of deep deterministic policy gradients: explore with noise, learn from the memory."""
+"""One step of deep deterministic policy gradients: explore with noise, learn from the buffer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ActorCritic:
         sparsity: float,
         consistency: float,
     ) -> None:
-        """Let the critic learn from n memories, then the actor from the critic."""
+        """Let the critic learn from n entries of the buffer, then the actor from the critic."""
         foretold = self.critic(torch.cat([states, actions], 1)).squeeze(1)
         self._critic_descent(functional.mse_loss(foretold, rewards))
 

@@ -71,7 +71,7 @@ class Generator(nn.Module):
 
 
 def critic(classes: int) -> nn.Sequential:
-    """Return the network that foretells the reward (N, 1) of a state and an action."""
+    """Return the network that predicts the reward (N, 1) of a state and an action."""
     return nn.Sequential(*_perceptron(2 * LATENT + 2 * classes, 1))
 
 

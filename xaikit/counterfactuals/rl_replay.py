@@ -1,4 +1,4 @@
-"""The memory that actor and critic learn from."""
+"""The replay buffer that actor and critic learn from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ CAPACITY = 128_000
 
 
 class Replay:
-    """What was tried and what came of it; the oldest is forgotten first.
+    """Past tries (image, target, action, reward); a new one replaces the oldest when it is full.
 
-    Images are remembered by their number, so that a thousand batches take some 30 MB.
+    It holds images by their number, so that a thousand batches take some 30 MB.
 
     Parameters
     ----------
@@ -27,14 +27,14 @@ class Replay:
         self.written = 0
 
     def add(self, rows: Tensor, targets: Tensor, actions: Tensor, rewards: Tensor) -> None:
-        """Remember images (n,), targets (n,), actions (n, LATENT) and rewards (n,)."""
+        """Add images (n,), targets (n,), actions (n, LATENT) and rewards (n,)."""
         here = torch.arange(self.written, self.written + len(rows), device=rows.device) % CAPACITY
         self.rows[here], self.targets[here] = rows, targets
         self.actions[here], self.rewards[here] = actions, rewards
         self.written += len(rows)
 
     def draw(self, n: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return n memories, each as likely as any other."""
+        """Return n tries, each as likely as any other."""
         filled = min(self.written, CAPACITY)
         here = torch.randint(filled, (n,), generator=random).to(self.rows.device)
         return self.rows[here], self.targets[here], self.actions[here], self.rewards[here]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from xaikit.core.arguments import checked_unit_inputs, count, probed
-from xaikit.core.passes import borrowed, channels_last, outputs
+from xaikit.core.arguments import checked_unit_inputs, class_count, count, probed
+from xaikit.core.passes import channels_last, every_output, frozen, outputs
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
 from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
 from xaikit.counterfactuals.rl_replay import Replay
@@ -38,7 +38,7 @@ def train_generator(
     Samoilescu, Van Looveren & Klaise 2021, Model-agnostic and scalable counterfactual explanations
     via reinforcement learning, arXiv:2106.02597. An action is a code, its reward R is what the
     model says about the decoded code. The critic Q learns to foretell the reward of noisy actions
-    from a replay buffer, the actor μ climbs the critic and is pulled back to the image:
+    from a replay buffer, the actor μ raises the critic and is pulled back to the image:
 
         min E (Q(s, a) − R)²,    min E [−Q(s, μ(s)) + λ₁ mean |x' − x| + λ₂ mean (enc(x') − μ(s))²]
 
@@ -90,10 +90,8 @@ def train_generator(
         with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed_precision):
             return outputs(model, x).to(images).softmax(1)
 
-    with borrowed(model), channels_last(model, images):
-        classes = probed(model, images).shape[1]
-        if classes < 2:
-            raise ValueError("a counterfactual needs a model of at least two classes.")
+    with frozen(model), channels_last(model, images):
+        classes = class_count(probed(model, images), "a counterfactual")
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which would reseed every GPU as well.
             torch.default_generator.manual_seed(seed)
@@ -105,9 +103,7 @@ def train_generator(
         generator.decoder.requires_grad_(False)
         with torch.no_grad():
             codes = torch.cat([generator.encoder(part) for part in torch.split(images, BATCH)])
-            predicted = torch.cat(
-                [outputs(model, part).argmax(1) for part in torch.split(images, BATCH)]
-            )
+            predicted = every_output(model, images, BATCH).argmax(1)
         pair, replay = ActorCritic(generator, judge, learning_rate, steps), Replay(codes)
         bar = tqdm(range(steps), desc="actor and critic", unit="step", delay=2, leave=False)
         for step in bar:
@@ -132,7 +128,7 @@ def train_generator(
 def _train_autoencoder(
     generator: Generator, images: Tensor, epochs: int, random: torch.Generator
 ) -> None:
-    """Let the decoder draw again what the encoder saw: least squares, one cycle of the rate."""
+    """Let the decoder reconstruct what the encoder saw: least squares, one cycle of the rate."""
     weights = [*generator.encoder.parameters(), *generator.decoder.parameters()]
     steps = epochs * math.ceil(len(images) / BATCH)
     optimizer = torch.optim.Adam(weights, fused=True)

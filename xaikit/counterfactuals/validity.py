@@ -33,12 +33,12 @@ class Validity:
 
     @property
     def depth(self) -> float:
-        """How large a margin to aim for: inside, and as near to the edge as arithmetic allows."""
+        """The margin to aim for: an eighth of the interval's width, at most 0.05."""
         return min(0.05, (self._high - self._low) / 8)
 
     @property
     def brake(self) -> float:
-        """Over how much of the margin, before the aim, a push has to let up.
+        """The width of the margin, below its aim, over which the validity term fades out.
 
         Long where the interval has an upper end, which a push would overshoot; else it only costs
         precision.

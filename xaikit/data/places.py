@@ -53,7 +53,7 @@ def download(data_set: str) -> str | None:
 
     torchvision downloads, shows progress and compares checksums. What it wrote moves to its place
     when all of it is there, so that an interrupted download leaves nothing behind. Tried once per
-    process: whoever is offline waits once. Not tried at all where the environment says
+    process: without a network, a user waits once. Not tried at all where the environment says
     ``XAIKIT_OFFLINE``: the grader sets it, so that everybody sees the same data.
 
     Parameters

@@ -11,6 +11,7 @@ from xaikit.metrics.registry import metric
 
 
 @metric(
+    "Rank agreement",
     direction="neither is better",
     flaw="two methods that agree may both be wrong; pixels without meaning, such as an image's "
     "constant background, count as much as the others unless a mask leaves them out",

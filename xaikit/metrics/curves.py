@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import Explanation, superpixels
-from xaikit.core.arguments import checked_inputs, checked_targets, count, probed
-from xaikit.core.passes import borrowed, outputs_at, pairs
+from xaikit.attribution.segments import Segments
+from xaikit.core.arguments import checked_inputs, checked_targets, probed
+from xaikit.core.options import Seed
+from xaikit.core.passes import frozen, outputs_at, pairs
 from xaikit.core.problem import Problem
+from xaikit.core.registry import signed_as
 from xaikit.metrics.fills import Fill, filled
 from xaikit.metrics.maps import expect_matching, map_shape, places
 from xaikit.metrics.registry import metric
@@ -36,6 +40,8 @@ class Curve:
 
 
 @metric(
+    "Deletion",
+    needs=("outputs",),
     direction="lower is better",
     flaw="images with holes are unlike any the network was trained on, so that the curve mixes "
     "what a feature says with what a hole says: compare several fill-ins, and random_ranking and "
@@ -49,9 +55,9 @@ def deletion(
     explanation: Explanation,
     *,
     fill: Fill = None,
-    segments: Tensor | str | None = None,
+    segments: Segments = None,
     steps: int = 28,
-    seed: int = 0,
+    seed: Seed = 0,
     chunk: int = 128,
 ) -> Curve:
     """Remove features in the order of their attributions, the largest first.
@@ -89,8 +95,6 @@ def deletion(
     -------
     Curve
     """
-    count(steps, "steps")
-    count(chunk, "chunk")
     inputs = checked_inputs(model, inputs)
     expect_matching(inputs, explanation)
     hidden = filled(fill, inputs, seed)
@@ -99,12 +103,12 @@ def deletion(
     features = ranks.shape[2]
     fractions = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     counts = (fractions * features).round().long().to(inputs.device)
-    with borrowed(model):
+    with frozen(model):
         classes = probed(model, inputs).shape[1]
         targets = checked_targets(explanation.targets, inputs, classes)
         n, t = targets.shape
         scores = inputs.new_empty((n * t, steps + 1))
-        problem = Problem(model, inputs, targets, seed, chunk)
+        problem = Problem(model, inputs, targets, seed=seed, chunk=chunk)
         # Every target has its own order: a row is an input with one target.
         for rows, points in pairs(problem, n * t, steps + 1):
             index = torch.arange(rows.start, rows.stop, device=inputs.device)
@@ -120,36 +124,31 @@ def deletion(
 
 
 @metric(
+    "Insertion",
+    needs=("outputs",),
     direction="higher is better",
     flaw="that of deletion, from the other end: the first pixels alone on a fill-in are like no "
     "image, and a blurred fill-in, the paper's, still shows large shapes",
     paper="Petsiuk et al. 2018, RISE, arXiv:1806.07421",
 )
-def insertion(
-    model: nn.Module,
-    inputs: Tensor,
-    explanation: Explanation,
-    *,
-    fill: Fill = None,
-    segments: Tensor | str | None = None,
-    seed: int = 0,
-    **options: int,
-) -> Curve:
+@signed_as(deletion)
+def insertion(model: nn.Module, inputs: Tensor, explanation: Explanation, **options: Any) -> Curve:
     """Bring features back in the order of their attributions, the largest first.
 
-    If what the explanation called important carries the output, it rises early. Parameters
-    (``steps`` and ``chunk`` as well) and result are :func:`deletion`'s.
+    If what the explanation called important carries the output, it rises early. Parameters and
+    result are :func:`deletion`'s.
     """
     inputs = checked_inputs(model, inputs)
-    if segments is not None:  # found on the image, not on what it starts from
+    if (segments := options["segments"]) is not None:
+        # Found on the image, not on what it starts from.
         labels = superpixels(inputs, segments)
-        segments = labels[:, 0] if inputs.ndim == 4 else labels
+        options["segments"] = labels[:, 0] if inputs.ndim == 4 else labels
     # The fill-in gives way to the image, in the same order.
-    start = filled(fill, inputs, seed)
-    return deletion(model, start, explanation, fill=inputs, segments=segments, **options)
+    start = filled(options["fill"], inputs, options["seed"])
+    return deletion(model, start, explanation, **{**options, "fill": inputs})
 
 
-def _order(values: Tensor, inputs: Tensor, segments: Tensor | str | None) -> Tensor:
+def _order(values: Tensor, inputs: Tensor, segments: Segments) -> Tensor:
     """Return the features (N, T, features) in the order in which they change."""
     if segments is not None:
         labels = superpixels(inputs, segments).flatten(1).unsqueeze(1).expand(values.shape)

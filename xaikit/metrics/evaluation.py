@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import Explanation
+from xaikit.core.options import shown
+from xaikit.core.registry import checking
 from xaikit.metrics.infidelity import is_times_input
 from xaikit.metrics.registry import METRICS, Direction, metric
 
@@ -49,6 +51,7 @@ class Score:
 
 
 @metric(
+    "Run time",
     direction="lower is better",
     flaw="it is one measurement on one machine, with all that ran beside it, and depends on chunk, "
     "samples and steps; the first call also pays for warming up",
@@ -60,6 +63,7 @@ def runtime(explanation: Explanation) -> Tensor:
     return torch.full(shape, explanation.seconds / shape.numel(), dtype=torch.float64)
 
 
+@checking
 def evaluate(
     model: nn.Module,
     inputs: Tensor,
@@ -104,6 +108,11 @@ def evaluate(
             raise ValueError(
                 f"evaluate does not know the metric {name!r}: choose from {', '.join(EVALUATED)}."
             )
+    for name, own in options.items():
+        if not isinstance(own, Mapping):
+            raise ValueError(
+                f"options have to be a mapping for {name}, its options by name, not {shown(own)}."
+            )
     if mask is None and (needs := [name for name in wanted if name in WITH_MASK]):
         raise ValueError(f"{needs[0]} needs a mask: where in the inputs does the answer lie?")
     columns = {
@@ -123,11 +132,14 @@ def _named(
     if isinstance(explanations, Mapping):
         named = dict(explanations)
     else:
-        named = {each.method: each for each in explanations}
+        named = {getattr(each, "method", ""): each for each in explanations}
         if len(named) < len(explanations):
             raise ValueError(
                 "two explanations are of the same method: give each a name, {name: explanation}."
             )
+    for each in named.values():
+        if not isinstance(each, Explanation):
+            raise TypeError(f"explanations have to be Explanations, not {shown(each)}.")
     if not named:
         raise ValueError("evaluate needs at least one explanation.")
     first = next(iter(named.values()))
@@ -166,7 +178,7 @@ def _infidelities(
 ) -> list[Tensor]:
     """Return each explanation's infidelity: those of one kind share the perturbed inputs' passes.
 
-    Their maps stand side by side as if they were so many targets.
+    Their maps stand side by side, like maps of several targets.
     """
     options = dict(options)
     given = options.pop("times_input", None)

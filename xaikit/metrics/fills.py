@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xaikit.core.arguments import NAMED, reference
-from xaikit.core.baselines import blurred
+from xaikit.core.references import NAMED, Reference, blurred, reference
 
-Fill = float | Tensor | str | None
+Fill = Reference
 
 COMPUTED = ("mean", "blurred", "noise")
 """Fill-ins that every input has of its own."""
@@ -20,7 +19,11 @@ def filled(fill: Fill, inputs: Tensor, seed: int) -> Tensor:
     :func:`xaikit.metrics.deletion` documents the choices.
     """
     if isinstance(fill, Tensor) and fill.shape == inputs.shape:
+        if not fill.isfinite().all():
+            raise ValueError("fill holds nan or infinity.")
         return fill.detach().to(inputs)
+    if not isinstance(fill, str):
+        return reference(fill, inputs, "fill").expand(inputs.shape)
     if fill == "mean":
         space = tuple(range(2 if inputs.ndim == 4 else 1, inputs.ndim))
         return inputs.mean(space, keepdim=True).expand(inputs.shape)
@@ -34,7 +37,7 @@ def filled(fill: Fill, inputs: Tensor, seed: int) -> Tensor:
         flat = inputs.flatten(1)
         least, most = (each.view(-1, *[1] * draw.ndim) for each in (flat.amin(1), flat.amax(1)))
         return least + (most - least) * draw
-    if isinstance(fill, str) and fill not in NAMED:
+    if fill not in NAMED:
         raise ValueError(
             f"unknown fill {fill!r}: choose one of {', '.join((*NAMED, *COMPUTED))}, a number or "
             f"a tensor."

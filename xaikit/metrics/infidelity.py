@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import Explanation
 from xaikit.attribution.registry import METHODS
-from xaikit.core.arguments import (
-    checked_inputs,
-    checked_targets,
-    count,
-    probed,
-    reference,
-)
-from xaikit.core.passes import borrowed, outputs_at, pairs, target_outputs
+from xaikit.core.arguments import checked_inputs, checked_targets, probed
+from xaikit.core.options import Seed
+from xaikit.core.passes import frozen, outputs_at, pairs, target_outputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import Reference, reference
 from xaikit.metrics.maps import expect_matching, map_shape
 from xaikit.metrics.registry import metric
 
 SLOPES = ("gradient", "guided_backprop", "smoothgrad")
 """Methods whose maps say how fast the output changes; those of all others say by how much."""
 
-Perturbation = Literal["square", "gaussian"]
-SCALES: dict[Perturbation, float] = {"square": 0.35, "gaussian": 0.2}
+SCALES = {"square": 0.35, "gaussian": 0.2}
 
 
 @metric(
+    "Infidelity",
+    needs=("outputs",),
     direction="lower is better",
     flaw="the number depends on the perturbation, and a perturbed image may be unlike any the "
     "network was trained on; a map turned in sign everywhere scores as the right one if rescaled; "
@@ -41,13 +36,13 @@ def infidelity(
     inputs: Tensor,
     explanation: Explanation,
     *,
-    perturbation: Perturbation = "square",
+    perturbation: str = "square",
     scale: float | None = None,
     samples: int = 256,
-    baseline: float | Tensor | str | None = None,
+    baseline: Reference = None,
     times_input: bool | None = None,
     rescale: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
     chunk: int = 128,
 ) -> Tensor:
     """Return the mean squared error of the output changes that the map predicts, (N, T).
@@ -98,8 +93,6 @@ def infidelity(
     chunk
         How many inputs pass the model at once.
     """
-    count(samples, "samples")
-    count(chunk, "chunk")
     inputs = checked_inputs(model, inputs)
     expect_matching(inputs, explanation)
     if perturbation not in SCALES:
@@ -117,10 +110,10 @@ def infidelity(
     draw = _window if perturbation == "square" else _noise
     spread = _range(inputs) * scale
     attributions = explanation.attributions.to(inputs).flatten(2).transpose(1, 2)
-    with borrowed(model):
+    with frozen(model):
         classes = probed(model, inputs).shape[1]
         targets = checked_targets(explanation.targets, inputs, classes)
-        problem = Problem(model, inputs, targets, seed, chunk)
+        problem = Problem(model, inputs, targets, seed=seed, chunk=chunk)
         full = target_outputs(problem)
         generator = problem.generator()
         moments = torch.zeros((3, *targets.shape), dtype=torch.float64, device=inputs.device)

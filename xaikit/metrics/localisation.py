@@ -11,6 +11,8 @@ from xaikit.metrics.registry import metric
 
 
 @metric(
+    "Localisation",
+    needs=("ground truth",),
     direction="higher is better",
     flaw="a network that looks at the background is explained rightly by a map that scores badly; "
     "a large mask makes every map look good: compare with the mask's share of the image; where "
@@ -37,6 +39,8 @@ def localisation(explanation: Explanation, mask: Tensor) -> Tensor:
 
 
 @metric(
+    "Pointing game",
+    needs=("ground truth",),
     direction="higher is better",
     flaw="one pixel decides, all others may be anywhere; and that of localisation",
     paper="pointing game, Zhang et al. 2018, Top-down neural attention by excitation backprop, "
@@ -59,6 +63,8 @@ def pointing_game(explanation: Explanation, mask: Tensor) -> Tensor:
 
 
 @metric(
+    "Relevance rank accuracy",
+    needs=("ground truth",),
     direction="higher is better",
     flaw="that of localisation; only the order of the largest attributions counts, not their size",
     paper="relevance rank accuracy, Arras et al. 2022, arXiv:2003.07258",

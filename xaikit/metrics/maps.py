@@ -51,7 +51,7 @@ def expected_hits(values: Tensor, mask: Tensor, count: Tensor) -> Tensor:
     """Return how many of the ``count`` largest values lie inside the mask, (…).
 
     Equal values on the border are drawn by lot, and this is the mean over all draws: a constant
-    map hits as often as chance does, whatever the order of its features.
+    map hits as often as chance does, in every order of its features.
 
     Parameters
     ----------

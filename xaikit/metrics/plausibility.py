@@ -6,15 +6,16 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution import Explanation
-from xaikit.core.arguments import count
 from xaikit.metrics.maps import expected_hits
 from xaikit.metrics.registry import metric
 
 
 @metric(
+    "Token F1",
+    needs=("ground truth",),
     direction="higher is better",
-    flaw="plausible is not faithful: a map that marks what people would mark scores well whatever "
-    "the network has read",
+    flaw="plausible is not faithful: a map that marks what people would mark scores well, "
+    "independent of what the network has read",
     paper="DeYoung et al. 2020, ERASER, arXiv:1911.03429",
 )
 def token_f1(explanation: Explanation, rationale: Tensor, *, tokens: int | None = None) -> Tensor:
@@ -47,7 +48,7 @@ def token_f1(explanation: Explanation, rationale: Tensor, *, tokens: int | None 
             f"rationale has to be boolean of shape {(len(values), values.shape[2])}; it is "
             f"{rationale.dtype} of shape {tuple(rationale.shape)}."
         )
-    if tokens is not None and count(tokens, "tokens") > values.shape[2]:
+    if tokens is not None and tokens > values.shape[2]:
         raise ValueError(f"tokens has to be at most {values.shape[2]}, not {tokens}.")
     marked = rationale.to(values.device).unsqueeze(1).expand(values.shape)
     size = marked.sum(dim=2)

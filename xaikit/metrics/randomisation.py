@@ -9,11 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import explain
+from xaikit.core.options import Seed
 from xaikit.metrics.agreement import rank_agreement
 from xaikit.metrics.registry import metric
 
 
 @metric(
+    "Weight randomisation",
+    needs=("layers", "method"),
     direction="lower is better",
     flaw="the input's own structure alone keeps maps alike, above all those multiplied by the "
     "input, and noisy maps pass easily (Binder et al. 2023, arXiv:2211.12486)",
@@ -27,7 +30,7 @@ def weight_randomisation(
     *,
     absolute: bool = False,
     mask: Tensor | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     **options: Any,
 ) -> tuple[list[str], Tensor]:
     """Randomise the network's layers from the last to the first, and compare explanations.

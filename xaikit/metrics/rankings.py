@@ -1,4 +1,4 @@
-"""Orders that no network was asked for: what an explanation has to beat."""
+"""Rankings that depend on no network: what an explanation has to beat."""
 
 from __future__ import annotations
 

@@ -1,63 +1,65 @@
 """The metrics by name, with what a reader of their numbers has to know.
 
-A metric is a function under :func:`metric`. Its docstring says what it measures; direction, known
-flaw and paper stand in the decorator alone, which adds them to the docstring.
+A metric is a function under :func:`metric`, which checks what it is given. Its docstring says what
+it measures; direction, known flaw and paper stand in the decorator alone, which adds them.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
+
+from xaikit.core.registry import Entry, Need, checking, register
 
 Direction = Literal["lower is better", "higher is better", "neither is better"]
 Measure = TypeVar("Measure", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Metric:
-    """What the course teaches about a metric.
+@dataclass(frozen=True, kw_only=True)
+class Metric(Entry):
+    """What the course teaches about a metric; it needs an explanation, and what ``needs`` says.
 
     Attributes
     ----------
-    name
-        As :func:`~xaikit.metrics.evaluate` takes it; the function's own name.
+    name, title, paper, needs, options, function
+        See :class:`~xaikit.core.registry.Entry`; :func:`~xaikit.metrics.evaluate` takes the name.
     direction
         ``"lower is better"``, ``"higher is better"`` or ``"neither is better"``.
     flaw
         How an explanation gets a good number without being good, or a bad one without being bad.
-    paper
-        Where to read.
-    measure
-        The function itself.
     """
 
-    name: str
     direction: Direction
     flaw: str
-    paper: str
-    measure: Callable[..., Any] = field(repr=False, compare=False)
+
+    @property
+    def measure(self) -> Callable[..., Any]:
+        """The function itself."""
+        return self.function
+
+    def notes(self) -> str:
+        """Return what the function's docstring says of it, beside what it says itself."""
+        return f"{self.direction.capitalize()}. Known flaw: {self.flaw}. {super().notes()}"
 
 
 METRICS: dict[str, Metric] = {}
 """Every metric by its name."""
 
 
-def metric(*, direction: Direction, flaw: str, paper: str) -> Callable[[Measure], Measure]:
+def metric(
+    title: str, *, needs: tuple[Need, ...] = (), paper: str, direction: Direction, flaw: str
+) -> Callable[[Measure], Measure]:
     """Register a function as the metric of its name (a decorator): see :class:`Metric`."""
 
-    def register(measure: Measure) -> Measure:
-        name = measure.__name__
-        METRICS[name] = Metric(name, direction, flaw, paper, measure)
-        text = inspect.cleandoc(measure.__doc__ or "")
-        notes = f"{direction.capitalize()}. Known flaw: {flaw}. Paper: {paper}."
-        measure.__doc__ = f"{text}\n\nNotes\n-----\n{notes}\n"
-        return measure
+    def enter(measure: Measure) -> Measure:
+        facts = {"direction": direction, "flaw": flaw}
+        entered = register(METRICS, Metric, title, paper=paper, needs=needs, **facts)
+        return entered(checking(measure))
 
-    return register
+    return enter
 
 
 def metrics() -> list[Metric]:
-    """List the metrics, each with its direction, known flaw and paper."""
+    """List the metrics, each with its title, direction, known flaw, needs, options and paper."""
     return list(METRICS.values())

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from xaikit.attribution import Explanation, explain
-from xaikit.core.arguments import checked_inputs, count
+from xaikit.core.arguments import checked_inputs
+from xaikit.core.options import Seed
 from xaikit.metrics.maps import expect_matching
 from xaikit.metrics.registry import metric
 
@@ -17,8 +18,10 @@ Explainer = Callable[[nn.Module, Tensor], Tensor]
 
 
 @metric(
+    "Sensitivity",
+    needs=("method",),
     direction="lower is better",
-    flaw="a map that never changes, whatever the network does, is perfectly insensitive: read it "
+    flaw="a map that never changes is perfectly insensitive: read it "
     "beside infidelity. The maximum over samples is a lower bound that grows with their number",
     paper="Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, arXiv:1901.09392",
 )
@@ -30,7 +33,7 @@ def sensitivity(
     radius: float = 0.02,
     samples: int = 10,
     normalised: bool = True,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Tensor:
     """Return the largest change of the map over small changes of the input, (N, T).
 
@@ -61,8 +64,7 @@ def sensitivity(
     seed
         Of the δ.
     """
-    count(samples, "samples")
-    if not radius > 0:
+    if radius <= 0:
         raise ValueError(f"radius has to be above 0, in the inputs' units; not {radius!r}.")
     inputs = checked_inputs(model, inputs)
     if isinstance(explanation, Explanation):

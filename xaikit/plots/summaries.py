@@ -36,7 +36,7 @@ def summary(
 ) -> Figure:
     """Show all about one prediction: image, maps, predicted classes, deletion curve.
 
-    Beside a single target's map stands its overlay. Whatever is explained, the parts keep their
+    Beside a single target's map stands its overlay. The parts always keep their
     places. Drawn without pyplot, so that any thread may.
 
     Parameters

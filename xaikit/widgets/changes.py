@@ -10,15 +10,10 @@ from torch import Tensor, nn
 
 from xaikit.core.passes import placed
 from xaikit.counterfactuals import Counterfactuals, counterfactual
+from xaikit.counterfactuals.registry import METHODS
 from xaikit.data import ImageDataset
 from xaikit.plots.maps import colour_bar, draw_image, draw_map, scale_of
 from xaikit.widgets.themes import duration, themed
-
-TITLES = {
-    "wachter": "Wachter et al.",
-    "prototype": "Guided by prototypes",
-    "rl": "Reinforcement learning",
-}
 
 OTHERS = 9
 """How many other classes are searched for at most: the likeliest."""
@@ -31,7 +26,7 @@ NONE = 0.75
 
 def title_of(method: str) -> str:
     """Return the method's name as papers write it; an unknown one stays as it is."""
-    return TITLES.get(method, method)
+    return METHODS[method].title if method in METHODS else method
 
 
 def changed(model: nn.Module, data: ImageDataset, image: int, method: str) -> str:

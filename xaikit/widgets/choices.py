@@ -6,7 +6,7 @@ import inspect
 from dataclasses import dataclass
 
 from xaikit.attribution.registry import METHODS
-from xaikit.core.arguments import NAMED
+from xaikit.core.references import NAMED
 
 BASELINES = (*NAMED, "blurred")
 SEGMENTS = {"superpixels": "slic", "7 × 7 grid": "grid", "single pixels": None}

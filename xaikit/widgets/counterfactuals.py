@@ -12,7 +12,7 @@ import ipywidgets as ipw
 from torch import nn
 
 from xaikit.core.passes import observed
-from xaikit.counterfactuals.api import METHODS
+from xaikit.counterfactuals.registry import METHODS
 from xaikit.data import ImageDataset
 from xaikit.widgets.changes import changed, title_of
 from xaikit.widgets.frame import LABEL, Frame, wide

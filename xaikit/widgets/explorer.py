@@ -38,7 +38,7 @@ class Explorer(ipw.Tab):  # type: ignore[misc] # ipywidgets has no types
         self.explanations.refresh()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Return whether all is shown, at the latest after so many seconds."""
+        """Return whether all is shown, at the latest after this many seconds."""
         return self.explanations.wait(timeout)
 
     def _on_page(self, change: dict[str, Any]) -> None:

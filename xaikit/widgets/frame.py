@@ -82,7 +82,7 @@ class Frame(ipw.HBox):  # type: ignore[misc] # ipywidgets has no types
         )
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Return whether all is shown, at the latest after so many seconds."""
+        """Return whether all is shown, at the latest after this many seconds."""
         return self._worker.wait(timeout)
 
     def say(self, text: str, error: bool = False) -> None:
@@ -114,7 +114,7 @@ class Frame(ipw.HBox):  # type: ignore[misc] # ipywidgets has no types
         except CancelledError:
             self.progress.bar_style = "warning"
             self.say(f"Cancelled. Choose something else, or press {self._action} to start again.")
-        except Exception as error:  # whatever a model raises is shown: a thread has no cell to fail
+        except Exception as error:  # the page shows it: a thread has no cell that could fail
             self.progress.value, self.progress.bar_style = 1, "danger"
             self.say(str(error).strip().split("\n")[0] or type(error).__name__, error=True)
         finally:
@@ -125,10 +125,10 @@ class Frame(ipw.HBox):  # type: ignore[misc] # ipywidgets has no types
 
 
 def half(grow: bool = False) -> ipw.Layout:
-    """Return the room of a button beside another, or of one alone."""
+    """Return the space of a button beside another, or of one alone."""
     return ipw.Layout(width="100%" if grow else "48%", margin="0")
 
 
 def wide() -> ipw.Layout:
-    """Return the room of a control: one of its own for each, so that each can be hidden."""
+    """Return the space of a control: one of its own for each, so that each can be hidden."""
     return ipw.Layout(width="100%", margin="2px 0")

@@ -38,7 +38,7 @@ class Latest:
             self._next = None
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Return whether all is done, at the latest after so many seconds."""
+        """Return whether all is done, at the latest after this many seconds."""
         thread = self._thread
         if thread is not None:
             thread.join(timeout)

@@ -88,7 +88,7 @@ class Page(Frame):
         )
 
     def offer_options(self) -> None:
-        """Show the options that the method has, with its own default; others keep their room."""
+        """Show the options that the method has, with its own default; others keep their space."""
         name = self.method.value
         option = counted(name)
         self.count.layout.visibility = "hidden" if option is None else "visible"

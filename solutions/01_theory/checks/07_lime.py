@@ -1,4 +1,4 @@
-"""Checks of section 7: weighted least squares by their normal equations."""
+"""Checks of section 7: weighted least squares by orthogonalisation."""
 
 from __future__ import annotations
 

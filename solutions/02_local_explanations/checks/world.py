@@ -14,20 +14,13 @@ from torch import Tensor, nn
 
 from autograde.tasks import given
 from xaikit import load, load_pretrained
-from xaikit.metrics import mosaics, plant_stickers
 
 HERE = given(
     "network",
     "examples",
-    "stickers",
     torch=torch,
-    nn=nn,
-    Tensor=Tensor,
-    copy=copy,
     load=load,
     load_pretrained=load_pretrained,
-    mosaics=mosaics,
-    plant_stickers=plant_stickers,
     tqdm=lambda parts, **_: parts,
     device=torch.device("cpu"),
 )

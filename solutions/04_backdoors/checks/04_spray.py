@@ -1,4 +1,4 @@
-"""Checks of section 4: the eigengap, by all eigenvalues."""
+"""Checks of section 4: the eigengap, by the eigenvalues of a random walk."""
 
 from __future__ import annotations
 

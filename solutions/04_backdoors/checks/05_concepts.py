@@ -1,4 +1,4 @@
-"""Checks of section 5: the concept vector by its properties, sensitivities by finite differences."""
+"""Checks of section 5: the concept vector by least squares, sensitivities by central differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of section 7: sleeping channels, by sorting."""
+"""Checks of section 7: sleeping channels, by their means after the ReLU."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from attribution.settings import NAMES, cheap
 from xaikit import explain, load, load_pretrained
 from xaikit.attribution.registry import METHODS
-from xaikit.core.background import reference_inputs
 from xaikit.core.problem import Problem
+from xaikit.core.references import reference_inputs
 
 
 @pytest.mark.parametrize(("name", "value"), [("black", 0.0), ("grey", 0.5), ("white", 1.0)])

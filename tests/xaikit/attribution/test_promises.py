@@ -1,4 +1,4 @@
-"""The contract of explain: it holds for every method, whatever the method computes."""
+"""The contract of explain: it holds for every method."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Planted:
     def suspicion(self, chunk: int = 50) -> Suspicion:
         """What a detector is given."""
         classes = int(self.labels.max()) + 1
-        return Suspicion(self.model, self.images, self.labels, classes, 0, chunk)
+        return Suspicion(self.model, self.images, self.labels, classes, seed=0, chunk=chunk)
 
     def found(self, method: str, chunk: int = 128) -> Detection:
         """Examine it."""

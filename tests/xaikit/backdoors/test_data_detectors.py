@@ -52,7 +52,7 @@ def test_two_classes_are_enough(method: str) -> None:
 
 
 def some_training_data(each: int) -> ImageDataset:
-    """Return so many training images of every class."""
+    """Return this many training images of every class."""
     data = load("fashion_mnist", "train")
     rows = torch.cat([(data.labels == k).nonzero()[:each, 0] for k in range(10)])
     return ImageDataset(data.images[rows], data.labels[rows], data.classes, data.source)

@@ -84,7 +84,7 @@ def test_principal_axes_are_scikit_learns() -> None:
 def test_activations_are_what_enters_the_last_linear_layer() -> None:
     model = load_pretrained("lecture")
     images = load("fashion_mnist", "test").images[:30]
-    features, scores = penultimate(Suspicion(model, images, None, 10, 0, 7))
+    features, scores = penultimate(Suspicion(model, images, None, 10, seed=0, chunk=7))
     with torch.no_grad():
         torch.testing.assert_close(features, model[:-1](images))
         torch.testing.assert_close(scores, model(images))

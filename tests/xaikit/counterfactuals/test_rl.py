@@ -69,6 +69,7 @@ def small(seed: int = 0) -> tuple[Generator, nn.Module]:
 
 
 @pytest.mark.skipif(missing() is not None, reason=f"alibi: {missing()}")
+@pytest.mark.slow
 def test_steps_of_learning_are_alibis(tmp_path: Path):
     generator, judge = small()
     random = torch.Generator().manual_seed(0)

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from xaikit import counterfactual
 from xaikit.core.passes import observed, progress
-from xaikit.counterfactuals.api import METHODS
-from xaikit.counterfactuals.problem import Problem
+from xaikit.core.registry import Entry, register
+from xaikit.counterfactuals.registry import METHODS
+from xaikit.counterfactuals.search import Search
 from xaikit.data import ImageDataset
 from xaikit.widgets import Explorer, explorer
-from xaikit.widgets.changes import NONE, TITLES, _figure
+from xaikit.widgets.changes import NONE, _figure, title_of
 from xaikit.widgets.counterfactuals import CounterfactualPage
 
 CLASSES = ["<top>", "right", "bottom", "left"]
@@ -31,7 +32,7 @@ class Quarters(nn.Module):
 searched: list[tuple[int, list[int]]] = []
 
 
-def planted(problem: Problem) -> tuple[Tensor, Tensor]:
+def planted(problem: Search) -> tuple[Tensor, Tensor]:
     """Brighten the target's row to 1 and darken all else: but never find class 3."""
     searched.append((len(problem.inputs), problem.targets[0].tolist()))
     rows, targets = problem.items()
@@ -41,7 +42,7 @@ def planted(problem: Problem) -> tuple[Tensor, Tensor]:
     return problem.grid(made), problem.grid(targets != 3)
 
 
-def endless(problem: Problem) -> tuple[Tensor, Tensor]:
+def endless(problem: Search) -> tuple[Tensor, Tensor]:
     """Ask the network until it is cancelled, for ten minutes at most."""
     end = time.monotonic() + 600
     with progress(1000, "steps") as tell:
@@ -52,7 +53,7 @@ def endless(problem: Problem) -> tuple[Tensor, Tensor]:
     raise AssertionError("nobody cancelled")
 
 
-def impossible(problem: Problem) -> tuple[Tensor, Tensor]:
+def impossible(problem: Search) -> tuple[Tensor, Tensor]:
     raise ValueError("there is no generator for this network: train one.\nsecond line")
 
 
@@ -70,7 +71,9 @@ def whole(data: ImageDataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[Explo
     for method in list(METHODS):
         monkeypatch.delitem(METHODS, method)
     for method in (planted, endless, impossible):
-        monkeypatch.setitem(METHODS, method.__name__, method)
+        own: dict[str, Entry] = {}
+        register(own, Entry, method.__name__, paper="", needs=("outputs",))(method)
+        monkeypatch.setitem(METHODS, method.__name__, own[method.__name__])
     searched.clear()
     whole = explorer(Quarters().train(), data)
     assert whole.wait(180)
@@ -188,4 +191,8 @@ def test_what_is_impossible_is_one_sentence(page: CounterfactualPage) -> None:
 
 
 def test_every_search_of_the_package_has_a_title() -> None:
-    assert set(METHODS) <= set(TITLES)
+    assert {name: title_of(name) for name in METHODS} == {
+        "wachter": "Wachter et al.",
+        "prototype": "Guided by prototypes",
+        "rl": "Reinforcement learning",
+    }

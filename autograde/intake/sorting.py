@@ -1,0 +1,263 @@
+"""The files of one submitter: which are notebooks of the course, which none, and what each is.
+
+Nothing is passed over without a trace: who handed in files of which none is a notebook of the
+course gets a row that says so, and a notebook that nothing is known of is named beside the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from autograde.intake.choice import Candidate
+from autograde.intake.layout import hint
+from autograde.intake.names import ARCHIVES, assignment_of, is_notebook, passed_over
+from autograde.intake.recognise import Recognition
+from autograde.intake.upload import Place, SubmissionsError, Upload
+from autograde.safety.sanitize import clean_line
+from xaikit.notebook_json import BrokenUploadError
+from xaikit.uploads import SIZE_LIMIT, read_upload
+
+READ_LIMIT = 8 * SIZE_LIMIT
+"""How many bytes of one submitter are looked at."""
+
+_FILE_LIMIT = 1000
+_ARCHIVE_LIMIT = 20
+_SHOWN = 5
+
+_CURE = (
+    "Please hand in the .ipynb file itself (in JupyterLab: File → Download; in Colab: File → "
+    "Download → Download .ipynb)."
+)
+
+
+@dataclass(frozen=True)
+class File:
+    """One file that somebody handed in.
+
+    Attributes
+    ----------
+    place
+        Where its bytes lie.
+    name
+        Its path as the student gave it.
+    by
+        Who handed it in, as the folder or the platform spells the name.
+    shown
+        Its path as messages name it.
+    folder
+        The assignment that a folder around it is called by, else empty.
+    moment
+        When it was handed in, if anybody knows.
+    late, order
+        What the platform says, see :class:`autograde.lms.platform.Handed`.
+    noted
+        Whether nbgrader noted the moment.
+    notices
+        What is unusual about it.
+    saved
+        Its time inside of an archive that the student packed.
+    """
+
+    place: Place
+    name: str
+    by: str
+    shown: str
+    folder: str = ""
+    moment: datetime | None = None
+    late: bool = False
+    order: int = 0
+    noted: bool = False
+    notices: tuple[str, ...] = ()
+    saved: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Unknown:
+    """A file that is no notebook of the course: why, and which it was meant to be."""
+
+    file: File
+    why: str
+    meant: str
+    readable: bool = True
+    notebook: bool = True
+
+
+@dataclass
+class Bundle:
+    """What one submitter handed in.
+
+    Attributes
+    ----------
+    notebooks
+        By assignment, the files that may be the upload.
+    """
+
+    student: str
+    notebooks: dict[str, list[Candidate]] = field(default_factory=dict)
+    _unknown: list[_Unknown] = field(default_factory=list)
+
+    @property
+    def meant(self) -> set[str]:
+        """The assignments that something was handed in for."""
+        return {*self.notebooks, *(one.meant for one in self._unknown)} - {""}
+
+    def completed(self, upload: Upload) -> Upload:
+        """Return the upload with what else was handed in for it, or with that in its stead.
+
+        Parameters
+        ----------
+        upload
+            What counts for an assignment, without a path if nothing was recognised.
+        """
+        mine = [one for one in self._unknown if one.meant in ("", upload.assignment)]
+        if upload.path is not None:
+            said = [
+                f"{_last(one.file)} was handed in, too, and was passed over: {one.why}"
+                for one in mine
+                if one.notebook
+            ]
+            return replace(upload, notices=(*upload.notices, *said[:_SHOWN]))
+        if self.notebooks:
+            # Who handed in another notebook may have meant only that.
+            mine = [one for one in mine if one.notebook and not one.readable]
+        if not mine:
+            return upload
+        mine.sort(key=lambda one: not one.notebook)
+        file = mine[0].file
+        whys = " ".join(f"{_last(one.file)}: {one.why}" for one in mine[:_SHOWN])
+        more = f" So do {len(mine) - _SHOWN} more." if len(mine) > _SHOWN else ""
+        return replace(
+            upload,
+            path=file.place.path,
+            members=file.place.members,
+            timestamp=file.moment,
+            late=file.late,
+            refused=f"What was handed in holds no notebook of this course. {whys}{more} {_CURE}",
+        )
+
+
+def sorted_out(
+    student: str, files: Sequence[File], recognition: Recognition, notices: list[str]
+) -> Bundle:
+    """Look into all files of a submitter, archives included.
+
+    Parameters
+    ----------
+    student
+        The submitter.
+    files
+        What was handed in.
+    recognition
+        Knows the notebooks of the course.
+    notices
+        Takes a sentence for every file that is passed over.
+    """
+    bundle = Bundle(student)
+    left = READ_LIMIT
+    for file in _unpacked(files, recognition, bundle._unknown, notices):
+        called = is_notebook(file.name)
+        meant = file.folder or recognition.by_name(file.name)
+        if not called and not _begins_like_json(file.place.head(64)):
+            bundle._unknown.append(_Unknown(file, "It is no notebook.", meant, notebook=False))
+            continue
+        if left <= 0:
+            why = f"It was not looked at: there are more than {READ_LIMIT >> 20} MB of notebooks."
+            bundle._unknown.append(_Unknown(file, why, meant, readable=False))
+            continue
+        content, why = b"", ""
+        try:
+            content = file.place.read()
+        except SubmissionsError as error:
+            why = str(error)
+        left -= len(content)
+        name = recognition.by_content(content, file.name, file.folder)
+        if not name and called:
+            name = assignment_of(file.name, recognition.assignments)
+        if name:
+            bundle.notebooks.setdefault(name, []).append(_candidate(file, student, name))
+            continue
+        if not why:
+            try:
+                read_upload(content, {})
+            except BrokenUploadError as error:
+                why = str(error)
+        if called:
+            none = "It holds no answer cell of a notebook of this course."
+            bundle._unknown.append(_Unknown(file, why or none, meant, readable=not why))
+        else:
+            bundle._unknown.append(_Unknown(file, "It is no notebook.", meant, notebook=False))
+    notices += [passed_over(one.file.shown) for one in bundle._unknown]
+    return bundle
+
+
+def _candidate(file: File, student: str, name: str) -> Candidate:
+    said = file.notices
+    if PurePosixPath(file.name).stem != name:
+        said = (*said, f"The upload is called {_last(file)} and was taken as {name}.")
+    place = file.place
+    upload = Upload(student, name, place.path, file.moment, file.late, said, place.members)
+    return Candidate(upload, file.name, file.by, file.order, file.noted, file.saved)
+
+
+def _last(file: File) -> str:
+    return clean_line(PurePosixPath(file.name).name)
+
+
+def _begins_like_json(head: bytes) -> bool:
+    """Whether a file may be JSON, in UTF-8 or UTF-16."""
+    return head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")[:1] == b"{"
+
+
+def _unpacked(
+    files: Sequence[File],
+    recognition: Recognition,
+    unknown: list[_Unknown],
+    notices: list[str],
+) -> Iterator[File]:
+    """Yield the files, and in place of archives the files in them."""
+    waiting, opened, count = list(reversed(files)), 0, 0
+    while waiting:
+        file = waiting.pop()
+        meant = file.folder or recognition.by_name(file.name)
+        suffix = PurePosixPath(file.name).suffix.casefold()
+        if suffix != ".zip":
+            if suffix in ARCHIVES:
+                why = "It is an archive of a kind that is not opened here: only .zip is."
+                unknown.append(_Unknown(file, why, meant, readable=False))
+            elif count < _FILE_LIMIT:
+                count += 1
+                yield file
+            elif count == _FILE_LIMIT:
+                count += 1
+                notices.append(
+                    f"{clean_line(file.shown)} and more were not looked at: there are more than "
+                    f"{_FILE_LIMIT} files."
+                )
+            continue
+        opened += 1
+        try:
+            if opened > _ARCHIVE_LIMIT:
+                raise SubmissionsError(
+                    f"It was not opened: there are more than {_ARCHIVE_LIMIT} archives."
+                )
+            entries = file.place.entries(file.shown, notices)
+            if not entries:
+                raise SubmissionsError("It is an archive without a file that can be read.")
+        except SubmissionsError as error:
+            unknown.append(_Unknown(file, str(error), meant, readable=False))
+            continue
+        for entry in reversed(entries):
+            inner = "/".join(entry.parts)
+            waiting.append(
+                replace(
+                    file,
+                    place=file.place.within(entry.index),
+                    name=f"{file.name}/{inner}",
+                    shown=f"{file.shown}: {inner}",
+                    folder=hint(inner, recognition.assignments) or file.folder,
+                    saved=entry.time,
+                )
+            )

@@ -1,0 +1,211 @@
+"""A student's own look at the file finds what grading will find, on every mishap that we know."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_course import SOURCE
+from small_course import write_course as write_small
+
+from autograde.grading.mark import Timing, load_assignment, mark
+from autograde.intake import rebuild as rebuilding
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import submission
+from autograde.notebooks.cells import SourceError, answers
+from autograde.notebooks.release import manifest, released, to_json
+from autograde.notebooks.source import find_source, read_source, sources
+from tests.redteam import denial, unfair  # noqa: F401  # they register their cases
+from tests.redteam.case import CASES, Case
+from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
+from xaikit import checks, handin
+from xaikit.handin import Released, Verdict
+from xaikit.notebook_json import BrokenUploadError
+from xaikit.uploads import SIZE_LIMIT, Stub
+
+REPOSITORY = Path(__file__).parents[3]
+# What happens to the file only; what happens in the kernel does not show in it.
+UNFAIR = [c for c in CASES if c.kind == "unfair" or c.name in ("nested-notebook",)]
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return assignment(write_course(tmp_path_factory.mktemp("course"))).released
+
+
+def known(notebook: Any) -> dict[str, Released]:
+    """Return the manifest as the package reads it."""
+    entry = json.loads(json.dumps(manifest({NAME: notebook})))[NAME]
+    stubs = {
+        task: Stub(s["marker"], s["cell_id"], frozenset(s["blank"]))
+        for task, s in entry["answers"].items()
+    }
+    return {NAME: Released(entry["release"], stubs)}
+
+
+def look(
+    notebook: Any, content: bytes, folder: Path, name: str = f"{NAME}.ipynb", **options: Any
+) -> Verdict:
+    (folder / name).write_bytes(content)
+    return handin.check(folder / name, known=known(notebook), **options)
+
+
+@pytest.mark.parametrize("case", UNFAIR, ids=lambda case: case.name)
+def test_it_finds_what_grading_finds(case: Case, toy: Any, tmp_path: Path) -> None:
+    content = case.upload(toy)
+    verdict = look(toy, content, tmp_path)
+    try:
+        expected = rebuilding.rebuild(content, toy)
+    except BrokenUploadError as error:
+        assert (verdict.good, verdict.upload) == (False, None)
+        assert str(error) in str(verdict)
+        return
+    upload = verdict.upload
+    assert upload is not None
+    assert set(upload.chosen) == {a.task for a in answers(toy)} - expected.absent
+    assert upload.untouched == expected.untouched
+    assert verdict.good == (not expected.absent)
+    sources_of = {a.task: expected.notebook.cells for a in answers(expected.notebook)}
+    for answer in answers(expected.notebook):
+        if answer.task in upload.chosen and answer.task not in upload.untouched:
+            # the very text that is graded, but for its marker
+            text = sources_of[answer.task][answer.cell].source.split("\n", 1)[1]
+            assert text.strip() in upload.cells[upload.chosen[answer.task]].source
+
+
+def test_it_says_what_is_missing_and_what_is_untouched(toy: Any, tmp_path: Path) -> None:
+    notebook = answered(toy, {t: s for t, s in RIGHT.items() if t != "quiz"})
+    gone = next(c for c in notebook.cells if c.source.startswith("# answer: total"))
+    gone.source, gone.id = "total = 5050", "x"
+    gone.metadata.pop("nbgrader")
+    verdict = look(toy, to_json(notebook).encode(), tmp_path)
+    assert not verdict.good
+    assert "4 of 5 answer cells are found, 3 of them written into." in str(verdict)
+    assert "✗ total: put the line # answer: total at the top" in str(verdict)
+    assert "Not answered: quiz." in str(verdict)
+    assert "handed in" not in str(verdict)
+    assert look(toy, to_json(answered(toy, RIGHT)).encode(), tmp_path).lines[-1].startswith("✓")
+
+
+def test_the_wrong_file_is_recognised(toy: Any, tmp_path: Path) -> None:
+    content = to_json(answered(toy, RIGHT)).encode()
+    both = {**known(toy), "02_other": Released("x", {"a": Stub.of("# answer: a", "a", "")})}
+    (tmp_path / "02_other.ipynb").write_bytes(content)
+    verdict = handin.check(tmp_path / "02_other.ipynb", known=both)
+    assert "is called 02_other.ipynb, but holds the answers of 01_toy" in str(verdict)
+    assert not verdict.good
+    (tmp_path / "holiday.ipynb").write_text('{"cells": [], "nbformat": 4}')
+    verdict = handin.check(tmp_path / "holiday.ipynb", known=both)
+    assert "is it the right file" in str(verdict) and not verdict.good
+
+
+def test_another_release_is_named(toy: Any, tmp_path: Path) -> None:
+    notebook = answered(toy, RIGHT)
+    notebook.metadata["course"]["release"] = "0123456789ab"
+    verdict = look(toy, to_json(notebook).encode(), tmp_path)
+    assert "made from the release 0123456789ab" in str(verdict) and verdict.good
+    for odd in ({"release": 3}, {"release": "\x1b[31m"}, [], None):
+        notebook.metadata["course"] = odd
+        verdict = look(toy, to_json(notebook).encode(), tmp_path)
+        assert verdict.good and "made from" not in str(verdict)
+
+
+def test_a_file_older_than_what_was_run_is_noticed(toy: Any, tmp_path: Path) -> None:
+    content = to_json(answered(toy, RIGHT)).encode()
+    old = f"# answer: total\n{RIGHT['total']}"
+    history = ["", old, "1 + 1", "# answer: total\ntotal = 3", None]
+    verdict = look(toy, content, tmp_path, ran=handin.last_run(history))
+    assert "What you ran last is not what the file holds (total)" in str(verdict)
+    assert not verdict.good
+    assert look(toy, content, tmp_path, ran=handin.last_run([*history, old])).good
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\x80\x81"])
+def test_a_broken_file_is_explained_as_grading_explains_it(
+    toy: Any, tmp_path: Path, content: bytes
+) -> None:
+    with pytest.raises(BrokenUploadError) as caught:
+        rebuilding.rebuild(content, toy)
+    verdict = look(toy, content, tmp_path)
+    assert str(caught.value) in str(verdict) and not verdict.good
+
+
+def test_a_file_that_is_too_large_is_not_read(toy: Any, tmp_path: Path) -> None:
+    file = tmp_path / f"{NAME}.ipynb"
+    with file.open("wb") as stream:
+        stream.truncate(SIZE_LIMIT + 1)
+    verdict = handin.check(file, known=known(toy))
+    assert "larger than 32 MB" in str(verdict) and not verdict.good
+
+
+def test_in_a_notebook_it_never_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks.upload(str(tmp_path / "01_theory.ipynb"))
+    assert "There is no file" in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    checks.upload(str(tmp_path / "01_theory.ipynb"))
+    assert "File → Download" in capsys.readouterr().out
+
+
+def test_the_packaged_list_is_what_release_generates() -> None:
+    course = read_course(REPOSITORY)
+    made = {
+        name: released(read_source(file, course))
+        for name, file in sources(REPOSITORY / "solutions").items()
+    }
+    packaged = (REPOSITORY / "xaikit" / "assets" / "notebooks.json").read_text(encoding="utf-8")
+    assert json.loads(packaged) == manifest(made)
+
+
+@pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
+def test_every_notebook_ends_with_a_look_at_its_file_that_grading_skips(name: str) -> None:
+    source = read_source(find_source(REPOSITORY / "solutions", name), read_course(REPOSITORY))
+    last = [cell for cell in source.notebook.cells if cell.cell_type == "code"][-1]
+    assert last.source == f'checks.upload("{name}.ipynb")'
+    assert last.metadata.tags == ["hand-in"]
+
+
+@pytest.mark.parametrize(("tag", "outputs"), [(' tags=["hand-in"]', 0), ("", 1)])
+def test_grading_skips_what_looks_at_the_file(tag: str, outputs: int, tmp_path: Path) -> None:
+    """Where a submission runs, there is no file: the feedback would end with that."""
+    cell = f'\n# %%{tag}\nprint("There is no file.")\n'
+    trusted = load_assignment("01_small", write_small(tmp_path, SOURCE + cell).file)
+    content = to_json(submission(trusted.released, trusted.solutions)).encode()
+    record, _ = mark(content, "Ada", trusted, b"secret" * 4, Timing(), "bubblewrap", ())
+    assert (record.status, record.earned) == ("manual_pending", 5)
+    assert len(record.notebook["cells"][-1]["outputs"]) == outputs
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ('# %% [markdown] tags=["hand-in"]\n# text', "only a given code cell"),
+        ('# %% tags=["hand-in"]\nfile = 1', "but it defines 'file'"),
+        ('# %% tags=["hand-in"]\n%ls', "is plain Python"),
+    ],
+)
+def test_what_grading_must_not_skip_is_refused(cell: str, words: str, tmp_path: Path) -> None:
+    course = write_small(tmp_path, f"{SOURCE}\n{cell}\n")
+    with pytest.raises(SourceError, match=words):
+        read_source(tmp_path / "solutions" / "01_small.py", course)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "xaikit", "check"]
+    environment = {**os.environ, "XAIKIT_OFFLINE": "1"}
+    good = subprocess.run(
+        [*command, REPOSITORY / "notebooks" / "01_theory.ipynb"],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert good.returncode == 0 and "It is the notebook 01_theory." in good.stdout
+    bad = subprocess.run(
+        [*command, tmp_path / "none.ipynb"],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert (bad.returncode, bad.stderr) == (1, "") and "There is no file" in bad.stdout

@@ -1,0 +1,103 @@
+"""The table [software] of course.toml: what it names reaches data, runs and tasks by hand."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from small_course import CHECKS, COURSE, SOURCE, write_course
+
+from autograde.grading import mark as marking
+from autograde.grading.data import DataError, data_source, settle_data
+from autograde.grading.mark import UNTIMED, Assignment, load_assignment, mark
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import submission
+from autograde.notebooks.cells import SourceError
+from autograde.notebooks.release import to_json
+from autograde.notebooks.source import read_source
+from autograde.sandbox import zygotes
+from autograde.sandbox.run import CodeCell, run_notebook
+
+REPOSITORY = Path(__file__).parents[3]
+NAME = "01_small"
+LOADED = "import sys\nfound = [name for name in ('wave', 'colorsys') if name in sys.modules]"
+WITH_COLORSYS = "# answer: double\ndef double(x):\n    import colorsys\n    return 2 * x\n"
+
+
+def assignment_with(folder: Path, software: str) -> Assignment:
+    course = write_course(folder)
+    course.file.write_text(f"{COURSE}\n[software]\n{software}\n")
+    load_assignment.cache_clear()
+    return load_assignment(NAME, course.file)
+
+
+def points(assignment: Assignment) -> dict[str, float | None]:
+    texts = {**assignment.solutions, "double": WITH_COLORSYS}
+    content = to_json(submission(assignment.released, texts)).encode()
+    result, _ = mark(content, "x", assignment, b"a secret of tests", UNTIMED, "bubblewrap", ())
+    return {task.task: task.score for task in result.tasks}
+
+
+def test_no_file_of_the_grader_names_what_a_course_explains_with() -> None:
+    words = re.compile(r"fashion.?mnist|\b(captum|shap|lime|alibi|skimage|zennit)\b", re.IGNORECASE)
+    named = [
+        f"{file.name}: {match[0]}"
+        for file in sorted((REPOSITORY / "autograde").rglob("*.py"))
+        if (match := words.search(file.read_text(encoding="utf-8")))
+    ]
+    assert named == []
+
+
+def test_what_is_out_of_reach_by_hand_is_what_the_course_says(tmp_path: Path) -> None:
+    free = assignment_with(tmp_path / "free", "out_of_reach_by_hand = []")
+    barred = assignment_with(tmp_path / "barred", 'out_of_reach_by_hand = ["colorsys"]')
+    assert points(free) == {"double": 2.0, "total": 3.0, "why": None}
+    assert points(barred) == {"double": 0.0, "total": 3.0, "why": None}
+    assert free.version != barred.version
+
+
+def test_a_given_cell_may_not_import_what_is_out_of_reach(tmp_path: Path) -> None:
+    course = write_course(tmp_path, SOURCE.replace("import math", "import math, wave"), CHECKS)
+    file = tmp_path / "solutions" / f"{NAME}.py"
+    assert read_source(file, course).notebook.cells
+    course.file.write_text(COURSE + '[software]\nout_of_reach_by_hand = ["wave"]\n')
+    with pytest.raises(SourceError, match="imports wave: not there for a task by hand"):
+        read_source(file, read_course(tmp_path))
+
+
+def test_runs_are_forked_from_a_process_that_preloaded_just_what_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zygotes, "PATIENCE", 0)
+    for preloaded in (("wave",), ("colorsys",), ()):
+        cell = CodeCell("look", LOADED, "look", ("found",), seconds=60)
+        run = run_notebook([cell], preloaded=preloaded)
+        assert list(run.answers["look"]["found"]) == list(preloaded)
+
+
+def test_marking_hands_on_what_is_preloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assignment = assignment_with(tmp_path, 'preloaded = ["wave"]')
+    asked: list[object] = []
+    for name in ("run_notebook", "call_functions"):
+        run = getattr(marking, name)
+        monkeypatch.setattr(
+            marking, name, lambda *given, run=run: (asked.append(given[-1]), run(*given))[1]
+        )
+    assert points(assignment)["double"] == 2.0
+    assert asked == [("wave",), ("wave",)]
+
+
+def test_the_data_of_the_course_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XAIKIT_OFFLINE", "")
+    course, said = write_course(tmp_path), []
+    settle_data(course, said.append)
+    assert said == [] and os.environ["XAIKIT_OFFLINE"] == "1"
+    course.file.write_text(COURSE + '[software]\ndata = "fashion_mist"\n')
+    with pytest.raises(DataError, match=r"software\.data: There is no data set 'fashion_mist'"):
+        settle_data(read_course(tmp_path), said.append)
+    settle_data(read_course(REPOSITORY), said.append)
+    assert said == [f"Data: {data_source('fashion_mnist')}"]

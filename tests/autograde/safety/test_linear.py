@@ -1,0 +1,138 @@
+"""What is done after the sandbox grows with the upload and no faster.
+
+No limit of the sandbox ends this work, so a text of a few kilobytes must not keep it busy. Twice
+the text may take three times the processor time, short times aside; what took longer is measured
+again, because other programs' work on the same core shows in it, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import process_time
+
+import pytest
+
+from autograde.reports.similarity import similar
+from autograde.safety import markdown
+from autograde.safety.html import _plain_markdown_html, code_html, markdown_html, message_html
+from autograde.safety.rewrite import clean_markdown
+from autograde.safety.sanitize import clean_line, clean_text
+
+FLOOR = 0.3
+SIZE = 12_000
+
+MARKDOWN: dict[str, Callable[[int], str]] = {
+    "blank lines": lambda n: "a" + "\n" * n + "b",
+    "dollars and blank lines": lambda n: "$$x\n\n" * (n // 5),
+    "dollars": lambda n: "$$x\n" * (n // 4),
+    "escaped dollars": lambda n: "$" + r"\$" * (n // 2),
+    "environments": lambda n: "\\begin{equation}\n" * (n // 17),
+    "environments, closed late": lambda n: (
+        "\\begin{equation}\n" * (n // 32) + "\\end{equation}\n" * (n // 32)
+    ),
+    "environments on a line": lambda n: r"\begin{align}" * (n // 13),
+    "display brackets": lambda n: "\\\\[\n" * (n // 4),
+    "round brackets": lambda n: r"\\(" * (n // 3),
+    "formulas": lambda n: "$a$ " * (n // 4),
+    "long formulas": lambda n: ("$" + "a_{b}+" * 300 + "$\n\n") * (n // 1800),
+    "braces": lambda n: "$" + "{" * (n // 2) + "}" * (n // 2) + "$",
+    "dollars in links": lambda n: "[$](http://b.c) " * (n // 15),
+    "quotes": lambda n: "> " * (n // 2) + "a",
+    "quoted lines": lambda n: "> a\n" * (n // 4),
+    "a quote that goes on": lambda n: "> a\n" + "a\n" * (n // 2),
+    "quotes and lists": lambda n: "> - " * (n // 4) + "a",
+    "lists in lists": lambda n: "".join("  " * (i % 40) + "- a\n" for i in range(n // 40)),
+    "items": lambda n: "1. a\n" * (n // 5),
+    "brackets": lambda n: "[" * n,
+    "bracket pairs": lambda n: "[" * (n // 2) + "]" * (n // 2),
+    "pictures": lambda n: "![" * (n // 2),
+    "links in links": lambda n: "[a" * (n // 20) + "](http://b.c)" * (n // 20),
+    "half a link": lambda n: "[a](" * (n // 4),
+    "half a title": lambda n: '[a](http://b.c "' * (n // 16),
+    "definitions": lambda n: "[a]: http://b.c\n" * (n // 16),
+    "one long address": lambda n: "[a]: http://b.c/" + "x" * 1900 + "\n\n" + "[a] " * (n // 4),
+    "emphasis": lambda n: "*a **a " * (n // 7),
+    "emphasis of two kinds": lambda n: "*a_ " * (n // 4),
+    "stars": lambda n: "a**b" * (n // 4),
+    "backticks": lambda n: "".join("`" * i + " " for i in range(1, int((2 * n) ** 0.5))),
+    "tables": lambda n: "|a|\n|-\n" * (n // 7),
+    "rows": lambda n: "|a|b|\n|-|-|\n" + "|a|b|\n" * (n // 6),
+    "columns": lambda n: "|a" * (n // 5) + "|\n" + "|-" * (n // 5) + "|\n|a|\n",
+    "entities": lambda n: "&amp;" * (n // 5),
+    "half entities": lambda n: "&#" * (n // 2),
+    "tags": lambda n: "<a" * (n // 2),
+    "half addresses": lambda n: "<http:" * (n // 6),
+    "comments": lambda n: "<!--" * (n // 4),
+    "backslashes": lambda n: "\\" * n,
+    "headings": lambda n: "a\n=\n" * (n // 4),
+    "a long line": lambda n: "word " * (n // 5),
+    "a long word": lambda n: "a" * n,
+    "spaces": lambda n: (" " * 50 + "\n") * (n // 51) + "a",
+    "addresses": lambda n: "http://" * (n // 7),
+}
+
+CODE: dict[str, Callable[[int], str]] = {
+    "quotes and backslashes": lambda n: r"\'" * (n // 2),
+    "triple quotes": lambda n: "'''\"\"\"" * (n // 6),
+    "half a string": lambda n: "f'{" * (n // 3),
+    "lines of spaces": lambda n: (" " * 50 + "\n") * (n // 51) + "a",
+    "numbers": lambda n: "1_" * (n // 2),
+    "imports": lambda n: "from a.\\\n" * (n // 9),
+    "decorators": lambda n: "@a." * (n // 3),
+    "brackets": lambda n: "[" * n,
+    "a long word": lambda n: "a" * n,
+    "escapes": lambda n: "\x1b]" * (n // 2),
+}
+
+
+def assert_linear(work: Callable[[str], object], text: Callable[[int], str], size: int) -> None:
+    """Fail if twice the text takes more than three times as long, in each of three tries."""
+    tries = []
+    for _ in range(3):
+        once, twice = (seconds(work, text(n)) for n in (size, 2 * size))
+        tries.append((once, twice))
+        if twice < 3 * max(once, FLOOR):
+            return
+    raise AssertionError(f"seconds for once and twice the text: {tries}")
+
+
+def seconds(work: Callable[[str], object], text: str) -> float:
+    """Return the processor time of a text that nobody has shown before."""
+    code_html.cache_clear()
+    _plain_markdown_html.cache_clear()
+    start = process_time()
+    work(text)
+    return process_time() - start
+
+
+def shown(source: str) -> None:
+    """Do with a text answer what grading does: clean it, then put it on the student's page."""
+    markdown_html(clean_markdown(source))
+
+
+@pytest.mark.parametrize("shape", MARKDOWN)
+def test_twice_the_text_takes_twice_as_long(shape: str) -> None:
+    assert_linear(shown, MARKDOWN[shape], SIZE)
+
+
+@pytest.mark.parametrize("shape", CODE)
+def test_twice_the_code_takes_twice_as_long(shape: str) -> None:
+    def work(source: str) -> None:
+        code_html(source)
+        similar("01", [("Ada", {"a": source}), ("Max", {"a": "<!-- -->\n" + source})], {})
+        message_html(source)
+        clean_line(clean_text(source, len(source)))
+
+    assert_linear(work, CODE[shape], 3 * SIZE)
+
+
+def test_an_address_that_is_named_often_does_not_fill_the_disk() -> None:
+    source = MARKDOWN["one long address"](20_000)
+    assert len(clean_markdown(source)) < 3 * len(source)
+    assert len(markdown_html(source)) < 3 * len(source)
+
+
+def test_what_takes_too_long_is_shown_as_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markdown, "SECONDS", 0.0)
+    assert clean_markdown("*a* <b>\n") == "```text\n*a* < b>\n```\n"
+    assert markdown_html("*b* <b>") == '<pre class="output text">*b* &lt;b&gt;</pre>'
