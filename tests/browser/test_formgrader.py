@@ -38,6 +38,18 @@ from PIL import Image
 Image.new("RGB", (60, 40), "steelblue")
 
 # %% [markdown] nbgrader={"grade_id": "why\""""
+ACTING = """
+
+[paper](https://arxiv.org/abs/1703.01365), [a](javascript:alert(1)), [b](data:text/html,b),
+[c](&#106;avascript:alert(1)), [d][e], ![f [g](javascript:alert(1))](http://127.0.0.1:9/x.png),
+$\\href{javascript:alert(1)}{h}$, `i`, <img src="http://127.0.0.1:9/y.png">
+
+```mermaid
+<img src="http://127.0.0.1:9/z.png">
+```
+
+[e]: javascript:alert(1)
+"""
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("chromedriver") and shutil.which("chromium")),
@@ -58,7 +70,8 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Course, Path, Path
     file = str(folder / "ran")
     trap = f"\ntry:\n    open({file!r}, 'w').close()\nexcept OSError:\n    pass"
     for student in ("Group 1", "Grace Hopper"):
-        texts = {**assignment.solutions, "total": assignment.solutions["total"] + trap}
+        solutions = assignment.solutions
+        texts = {**solutions, "total": solutions["total"] + trap, "why": solutions["why"] + ACTING}
         handed = folder / "submissions" / student / f"{NAME}.ipynb"
         handed.parent.mkdir(parents=True)
         handed.write_text(to_json(submission(assignment.released, texts)), encoding="utf-8")
@@ -111,6 +124,12 @@ def test_a_person_marks_and_grading_again_keeps_it(
     assert "Because the sum of the first n numbers" in page
     pictures = browser.find_elements(By.CSS_SELECTOR, "#notebook img")
     assert [p.get_property("naturalWidth") for p in pictures] == [60]
+    links = browser.find_elements(By.CSS_SELECTOR, "#notebook .nbgrader_cell a[href]")
+    links = [a for a in links if not a.get_attribute("href").startswith(f"{address}/formgrader")]
+    assert {a.get_attribute("href") for a in links} == {
+        "https://arxiv.org/abs/1703.01365",
+        *(f"http://127.0.0.1:9/{name}.png" for name in "xy"),
+    }, "what is followed leads to web pages, and only pictures of the notebook are shown"
     name = re.search(r"student-[0-9a-f]{12}", browser.page_source)
     assert name and not any(n in browser.page_source for n in ("Grace", "Hopper", "Group 1"))
     score.send_keys("3.5")
