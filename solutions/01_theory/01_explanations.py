@@ -16,12 +16,14 @@
 # A model that explains itself is one particular model, so intrinsic explanations are specific.
 # Many global views are local explanations, aggregated; that does not make the local method global.
 #
-# **Purposes.** Adadi and Berrada (2018) ask *why* one explains; with one change we use their four
-# answers in this course. Explain to **justify** (was this decision right, can it be defended?), to
-# **improve** (what is wrong with the model, and what could a person do to get another decision?),
-# to **trust** (should we rely on it, and where not?), to **discover** (what did the model find in
-# the data that we did not know?). The last is the most tempting one: an explanation shows what the
-# *model* uses. Whether the world works like that is a question for an experiment.
+# **Purposes.** Adadi and Berrada (2018) give four reasons to explain: to justify, to control, to
+# improve, to discover. This course changes one of them: it puts *trust* in the place of *control*
+# (to see and to prevent errors), because a person must decide about trust before any control.
+# Explain to **justify** (was this decision right, can it be defended?), to **improve** (what is wrong
+# with the model, and what could a person do to get another decision?), to **trust** (should we rely on
+# it, and where not?), to **discover** (what did the model find in the data that we did not know?). The
+# last is the most tempting one: an explanation shows what the *model* uses. Whether the world works
+# like that is a question for an experiment.
 #
 # **Trade-offs.** No method wins on all four of these:
 #

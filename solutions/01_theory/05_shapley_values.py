@@ -13,10 +13,14 @@
 # nothing), and *additivity* (the shares of a sum of games are the sums of the shares).
 #
 # **SHAP** (Lundberg and Lee 2017) plays this game with features: $v(S)$ is the expected output when
-# only the features in $S$ are known. The explanation is additive, $f(x) \approx
-# \varphi_0+\sum_i\varphi_i z'_i$ with $z'_i\in\{0,1\}$ for absent and present features. A linear
-# model is of this form already. What "not known" means is a choice: below, as in much of the
-# literature, an absent feature takes the value of a baseline.
+# only the features in $S$ are known. The explanation is an additive model of absence and presence,
+#
+# $$ g(z') = \varphi_0+\sum_i\varphi_i z'_i \;\approx\; f(h_x(z')), \qquad z'_i\in\{0,1\}, $$
+#
+# where $h_x(z')$ is the input $x$ with only the features known that $z'$ marks with 1. The two sides
+# are equal where all are known, at $z'=(1,\dots,1)$, because $h_x(1,\dots,1)=x$. A linear model is of
+# this form already. What "not known" means is a choice: below, as in much of the literature, an
+# absent feature takes the value of a baseline.
 #
 # **Worked example.** Two players, $v(1)=4$, $v(2)=2$, $v(12)=10$. In the order 1, 2 they add 4 and 6;
 # in the order 2, 1 player 2 adds 2 and player 1 adds 8. So $\varphi=(6, 4)$.

@@ -4,7 +4,7 @@
 # | method | explains | needs | cost | adds up to | equal for equal functions? |
 # |---|---|---|---|---|---|
 # | gradient | local sensitivity | gradients | 1 forward + 1 backward | nothing in general | yes |
-# | guided backpropagation | a sharpened gradient | gradients, ReLUs | 1 + 1 | nothing in general | no |
+# | guided backpropagation | structure of the input, hardly the decision (Nie 2018) | gradients, ReLUs | 1 + 1 | nothing in general | no |
 # | integrated gradients | contributions since the baseline | gradients, a baseline | steps × (1 + 1) | $f(x)-f(\bar x)$ | yes |
 # | Shapley values | fair contributions | outputs, a notion of absence | $2^d$ forward, or sampled | $v(N)-v(\emptyset)$ | yes |
 # | LRP-0, biases kept | contributions | layers | 1 + 1 | $f(x)$ less what biases absorb | yes: gradient × input |
@@ -28,7 +28,8 @@
 #   et al., *Deep inside convolutional networks* (2014); Zeiler and Fergus, *Visualizing and
 #   understanding convolutional networks* (2014); Springenberg et al., *Striving for simplicity*
 #   (2015); Sundararajan et al., *Axiomatic attribution for deep networks* (2017); Adebayo et al.,
-#   *Sanity checks for saliency maps* (2018).
+#   *Sanity checks for saliency maps* (2018); Nie et al., *A theoretical explanation for perplexing
+#   behaviors of backpropagation-based visualizations* (2018).
 # - Relevance: Bach et al., *On pixel-wise explanations for non-linear classifier decisions by
 #   layer-wise relevance propagation* (2015); Montavon et al., *Explaining nonlinear classification
 #   decisions with deep Taylor decomposition* (2017); Montavon et al., *Layer-wise relevance

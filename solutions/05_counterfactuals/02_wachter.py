@@ -54,8 +54,9 @@ checks.passed("wachter-loss")
 # ### The step that leaves pixels alone
 #
 # Plain gradient descent on $|x_i - x_i'|$ never *stays* at zero: it jumps around it, and in the end
-# every pixel has changed a little. The **proximal** step (Beck and Teboulle 2009, FISTA,
-# [doi 10.1137/080716542](https://doi.org/10.1137/080716542)) treats the two parts of the loss differently:
+# every pixel has changed a little. The **proximal** step of ISTA (Daubechies, Defrise and De Mol 2004,
+# [doi 10.1002/cpa.20042](https://doi.org/10.1002/cpa.20042); FISTA, Beck and Teboulle 2009, is its
+# accelerated form) treats the two parts of the loss differently:
 # first a gradient step on the smooth one alone, then the change $\delta = x' - x$ is *shrunk* towards
 # zero, by the length of the step times the weight of the $L_1$ term, and is set to exactly zero if it is
 # smaller than that:
