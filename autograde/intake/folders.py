@@ -49,6 +49,14 @@ def files_in_folder(
     ], paths
 
 
+def settings_beside(folder: Path) -> Path | None:
+    """Return nbgrader's configuration in the course folder that submissions were collected in."""
+    inside = folder.name == "submitted" or (folder / "submitted").is_dir()
+    place = folder.parent if folder.name == "submitted" else folder
+    settings = place.resolve() / "nbgrader_config.py"
+    return settings if inside and folder.is_dir() and settings.is_file() else None
+
+
 def _is_course(folder: Path, assignments: Sequence[str]) -> bool:
     """Whether this is nbgrader's course folder, not a class with a student called "submitted"."""
     inner = folder / "submitted"
