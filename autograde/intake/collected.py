@@ -17,6 +17,7 @@ from autograde.intake.upload import Place, SubmissionsError, noted_time
 from autograde.model.course import Course
 from autograde.safety.sanitize import clean_line, safe_name
 
+_NAME_BYTES = 200
 _SECRET = re.compile(rb"[ -~]{1,1000}\n?")
 
 
@@ -87,9 +88,13 @@ def collected(
         exchanged.folder,
         secret.decode("ascii"),
         _moment(exchanged, place),
-        # nbgrader stops at a name that it cannot print.
-        tuple(name for name in exchanged.notebooks if name and clean_line(name) == name),
+        tuple(filter(_is_plain, dict.fromkeys(exchanged.notebooks))),
     )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether nbgrader can print a name, and a file can have it, as not all in an archive can."""
+    return bool(name) and clean_line(name) == name and len(name.encode()) <= _NAME_BYTES
 
 
 def _person(folder: str, student: str, course: Course) -> str:

@@ -51,10 +51,12 @@ def files_in_folder(
 
 def settings_beside(folder: Path) -> Path | None:
     """Return nbgrader's configuration in the course folder that submissions were collected in."""
-    inside = folder.name == "submitted" or (folder / "submitted").is_dir()
+    folder = folder.absolute()
     place = folder.parent if folder.name == "submitted" else folder
-    settings = place.resolve() / "nbgrader_config.py"
-    return settings if inside and folder.is_dir() and settings.is_file() else None
+    settings = place / "nbgrader_config.py"
+    if not (folder.is_dir() and (place / "submitted").is_dir() and settings.is_file()):
+        return None
+    return settings.resolve()
 
 
 def _is_course(folder: Path, assignments: Sequence[str]) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
+import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +30,7 @@ from autograde.gradebook.stored import GradebookError
 from autograde.grading.mark import Assignment, load_assignment
 from autograde.grading.store import Store
 from autograde.intake.collected import Collected
+from autograde.intake.folders import settings_beside
 from autograde.intake.submissions import Found, find
 from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult
@@ -34,6 +38,7 @@ from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.release import handed_out, to_json
 from autograde.reports.feedback import write_feedback
 
+STUDENTS = ("ada", "grace", "zoe@uni.edu")
 CLASS = COURSE.replace(
     'students = ["Ada Lovelace", "Alan Turing", "Grace Hopper"]',
     'students = ["ada", "alan", "grace", "zoe@uni.edu"]',
@@ -86,10 +91,15 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     handout.write_text(to_json(assignment.released), encoding="utf-8")
     hub.instructor("release_assignment", NAME, cwd=hub.course)
     hub.student("ada", "fetch_assignment", NAME)
-    run.hand_in("ada")
-    run.hand_in("grace", right=False)
+    (hub.home("grace") / NAME).mkdir()
     (hub.home("zoe@uni.edu") / NAME).mkdir()
-    run.hand_in("zoe@uni.edu", "my work")
+    with ThreadPoolExecutor() as people:
+        for done in [
+            people.submit(run.hand_in, "ada"),
+            people.submit(run.hand_in, "grace", right=False),
+            people.submit(run.hand_in, "zoe@uni.edu", "my work"),
+        ]:
+            done.result()
     mask = os.umask(0o077)  # as a careful instructor's
     try:
         for again in (False, True):
@@ -100,8 +110,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
             hub.instructor("release_feedback", NAME, cwd=hub.results)
     finally:
         os.umask(mask)
-    for who in ("ada", "grace", "zoe@uni.edu"):
-        hub.student(who, "fetch_feedback", NAME)
+    with ThreadPoolExecutor() as people:
+        list(people.map(lambda who: hub.student(who, "fetch_feedback", NAME), STUDENTS))
     yield run
     load_assignment.cache_clear()
 
@@ -315,6 +325,39 @@ def test_what_the_exchange_wrote_is_found(desk: Desk) -> None:
         Collected("Grace Hopper", "Grace Hopper", NAME, "0123456789abcdef", moment, (NAME,))
     ]
     assert not [n for n in found.notices if "secret" in n]
+
+
+def test_a_name_that_no_file_can_have_is_left_out(desk: Desk) -> None:
+    """An archive may name files as no folder can: too long, twice, not to be printed."""
+    text = to_json(desk.small.releases[NAME])
+    inner = f"submitted/Grace Hopper/{NAME}"
+    file = desk.out.parent / "class.zip"
+    with zipfile.ZipFile(file, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile's, about the name that is there twice
+        for name in (NAME, NAME, "long" * 100, "bell\a", "right\u202eleft"):
+            archive.writestr(f"{inner}/{name}.ipynb", text)
+        archive.writestr(f"{inner}/submission_secret.txt", "0123456789abcdef")
+        archive.writestr("submitted/Max/01_small/01_small.ipynb", text)
+    (one,) = find(file, desk.small.course, handed_out(desk.small.course, [NAME])).collected
+    assert one.notebooks == (NAME,)
+    desk.grade(desk.small.result("Grace Hopper"), collected=(one,))
+    assert desk.run(ReleaseFeedbackApp) == [name_in_exchange("0123456789abcdef", NAME)]
+
+
+@pytest.mark.parametrize("inside", ["", "submitted"])
+def test_the_settings_of_the_course_folder_hold_in_the_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    """However the folder is named; settings beside anything else are not taken."""
+    (tmp_path / "course" / "submitted").mkdir(parents=True)
+    (tmp_path / "course" / "nbgrader_config.py").write_text("")
+    monkeypatch.chdir(tmp_path / "course" / inside)
+    expected = (tmp_path / "course" / "nbgrader_config.py").resolve()
+    assert settings_beside(Path()) == expected
+    assert settings_beside(tmp_path / "course" / inside) == expected
+    (tmp_path / "nbgrader_config.py").write_text("")
+    assert settings_beside(tmp_path) is None
+    assert settings_beside(tmp_path / "course" / "submitted" / "Grace Hopper") is None
 
 
 def intake(desk: Desk, folder: Path, secret: bytes | None) -> Found:
