@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -160,19 +161,23 @@ def test_formgraders_button_releases_too(session: Session, monkeypatch: pytest.M
     assert {page.name for page in folder.iterdir()} < before
 
 
-def test_without_a_course_id_nbgrader_says_so(session: Session, tmp_path: Path) -> None:
-    """The results' own configuration has none; the user's decides."""
-    write_course_folder(tmp_path, [], {}, {})
-    said = session.hub.instructor("release_feedback", NAME, cwd=tmp_path, code=1)
+def test_without_settings_nbgrader_says_what_is_missing(tmp_path: Path) -> None:
+    """The results' own configuration names neither course nor exchange: the user's decides."""
+    hub = Hub(tmp_path)
+    write_course_folder(tmp_path / "out", [], {}, {})
+    release = partial(hub.instructor, "release_feedback", NAME, cwd=tmp_path / "out", code=1)
+    said = release(f"--Exchange.root={hub.exchange}")
     assert "No course id specified. Re-run with --course flag." in said
+    assert "Unwritable directory" in release("--course=other", "--Exchange.root=/nowhere")
 
 
-def test_results_do_not_replace_the_instructors_configuration(session: Session) -> None:
-    course, before = session.hub.course, (session.hub.course / "nbgrader_config.py").read_bytes()
-    kit = read_course(session.hub.folder.parent / "kit")
+def test_results_do_not_replace_the_instructors_configuration(tmp_path: Path) -> None:
+    hub, kit = Hub(tmp_path), write_course(tmp_path / "kit")
+    before = (hub.course / "nbgrader_config.py").read_bytes()
     with pytest.raises(GradebookError, match="is not from autograde"):
-        grade(course / "submitted", kit, course, say=session.lines.append)
-    assert (course / "nbgrader_config.py").read_bytes() == before
+        grade(hub.course / "submitted", kit, hub.course)
+    assert [path.name for path in hub.course.iterdir()] == ["nbgrader_config.py"]
+    assert (hub.course / "nbgrader_config.py").read_bytes() == before
 
 
 # What follows needs no sandbox: a class as the scorer leaves it.
