@@ -17,7 +17,7 @@ import pytest
 from graded_class import NAME, Class, small_class
 from hub import COURSE_ID, Hub
 from marks import fill
-from nbgrader.apps import GenerateFeedbackApp, ReleaseFeedbackApp
+from nbgrader.apps import CollectApp, GenerateFeedbackApp, ReleaseFeedbackApp
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from small_course import COURSE, write_course
@@ -248,6 +248,17 @@ def test_who_was_not_collected_stops_nobodys_feedback(desk: Desk) -> None:
     desk.run(ReleaseFeedbackApp)
     ours = desk.out / "feedback" / "Grace Hopper" / f"{NAME}.html"
     assert page.read_bytes() == ours.read_bytes()
+
+
+def test_the_results_collect_nothing(desk: Desk, capfd: pytest.CaptureFixture[str]) -> None:
+    """Collected there, submissions would stand where the graded notebooks are."""
+    desk.grade(desk.small.result("Grace Hopper"))
+    with pytest.raises(SystemExit) as stopped:
+        desk.run(CollectApp)
+    assert stopped.value.code == 1
+    said = capfd.readouterr().err
+    assert "submissions run only in the sandbox" in said
+    assert "not recognized" not in said  # the user's own options
 
 
 def test_an_upload_that_came_otherwise_is_not_filed_as_the_collected_one(desk: Desk) -> None:
