@@ -13,7 +13,7 @@ from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader.converters import NbGraderException
 from nbgrader.exchange import ExchangeError
-from nbgrader.exchange.abc import ExchangeCollect
+from nbgrader.exchange.default import ExchangeCollect  # the user may have set its options
 from nbgrader.plugins import ExtractorPlugin
 from nbgrader.preprocessors import NbGraderPreprocessor
 

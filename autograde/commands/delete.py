@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from autograde.commands.exchange import exchange_folder, released_pages
 from autograde.errors import AutogradeError
 from autograde.gradebook.identities import settle_ids
 from autograde.gradebook.nbgrader_db import remove_student, with_manual_marks
@@ -87,6 +88,8 @@ def delete(
         gone = {student}
         if group is not None and then.members(group) == (student,):
             gone.add(group)
+        people = dict.fromkeys(m for who in sorted(gone) for m in (who, *then.members(who)))
+        exchanged = {who: pages for who in people if (pages := released_pages(out, who))}
         counts = [0, 0, 0, 0]
         for who in gone:
             for position, count in enumerate(_remove(who, then, results, out, store)):
@@ -113,6 +116,11 @@ def delete(
         say(f"The submissions of {clean_line(group)} stay: they are the other members' too.")
     if student in {*course.students, *course.groups} or course.group_of(student):
         say(f"{course.file} still names {clean_line(student)}; remove the name there by hand.")
+    for person, pages in exchanged.items():
+        say(
+            "nbgrader's exchange keeps what it collected and released: in its folder of the course "
+            f"delete inbound/{clean_line(person)}+*, and in its feedback/ {', '.join(pages)}."
+        )
     say("Delete the upload where it was graded from, too: grading it again brings all this back.")
     return shown
 
@@ -136,6 +144,8 @@ def _remove(
     for result in results:
         for member in course.members(who):
             page = out / feedback_path(member, result.assignment)
+            if result.student == who:
+                pages += _remove_folder(exchange_folder(out, member, result.assignment), "*.html")
             if result.student == who and page.is_file():
                 page.unlink()
                 pages += 1
@@ -151,7 +161,7 @@ def _remove(
 def _remove_folder(folder: Path, pattern: str) -> int:
     if not folder.is_dir() or folder.is_symlink():
         return 0
-    count = sum(1 for _ in folder.rglob(pattern))
+    count = sum(1 for file in folder.rglob(pattern) if not file.is_symlink())
     shutil.rmtree(folder)
     return count
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from autograde.commands.progress import Progress
 from autograde.commands.results import write_results
+from autograde.gradebook.coursefolder import refuse_foreign_settings
 from autograde.grading import workers as executors
 from autograde.grading.data import settle_data
 from autograde.grading.jobs import GradeError, Job, content_of, make_jobs, run_job
@@ -20,6 +21,7 @@ from autograde.grading.mark import UNTIMED, Assignment, Timing, load_assignment,
 from autograde.grading.provenance import record_key
 from autograde.grading.store import Store, only_grader
 from autograde.grading.workers import Workers
+from autograde.intake.folders import settings_beside
 from autograde.intake.submissions import Found, find
 from autograde.intake.unmet import unmet
 from autograde.intake.upload import SubmissionsError, Upload
@@ -89,6 +91,7 @@ def grade(
             f"there is {', '.join(there)}."
         )
     agree(course, there)
+    refuse_foreign_settings(out)
     found = find(folder, course, handed_out(course, there), only=assignments)
     for notice in (*found.notices, *unmet(course, found.uploads), *unread(course)):
         say(f"Note: {notice}")
@@ -123,7 +126,10 @@ def grade(
                 workers = executors.cluster(scheduler, proof, say)
             todo = make_jobs(waiting, course, trusted, timings, isolation, hidden)
             results += _run_all(todo, len(waiting), trusted, store, workers, say)
-        return write_results(results, course, trusted, isolation, store, out, say)
+        settings = settings_beside(folder)
+        return write_results(
+            results, course, trusted, isolation, store, out, say, found.collected, settings
+        )
 
 
 def solution_timing(

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from autograde.commands.exchange import write_exchange
 from autograde.commands.progress import Progress
 from autograde.gradebook.nbgrader_db import fill_gradebook, with_manual_marks, write_penalties
 from autograde.grading.late import with_penalties
 from autograde.grading.mark import Assignment
 from autograde.grading.provenance import software
 from autograde.grading.store import Store
+from autograde.intake.collected import Collected
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.reports import audit
@@ -32,6 +34,8 @@ def write_results(
     store: Store,
     out: Path,
     say: Callable[[str], object],
+    collected: Iterable[Collected] = (),
+    settings: Path | None = None,
 ) -> list[SubmissionResult]:
     """Write gradebook, audit record, tables, feedback and report; return the final records."""
     started = time.monotonic()
@@ -44,7 +48,7 @@ def write_results(
 
     store.save_class(results, course)
     say("Writing the gradebook")
-    gradebook = fill_gradebook(results, instructor, releases, course, out, whole)
+    gradebook = fill_gradebook(results, instructor, releases, course, out, whole, settings)
     final = with_penalties(with_manual_marks(results, gradebook), course)
     write_penalties(final, gradebook)
     say("Writing the audit record")
@@ -54,6 +58,7 @@ def write_results(
     write_tasks(final, course, out / "tasks.csv")
     say("Writing feedback")
     write_feedback(whole(final), course, out)
+    write_exchange(final, collected, course, out)
     say("Comparing submissions with each other")
     alike = similar_in_class(whole(final), releases, course)
     say("Writing the report")

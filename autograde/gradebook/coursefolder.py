@@ -16,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograde.formgrader import MARK_SCHEME
+from autograde.gradebook.stored import GradebookError
 from autograde.notebooks.cells import grading, mark_scheme, node
 from autograde.safety.files import write_whole
 
@@ -24,19 +25,31 @@ _NO_KERNEL = {
     "display_name": "None: a submission, run in the sandbox only",
     "language": "python",
 }
+_SETTINGS = "nbgrader_config.py"
 _CONFIG = '''"""Makes this a course folder of nbgrader: formgrader, generate_feedback, export.
 
-Written by `autograde grade`. Submissions run in its sandbox only: what would run one here refuses.
+Written by `autograde grade`, anew each time: settings of your own (course id, exchange) belong into
+the course folder's nbgrader_config.py or into the one in ~/.jupyter, which hold here, too.
+Submissions run in its sandbox only: what would run one here refuses.
 """
 
 from pathlib import Path
 
 c = get_config()  # noqa: F821
-c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+_here = Path(__file__).resolve().parent
+#SETTINGS
+c.CourseDirectory.root = str(_here)
+c.CourseDirectory.db_url = f"sqlite:///{_here / 'gradebook.db'}"
+c.CourseDirectory.directory_structure = "{nbgrader_step}/{student_id}/{assignment_id}"
+c.CourseDirectory.source_directory = "source"
+c.CourseDirectory.release_directory = "release"
+c.CourseDirectory.autograded_directory = "autograded"
+c.CourseDirectory.feedback_directory = "feedback"
 c.CourseDirectory.submitted_directory = "autograded"  # what formgrader lists and counts
 c.Autograde.exporter_class = "autograde.formgrader.RefusesToGrade"
 c.GenerateAssignment.exporter_class = "autograde.formgrader.RefusesToRelease"
 c.GenerateSolution.exporter_class = "autograde.formgrader.RefusesToRelease"
+c.GenerateFeedback.force = True  # what lies there is from the last grading
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
@@ -50,11 +63,31 @@ c.Execute.kernel_name = "none, for submissions run in the sandbox of `autograde 
 '''
 
 
+_MINE = "Written by `autograde grade`"
+
+
+def refuse_foreign_settings(out: Path) -> None:
+    """Refuse a folder that holds somebody's own configuration of nbgrader, which would be lost.
+
+    Raises
+    ------
+    GradebookError
+        If there is one.
+    """
+    settings = out / _SETTINGS
+    if settings.is_file() and _MINE not in settings.read_text("utf-8", errors="replace"):
+        raise GradebookError(
+            f"{settings} is not from autograde, which would write over it and over the gradebook "
+            "beside it, so nothing was graded: give another folder with --out."
+        )
+
+
 def write_course_folder(
     out: Path,
     assignments: Iterable[str],
     sources: Mapping[str, NotebookNode],
     releases: Mapping[str, NotebookNode],
+    settings: Path | None = None,
 ) -> None:
     """Write nbgrader's configuration, and each assignment's one notebook in two versions.
 
@@ -64,8 +97,14 @@ def write_course_folder(
         The folder of results.
     sources, releases
         The instructor's and the released notebook of each assignment.
+    settings
+        The instructor's own configuration of nbgrader, which holds here, too.
     """
-    write_whole(out / "nbgrader_config.py", _CONFIG)
+    own = settings is not None and settings != (out / _SETTINGS).resolve()
+    include = (
+        f"load_subconfig({str(settings)!r})  # noqa: F821; if it is still there\n" if own else ""
+    )
+    write_whole(out / _SETTINGS, _CONFIG.replace("#SETTINGS\n", include))
     for name in sorted(assignments):
         _write(out / "source" / name / f"{name}.ipynb", sources[name])
         _write(out / "release" / name / f"{name}.ipynb", releases[name])
@@ -83,6 +122,8 @@ def rename_autograded(out: Path, renamed: Mapping[str, str]) -> None:
         if before.is_dir():
             shutil.rmtree(after, ignore_errors=True)
             before.rename(after)
+            for secret in after.glob("*/submission_secret.txt"):
+                secret.unlink()  # it would tell whose a pseudonym is
 
 
 def for_markers(notebook: NotebookNode, source: NotebookNode) -> NotebookNode:

@@ -63,6 +63,7 @@ def fill_gradebook(
     course: Course,
     out: Path,
     whole: Whole = iter,
+    settings: Path | None = None,
 ) -> Path:
     """Write the marks into ``out/gradebook.db``, and nbgrader's folders beside it.
 
@@ -80,6 +81,8 @@ def fill_gradebook(
     whole
         Yields the results with their notebooks, if they have been left aside: these are large, and
         one is needed at a time.
+    settings
+        The instructor's own configuration of nbgrader, if there is one beside the submissions.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def fill_gradebook(
         that submission's marks are as they were; all others are written.
     """
     db = out / FILE
-    write_course_folder(out, releases, sources, releases)
+    write_course_folder(out, releases, sources, releases, settings)
     with one_sentence(db):
         if not db.exists():
             create_gradebook(db)

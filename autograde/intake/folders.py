@@ -49,6 +49,16 @@ def files_in_folder(
     ], paths
 
 
+def settings_beside(folder: Path) -> Path | None:
+    """Return nbgrader's configuration in the course folder that submissions were collected in."""
+    folder = folder.absolute()
+    place = folder.parent if folder.name == "submitted" else folder
+    settings = place / "nbgrader_config.py"
+    if not (folder.is_dir() and (place / "submitted").is_dir() and settings.is_file()):
+        return None
+    return settings.resolve()
+
+
 def _is_course(folder: Path, assignments: Sequence[str]) -> bool:
     """Whether this is nbgrader's course folder, not a class with a student called "submitted"."""
     inner = folder / "submitted"

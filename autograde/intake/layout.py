@@ -7,7 +7,7 @@ a student's folder says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from autograde.intake.names import NBGRADER, is_notebook, may_hold_notebook
@@ -15,6 +15,30 @@ from autograde.lms import registry
 from autograde.lms.platform import Entry, Handed, Platform
 
 _DEPTH_LIMIT = 4  # folders around a platform's download
+
+NOTE, SECRET = "timestamp.txt", "submission_secret.txt"
+"""What nbgrader's exchange writes beside a submission."""
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """A folder that nbgrader's exchange collected.
+
+    Attributes
+    ----------
+    student, folder
+        The names of the folder that it lies in, and of its own: the assignment's.
+    secret, note
+        The positions of the submission's secret and of its time.
+    notebooks
+        The names of the notebooks right there, without ending.
+    """
+
+    student: str
+    folder: str
+    secret: int
+    note: int | None
+    notebooks: tuple[str, ...]
 
 
 @dataclass
@@ -29,11 +53,14 @@ class Shape:
         What was handed in.
     others
         Files that belong to nobody, or are no upload.
+    exchanged
+        What nbgrader's exchange collected of these.
     """
 
     platform: Platform | None
     handed: list[Handed] = field(default_factory=list)
     others: list[Entry] = field(default_factory=list)
+    exchanged: list[Exchanged] = field(default_factory=list)
 
 
 def shapes(
@@ -97,10 +124,11 @@ def _plain(
 ) -> Shape:
     """Return STUDENT/NAME.ipynb, and nbgrader's STUDENT/NAME/NAME.ipynb with its time."""
     files = _without_wrapper(found, known, packed)
-    times = {entry.parts[:-1]: entry.index for entry in files if entry.parts[-1] == "timestamp.txt"}
-    shape = Shape(None)
+    times = {entry.parts[:-1]: entry.index for entry in files if entry.parts[-1] == NOTE}
+    shape = Shape(None, exchanged=_exchanged(files, assignments, times))
+    secrets = {one.secret for one in shape.exchanged if one.notebooks}
     for entry in files:
-        if entry.parts[-1] == "timestamp.txt":
+        if entry.parts[-1] == NOTE or entry.index in secrets:
             continue
         if len(entry.parts) == 1:
             shape.others.append(entry)
@@ -120,6 +148,25 @@ def _plain(
             )
         )
     return shape
+
+
+def _exchanged(
+    files: Sequence[Entry], assignments: Sequence[str], times: Mapping[tuple[str, ...], int]
+) -> list[Exchanged]:
+    """Return what nbgrader's exchange collected: STUDENT/ASSIGNMENT/ with a secret."""
+    secrets = {
+        entry.parts[:-1]: entry.index
+        for entry in files
+        if entry.parts[-1] == SECRET and len(entry.parts) == 3 and entry.parts[1] in assignments
+    }
+    notebooks: dict[tuple[str, ...], list[str]] = {folder: [] for folder in secrets}
+    for entry in files:
+        if entry.parts[:-1] in notebooks and entry.parts[-1].endswith(".ipynb"):
+            notebooks[entry.parts[:-1]].append(entry.parts[-1].removesuffix(".ipynb"))
+    return [
+        Exchanged(folder[0], folder[1], index, times.get(folder), tuple(notebooks[folder]))
+        for folder, index in secrets.items()
+    ]
 
 
 def hint(name: str, assignments: Sequence[str]) -> str:

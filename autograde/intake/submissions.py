@@ -16,6 +16,7 @@ from pathlib import Path
 from autograde.intake import archives
 from autograde.intake.archives import ArchiveError
 from autograde.intake.choice import chosen
+from autograde.intake.collected import Collected, collected
 from autograde.intake.folders import files_in_folder
 from autograde.intake.layout import Shape, shapes
 from autograde.intake.names import ARCHIVES, passed_over, platform_students, submitters
@@ -30,10 +31,14 @@ from autograde.safety.sanitize import safe_name
 
 @dataclass
 class Found:
-    """All uploads, missing ones included, by assignment and student; and what was passed over."""
+    """All uploads, missing ones included, by assignment and student; and what was passed over.
+
+    ``collected`` says what nbgrader's exchange wrote beside those that it collected.
+    """
 
     uploads: list[Upload]
     notices: list[str] = field(default_factory=list)
+    collected: list[Collected] = field(default_factory=list)
 
 
 def find(folder: Path, course: Course, handed_out: HandedOut, only: Sequence[str] = ()) -> Found:
@@ -66,7 +71,7 @@ def find(folder: Path, course: Course, handed_out: HandedOut, only: Sequence[str
     recognition = Recognition(handed_out)
     bundles = {
         student: sorted_out(student, files, recognition, found.notices)
-        for student, files in _files(folder, course, list(handed_out), found.notices).items()
+        for student, files in _files(folder, course, list(handed_out), found).items()
     }
     counted = {
         (name, student): chosen(candidates, handed_out[name])
@@ -104,9 +109,10 @@ def _nothing(folder: Path, assignments: Sequence[str], students: Sequence[str]) 
 
 
 def _files(
-    folder: Path, course: Course, assignments: Sequence[str], notices: list[str]
+    folder: Path, course: Course, assignments: Sequence[str], into: Found
 ) -> dict[str, list[File]]:
-    """Return the files of each submitter."""
+    """Return the files of each submitter; note what else was found."""
+    notices = into.notices
     meant = meaning(course.people)
     folders = {safe_name(person) for person in course.people}
     packed = folder.is_file()
@@ -126,7 +132,7 @@ def _files(
 
         shown = {entry.index: str(paths[entry.index]) for entry in entries}
 
-    found: dict[str, list[File]] = {}
+    files: dict[str, list[File]] = {}
     for shape in shapes(
         entries, assignments, lambda name: name in folders or bool(meant(name)), packed
     ):
@@ -146,8 +152,13 @@ def _files(
                 noted,
                 said,
             )
-            found.setdefault(submitter(item), []).append(file)
-    return found
+            files.setdefault(submitter(item), []).append(file)
+        who = {item.student: submitter(item) for item in shape.handed} if shape.exchanged else {}
+        for one in shape.exchanged:
+            if one.student in who:
+                theirs = collected(one, who[one.student], course, place, shown, notices)
+                into.collected += [] if theirs is None else [theirs]
+    return files
 
 
 def _entries(file: Path, notices: list[str]) -> list[Entry]:
