@@ -27,8 +27,8 @@ from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_not
 from autograde.tasks import Call, Value
 from xaikit.notebook_json import BrokenUploadError
 
-# A time limit is a multiple of what the solution took, and never below the least: a machine may
-# stall, and a student's way may be a slow one.
+# A time limit is a multiple of the processor time that the solution took, and never below the
+# least: a student's way may be a slow one.
 _TIMES_SOLUTION = 10.0
 _LEAST_SECONDS = 20.0
 _LEAST_SECONDS_IN_ALL = 300.0
@@ -38,6 +38,7 @@ _STOPS = {
     "memory": "used too much memory and was stopped",
     "disk": "wrote too many or too large files and was stopped",
     "busy": "computed in too many processes or threads at the same time and was stopped",
+    "unwatched": "kept the grader from watching its limits and was stopped",
     "output flood": "printed too much and was stopped",
     "kernel died": "ended the Python process",
     "malformed output": "sent output that could not be read",
@@ -59,7 +60,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Timing:
-    """What the solution's run took and showed.
+    """What the solution's run took, in processor time, and showed.
 
     Attributes
     ----------

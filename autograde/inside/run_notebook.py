@@ -14,7 +14,6 @@ import resource
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,6 +26,7 @@ from jupyter_client.connect import write_connection_file
 from autograde.inside import wire
 from autograde.inside.channel import silence, take_job
 from autograde.inside.harvest import packed
+from autograde.inside.processes import Allowance
 
 _GRACE = 5.0  # seconds that an interrupted cell has to end
 _HARVEST = 20.0
@@ -82,19 +82,17 @@ class Kernel:
         request = self.client.execute(
             source, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
         )
-        deadline = time.monotonic() + seconds
+        allowance = Allowance(seconds)
         interrupted = False
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0 and interrupted:
-                raise KernelLost("timeout")
-            if left <= 0:
+            if allowance.used_up():
+                if interrupted:
+                    raise KernelLost("timeout")
                 os.killpg(self.process, signal.SIGINT)
                 interrupted = True
-                deadline = time.monotonic() + _GRACE
-                continue
+                allowance = Allowance(_GRACE)
             try:
-                message = self.client.get_iopub_msg(timeout=min(left, 0.2))
+                message = self.client.get_iopub_msg(timeout=0.2)
             except queue.Empty:
                 if self.ended():
                     raise KernelLost("kernel died") from None

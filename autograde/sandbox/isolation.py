@@ -43,7 +43,7 @@ class Limits:
     Attributes
     ----------
     seconds
-        Wall time, all cells and calls together.
+        Processor time of all its processes, all cells and calls together.
     memory
         Bytes resident, summed over all its processes and its temporary files.
     disk

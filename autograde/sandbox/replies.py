@@ -38,9 +38,10 @@ class CellRun:
     """What one cell left behind.
 
     ``stopped`` is empty, or says in a few words what ended the cell: ``timeout``,
-    ``kernel died``, ``memory``, ``disk``, ``busy``, ``output flood``, ``malformed output``. ``ran``
-    is False for a cell that was never reached because the whole run was out of time. An ordinary
-    exception is no stop: it is the last entry of ``outputs``.
+    ``kernel died``, ``memory``, ``disk``, ``busy``, ``unwatched``, ``output flood``,
+    ``malformed output``. ``ran`` is False for a cell that was never reached because the whole run
+    was out of time. An ordinary exception is no stop: it is the last entry of ``outputs``.
+    ``seconds`` is processor time.
     """
 
     id: str

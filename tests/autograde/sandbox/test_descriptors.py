@@ -14,7 +14,7 @@ from autograde.sandbox import isolation as isolated
 from autograde.sandbox import process, proof, zygotes
 from autograde.sandbox.isolation import Limits, SandboxError
 from autograde.sandbox.process import Sandbox
-from autograde.sandbox.usage import descendants
+from autograde.inside.processes import descendants
 
 
 def start_sandbox(isolation: isolated.Isolation) -> None:

@@ -23,7 +23,7 @@ from autograde.sandbox import zygotes
 from autograde.sandbox.isolation import Limits
 from autograde.sandbox.replies import Failed
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
-from autograde.sandbox.usage import descendants
+from autograde.inside.processes import descendants
 from autograde.sandbox.zygotes import Zygote
 
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -281,7 +281,7 @@ def test_none_outlives_a_grader_that_is_killed(tmp_path: Path) -> None:
         "import json, os, sys, time\n"
         "from autograde.sandbox import zygotes\n"
         "from autograde.sandbox.run import CodeCell, run_notebook\n"
-        "from autograde.sandbox.usage import descendants\n"
+        "from autograde.inside.processes import descendants\n"
         "zygotes.PATIENCE = 0\n"
         "run_notebook([CodeCell('a', 'a = 1')])\n"
         "print(json.dumps(descendants(os.getpid())), flush=True)\n"
