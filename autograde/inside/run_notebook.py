@@ -26,7 +26,9 @@ from jupyter_client.connect import write_connection_file
 from autograde.inside import wire
 from autograde.inside.channel import silence, take_job
 from autograde.inside.harvest import packed
+from autograde.inside.mend import mended
 from autograde.inside.processes import Allowance
+from autograde.inside.reserve import Reserve
 
 _GRACE = 5.0  # seconds that an interrupted cell has to end
 _HARVEST = 20.0
@@ -232,18 +234,23 @@ def _run_cells(
 ) -> None:
     """Run cells until there are no more, or no kernel."""
     left = _OUTPUT_IN_ALL
+    reserve = Reserve()
     for cell in cells:
+        source, remarks = mended(cell["source"])
         outputs = Outputs(left)
         stopped, lost = "", False
         try:
-            for message in kernel.run(cell["source"], cell["seconds"]):
+            for message in kernel.run(source, cell["seconds"]):
                 outputs.take(message)
         except TimeoutError:
             stopped = "timeout"
         except KernelLost as loss:
             stopped, lost = str(loss), True
         left = max(0, left - outputs.used)
+        if reserve.newly_full():
+            remarks.append("full")
         record = {"kind": "cell", "outputs": outputs.outputs, "stopped": stopped}
+        record["remarks"] = remarks
         send({**record, "lost": np.asarray(lost)})
         if not lost and cell["names"]:
             try:

@@ -37,6 +37,7 @@ from autograde.sandbox.replies import (
     flag_of,
     outputs_of,
     raised_by,
+    remarks_of,
     returned_value,
     stop_of,
     text_of,
@@ -161,6 +162,7 @@ def run_notebook(
         kind = text_of(record, "kind")
         if kind == "cell" and not run.ran:
             run.outputs = outputs_of(record.get("outputs"))
+            run.remarks = remarks_of(record)
             run.stopped = stop_of(record)
             if flag_of(record, "lost"):
                 raise _Lost(run.stopped)
@@ -244,6 +246,7 @@ def call_functions(
             return wanted.seconds
         if kind == "cell" and not run.ran:
             raised[cell.id] = exception_name(text_of(record, "raised"))
+            run.remarks = remarks_of(record)
         elif kind == "call" and wanted and run.ran:
             results[cell.task].append(
                 returned_value(record, wanted.function, raised.get(cell.id, ""))

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from outcomes import look, values
 
+from autograde.inside.processes import descendants
 from autograde.sandbox import zygotes
 from autograde.sandbox.isolation import Limits
 from autograde.sandbox.replies import Failed
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
-from autograde.inside.processes import descendants
 from autograde.sandbox.zygotes import Zygote
 
 pytestmark = pytest.mark.usefixtures("at_once")
