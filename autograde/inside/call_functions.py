@@ -52,7 +52,9 @@ def main() -> None:
     send({"kind": "ready"})
     for cell in job["cells"]:
         source, remarks = mended(cell["source"])
-        asyncio.set_event_loop(loop)  # a call may have set another
+        if loop.is_closed():  # by a call, which may also have set another
+            loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
         error = loop.run_until_complete(_run(shell, source))
         if reserve.newly_full():
             remarks.append("full")

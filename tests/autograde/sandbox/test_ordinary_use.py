@@ -120,11 +120,13 @@ def test_asyncio_run_is_refused_as_in_every_kernel() -> None:
     run = run_notebook([CodeCell("a", source)])
     assert text(run.cells[0]).endswith("RuntimeError")
     lenient = f"{source[: source.rindex('x')]}\ndef g(): return asyncio.run(f())"
-    lenient += "\ndef h(): return asyncio.get_event_loop().run_until_complete(f())"
+    lenient += "\ndef h():\n    loop = asyncio.get_event_loop()"
+    lenient += "\n    result = loop.run_until_complete(f())\n    loop.close()\n    return result"
     calls = {"g": HiddenCalls("g", [()] * 2), "h": HiddenCalls("h", [()])}
-    cells = [CodeCell("g", lenient, "g"), CodeCell("h", "1", "h")]
+    calls["last"] = HiddenCalls("g", [()])
+    cells = [CodeCell("g", lenient, "g"), CodeCell("h", "1", "h"), CodeCell("last", "1", "last")]
     results = call_functions(cells, calls).results
-    assert (results["g"], results["h"]) == ([np.array(1)] * 2, [np.array(1)])
+    assert results == {"g": [np.array(1)] * 2, "h": [np.array(1)], "last": [np.array(1)]}
 
 
 def test_a_full_temporary_folder_costs_no_other_answer() -> None:
