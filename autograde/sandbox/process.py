@@ -71,7 +71,7 @@ class Sandbox:
     ----------
     deadline
         The moment of ``time.monotonic()`` that ends the sandbox. The reader of the records moves
-        it on; at first it is ``limits.seconds`` away.
+        it on; at first it is as far away as all of ``limits.seconds`` may take on the wall.
     stopped
         Why the records ended: ``timeout``, ``memory``, ``disk``, ``busy``, ``unwatched``,
         ``output flood``, ``malformed output`` or ``died``.
@@ -98,7 +98,7 @@ class Sandbox:
         self.hidden = hidden
         self.without = without
         self.zygote = zygote
-        self.deadline = time.monotonic() + limits.seconds
+        self.deadline = time.monotonic() + WALL * limits.seconds
         self.stopped = ""
         self.complaint = ""
         self._child: int | None = None  # a pidfd of the first process inside
