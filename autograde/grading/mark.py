@@ -22,22 +22,25 @@ from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import released, solutions, to_json
 from autograde.notebooks.source import find_source, read_source
 from autograde.sandbox.isolation import Isolation, Limits
-from autograde.sandbox.replies import CellRun
+from autograde.sandbox.replies import REMARKS, CellRun
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
 from autograde.tasks import Call, Value
 from xaikit.notebook_json import BrokenUploadError
 
-# A time limit is a multiple of what the solution took, and never below the least: a machine may
-# stall, and a student's way may be a slow one.
+# A time limit is a multiple of the processor time that the solution took, and never below the
+# least: a student's way may be a slow one.
 _TIMES_SOLUTION = 10.0
 _LEAST_SECONDS = 20.0
+_TIMES_OWN = 3.0  # what a cell of the student's own may take of that
 _LEAST_SECONDS_IN_ALL = 300.0
 
 _STOPS = {
     "timeout": "took longer than its time limit and was stopped",
-    "memory": "used too much memory and was stopped",
-    "disk": "wrote too many or too large files and was stopped",
-    "busy": "computed in too many processes or threads at the same time and was stopped",
+    "memory": "used too much memory (more than {memory:.1f} GB) and was stopped",
+    "disk": "wrote too many or too large files (more than {files}, or {disk} MB) and was stopped",
+    "busy": "computed in too many processes or threads at the same time (more than {busy}) and was "
+    "stopped",
+    "unwatched": "kept the grader from watching its limits and was stopped",
     "output flood": "printed too much and was stopped",
     "kernel died": "ended the Python process",
     "malformed output": "sent output that could not be read",
@@ -59,7 +62,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Timing:
-    """What the solution's run took and showed.
+    """What the solution's run took, in processor time, and showed.
 
     Attributes
     ----------
@@ -168,7 +171,7 @@ def mark(
     preloaded = assignment.software.preloaded
     answered = run_notebook(cells, limits, isolation, hidden, preloaded)
     called: dict[str, Any] = {}
-    stops = list(answered.stops)
+    stops, ran = list(answered.stops), list(answered.cells)
     seconds, calling, calls_made = answered.seconds, 0.0, 0
     for by_hand in (True, False):
         calls = _hidden_calls(rebuilt, assignment, secret, digest, timing, by_hand)
@@ -181,20 +184,22 @@ def mark(
             results = returned.results[task]
             called[task] = list(zip(call.arguments, results, strict=True))
         stops += [cell for cell in returned.cells if cell.stopped or not cell.ran]
+        ran += returned.cells
         seconds += returned.seconds
         calling += returned.seconds
         calls_made += sum(len(call.arguments) for call in calls.values())
 
     results = score(assignment.checks.tasks, rebuilt, answered.answers, called)
     outputs = {**timing.figures, **{cell.id: cell.outputs for cell in answered.cells}}
-    stopped = list(dict.fromkeys(_stop(cell, rebuilt) for cell in stops))
+    stopped = list(dict.fromkeys(_stop(cell, rebuilt, limits) for cell in stops))
+    remarks = dict.fromkeys(line for cell in ran for line in _remarks(cell, rebuilt, limits))
     record = SubmissionResult(
         student,
         assignment.name,
         _status(stopped, rebuilt, [result.score for result in results]),
         results,
         graded_notebook(rebuilt, results, outputs),
-        [*rebuilt.notices, *stopped],
+        [*rebuilt.notices, *stopped, *remarks],
         seconds,
         submission_hash=digest,
     )
@@ -230,7 +235,8 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cod
         task = "" if answer is None or answer.manual else answer.task
         kind = assignment.checks.tasks[task].answer if task else None
         names = kind.names if isinstance(kind, Value) else ()
-        limit = max(_LEAST_SECONDS, timing.least, _TIMES_SOLUTION * timing.cells.get(cell.id, 0.0))
+        least = _LEAST_SECONDS * (_TIMES_OWN if cell.id in rebuilt.extras else 1)
+        limit = max(least, timing.least, _TIMES_SOLUTION * timing.cells.get(cell.id, 0.0))
         cells.append(CodeCell(cell.id, cell.source, task, names, limit))
     return cells
 
@@ -270,13 +276,33 @@ def _needed(
             yield cell
 
 
-def _stop(cell: CellRun, rebuilt: Rebuilt) -> str:
+def _stop(cell: CellRun, rebuilt: Rebuilt, limits: Limits) -> str:
     """Say in a sentence what stopped, and where."""
-    source = next((c.source for c in rebuilt.notebook.cells if c.id == cell.id), "")
-    first = next((line for line in source.splitlines() if line.strip()), "").strip()[:60]
     if not cell.ran and not cell.stopped:
-        return f"The run was out of time before the cell that begins with {first!r}."
-    return f"The cell that begins with {first!r} {_STOPS.get(cell.stopped, cell.stopped)}."
+        return f"The run was out of time before the cell that begins with {_first(cell, rebuilt)}."
+    return _sentence(cell, rebuilt, _STOPS.get(cell.stopped, cell.stopped), limits)
+
+
+def _remarks(cell: CellRun, rebuilt: Rebuilt, limits: Limits) -> Iterator[str]:
+    """Yield a sentence for all that people should know of a cell that went through."""
+    for remark in cell.remarks:
+        yield _sentence(cell, rebuilt, REMARKS[remark], limits)
+
+
+def _sentence(cell: CellRun, rebuilt: Rebuilt, does: str, limits: Limits) -> str:
+    does = does.format(
+        memory=limits.memory / 2**30,
+        disk=limits.disk >> 20,
+        files=limits.files,
+        busy=limits.busy,
+    )
+    return f"The cell that begins with {_first(cell, rebuilt)} {does}."
+
+
+def _first(cell: CellRun, rebuilt: Rebuilt) -> str:
+    source = next((c.source for c in rebuilt.notebook.cells if c.id == cell.id), "")
+    line = next((line for line in source.splitlines() if line.strip()), "")
+    return repr(line.strip()[:60])
 
 
 def _status(stopped: list[str], rebuilt: Rebuilt, scores: list[float | None]) -> Status:

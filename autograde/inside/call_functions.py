@@ -1,12 +1,14 @@
 """Run cells in one namespace and call the student's functions on hidden inputs.
 
 There is no kernel: an IPython shell without a terminal understands magics and top-level await.
-The program drops all prints and displays. Time limits are kept by the host, which ends the
+Cells run inside an event loop, as in a kernel; functions are called outside of it, where more
+works. The program drops all prints and displays. Time limits are kept by the host, which ends the
 whole sandbox; what has been sent before stays.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import Any
@@ -16,7 +18,9 @@ from traitlets.config import Config
 
 from autograde.inside import wire
 from autograde.inside.channel import Send, silence, take_job
-from autograde.inside.harvest import describe, seed
+from autograde.inside.harvest import describe, seed, undisturbed
+from autograde.inside.mend import mended
+from autograde.inside.reserve import Reserve
 
 _TORCH = (b"torch", b"tensor", b"network")  # as in sources, and as in encoded arguments
 
@@ -42,14 +46,41 @@ def main() -> None:
     shell = _Shell.instance(config=config)
     silence(2)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    loop = asyncio.new_event_loop()
+    reserve = Reserve()
     seed()
     send({"kind": "ready"})
     for cell in job["cells"]:
-        result = shell.run_cell(cell["source"], store_history=False)  # type: ignore[no-untyped-call]
-        error = result.error_before_exec or result.error_in_exec
-        send({"kind": "cell", "raised": type(error).__name__ if error else ""})
+        source, remarks = mended(cell["source"])
+        if loop.is_closed():  # by a call, which may also have set another
+            loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        error = loop.run_until_complete(_run(shell, source))
+        if reserve.newly_full():
+            remarks.append("full")
+        raised = type(error).__name__ if error else ""
+        send({"kind": "cell", "raised": raised, "remarks": remarks})
         for call in cell["calls"]:
-            _call(shell.user_ns.get(cell["function"]), call.tobytes(), send)
+            asyncio.set_event_loop(loop)
+            with undisturbed():
+                _call(shell.user_ns.get(cell["function"]), call.tobytes(), send)
+
+
+async def _run(shell: InteractiveShell, source: str) -> BaseException | None:
+    """Run one cell as a kernel does, and return what it raised."""
+    try:
+        transformed = shell.transform_cell(source)  # type: ignore[no-untyped-call]
+        failed = None
+    except Exception:
+        transformed, failed = source, sys.exc_info()
+    result = await shell.run_cell_async(
+        source,
+        store_history=False,
+        transformed_cell=transformed,
+        preprocessing_exc_tuple=failed,
+    )
+    error: BaseException | None = result.error_before_exec or result.error_in_exec
+    return error
 
 
 def _call(function: Any, arguments: bytes, send: Send) -> None:

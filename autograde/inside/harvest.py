@@ -5,9 +5,11 @@ Called by an expression that binds no name, so the student's namespace stays as 
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,22 @@ import numpy as np
 
 from autograde.inside import wire
 from autograde.inside.read import UnreadableError, plain
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Work as if no cell had turned warnings into errors or changed torch's defaults."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        stack.enter_context(np.errstate(all="ignore"))
+        if torch := sys.modules.get("torch"):
+            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(torch.float32)
+            stack.enter_context(torch.enable_grad())
+            if torch.get_default_device().type != "cpu":
+                stack.enter_context(torch.device("cpu"))
+        yield
 
 
 def seed() -> None:
@@ -38,10 +56,12 @@ def write_variables(names: Sequence[str], path: str) -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
     variables = InteractiveShell.instance().user_ns
-    read = {
-        name: describe(variables[name]) if name in variables else {"missing": ""} for name in names
-    }
-    Path(path).write_bytes(wire.encode(read))
+    with undisturbed():
+        read = {
+            name: describe(variables[name]) if name in variables else {"missing": ""}
+            for name in names
+        }
+        Path(path).write_bytes(wire.encode(read))
 
 
 def describe(value: Any) -> wire.Plain:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import errno
+import fcntl
 import importlib.util
 import os
 import resource
@@ -16,6 +18,7 @@ from typing import Any
 from autograde.inside.channel import take_job
 
 _NEW_USER = 0x10000000  # CLONE_NEWUSER
+_VSOCK = 40  # AF_VSOCK
 
 
 def findings(job: dict[str, Any]) -> Iterator[str]:
@@ -47,6 +50,8 @@ def findings(job: dict[str, Any]) -> Iterator[str]:
         yield "the number of processes is not bounded; install util-linux (prlimit)."
     if ctypes.CDLL(None).unshare(_NEW_USER) == 0:
         yield "new user namespaces can be made inside; use bubblewrap 0.8 or newer."
+    if job["refused"]:
+        yield from _allowed(job["refused"])
     data = os.environ.get("XAIKIT_DATA", "/")
     if not os.access(data, os.R_OK | os.X_OK):
         yield f"{data} cannot be read by other users; allow it: chmod -R a+rX."
@@ -56,6 +61,35 @@ def findings(job: dict[str, Any]) -> Iterator[str]:
             yield f"{name} cannot be imported; install it: pip install -e '.[course]'."
         elif not os.access(spec.origin, os.R_OK):
             yield f"{spec.origin} cannot be read by other users; allow it: chmod -R a+rX."
+
+
+def _allowed(refused: list[str]) -> Iterator[str]:
+    """Yield what the filter of system calls should refuse and does not.
+
+    Without arguments the calls do nothing where they are allowed, or fail for another reason.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    for name, _, number in (line.partition(" ") for line in refused):
+        ctypes.set_errno(0)
+        if libc.syscall(int(number), 0, 0, 0, 0, 0, 0) != -1 or ctypes.get_errno() != errno.EPERM:
+            yield f"the system call {name} is allowed; let bwrap install its filter (--seccomp)."
+    try:
+        socket.socket(_VSOCK, socket.SOCK_STREAM).close()
+        yield "sockets to the host of a virtual machine can be made; let bwrap install its filter."
+    except OSError:
+        pass
+    with tempfile.TemporaryDirectory() as folder, Path(folder, "own").open("w") as file:
+        opened = os.open(folder, os.O_RDONLY)
+        for own, command, argument in (
+            (file.fileno(), fcntl.F_SETLEASE, fcntl.F_WRLCK),
+            (opened, fcntl.F_NOTIFY, fcntl.DN_CREATE),
+        ):
+            try:
+                fcntl.fcntl(own, command, argument)
+                yield "leases on files can be taken; let bwrap install its filter (--seccomp)."
+            except OSError:
+                pass
+        os.close(opened)
 
 
 def _strays(path: Path) -> Iterator[Path]:

@@ -14,7 +14,6 @@ import resource
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,6 +26,9 @@ from jupyter_client.connect import write_connection_file
 from autograde.inside import wire
 from autograde.inside.channel import silence, take_job
 from autograde.inside.harvest import packed
+from autograde.inside.mend import mended
+from autograde.inside.processes import Allowance
+from autograde.inside.reserve import Reserve
 
 _GRACE = 5.0  # seconds that an interrupted cell has to end
 _HARVEST = 20.0
@@ -82,19 +84,17 @@ class Kernel:
         request = self.client.execute(
             source, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
         )
-        deadline = time.monotonic() + seconds
+        allowance = Allowance(seconds)
         interrupted = False
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0 and interrupted:
-                raise KernelLost("timeout")
-            if left <= 0:
+            if allowance.used_up():
+                if interrupted:
+                    raise KernelLost("timeout")
                 os.killpg(self.process, signal.SIGINT)
                 interrupted = True
-                deadline = time.monotonic() + _GRACE
-                continue
+                allowance = Allowance(_GRACE)
             try:
-                message = self.client.get_iopub_msg(timeout=min(left, 0.2))
+                message = self.client.get_iopub_msg(timeout=0.2)
             except queue.Empty:
                 if self.ended():
                     raise KernelLost("kernel died") from None
@@ -234,18 +234,23 @@ def _run_cells(
 ) -> None:
     """Run cells until there are no more, or no kernel."""
     left = _OUTPUT_IN_ALL
+    reserve = Reserve()
     for cell in cells:
+        source, remarks = mended(cell["source"])
         outputs = Outputs(left)
         stopped, lost = "", False
         try:
-            for message in kernel.run(cell["source"], cell["seconds"]):
+            for message in kernel.run(source, cell["seconds"]):
                 outputs.take(message)
         except TimeoutError:
             stopped = "timeout"
         except KernelLost as loss:
             stopped, lost = str(loss), True
         left = max(0, left - outputs.used)
+        if reserve.newly_full():
+            remarks.append("full")
         record = {"kind": "cell", "outputs": outputs.outputs, "stopped": stopped}
+        record["remarks"] = remarks
         send({**record, "lost": np.asarray(lost)})
         if not lost and cell["names"]:
             try:

@@ -45,7 +45,7 @@ class SubmissionResult:
     notices
         For the student and the instructor: what was unusual about the upload, a sentence each.
     seconds
-        Wall time of the run.
+        Processor time of the run.
     key
         Identifies what was graded with what: a hash over submission, release, checks and secret.
     submission_hash

@@ -43,7 +43,7 @@ class Limits:
     Attributes
     ----------
     seconds
-        Wall time, all cells and calls together.
+        Processor time of all its processes, all cells and calls together.
     memory
         Bytes resident, summed over all its processes and its temporary files.
     disk
@@ -66,7 +66,7 @@ class Limits:
     disk: int = 512 << 20
     files: int = 50_000
     processes: int = 256
-    busy: int = 8
+    busy: int = 24
     output: int = 64 << 20
     threads: int = 1
 
@@ -136,6 +136,9 @@ def _view(hidden: Sequence[Path], without: Sequence[str]) -> list[str]:
     cover(own)
     for name in ("__init__.py", "inside"):
         show(own / name)
+    # Names of the sandbox's own, so that no program asks a network that is not there.
+    for file in (own / "inside" / "etc").iterdir():
+        mounts[Path("/etc", file.name)] = ["--ro-bind", str(file), f"/etc/{file.name}"]
     for name in without:
         if (package := _package(name)) is not None:
             place = reach(package)
@@ -183,6 +186,13 @@ def environment_inside(home: str, limits: Limits) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        # Without a network: fail at once, ask nobody.
+        "PIP_RETRIES": "0",
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "HF_HUB_OFFLINE": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "DEBIAN_FRONTEND": "noninteractive",
     }
     for library in _NUMERICAL:
         environment[f"{library}_NUM_THREADS"] = str(limits.threads)

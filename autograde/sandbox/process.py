@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from autograde.inside import wire
+from autograde.inside.processes import WALL, descendants
 from autograde.sandbox import seccomp, zygotes
 from autograde.sandbox.isolation import (
     Isolation,
@@ -40,19 +41,11 @@ from autograde.sandbox.isolation import (
     limited,
 )
 from autograde.sandbox.remedies import cure, require_programs
-from autograde.sandbox.usage import (
-    descendants,
-    first,
-    goes_first,
-    in_sockets,
-    proportional,
-    resident,
-    running,
-)
+from autograde.sandbox.usage import first
+from autograde.sandbox.watch import TICK, Watch
 from autograde.sandbox.zygotes import Zygote
 
-_TICK = 0.2
-_LONG = 3.0  # seconds over which what is busy is averaged
+_OVERDUE = 30.0  # seconds, counted while the reader is awake, in which a look has to end
 _RECORD = wire.Caps(size=32 << 20, values=50_000, depth=12, text=16 << 20)
 
 
@@ -78,10 +71,10 @@ class Sandbox:
     ----------
     deadline
         The moment of ``time.monotonic()`` that ends the sandbox. The reader of the records moves
-        it on; at first it is ``limits.seconds`` away.
+        it on; at first it is as far away as all of ``limits.seconds`` may take on the wall.
     stopped
-        Why the records ended: ``timeout``, ``memory``, ``disk``, ``busy``, ``output flood``,
-        ``malformed output`` or ``died``.
+        Why the records ended: ``timeout``, ``memory``, ``disk``, ``busy``, ``unwatched``,
+        ``output flood``, ``malformed output`` or ``died``.
     complaint
         The beginning of what was written to standard error.
 
@@ -105,13 +98,11 @@ class Sandbox:
         self.hidden = hidden
         self.without = without
         self.zygote = zygote
-        self.deadline = time.monotonic() + limits.seconds
+        self.deadline = time.monotonic() + WALL * limits.seconds
         self.stopped = ""
         self.complaint = ""
         self._child: int | None = None  # a pidfd of the first process inside
-        self._root: Path | None = None
-        self._started = False
-        self._busy = 0.0  # a running mean
+        self._watch: Watch | None = None
 
     def __enter__(self) -> Self:
         require_programs(self.isolation)
@@ -171,6 +162,8 @@ class Sandbox:
         # The end of the first process inside is the end of all of them, and its parent, bwrap or
         # the zygote, waits for it.
         with self._held:
+            if self._watch is not None:
+                self._watch.stop()
             if self._child is not None:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._child, signal.SIGKILL)
@@ -179,6 +172,8 @@ class Sandbox:
                     self._end_zygote()
             else:
                 self._end_process()
+            if self._watch is not None:
+                self._watch.join()
 
     def _end_zygote(self) -> None:
         if self.zygote is not None:
@@ -198,6 +193,16 @@ class Sandbox:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
+    def used(self) -> float:
+        """Return the processor time of all that has run inside, once there was a record."""
+        return self._watch.used() if self._watch is not None else 0.0
+
+    def allow(self, seconds: float) -> None:
+        """Bound the processor time until the next record, and generously the clock on the wall."""
+        self.deadline = time.monotonic() + WALL * seconds
+        if self._watch is not None:
+            self._watch.allow(seconds)
+
     def records(self) -> Iterator[wire.Plain]:
         """Yield each record that the program writes, decoded, until ``stopped`` says why no more.
 
@@ -208,7 +213,7 @@ class Sandbox:
         """
         reader = wire.RecordReader(_RECORD.size)
         received = 0
-        watched = 0.0
+        before, looks, waited = time.monotonic(), 0, 0.0
         output, errors = self._output, self._errors
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ)
@@ -218,10 +223,16 @@ class Sandbox:
                 if now >= self.deadline:
                     self.stopped = "timeout"
                     break
-                if now >= watched + _TICK and self._started:
-                    self.stopped = self._exceeded()
-                    watched = now
-                ready = {key.fd for key, _ in selector.select(min(_TICK, self.deadline - now))}
+                if self._watch is not None:
+                    # A reader that was asleep itself, as after Ctrl-Z, has not waited.
+                    waited += min(now - before, 2 * TICK)
+                    if self._watch.looks > looks:
+                        looks, waited = self._watch.looks, 0.0
+                    if stopped := self._watch.found or ("unwatched" * (waited > _OVERDUE)):
+                        self.stopped = stopped
+                        break
+                before = now
+                ready = {key.fd for key, _ in selector.select(min(TICK, self.deadline - now))}
                 if errors in ready:
                     piece = os.read(errors, 1 << 16)
                     received += len(piece)
@@ -234,7 +245,7 @@ class Sandbox:
                     try:
                         for record in reader.feed(piece):
                             value = wire.decode(record, _RECORD)
-                            self._started = self._started or self._begin()
+                            self._watch = self._watch or self._begin()
                             yield value
                     except wire.WireError:
                         self.stopped = "malformed output"
@@ -242,45 +253,21 @@ class Sandbox:
                         self.stopped = self.stopped or "died"
                 if received > self.limits.output:
                     self.stopped = "output flood"
-        if not self._started:
+        if self._watch is None:
             self._process.kill()
             self.complaint += os.read(errors, 4000).decode(errors="replace")
             raise SandboxError(cure(self.complaint, self.stopped))
 
-    def _begin(self) -> bool:
+    def _begin(self) -> Watch:
         """Find the first process inside, now that it is running and before student code does."""
         inner = max(descendants(self._process.pid), key=first)
+        enclosed = None
         if self.isolation == "bubblewrap" and first(inner):
             with contextlib.suppress(ProcessLookupError):  # over already
                 self._child = os.pidfd_open(inner)
                 self._held.callback(os.close, self._child)
-                self._root = Path(f"/proc/{inner}/root")
-        return True
-
-    def _exceeded(self) -> str:
-        """Return which limit the processes inside are over, if any."""
-        processes = descendants(self._process.pid)
-        for process in processes:
-            goes_first(process)
-        files = memory = 0
-        if self._root is not None:
-            for folder in ("tmp", "dev/shm"):
-                with contextlib.suppress(OSError):
-                    usage = os.statvfs(self._root / folder)
-                    files += usage.f_files - usage.f_ffree
-                    memory += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-            memory += in_sockets(self._root.parent)
-        if files > self.limits.files:
-            return "disk"
-        self._busy += (sum(map(running, processes)) - self._busy) * _TICK / _LONG
-        if self._busy > self.limits.busy:
-            return "busy"
-        if memory + sum(map(resident, processes)) > self._most and (
-            # What processes share counts once, but that takes the kernel longer to find out.
-            memory + sum(map(proportional, processes)) > self._most
-        ):
-            return "memory"
-        return ""
+                enclosed = inner
+        return Watch(self._process.pid, enclosed, self.limits, self._most)
 
 
 def _pipe(own: contextlib.ExitStack, passed_on: contextlib.ExitStack) -> tuple[int, int]:

@@ -62,6 +62,7 @@ def _probe(hidden: Sequence[Path], packages: Sequence[str], zygote: Zygote | Non
             "port": server.getsockname()[1],
             "packages": [*dict.fromkeys((*_PACKAGES, *packages))],
             "disk": limits.disk,
+            "refused": [f"{name} {number}" for name, number in seccomp.refused().items()],
         }
         module = "autograde.inside.probe"
         with Sandbox(module, job, limits, hidden=hidden, zygote=zygote) as sandbox:

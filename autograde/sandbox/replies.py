@@ -21,6 +21,14 @@ _KNOWN_TYPES = frozenset(
 )
 
 
+REMARKS = {
+    "quotes": "holds typographic quotes, dashes or spaces: it was read with plain ones",
+    "tabs": "mixes tabs with spaces: it was read with spaces",
+    "indentation": "is indented as a whole: it was read without that",
+    "full": "filled the temporary folder, which holds {disk} MB",
+}
+"""What a program inside may remark of a cell, and what people read of it."""
+
 NotebookOutput = dict[str, Any]
 """One cell output in nbformat 4: stream, display_data, execute_result or error, with text/plain,
 image/png and image/jpeg only. Valid in form, not cleaned: the text is the student's."""
@@ -38,9 +46,10 @@ class CellRun:
     """What one cell left behind.
 
     ``stopped`` is empty, or says in a few words what ended the cell: ``timeout``,
-    ``kernel died``, ``memory``, ``disk``, ``busy``, ``output flood``, ``malformed output``. ``ran``
-    is False for a cell that was never reached because the whole run was out of time. An ordinary
-    exception is no stop: it is the last entry of ``outputs``.
+    ``kernel died``, ``memory``, ``disk``, ``busy``, ``unwatched``, ``output flood``,
+    ``malformed output``. ``ran`` is False for a cell that was never reached because the whole run
+    was out of time. An ordinary exception is no stop: it is the last entry of ``outputs``.
+    ``seconds`` is processor time. ``remarks`` are keys of :data:`REMARKS`.
     """
 
     id: str
@@ -48,6 +57,7 @@ class CellRun:
     seconds: float = 0.0
     stopped: str = ""
     ran: bool = False
+    remarks: list[str] = field(default_factory=list)
 
 
 def text_of(record: dict[str, Any], key: str) -> str:
@@ -72,6 +82,12 @@ def stop_of(record: dict[str, Any]) -> str:
     if stopped not in ("", "timeout", "kernel died"):
         raise wire.WireError("unknown reason")
     return stopped
+
+
+def remarks_of(record: dict[str, Any]) -> list[str]:
+    """Return the known remarks of a record, each once."""
+    said = record.get("remarks")
+    return [key for key in REMARKS if key in said] if isinstance(said, list) else []
 
 
 def exception_name(name: str) -> str:

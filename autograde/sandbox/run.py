@@ -9,8 +9,8 @@ Two runs, both on the host's side of the pipe:
 
 Every cause ends a sandbox in the same way (a cell that will not be interrupted, a dead process,
 too much memory, disk or output): the cell that was running is recorded as ``stopped``, and a
-fresh sandbox goes on after it. There every other cell that is not an answer runs again first,
-so that one bad cell costs its own task and no other.
+fresh sandbox goes on after it. There every other cell runs again first, so that one bad cell costs
+its own task and no other.
 
 Everything returned is the student's word: :mod:`autograde.inside.wire` has checked its form,
 nothing has checked its truth.
@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autograde.inside import wire
+from autograde.inside.processes import WALL
 from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.process import Sandbox
 from autograde.sandbox.replies import (
@@ -36,6 +37,7 @@ from autograde.sandbox.replies import (
     flag_of,
     outputs_of,
     raised_by,
+    remarks_of,
     returned_value,
     stop_of,
     text_of,
@@ -51,6 +53,7 @@ _WORDS = {
     "disk": "wrote more temporary files than allowed",
     "busy": "computed in too many processes or threads at the same time",
     "kernel died": "ended the Python process",
+    "unwatched": "kept the grader from watching its limits",
     "output flood": "put out far too much",
     "malformed output": "disturbed the grader's own messages",
 }
@@ -71,7 +74,7 @@ class CodeCell:
     names
         The variables to read right after it ran (the answer of a ``Value`` task).
     seconds
-        Its time limit.
+        Its time limit, in processor time.
     """
 
     id: str
@@ -85,7 +88,7 @@ class CodeCell:
 class HiddenCalls:
     """The hidden calls of one task: made right after its answer cell ran, one after another.
 
-    ``seconds`` is the time limit of a single call. The arguments are what
+    ``seconds`` is the limit of processor time of a single call. The arguments are what
     :func:`autograde.inside.wire.encode_arguments` takes.
     """
 
@@ -96,7 +99,10 @@ class HiddenCalls:
 
 @dataclass
 class NotebookRun:
-    """The cells in the order given, and for each task its variables or why there are none."""
+    """The cells in the order given, and for each task its variables or why there are none.
+
+    ``seconds`` is processor time.
+    """
 
     cells: list[CellRun]
     answers: dict[str, dict[str, Any] | Failed]
@@ -149,14 +155,14 @@ def run_notebook(
     limits = limits or Limits()
     answers: dict[str, dict[str, Any] | Failed] = {}
 
-    def describe(cell: CodeCell, fresh: bool) -> dict[str, Any]:
-        names = cell.names if fresh else ()
-        return {"source": cell.source, "seconds": cell.seconds, "names": names}
+    def describe(cell: CodeCell) -> dict[str, Any]:
+        return {"source": cell.source, "seconds": cell.seconds, "names": cell.names}
 
     def take(cell: CodeCell, record: dict[str, Any], run: CellRun) -> float | None:
         kind = text_of(record, "kind")
         if kind == "cell" and not run.ran:
             run.outputs = outputs_of(record.get("outputs"))
+            run.remarks = remarks_of(record)
             run.stopped = stop_of(record)
             if flag_of(record, "lost"):
                 raise _Lost(run.stopped)
@@ -221,8 +227,8 @@ def call_functions(
     begun = dict.fromkeys(calls, 0)  # a program that says so for ever must not go on for ever
     raised: dict[str, str] = {}
 
-    def describe(cell: CodeCell, fresh: bool) -> dict[str, Any]:
-        wanted = calls.get(cell.task) if fresh else None
+    def describe(cell: CodeCell) -> dict[str, Any]:
+        wanted = calls.get(cell.task)
         return {
             "source": cell.source,
             "function": wanted.function if wanted else "",
@@ -240,6 +246,7 @@ def call_functions(
             return wanted.seconds
         if kind == "cell" and not run.ran:
             raised[cell.id] = exception_name(text_of(record, "raised"))
+            run.remarks = remarks_of(record)
         elif kind == "call" and wanted and run.ran:
             results[cell.task].append(
                 returned_value(record, wanted.function, raised.get(cell.id, ""))
@@ -284,7 +291,7 @@ def _drive(
     module: str,
     cells: Sequence[CodeCell],
     allowance: Callable[[CodeCell], float],
-    describe: Callable[[CodeCell, bool], dict[str, Any]],
+    describe: Callable[[CodeCell], dict[str, Any]],
     take: Callable[[CodeCell, dict[str, Any], CellRun], float | None],
     limits: Limits,
     isolation: Isolation,
@@ -299,13 +306,14 @@ def _drive(
     the last. Every round decides at least one cell more, so the rounds end.
     """
     runs = {cell.id: CellRun(cell.id) for cell in cells}
-    start = time.monotonic()
-    end = start + limits.seconds
+    end = time.monotonic() + WALL * limits.seconds
+    spent = 0.0
     decided = 0
-    while decided < len(cells) and time.monotonic() < end:
-        again = [cell for cell in cells[:decided] if not cell.task and not runs[cell.id].stopped]
+    while decided < len(cells) and spent < limits.seconds and time.monotonic() < end:
+        done = [cell for cell in cells[:decided] if not runs[cell.id].stopped]
+        again = [replace(cell, task="", names=()) for cell in done]  # nobody asks twice
         todo = [*again, *cells[decided:]]
-        job = {"cells": [describe(cell, i >= len(again)) for i, cell in enumerate(todo)]}
+        job = {"cells": [describe(cell) for cell in todo]}
         position = -1  # nothing has run yet
         reason = ""
         with (
@@ -313,9 +321,9 @@ def _drive(
             Sandbox(module, job, limits, isolation, hidden, without, process) as sandbox,
         ):
             sandbox.deadline = time.monotonic() + _START
-            began = time.monotonic()
+            ready = began = now = 0.0
             for record in sandbox.records():
-                now = time.monotonic()
+                now = sandbox.used()
                 seconds: float | None = None
                 if position >= 0:
                     cell = todo[position]
@@ -330,19 +338,24 @@ def _drive(
                     except (wire.WireError, _Lost) as error:
                         reason = str(error) if isinstance(error, _Lost) else "malformed output"
                         break
+                else:
+                    ready = now  # what starting took is nobody's
                 if seconds is None:
                     position += 1
                     if position == len(todo):
-                        return runs, time.monotonic() - start
+                        return runs, spent + now - ready
                     seconds = allowance(todo[position])
                     began = now
-                sandbox.deadline = min(end, now + seconds)
+                sandbox.allow(min(seconds, limits.seconds - spent - (now - ready)))
+                sandbox.deadline = min(end, sandbox.deadline)
+            now = sandbox.used()
+        spent += now - ready
         lost = runs[todo[position].id]
         lost.stopped = reason or sandbox.stopped.replace("died", "kernel died")
-        lost.seconds = lost.seconds or time.monotonic() - began
+        lost.seconds = lost.seconds or now - began
         lost.ran = True
         decided += max(0, position + 1 - len(again))
-    return runs, time.monotonic() - start
+    return runs, spent
 
 
 def _why(subject: str, run: CellRun, seconds: float, limits: Limits) -> Failed:

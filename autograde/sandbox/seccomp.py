@@ -1,9 +1,12 @@
 """Which system calls a sandbox does without, as the filter program that bubblewrap installs.
 
-The filter refuses the ways to hold memory that no process's size shows (a file in memory, System V
-and POSIX queues), which a cap on summed sizes would miss, the ways into new namespaces, and kernel
-interfaces with a history of holes that no notebook needs. It allows everything else: namespaces
-make the isolation, and the filter narrows what can be tried against them.
+The filter refuses the ways to hold memory that no process's size shows (a file in memory, pages
+in a pipe, watches of files, asynchronous reads, System V and POSIX queues), which a cap on summed
+sizes would miss, the ways into new namespaces, ways to hear of other runs by the files that all
+share (watches and leases), sockets of all kinds but the few that programs use, because some lead
+out of a network namespace, and kernel interfaces with a history of holes that no notebook needs. It
+allows everything else: namespaces make the isolation, and the filter narrows what can be tried
+against them.
 """
 
 from __future__ import annotations
@@ -12,14 +15,22 @@ import errno
 import platform
 import struct
 
-# System call numbers of x86_64 and aarch64.
-_REFUSED = {
+# System call numbers of x86_64 and aarch64; None where there is no such call.
+_REFUSED: dict[str, tuple[int | None, int | None]] = {
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "shmget": (29, 194),
     "semget": (64, 190),
     "msgget": (68, 186),
     "mq_open": (240, 180),
+    "vmsplice": (278, 75),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
+    "io_setup": (206, 0),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
     "unshare": (272, 97),
     "setns": (308, 268),
     "mount": (165, 40),
@@ -42,11 +53,32 @@ _REFUSED = {
 _CLONE = (56, 220)
 _CLONE3 = (435, 435)
 _NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET
+_FCNTL = (72, 25)
+_LEASES = (1024, 1026)  # F_SETLEASE, F_NOTIFY
+_SOCKETS = ((41, 198), (53, 199))  # socket, socketpair
+_FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column, AUDIT_ARCH
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERROR, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = (
+    0,
+    4,
+    16,
+    24,
+)  # offsets in struct seccomp_data
+
+
+def refused() -> dict[str, int]:
+    """Return the numbers of the system calls that this machine's filter refuses altogether."""
+    if platform.machine() not in _MACHINES:
+        return {}
+    column, _ = _MACHINES[platform.machine()]
+    return {
+        name: number
+        for name, numbers in _REFUSED.items()
+        if (number := numbers[column]) is not None
+    }
 
 
 def program() -> bytes:
@@ -70,12 +102,26 @@ def program() -> bytes:
 
     if column == 0:  # the same calls once more, numbered from here on (x32)
         refuse(_AT_LEAST, 0x40000000, errno.EPERM)
-    for numbers in _REFUSED.values():
-        refuse(_EQUAL, numbers[column], errno.EPERM)
+    for number in refused().values():
+        refuse(_EQUAL, number, errno.EPERM)
     # clone3 hides its flags behind a pointer; without it the C library falls back to clone.
     refuse(_EQUAL, _CLONE3[column], errno.ENOSYS)
-    steps.append((_EQUAL, 0, 3, _CLONE[column]))
+    steps.append((_EQUAL, 0, 4, _CLONE[column]))
     steps.append((_LOAD, 0, 0, _FIRST_ARGUMENT))
     refuse(_ANY_BIT, _NEW_NAMESPACES, errno.EPERM)
+    steps.append((_RETURN, 0, 0, _ALLOW))
+    # Of arguments the lower halves: the kernel reads no more of these.
+    steps.append((_EQUAL, 0, 6, _FCNTL[column]))
+    steps.append((_LOAD, 0, 0, _SECOND_ARGUMENT))
+    for lease in _LEASES:
+        refuse(_EQUAL, lease, errno.EPERM)
+    steps.append((_RETURN, 0, 0, _ALLOW))
+    for numbers in _SOCKETS:
+        steps.append((_EQUAL, 0, len(_FAMILIES) + 3, numbers[column]))
+        steps.append((_LOAD, 0, 0, _FIRST_ARGUMENT))
+        for left, family in reversed([*enumerate(_FAMILIES)]):
+            steps.append((_EQUAL, left + 1, 0, family))
+        steps.append((_RETURN, 0, 0, _ERROR | errno.EAFNOSUPPORT))
+        steps.append((_RETURN, 0, 0, _ALLOW))
     steps.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *step) for step in steps)

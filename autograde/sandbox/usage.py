@@ -3,29 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 _OWN_SOCKETS = 100
-
-
-def descendants(root: int) -> list[int]:
-    """Return the process and all below it: orphans stay below the sandbox's first process."""
-    children: dict[int, list[int]] = {}
-    with os.scandir("/proc") as entries:
-        numbers = [entry.name for entry in entries if entry.name.isdigit()]
-    for number in numbers:
-        with contextlib.suppress(OSError):
-            status = os.open(f"/proc/{number}/stat", os.O_RDONLY)
-            try:
-                parent = int(os.read(status, 512).rpartition(b")")[2].split()[1])
-            finally:
-                os.close(status)
-            children.setdefault(parent, []).append(int(number))
-    found = [root]
-    for process in found:
-        found += children.get(process, [])
-    return found
 
 
 def first(process: int) -> int:

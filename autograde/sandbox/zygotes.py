@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autograde.inside.processes import descendants
 from autograde.sandbox import seccomp
 from autograde.sandbox.isolation import (
     Isolation,
@@ -31,7 +32,7 @@ from autograde.sandbox.isolation import (
     resource_limits,
 )
 from autograde.sandbox.remedies import require_programs
-from autograde.sandbox.usage import descendants, proportional
+from autograde.sandbox.usage import proportional
 
 PATIENCE = 2  # runs in the same isolation that start on their own
 _KEPT = 4  # that wait: with all packages and without those out of reach by hand, two of each

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from autograde.inside.processes import descendants
 from autograde.sandbox import isolation as isolated
 from autograde.sandbox import process, proof, zygotes
 from autograde.sandbox.isolation import Limits, SandboxError
 from autograde.sandbox.process import Sandbox
-from autograde.sandbox.usage import descendants
 
 
 def start_sandbox(isolation: isolated.Isolation) -> None:

@@ -52,7 +52,7 @@ def ordinary(start: str) -> NotebookRun:
         CodeCell("nothing", "z = None", "nothing", ("z",)),
         CodeCell("object", "o = object()", "object", ("o",)),
         CodeCell("large", "import numpy as np\nl = np.zeros(3 << 20)", "large", ("l",)),
-        CodeCell("slow", "import time\ns = 5\ntime.sleep(60)", "slow", ("s",), seconds=4),
+        CodeCell("slow", "import time\ns = 5\ntime.sleep(300)", "slow", ("s",), seconds=2),
         CodeCell("slow2", "while True: pass\nt = 5", "slow2", ("t",), seconds=1),
         CodeCell("flood", "while True: print('0123456789' * 100)", seconds=2),
         CodeCell("clear", "print('old')\nfrom IPython.display import clear_output\nclear_output()"),
@@ -120,7 +120,8 @@ def test_a_slow_cell_is_interrupted_and_the_kernel_lives_on(ordinary: NotebookRu
     assert failed(ordinary.answers["slow2"]) == (
         "The answer's cell took longer than its time limit of 1 s."
     )
-    assert 0.5 <= cell(ordinary, "slow").seconds < 15
+    assert cell(ordinary, "slow").seconds < 1  # asleep
+    assert 0.5 <= cell(ordinary, "slow2").seconds < 5
 
 
 def test_printed_floods_are_cut(ordinary: NotebookRun) -> None:
@@ -174,8 +175,8 @@ def test_one_fatal_cell_costs_its_own_task(source: str, stopped: str, reason: st
     assert stops(run) == {"fatal": stopped}
     assert run.answers["first"] == {"first": np.array(1)}
     assert reason in failed(run.answers["fatal"])
-    # The fresh kernel ran what was given and the student's own helpers, but no other answer.
-    assert run.answers["after"] == {"after": np.array(6), "earlier": np.array(False)}
+    # The fresh kernel ran all that had run: what comes after may need an answer from before.
+    assert run.answers["after"] == {"after": np.array(6), "earlier": np.array(True)}
 
 
 def test_a_large_allocation_is_an_error_of_its_cell() -> None:
@@ -252,16 +253,11 @@ record(kind=t("answer"), answer=u1(d("x", d("value", u1(value)))))
 
 
 def test_a_run_ends_when_its_time_is_over() -> None:
-    sleep = "import time; time.sleep(600)"
     first = CodeCell("a", "a = 1", "a", ("a",))
-    cells = [first, CodeCell("b", sleep, "b", ("b",), seconds=600)]
+    cells = [first, CodeCell("b", "while True: pass", "b", ("b",), seconds=600)]
     cells.append(CodeCell("c", "c = 1", "c", ("c",)))
-    start = time.monotonic()
-    run_notebook([first])
-    limit = 5 + 3 * (time.monotonic() - start)  # the machine may be busy
-    start = time.monotonic()
-    run = run_notebook(cells, Limits(seconds=limit))
-    assert time.monotonic() - start < limit + 20
+    run = run_notebook(cells, Limits(seconds=4))
+    assert 3.5 < run.seconds < 8
     assert stops(run) == {"b": "timeout", "c": ""}
     assert run.answers["a"] == {"a": np.array(1)}
     assert "before this answer's cell was reached" in failed(run.answers["c"])

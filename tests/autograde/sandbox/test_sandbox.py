@@ -110,7 +110,9 @@ for folder in places:
         pass
 """,
     "refused": """
-import ctypes, errno
+import ctypes, errno, fcntl, os, platform, socket
+IO_SETUP = 206 if platform.machine() == "x86_64" else 0
+lease = open("/tmp/leased", "w")
 libc = ctypes.CDLL(None, use_errno=True)
 refused = {}
 for name, call in {
@@ -122,9 +124,26 @@ for name, call in {
     "tracing": lambda: libc.ptrace(0, 0, 0, 0),
     "root": lambda: libc.setuid(0),
     "another root": lambda: libc.chroot(b"/tmp"),
+    "pages in a pipe": lambda: libc.vmsplice(0, None, 0, 0),
+    "watches of files": lambda: libc.inotify_init1(0),
+    "watches of file systems": lambda: libc.fanotify_init(0, 0),
+    "asynchronous reads": lambda: libc.syscall(IO_SETUP, 1, b"\\0" * 8),
+    "rules of its own": lambda: libc.syscall(444, None, 0, 1),
+    "a lease": lambda: libc.fcntl(lease.fileno(), 1024, 1),
+    "a notice": lambda: libc.fcntl(os.open("/tmp", os.O_RDONLY), 1026, 4),
 }.items():
     ctypes.set_errno(0)
     refused[name] = "no" if call() != -1 else errno.errorcode[ctypes.get_errno()]
+families = []
+for family in range(1, 46):
+    try:
+        socket.socket(family, socket.SOCK_RAW if family == 16 else socket.SOCK_STREAM).close()
+        families.append(family)
+    except OSError:
+        pass
+locks = open("/tmp/locked", "w")
+fcntl.flock(locks, fcntl.LOCK_EX)  # as programs do
+fcntl.lockf(locks, fcntl.LOCK_EX)
 """,
     "imported": """
 imported = []
@@ -231,7 +250,7 @@ def observed(start: str, place: dict[str, Any]) -> NotebookRun:
     """Make all observations in one sandbox."""
     given = "\n".join(f"{name} = {value!r}" for name, value in place.items())
     cells = [CodeCell("given", given)]
-    also = {"secrets": ("readable",), "network": ("interfaces",)}
+    also = {"secrets": ("readable",), "network": ("interfaces",), "refused": ("families",)}
     for name, source in OBSERVATIONS.items():
         cells.append(CodeCell(name, source, name, (name, *also.get(name, ())), seconds=60))
     limits = Limits(processes=60, disk=64 * MIB, memory=2048 * MIB)
@@ -301,8 +320,15 @@ def test_only_temporary_folders_can_be_written_to(observed: NotebookRun) -> None
 
 def test_dangerous_system_calls_are_refused(observed: NotebookRun) -> None:
     refused = seen(observed, "refused")
-    assert len(refused) == 8
+    assert len(refused) == 15
     assert set(refused.values()) <= {"EPERM", "ENOSYS", "EINVAL", "ENOSPC"}, refused
+    new = list(refused)[8:]
+    assert {refused[name] for name in new} == {"EPERM"}, refused
+
+
+def test_only_sockets_that_programs_use_can_be_made(observed: NotebookRun) -> None:
+    families = [int(family) for family in seen(observed, "refused", "families")]
+    assert families == [socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK]
 
 
 def test_the_grader_cannot_be_imported(observed: NotebookRun) -> None:
