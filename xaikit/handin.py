@@ -16,14 +16,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from xaikit.markers import markers, squeezed
 from xaikit.notebook_json import BrokenUploadError, parsed
 from xaikit.uploads import (
     SIZE_LIMIT,
     ParsedUpload,
     Stub,
-    markers,
     read_upload,
-    squeezed,
 )
 
 IN_COLAB = (

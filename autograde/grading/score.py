@@ -138,10 +138,19 @@ def _score(
     calls: Mapping[str, CallOutcomes],
 ) -> TaskResult:
     notice = rebuilt.task_notices.get(answer.task, "")
-    if answer.task in rebuilt.absent:
+    if answer.manual and answer.task in rebuilt.beside:
+        return TaskResult(answer.task, None, answer.points, "A person will mark this.", notice)
+    elsewhere = answer.task in rebuilt.untouched | rebuilt.absent and (
+        isinstance(values.get(answer.task), dict) or answer.task in calls
+    )
+    if elsewhere:
+        notice = " ".join(
+            [notice, "The answer was taken from a cell of the student's own."]
+        ).strip()
+    elif answer.task in rebuilt.absent:
         unseen = "The answer cell was not found in the upload; please look at the upload."
         return TaskResult(answer.task, 0.0, answer.points, NOT_FOUND, unseen)
-    if answer.task in rebuilt.untouched:
+    elif answer.task in rebuilt.untouched:
         return TaskResult(answer.task, 0.0, answer.points, NOT_ANSWERED, notice)
     if answer.manual:
         return TaskResult(answer.task, None, answer.points, "A person will mark this.", notice)

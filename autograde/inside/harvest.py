@@ -6,6 +6,7 @@ Called by an expression that binds no name, so the student's namespace stays as 
 from __future__ import annotations
 
 import random
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from autograde.inside import wire
+from autograde.inside import stubs, wire
 from autograde.inside.read import UnreadableError, plain
+from autograde.inside.statements import go_on
 
 
 def seed() -> None:
@@ -30,7 +32,24 @@ def begin() -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
     seed()
+    stubs.install()
     InteractiveShell.instance().ask_exit = lambda: None  # type: ignore[attr-defined]
+
+
+def finish(source: str) -> None:
+    """Run what stands in a cell after the statement that failed."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    go_on(InteractiveShell.instance(), source, getattr(sys, "last_value", None))
+
+
+def missing_module(error: BaseException | None) -> str:
+    """Return the module or magic that a cell lacked, in its own words; empty if it lacked none."""
+    name = error.name if isinstance(error, ImportError) else None
+    if name is None and type(error).__name__ == "UsageError":
+        found = re.search(r"magic function `(%{1,2}\w+)`", str(error))
+        name = found[1] if found else None
+    return name if isinstance(name, str) else ""
 
 
 def write_variables(names: Sequence[str], path: str) -> None:
