@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbformat.v4 import new_code_cell
 
 from autograde.grading.mark import Assignment, Timing, mark
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.release import to_json
-from tests.redteam.case import before, cell
+from tests.redteam.case import cell
 from tests.redteam.toy import RIGHT, answered, assignment, write_course
-
 
 Change = Callable[[NotebookNode], None]
 
@@ -58,17 +56,28 @@ def write(notebook: NotebookNode, task: str, source: str) -> None:
 
 def all_at_once(notebook: NotebookNode) -> None:
     """Several mishaps that do not touch each other."""
-    write(notebook, "mean-square", "def mean_square(numbers):\n    return squares(numbers) / n(numbers)")
+    write(
+        notebook,
+        "mean-square",
+        "def mean_square(numbers):\n    return squares(numbers) / n(numbers)",
+    )
     after(
         notebook,
         "mean-square-test",
         "from google.colab import drive\nimport xaikit, captum.attr as ca\n"
         "drive.mount('/content')\ndef squares(numbers):\n    return float((numbers**2).sum())",
     )
-    write(notebook, "total", "import math as m\n%unknown_magic 3\ntotal = m.comb(101, 2)\n"
-          "def n(numbers):\n    return m.prod(numbers.shape)")
-    write(notebook, "weights", "from google.colab import drive\ndrive.mount('/x')\n"
-          "weights = observed / 10")
+    write(
+        notebook,
+        "total",
+        "import math as m\n%unknown_magic 3\ntotal = m.comb(101, 2)\n"
+        "def n(numbers):\n    return m.prod(numbers.shape)",
+    )
+    write(
+        notebook,
+        "weights",
+        "from google.colab import drive\ndrive.mount('/x')\nweights = observed / 10",
+    )
     after(notebook, "quiz", "answers = dict(a='yes', b='no')")
     write(notebook, "quiz", "import tensorflow as tf\ntf.random.set_seed(0)\nanswers = None")
 
