@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 
 from autograde.grading.order import (
     all_written,
-    is_defined_in_own_cells,
+    elsewhere,
     late_readings,
     needed_first,
     wants_all,
@@ -271,15 +271,13 @@ def _hidden_calls(
 ) -> dict[str, HiddenCalls]:
     """Return the hidden calls of the tasks that were answered, wherever that is."""
     limit = max(_LEAST_SECONDS, _TIMES_SOLUTION * timing.call)
+    own = elsewhere(rebuilt, assignment.checks.tasks)
     return {
         name: HiddenCalls(task.answer.function, hidden_inputs(task, secret, digest), limit)
         for name, task in assignment.checks.tasks.items()
         if isinstance(task.answer, Call)
         and task.answer.by_hand == by_hand
-        and (
-            name not in rebuilt.untouched | rebuilt.absent
-            or is_defined_in_own_cells(task.answer.function, rebuilt)
-        )
+        and name not in (rebuilt.untouched | rebuilt.absent) - own
     }
 
 

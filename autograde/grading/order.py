@@ -89,10 +89,16 @@ def late_readings(
     return found
 
 
-def is_defined_in_own_cells(function: str, rebuilt: Rebuilt) -> bool:
-    """Return whether a cell of the student's own defines this function."""
+def elsewhere(rebuilt: Rebuilt, tasks: Mapping[str, Task]) -> frozenset[str]:
+    """Return the tasks that the student's own cells answer, where the answer's cell does not."""
     own = [cell.source for cell in rebuilt.notebook.cells if cell.id in rebuilt.extras]
-    return _is_function(function, own)
+    late = {task for reading in late_readings(rebuilt, tasks).values() for task in reading}
+    called = {
+        name
+        for name, task in tasks.items()
+        if isinstance(task.answer, Call) and _is_function(task.answer.function, own)
+    }
+    return frozenset((late | called) & (rebuilt.untouched | rebuilt.absent))
 
 
 def bound(source: str) -> frozenset[str]:

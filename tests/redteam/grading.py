@@ -26,7 +26,14 @@ from autograde.model.records import SubmissionResult
 from autograde.sandbox import zygotes
 from autograde.sandbox.isolation import Limits
 
-from . import denial, pages, theft, theft_elsewhere, unfair  # noqa: F401  # each registers cases
+from . import (  # noqa: F401  # each registers cases
+    denial,
+    pages,
+    theft,
+    theft_elsewhere,
+    unfair,
+    unfair_form,
+)
 from .case import CASES, Case
 from .toy import NAME, RIGHT, WRONG, answered, assignment
 

@@ -20,7 +20,7 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.release import manifest, released, to_json
 from autograde.notebooks.source import find_source, read_source, sources
-from tests.redteam import denial, unfair  # noqa: F401  # they register their cases
+from tests.redteam import denial, unfair, unfair_form  # noqa: F401  # they register their cases
 from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
 from xaikit import checks, handin
@@ -45,7 +45,7 @@ def known(notebook: Any) -> dict[str, Released]:
         task: Stub(s["marker"], s["cell_id"], frozenset(s["blank"]))
         for task, s in entry["answers"].items()
     }
-    return {NAME: Released(entry["release"], stubs)}
+    return {NAME: Released(entry["release"], stubs, frozenset(entry["given"]))}
 
 
 def look(
