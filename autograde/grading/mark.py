@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from autograde.grading.order import (
     all_written,
+    early,
     elsewhere,
     late_readings,
     needed_first,
@@ -196,13 +197,14 @@ def mark(
             # What else the student wrote has run then, wherever it stands.
             passed_over = {cell.id for cell in (*answered.stops, *ended)}
             written = all_written(rebuilt, assignment.checks.tasks, cells, later, passed_over)
-            again = call_functions(written, later, *where)
+            twice = {early(task): call for task, call in later.items()}
+            again = call_functions(written, later | twice, *where)
             seconds += again.seconds
-            found |= {
-                task: results
-                for task, results in again.results.items()
-                if not any(isinstance(result, Failed) for result in results)
-            }
+            for task in later:
+                for name in (early(task), task):  # the latter, if it is there, counts
+                    results = again.results[name]
+                    if results and not any(isinstance(result, Failed) for result in results):
+                        found[task] = results
         for task, call in calls.items():
             called[task] = list(zip(call.arguments, found[task], strict=True))
         stops += ended

@@ -46,7 +46,8 @@ def all_written(
     stopped: Set[str],
 ) -> list[CodeCell]:
     """Return all cells that the student wrote, and the given ones these answers need; then a cell
-    for the calls of each task.
+    for the calls of each task. One more, for what :func:`early` calls it, stands right after the
+    last of the student's own cells that defines the function.
 
     Left out is what stopped before, and what is as it was handed out.
     """  # noqa: D205
@@ -66,7 +67,22 @@ def all_written(
         for cell in cells
         if cell.id in wanted and cell.id not in stopped and places.get(cell.id) not in missing
     ]
+    for task in called:
+        function = tasks[task].answer
+        assert isinstance(function, Call)
+        below = [
+            i
+            for i, cell in enumerate(chosen)
+            if cell.id in rebuilt.extras and _is_function(function.function, [cell.source])
+        ]
+        if below:
+            chosen.insert(below[-1] + 1, CodeCell(f"calls of {early(task)}", "", early(task)))
     return [*chosen, *(CodeCell(f"calls of {task}", "", task) for task in called)]
+
+
+def early(task: str) -> str:
+    """Return what a task's calls are called that are made before the end."""
+    return f"{task}, early"
 
 
 def late_readings(

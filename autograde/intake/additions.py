@@ -36,13 +36,19 @@ def added(original: str, changed: str, given: Iterable[str]) -> str:
     still = frozenset[str]().union(*map(_names, after.values()))
     if not before.keys() & after.keys() and not (own and own <= still):
         return ""
-    found = []
-    for text, statement in after.items():
-        names = _names(statement)
-        imports = isinstance(statement, ast.Import | ast.ImportFrom)
-        if text not in before and names and (imports or not names & known):
-            found.append(text)
-    return "\n".join(found)
+    kept = (_new(statement, known) for text, statement in after.items() if text not in before)
+    return "\n".join(ast.unparse(statement) for statement in kept if statement is not None)
+
+
+def _new(statement: ast.stmt, known: set[str]) -> ast.stmt | None:
+    """Return a statement that binds only names that are not known, or what does so of an import."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        names = [a for a in statement.names if (a.asname or a.name).split(".")[0] not in known]
+        if isinstance(statement, ast.Import):
+            return ast.Import(names) if names else None
+        return ast.ImportFrom(statement.module, names, statement.level) if names else None
+    names_bound = _names(statement)
+    return statement if names_bound and not names_bound & known else None
 
 
 def _statements(source: str) -> list[ast.stmt]:

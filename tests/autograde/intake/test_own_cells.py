@@ -75,7 +75,9 @@ def test_what_stands_before_the_test_goes_on_with_the_answer(
     ("written", "kept"),
     [
         ("import math\nimport cmath", "import cmath"),
-        ("import math, cmath", "import math, cmath"),
+        ("import math, cmath", "import cmath"),
+        ("import math\nimport cmath as math", ""),
+        ("import math\nfrom statistics import *", "from statistics import *"),
         ("%matplotlib inline\nfrom math import pi\nimport math", "from math import pi"),
         ("import math\nscale = 3\nmath.pi = 3\nmath = 4", "scale = 3"),
         ("import math\ndef helper():\n    return 1", "def helper():\n    return 1"),
