@@ -95,6 +95,7 @@ class Typed:
 
     def __init__(self, tasks: Iterable[str]) -> None:
         tasks = list(tasks)
+        self._exact = frozenset(tasks)
         alike = Counter(map(_key, tasks))
         self._tasks = {_key(task): task for task in tasks if alike[_key(task)] == 1}
 
@@ -108,7 +109,7 @@ class Typed:
         return "\n".join([*(self._line(line, kind) for line in lines[:end]), *lines[end:]])
 
     def _line(self, line: str, kind: str) -> str:
-        if _MARKER.match(line) or "nswer" not in line.lower():
+        if "answer" not in line.lower() or markers(line) & self._exact:
             return line
         match = _TYPED.match(line)
         task = self._tasks.get(_key(match["task"])) if match else None
