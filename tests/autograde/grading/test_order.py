@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from nbformat import NotebookNode
@@ -24,17 +22,11 @@ def trusted(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
     return assignment(write_course(tmp_path_factory.mktemp("course")))
 
 
-def graded(trusted: Assignment, change: Change, colab: bool = False) -> SubmissionResult:
+def graded(trusted: Assignment, change: Change) -> SubmissionResult:
     notebook = answered(trusted.released, RIGHT)
     change(notebook)
-    data: Any = json.loads(to_json(notebook))
-    if colab:
-        for each in data["cells"]:
-            each["metadata"] = {}
-            each.pop("id")
-        data["nbformat_minor"] = 0
-    content = json.dumps(data).encode()
     timing = Timing(least=60.0, call=6.0)
+    content = to_json(notebook).encode()
     return mark(content, "Ada", trusted, b"secret" * 4, timing, "bubblewrap", ())[0]
 
 
@@ -86,3 +78,23 @@ def test_several_mishaps(trusted: Assignment) -> None:
     record = graded(trusted, all_at_once)
     assert scores(record) == FULL, [t.message for t in record.tasks]
     assert record.status == "manual_pending"
+
+
+def what_is_missing(notebook: NotebookNode) -> None:
+    """Answers that need what is not there, and one that stays untouched."""
+    write(notebook, "mean-square", "import captum\ndef mean_square(numbers):\n"
+          "    return captum.attr(numbers)")  # fmt: skip
+    write(notebook, "total", "import seaborn as sns\ntotal = sns.total()")
+    write(notebook, "weights", "weights = get_ipython().run_line_magic('wandb', '')")
+    write(notebook, "quiz", 'answers = {"a": None, "b": None}\n# YOUR CODE HERE\npass')
+    after(notebook, "quiz-test", "scratch = {'a': 'yes', 'b': 'no'}")
+
+
+def test_a_message_names_what_is_missing(trusted: Assignment) -> None:
+    record = graded(trusted, what_is_missing)
+    assert sum(score or 0 for score in scores(record).values()) == 0
+    said = {task.task: task.message for task in record.tasks}
+    assert "there is no module seaborn where grading runs" in said["total"]
+    assert "there is no magic %wandb where grading runs" in said["weights"]
+    assert "ModuleNotFoundError" in said["mean-square"]
+    assert "as it was handed out" in said["quiz"]
