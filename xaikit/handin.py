@@ -16,14 +16,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from xaikit.code import names_used, syntax_error
+from xaikit.markers import markers, runnable, squeezed
 from xaikit.notebook_json import BrokenUploadError, parsed
 from xaikit.uploads import (
     SIZE_LIMIT,
     ParsedUpload,
     Stub,
-    markers,
+    digest,
     read_upload,
-    squeezed,
 )
 
 IN_COLAB = (
@@ -34,10 +35,28 @@ IN_COLAB = (
 
 @dataclass(frozen=True)
 class Released:
-    """What is known of a notebook as it was released."""
+    """What is known of a notebook as it was released.
+
+    Attributes
+    ----------
+    stubs
+        Its answer cells, by task.
+    given
+        Digests of its other cells.
+    by_hand
+        The functions that grading calls where some packages are out of reach.
+    unseen
+        The given names that are not there then.
+    out_of_reach
+        These packages.
+    """
 
     release: str
     stubs: dict[str, Stub]
+    given: frozenset[str] = frozenset()
+    by_hand: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
+    out_of_reach: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -60,7 +79,9 @@ class Verdict:
 @cache
 def notebooks() -> dict[str, Released]:
     """Return the notebooks that this version of the package belongs to, by name."""
-    text = files("xaikit").joinpath("assets/notebooks.json").read_text(encoding="utf-8")
+    assets = files("xaikit").joinpath("assets")
+    text = assets.joinpath("notebooks.json").read_text(encoding="utf-8")
+    unseen = json.loads(assets.joinpath("unseen.json").read_text(encoding="utf-8"))
     return {
         name: Released(
             entry["release"],
@@ -68,6 +89,8 @@ def notebooks() -> dict[str, Released]:
                 task: Stub(stub["marker"], stub["cell_id"], frozenset(stub["blank"]))
                 for task, stub in entry["answers"].items()
             },
+            frozenset(entry["given"]),
+            *(frozenset(unseen[name][key]) for key in ("functions", "names", "packages")),
         )
         for name, entry in json.loads(text).items()
     }
@@ -103,12 +126,13 @@ def check(
                 False,
             )
             return verdict
-        upload = verdict.upload = read_upload(content, known[name].stubs)
+        upload = verdict.upload = read_upload(content, known[name].stubs, known[name].given)
     except BrokenUploadError as error:
         verdict.say(str(error), False)
         return verdict
     _say_which(file, name, content, known, verdict)
     _say_answers(known[name].stubs, upload, verdict)
+    _say_code(known[name], upload, verdict)
     _say_saved(upload, ran or {}, verdict)
     if verdict.good:
         verdict.say("This file can be handed in.", True)
@@ -184,10 +208,51 @@ def _say_answers(stubs: Mapping[str, Stub], upload: ParsedUpload, verdict: Verdi
         verdict.say(f"Not answered: {', '.join(t for t in stubs if t in upload.untouched)}.")
     absent = {task: stub.marker for task, stub in stubs.items() if task not in upload.chosen}
     for task, marker in absent.items():
-        verdict.say(f"{task}: put the line {marker} at the top of this answer's cell.", False)
+        if task in upload.too_long:
+            verdict.say(
+                f"{task}: this answer's cell is too long to be read: load or compute what it "
+                "holds instead of writing it down.",
+                False,
+            )
+        else:
+            verdict.say(f"{task}: put the line {marker} at the top of this answer's cell.", False)
+    for task in (task for task in stubs if task in upload.beside and task not in absent):
+        verdict.say(
+            f"{task}: its cell is as it was handed out, with cells of your own beside it. If they "
+            f"are your answer, move the text into the cell that begins with {stubs[task].marker}."
+        )
     for notice in upload.notices:
         if not any(f"{task!r} is not in the upload" in notice for task in absent):
             verdict.say(notice)
+
+
+def _say_code(released: Released, upload: ParsedUpload, verdict: Verdict) -> None:
+    """Say what grading cannot run, or does not have when it calls a function."""
+    code = {
+        task: runnable(upload.cells[position].source)
+        for task, position in upload.chosen.items()
+        if task not in upload.untouched and not released.stubs[task].is_text
+    }
+    for task, source in code.items():
+        if wrong := syntax_error(source):
+            verdict.say(f"{task}: Python cannot run this answer's cell ({wrong}).", False)
+    written = [
+        runnable(cell.source)
+        for cell in upload.cells
+        if cell.kind == "code"
+        and digest(cell.squeezed) not in released.given
+        and (cell.grade_id in released.stubs or not cell.grade_id)
+    ]
+    gone = released.unseen | released.out_of_reach
+    for function in sorted(released.by_hand):
+        used = sorted(names_used(function, written, released.out_of_reach) & gone)
+        if used:
+            verdict.say(
+                f"`{function}` uses {', '.join(f'`{name}`' for name in used)}, which grading does "
+                "not have when it calls your function: take it from the arguments, or write it "
+                "yourself.",
+                False,
+            )
 
 
 def _say_saved(upload: ParsedUpload, ran: Mapping[str, str], verdict: Verdict) -> None:

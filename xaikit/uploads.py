@@ -3,18 +3,19 @@
 One reading for both sides: students look at their file with it before they hand it in
 (:func:`xaikit.checks.upload`), and grading takes their answers by it, so that what a student is
 told is what will be found. Answers are recognised by grade id, else by the marker that begins every
-answer cell (``# answer: ID``), else by cell id, so that a notebook saved by any front end can be
-read. Nothing here knows what is right.
+answer cell (``# answer: ID``, see :mod:`xaikit.markers`), else by cell id, so that a notebook saved
+by any front end can be read. Nothing here knows what is right.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from xaikit.markers import Typed, markers, squeezed, top_markers
 from xaikit.notebook_json import BrokenUploadError, parsed
 
 SIZE_LIMIT = 32 << 20
@@ -23,9 +24,8 @@ SIZE_LIMIT = 32 << 20
 CELL_LIMIT = 2000
 SOURCE_LIMIT = 200_000
 
-
-_MARKER = re.compile(r"^\s*(?:#+\s*answer\s*:\s*([\w-]+)|<!--\s*answer\s*:\s*([\w-]+)\s*-->)\s*$")
-
+_PICTURE = re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=%]+")
+_TAKEN_OUT = "picture-left-out"
 
 _STUB_LINE = re.compile(r"^\s*(?:# YOUR CODE HERE|pass|\.\.\.|YOUR ANSWER HERE)\s*$", re.MULTILINE)
 
@@ -39,8 +39,10 @@ class ParsedCell:
     grade_id: str
     cell_id: str
     markers: frozenset[str]
+    on_top: frozenset[str]
     pasted: bool
     squeezed: str
+    too_long: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,12 @@ class Stub:
     def of(cls, marker: str, cell_id: str, source: str) -> Stub:
         """Return the stub of a released answer cell."""
         blank = {squeezed(source), squeezed(_STUB_LINE.sub("", source)), ""}
-        return cls(marker, cell_id, frozenset(_digest(text) for text in blank))
+        return cls(marker, cell_id, frozenset(digest(text) for text in blank))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the answer is a text, which a person marks."""
+        return self.marker.startswith("<!--")
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,11 @@ class ParsedUpload:
         Tasks whose answer is still as it was released, or empty.
     notices
         What was unusual, a sentence each, for student and instructor.
+    beside
+        Texts that are not in their answer's cell, though cells of the student's own are beside it
+        which may hold them: a person decides.
+    too_long
+        Tasks whose cell holds more code than is read.
     """
 
     cells: list[ParsedCell]
@@ -91,10 +103,24 @@ class ParsedUpload:
     claimed: frozenset[int]
     untouched: frozenset[str]
     notices: list[str]
+    beside: frozenset[str] = frozenset()
+    too_long: frozenset[str] = frozenset()
 
 
-def read_upload(content: bytes, stubs: Mapping[str, Stub]) -> ParsedUpload:
+def read_upload(
+    content: bytes, stubs: Mapping[str, Stub], given: Collection[str] = ()
+) -> ParsedUpload:
     """Find the answers to these tasks in uploaded bytes, about which nothing is taken for granted.
+
+    Parameters
+    ----------
+    content
+        The file's bytes.
+    stubs
+        The answer cells as they were released.
+    given
+        Digests of the other cells' text, as :func:`digest` of :func:`squeezed` makes them: what
+        else stands in the upload is the student's own.
 
     Raises
     ------
@@ -102,11 +128,22 @@ def read_upload(content: bytes, stubs: Mapping[str, Stub]) -> ParsedUpload:
         If no notebook can be read from the bytes.
     """
     notices: list[str] = []
-    cells = _joined(_read(content, notices), set(stubs), notices)
+    cells = _joined(_read(content, notices, Typed(stubs)), set(stubs), notices)
     chosen: dict[str, int] = {}
     claimed: set[int] = set()
+    too_long: set[str] = set()
     for task, stub in stubs.items():
         candidates = _candidates(cells, task, stubs)
+        if any(cells[i].too_long for i in candidates):
+            too_long.add(task)
+            notices.append(
+                f"The answer cell {task!r} holds more than {SOURCE_LIMIT} characters and was left "
+                "out."
+            )
+            candidates = [i for i in candidates if not cells[i].too_long]
+            if all(_is_untouched(cells[i], stub) for i in candidates):
+                claimed.update(candidates)
+                continue
         if not candidates:
             notices.append(
                 f"The answer cell {task!r} is not in the upload, or its first line "
@@ -128,16 +165,77 @@ def read_upload(content: bytes, stubs: Mapping[str, Stub]) -> ParsedUpload:
                 "finds them in the upload."
             )
     untouched = {task for task, i in chosen.items() if _is_untouched(cells[i], stubs[task])}
-    return ParsedUpload(cells, chosen, frozenset(claimed), frozenset(untouched), notices)
+    known = {*given, *(text for stub in stubs.values() for text in stub.blank)}
+    beside: set[str] = set()
+    if given:
+        own = [
+            i not in claimed and bool(cell.squeezed) and digest(cell.squeezed) not in known
+            for i, cell in enumerate(cells)
+        ]
+        beside = _take_texts_beside(cells, own, chosen, untouched, stubs, notices)
+        untouched -= beside
+        absent = {t for t, s in stubs.items() if s.is_text and t not in chosen}
+        if any(mine and cells[i].kind != "code" for i, mine in enumerate(own)):
+            beside |= absent
+    beside |= {t for t in untouched if stubs[t].is_text and cells[chosen[t]].pasted}
+    return ParsedUpload(
+        cells,
+        chosen,
+        frozenset(claimed),
+        frozenset(untouched - beside),
+        notices,
+        frozenset(beside),
+        frozenset(too_long),
+    )
 
 
-def markers(source: str) -> frozenset[str]:
-    """Return the tasks whose markers stand in a cell's source."""
-    found = (_MARKER.match(line) for line in source.split("\n") if "answer" in line)
-    return frozenset(match[1] or match[2] for match in found if match)
+def _take_texts_beside(
+    cells: list[ParsedCell],
+    own: list[bool],
+    chosen: Mapping[str, int],
+    untouched: Collection[str],
+    stubs: Mapping[str, Stub],
+    notices: list[str],
+) -> set[str]:
+    """Put the text of own cells beside an untouched text answer into it, and return these tasks.
+
+    Those below it, or else directly above. Where the cells below hold code, a person looks, too.
+    ``own`` says which cells are the student's; those that are taken no longer count.
+    """
+    found: set[str] = set()
+    places = set(chosen.values())
+    waiting = sorted((chosen[t], t) for t in untouched if stubs[t].is_text)
+    for step in (1, -1):
+        for position, task in waiting:
+            around = []
+            i = position + step
+            while 0 <= i < len(cells) and (own[i] or (i not in places and not cells[i].squeezed)):
+                around.append(i)
+                i += step
+            texts = [i for i in sorted(around) if own[i] and cells[i].kind != "code"]
+            code = [i for i in around if own[i] and cells[i].kind == "code"]
+            if task in found or not (texts or (code and step == 1)):
+                continue
+            found.add(task)
+            if not texts:
+                notices.append(
+                    f"The answer cell {task!r} is as it was handed out, but code of your own "
+                    "follows it: a person decides whether that is the answer."
+                )
+                continue
+            text = "\n\n".join(cells[i].source for i in texts)
+            source = f"{stubs[task].marker}\n{text[:SOURCE_LIMIT]}"
+            cells[position] = replace(cells[position], source=source, squeezed=squeezed(source))
+            for i in texts:
+                own[i] = False
+            notices.append(
+                f"The answer cell {task!r} is as it was handed out; the text in your own cells "
+                "beside it was taken as the answer, and a person decides."
+            )
+    return found
 
 
-def _read(content: bytes, notices: list[str]) -> list[ParsedCell]:
+def _read(content: bytes, notices: list[str], typed: Typed) -> list[ParsedCell]:
     """Read the cells of a notebook of format 3 or 4 from untrusted bytes."""
     data = parsed(content, notices)
     raw = _raw_cells(data)
@@ -148,16 +246,16 @@ def _read(content: bytes, notices: list[str]) -> list[ParsedCell]:
         )
     if len(raw) > CELL_LIMIT:
         notices.append(f"The upload has {len(raw)} cells; the first {CELL_LIMIT} were read.")
-    cells = [_cell(value) for value in raw[:CELL_LIMIT] if isinstance(value, dict)]
+    cells = [_cell(value, typed, notices) for value in raw[:CELL_LIMIT] if isinstance(value, dict)]
     if len(cells) < min(len(raw), CELL_LIMIT):
         notices.append("Some cells of the upload are malformed and were left out.")
-    long = [cell for cell in cells if len(cell.source) > SOURCE_LIMIT]
+    long = [cell for cell in cells if cell.too_long]
     if long:
         notices.append(
             f"{len(long)} cells of the upload hold more than {SOURCE_LIMIT} characters each and "
             "were left out."
         )
-    return [cell for cell in cells if len(cell.source) <= SOURCE_LIMIT]
+    return cells
 
 
 def _raw_cells(data: Any) -> list[Any] | None:
@@ -173,7 +271,7 @@ def _raw_cells(data: Any) -> list[Any] | None:
     return [cell for cells in lists if isinstance(cells, list) for cell in cells]
 
 
-def _cell(value: dict[str, Any]) -> ParsedCell:
+def _cell(value: dict[str, Any], typed: Typed, notices: list[str]) -> ParsedCell:
     """Read one cell, which may be damaged in any way."""
     source = _text(value.get("source", value.get("input", "")))
     metadata = value.get("metadata")
@@ -182,15 +280,40 @@ def _cell(value: dict[str, Any]) -> ParsedCell:
     grade_id = meta.get("grade_id") if isinstance(meta, dict) else None
     cell_id = value.get("id", metadata.get("id"))  # Colab keeps ids among the metadata
     kind = value.get("cell_type")
+    kind = kind if isinstance(kind, str) else ""
+    if len(source) > SOURCE_LIMIT:
+        source = _shortened(source, kind, notices)
+    too_long = len(source) > SOURCE_LIMIT
+    source = typed.as_released(source[:SOURCE_LIMIT], kind)
     return ParsedCell(
-        kind=kind if isinstance(kind, str) else "",
-        source=source,
+        kind=kind,
+        source="" if too_long else source,
         grade_id=grade_id if isinstance(grade_id, str) else "",
         cell_id=cell_id if isinstance(cell_id, str) else "",
         markers=markers(source),
+        on_top=top_markers(source),
         pasted=bool(value.get("attachments")),
-        squeezed=squeezed(source),
+        squeezed="" if too_long else squeezed(source),
+        too_long=too_long,
     )
+
+
+def _shortened(source: str, kind: str, notices: list[str]) -> str:
+    """Return a long source without the pictures in it; of a text that is still long the beginning.
+
+    Code is left as it is: half of it would be no answer.
+    """
+    if kind == "code":
+        return source
+    text, pictures = _PICTURE.subn(_TAKEN_OUT, source)
+    if pictures:
+        notices.append(
+            f"{pictures} large pictures pasted into a text were left out; a person who marks it "
+            "finds them in the upload."
+        )
+    if len(text) > SOURCE_LIMIT:
+        notices.append(f"Of a text the first {SOURCE_LIMIT} characters were read.")
+    return text[:SOURCE_LIMIT]
 
 
 def _text(value: Any) -> str:
@@ -228,37 +351,38 @@ def _candidates(cells: list[ParsedCell], task: str, stubs: Mapping[str, Stub]) -
 
     A cell with the grade id of another answer is that answer's, even if this one's marker was
     copied into it, unless nothing else holds this answer: two cells may have been merged. A copy
-    that kept the grade id but not the marker is the student's own cell if the answer is elsewhere.
+    that kept the grade id but not the marker is the student's own cell if the answer is elsewhere,
+    and so is a cell that holds the marker further down, in a string perhaps.
     """
     marked: list[int] = []
     unmarked: list[int] = []
+    inside: list[int] = []
     merged: list[int] = []
     by_id: list[int] = []
     for i, cell in enumerate(cells):
         if task in cell.markers:
-            (merged if cell.grade_id in stubs and cell.grade_id != task else marked).append(i)
+            if cell.grade_id in stubs and cell.grade_id != task:
+                merged.append(i)
+            else:
+                (marked if task in cell.on_top or cell.grade_id == task else inside).append(i)
         elif cell.grade_id == task:
             unmarked.append(i)
         elif (
             cell.cell_id == stubs[task].cell_id and cell.grade_id not in stubs and not cell.markers
         ):
             by_id.append(i)
-    for candidates in (marked, sorted(marked + unmarked), merged):
+    named = sorted(marked + unmarked)
+    for candidates in (marked, named, sorted(named + inside), merged):
         if any(not _is_untouched(cells[i], stubs[task]) for i in candidates):
             return candidates
-    return sorted(marked + unmarked) or by_id
+    return sorted(named + inside) or by_id
 
 
 def _is_untouched(cell: ParsedCell, stub: Stub) -> bool:
     """Whether an answer is the stub, white space aside, or what is left of it says nothing."""
-    return _digest(cell.squeezed) in stub.blank
+    return not cell.too_long and digest(cell.squeezed) in stub.blank
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return by what a text is known where it is not to be told."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def squeezed(source: str) -> str:
-    """Return the text without markers and white space, to compare by."""
-    lines = (line for line in source.split("\n") if not _MARKER.match(line))
-    return "".join("".join(lines).split())

@@ -11,6 +11,14 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from autograde.grading.order import (
+    all_written,
+    early,
+    elsewhere,
+    late_readings,
+    needed_first,
+    wants_all,
+)
 from autograde.grading.score import graded_notebook, hidden_inputs, score
 from autograde.intake.rebuild import Rebuilt, rebuild
 from autograde.model.course import Software
@@ -22,9 +30,10 @@ from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import released, solutions, to_json
 from autograde.notebooks.source import find_source, read_source
 from autograde.sandbox.isolation import Isolation, Limits
-from autograde.sandbox.replies import REMARKS, CellRun
+from autograde.sandbox.replies import REMARKS, CellRun, Failed
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
 from autograde.tasks import Call, Value
+from xaikit.markers import runnable
 from xaikit.notebook_json import BrokenUploadError
 
 # A time limit is a multiple of the processor time that the solution took, and never below the
@@ -178,16 +187,31 @@ def mark(
         if not calls:
             continue
         without = assignment.software.out_of_reach_by_hand if by_hand else ()
-        chosen = list(_needed(rebuilt, assignment, cells, set(calls)))
-        returned = call_functions(chosen, calls, limits, isolation, hidden, without, preloaded)
-        for task, call in calls.items():
-            results = returned.results[task]
-            called[task] = list(zip(call.arguments, results, strict=True))
-        stops += [cell for cell in returned.cells if cell.stopped or not cell.ran]
+        where = (limits, isolation, hidden, without, preloaded)
+        chosen = needed_first(rebuilt, assignment.checks.tasks, cells, set(calls))
+        returned = call_functions(chosen, calls, *where)
+        found = returned.results
         ran += returned.cells
+        ended = [cell for cell in returned.cells if cell.stopped or not cell.ran]
         seconds += returned.seconds
         calling += returned.seconds
         calls_made += sum(len(call.arguments) for call in calls.values())
+        later = {t: c for t, c in calls.items() if wants_all(t, c.function, rebuilt, found[t])}
+        if later:
+            # What else the student wrote has run then, wherever it stands.
+            passed_over = {cell.id for cell in (*answered.stops, *ended)}
+            written = all_written(rebuilt, assignment.checks.tasks, cells, later, passed_over)
+            twice = {early(task): call for task, call in later.items()}
+            again = call_functions(written, later | twice, *where)
+            seconds += again.seconds
+            for task in later:
+                for name in (early(task), task):  # the latter, if it is there, counts
+                    results = again.results[name]
+                    if results and not any(isinstance(result, Failed) for result in results):
+                        found[task] = results
+        for task, call in calls.items():
+            called[task] = list(zip(call.arguments, found[task], strict=True))
+        stops += ended
 
     results = score(assignment.checks.tasks, rebuilt, answered.answers, called)
     outputs = {**timing.figures, **{cell.id: cell.outputs for cell in answered.cells}}
@@ -226,6 +250,7 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cod
         ],
     )
     cells = []
+    readings = late_readings(rebuilt, assignment.checks.tasks)
     for position, cell in numbered:
         if cell.cell_type != "code" or position in left_out:
             continue
@@ -235,9 +260,12 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cod
         task = "" if answer is None or answer.manual else answer.task
         kind = assignment.checks.tasks[task].answer if task else None
         names = kind.names if isinstance(kind, Value) else ()
+        if task in rebuilt.untouched | rebuilt.absent:
+            names = ()  # perhaps the answer is in a cell of the student's own
         least = _LEAST_SECONDS * (_TIMES_OWN if cell.id in rebuilt.extras else 1)
         limit = max(least, timing.least, _TIMES_SOLUTION * timing.cells.get(cell.id, 0.0))
-        cells.append(CodeCell(cell.id, cell.source, task, names, limit))
+        late = readings.get(cell.id, {})
+        cells.append(CodeCell(cell.id, runnable(cell.source), task, names, limit, late))
     return cells
 
 
@@ -249,31 +277,16 @@ def _hidden_calls(
     timing: Timing,
     by_hand: bool,
 ) -> dict[str, HiddenCalls]:
-    """Return the hidden calls of the tasks that were answered."""
+    """Return the hidden calls of the tasks that were answered, wherever that is."""
     limit = max(_LEAST_SECONDS, _TIMES_SOLUTION * timing.call)
+    own = elsewhere(rebuilt, assignment.checks.tasks)
     return {
         name: HiddenCalls(task.answer.function, hidden_inputs(task, secret, digest), limit)
         for name, task in assignment.checks.tasks.items()
         if isinstance(task.answer, Call)
         and task.answer.by_hand == by_hand
-        and name not in rebuilt.untouched | rebuilt.absent
+        and name not in (rebuilt.untouched | rebuilt.absent) - own
     }
-
-
-def _needed(
-    rebuilt: Rebuilt, assignment: Assignment, cells: list[CodeCell], tasks: set[str]
-) -> Iterator[CodeCell]:
-    """Yield what runs before hidden calls: declared cells, the student's own, these answers."""
-    needs = {
-        grade_id
-        for task in tasks
-        if isinstance(answer := assignment.checks.tasks[task].answer, Call)
-        for grade_id in answer.needs
-    }
-    named = {c.id for c in rebuilt.notebook.cells if grading(c).get("grade_id") in needs}
-    for cell in cells:
-        if cell.task in tasks or cell.id in named or cell.id in rebuilt.extras:
-            yield cell
 
 
 def _stop(cell: CellRun, rebuilt: Rebuilt, limits: Limits) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from nbformat import NotebookNode
 
 from autograde.errors import AutogradeError
+from autograde.grading.order import elsewhere
 from autograde.intake.rebuild import Rebuilt
 from autograde.model.records import TaskResult
 from autograde.notebooks.cells import Answer, answers, node
@@ -72,9 +73,10 @@ def score(
 ) -> list[TaskResult]:
     """Mark every task of one submission.
 
-    An untouched answer is worth nothing. So is one that is not in the upload, but then student
-    and instructor read why. A check that fails costs the student the task and tells the
-    instructor. Tasks that a person marks have no score yet, unless they are untouched.
+    An untouched answer is worth nothing, unless a cell of the student's own answers instead. So is
+    one that is not in the upload, but then student and instructor read why. A check that fails
+    costs the student the task and tells the instructor. Tasks that a person marks have no score
+    yet, unless they are untouched.
 
     Parameters
     ----------
@@ -92,7 +94,11 @@ def score(
     list of TaskResult
         In the notebook's order.
     """
-    return [_score(answer, tasks, rebuilt, values, calls) for answer in answers(rebuilt.notebook)]
+    own = elsewhere(rebuilt, tasks)
+    return [
+        _score(answer, tasks, rebuilt, values, calls, answer.task in own)
+        for answer in answers(rebuilt.notebook)
+    ]
 
 
 def graded_notebook(
@@ -137,12 +143,18 @@ def _score(
     rebuilt: Rebuilt,
     values: Mapping[str, dict[str, Any] | Failed],
     calls: Mapping[str, CallOutcomes],
+    in_own_cell: bool,
 ) -> TaskResult:
     notice = rebuilt.task_notices.get(answer.task, "")
-    if answer.task in rebuilt.absent:
+    if answer.manual and answer.task in rebuilt.beside:
+        return TaskResult(answer.task, None, answer.points, "A person will mark this.", notice)
+    if in_own_cell and (answer.task in calls or isinstance(values.get(answer.task), dict)):
+        note = "The answer was taken from a cell of the student's own."
+        notice = " ".join(filter(None, [notice, note]))
+    elif answer.task in rebuilt.absent:
         unseen = "The answer cell was not found in the upload; please look at the upload."
         return TaskResult(answer.task, 0.0, answer.points, NOT_FOUND, unseen)
-    if answer.task in rebuilt.untouched:
+    elif answer.task in rebuilt.untouched:
         return TaskResult(answer.task, 0.0, answer.points, NOT_ANSWERED, notice)
     if answer.manual:
         return TaskResult(answer.task, None, answer.points, "A person will mark this.", notice)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from autograde.inside import wire
+from autograde.inside import stubs, wire
 from autograde.inside.read import UnreadableError, plain
+from autograde.inside.statements import go_on
 
 
 @contextlib.contextmanager
@@ -48,7 +50,24 @@ def begin() -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
     seed()
+    stubs.install()
     InteractiveShell.instance().ask_exit = lambda: None  # type: ignore[attr-defined]
+
+
+def finish(source: str) -> None:
+    """Run what stands in a cell after the statement that failed."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    go_on(InteractiveShell.instance(), source, getattr(sys, "last_value", None))
+
+
+def missing_module(error: BaseException | None) -> str:
+    """Return the module or magic that a cell lacked, in its own words; empty if it lacked none."""
+    name = error.name if isinstance(error, ImportError) else None
+    if name is None and type(error).__name__ == "UsageError":
+        found = re.search(r"magic function `(%{1,2}\w+)`", str(error))
+        name = found[1] if found else None
+    return name if isinstance(name, str) else ""
 
 
 def write_variables(names: Sequence[str], path: str) -> None:

@@ -53,6 +53,10 @@ class Allowance:
         self._end = time.monotonic() + WALL * seconds
         self._next = 0.0
 
+    def left(self) -> float:
+        """Return the seconds of processor time that are left, at least none."""
+        return max(0.0, self._most - processor_seconds(self._pid))
+
     def used_up(self) -> bool:
         """Return whether it is used up; looks at most a few times a second."""
         now = time.monotonic()

@@ -120,10 +120,20 @@ class Kernel:
         with path.open("rb") as file:
             return file.read(wire.ANSWER.size)
 
-    def _call(self, call: str) -> None:
+    def finish(self, source: str, seconds: float) -> None:
+        """Run what stands in a cell after the statement that failed.
+
+        Raises
+        ------
+        TimeoutError
+            At the end, if it had to be interrupted.
+        """
+        self._call(f"finish({source!r})", seconds)
+
+    def _call(self, call: str, seconds: float = _HARVEST) -> None:
         """Call a function of :mod:`autograde.inside.harvest` in the kernel."""
         source = f"__import__('autograde.inside.harvest', fromlist=['x']).{call}"
-        for _ in self.run(source, _HARVEST, silent=True):
+        for _ in self.run(source, seconds, silent=True):
             pass
 
 
@@ -159,6 +169,7 @@ class Outputs:
         self.text = min(_TEXT_PER_CELL, left)
         self.images = min(_IMAGES_PER_CELL, left)
         self.used = 0
+        self.raised = False
         self._displays: dict[str, dict[str, Any]] = {}
         self._clear = False
 
@@ -173,6 +184,8 @@ class Outputs:
         if kind in ("stream", "display_data", "execute_result", "error") and self._clear:
             self.outputs, self._clear = [], False
         if kind == "stream":
+            # IPython prints this one, and sends no error.
+            self.raised |= content["text"].startswith("UsageError: ")
             text = self._cut(content["text"])
             last = self.outputs[-1] if self.outputs else {}
             if last.get("output_type") == "stream" and last["name"] == content["name"]:
@@ -180,6 +193,7 @@ class Outputs:
             elif text:
                 self._add({"output_type": "stream", "name": content["name"], "text": text})
         elif kind == "error":
+            self.raised = True
             trace = [self._cut(line) for line in content["traceback"]]
             ename, evalue = self._cut(content["ename"]), self._cut(content["evalue"])
             self._add(
@@ -239,9 +253,12 @@ def _run_cells(
         source, remarks = mended(cell["source"])
         outputs = Outputs(left)
         stopped, lost = "", False
+        allowance = Allowance(cell["seconds"])
         try:
             for message in kernel.run(source, cell["seconds"]):
                 outputs.take(message)
+            if outputs.raised:
+                kernel.finish(source, allowance.left())
         except TimeoutError:
             stopped = "timeout"
         except KernelLost as loss:

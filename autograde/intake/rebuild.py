@@ -3,18 +3,30 @@
 Everything else, metadata, tags, attachments, outputs, given cells and tests, comes from the
 release. Answers are recognised by grade id, else by the marker that begins every answer cell
 (``# answer: ID``), else by cell id, so that a notebook saved by any front end can be read. The
-student's own code cells stay, as untrusted source, before the answer that follows them.
+student's own code cells stay, as untrusted source, before the answer that follows them, or at the
+end. So does what somebody added to a given cell: its imports, and the names that it defines anew.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
-from autograde.notebooks.cells import Answer, answers, grading, is_test, marker, node, stubs_of
-from xaikit.uploads import ParsedCell, ParsedUpload, markers, read_upload, squeezed
+from autograde.intake.additions import added
+from autograde.notebooks.cells import (
+    Answer,
+    answers,
+    given_of,
+    grading,
+    is_test,
+    marker,
+    node,
+    stubs_of,
+)
+from xaikit.markers import markers, squeezed
+from xaikit.uploads import ParsedCell, ParsedUpload, read_upload
 
 EXTRA_LIMIT = 1_000_000
 
@@ -38,6 +50,11 @@ class Rebuilt:
         What was unusual, a sentence each, for student and instructor.
     task_notices
         What the instructor should know about one answer, by task.
+    beside
+        Text answers that may stand in the student's own cells: a person decides.
+    before_test
+        The own cells that stand between an answer and its test in the upload: that task by the
+        cell's id.
     """
 
     notebook: NotebookNode
@@ -46,6 +63,8 @@ class Rebuilt:
     extras: tuple[str, ...]
     notices: tuple[str, ...]
     task_notices: dict[str, str]
+    beside: frozenset[str] = frozenset()
+    before_test: dict[str, str] = field(default_factory=dict)
 
 
 def rebuild(content: bytes, released: NotebookNode) -> Rebuilt:
@@ -65,17 +84,22 @@ def rebuild(content: bytes, released: NotebookNode) -> Rebuilt:
     """
     parts = answers(released)
     stubs = stubs_of(released)
-    upload = read_upload(content, stubs)
+    upload = read_upload(content, stubs, given_of(released))
     cells, chosen, notices = upload.cells, upload.chosen, upload.notices
     before = _extras(cells, chosen, upload.claimed, released, notices)
     notebook, extras = _assemble(released, parts, upload, before)
+    task_notices = _recognised(cells, chosen, notices)
+    for task in upload.beside:
+        task_notices[task] = "The answer may stand in another cell; please look at the upload."
     return Rebuilt(
         notebook,
         untouched=upload.untouched,
         absent=frozenset(stubs) - frozenset(chosen),
         extras=tuple(extras),
-        task_notices=_recognised(cells, chosen, notices),
+        task_notices=task_notices,
         notices=tuple(notices),
+        beside=upload.beside,
+        before_test={name: task for name, task in extras.items() if task},
     )
 
 
@@ -97,50 +121,74 @@ def _recognised(
     }
 
 
+@dataclass(frozen=True)
+class _Own:
+    """A code cell of the student's own; ``task`` is the one whose answer it may go on with."""
+
+    source: str
+    task: str
+
+
+_END = ""
+
+
 def _extras(
     cells: list[ParsedCell],
     chosen: dict[str, int],
     claimed: frozenset[int],
     released: NotebookNode,
     notices: list[str],
-) -> dict[str, list[str]]:
-    """Return the student's own code cells by the task whose answer follows them in the upload."""
+) -> dict[str, list[_Own]]:
+    """Return the student's own code cells by the task whose answer follows them in the upload.
+
+    Those that no answer follows stand under no name.
+    """
     given = {grading(c)["grade_id"]: c for c in released.cells if not grading(c)["solution"]}
     by_id = {cell.id: grade_id for grade_id, cell in given.items()}
-    known = {squeezed(cell.source) for cell in released.cells}
+    texts = {squeezed(cell.source): grading(cell)["grade_id"] for cell in released.cells}
     kept = {name for name, cell in given.items() if _is_kept(cells, name, cell)}
+    defined = [cell.source for cell in given.values() if cell.cell_type == "code"]
     following: dict[int, str] = {}
     for task, position in chosen.items():
         following.setdefault(position, task)
-    before: dict[str, list[str]] = {}
-    waiting: list[str] = []
+    before: dict[str, list[_Own]] = {}
+    waiting: list[_Own] = []
     changed: list[str] = []
     size = 0
+    current = ""  # the answer whose test has not come yet
     for i, cell in enumerate(cells):
         if i in following:
-            before[following[i]], waiting = waiting, []
-        if i in claimed or cell.kind != "code":
-            continue
-        if not cell.squeezed or cell.squeezed in known:
+            current = following[i]
+            before[current], waiting = waiting, []
+        if i in claimed or cell.kind != "code" or not cell.squeezed:
             continue
         name = cell.grade_id if cell.grade_id in given else by_id.get(cell.cell_id, "")
+        if current and f"{current}-test" in (name, texts.get(cell.squeezed)):
+            current = ""
+        if cell.squeezed in texts:
+            continue
+        source = cell.source
         # A copy of a given cell, written over, is the student's own; the given cell itself is not.
         if name and (name not in kept or is_test(grading(given[name]))):
             changed.append(name)
-            continue
-        size += len(cell.source)
+            source = added(given[name].source, cell.source, defined)
+            if not source:
+                continue
+        size += len(source)
         if size <= EXTRA_LIMIT:
-            waiting.append(cell.source)
+            waiting.append(_Own(source, current))
+    before[_END] = waiting
     if changed:
         names = ", ".join(repr(name) for name in dict.fromkeys(changed))
-        notices.append(f"Given cells were changed ({names}); grading used the originals.")
+        notices.append(
+            f"Given cells were changed ({names}); grading used the originals, and of the changes "
+            "new imports and new names only."
+        )
     if size > EXTRA_LIMIT:
         notices.append(
             f"The cells that you added hold more than {EXTRA_LIMIT} characters; the rest was left "
             "out."
         )
-    if waiting:
-        notices.append("Code after the last answer was not run: no answer depends on it.")
     return before
 
 
@@ -157,23 +205,29 @@ def _assemble(
     released: NotebookNode,
     parts: list[Answer],
     upload: ParsedUpload,
-    before: dict[str, list[str]],
-) -> tuple[NotebookNode, list[str]]:
-    """Return the rebuilt notebook and the ids of the student's own cells."""
+    before: dict[str, list[_Own]],
+) -> tuple[NotebookNode, dict[str, str]]:
+    """Return the rebuilt notebook, and for each of the student's own cells its task."""
     notebook: NotebookNode = deepcopy(released)
     tasks = {part.cell: part.task for part in parts}
     rebuilt: list[NotebookNode] = []
-    extras: list[str] = []
+    extras: dict[str, str] = {}
+
+    def add(own: list[_Own]) -> None:
+        for cell in own:
+            name = f"extra-{len(extras) + 1}"
+            extras[name] = cell.task
+            rebuilt.append(_code_cell(name, cell.source))
+
     for position, cell in enumerate(notebook.cells):
         task = tasks.get(position, "")
         if task in upload.chosen:
-            for source in before.get(task, []):
-                extras.append(f"extra-{len(extras) + 1}")
-                rebuilt.append(_code_cell(extras[-1], source))
+            add(before.get(task, []))
             if task not in upload.untouched:
                 answer = upload.cells[upload.chosen[task]]
                 cell.source = _with_marker(answer.source, task, cell.cell_type)
         rebuilt.append(cell)
+    add(before.get(_END, []))
     notebook.cells = rebuilt
     return notebook, extras
 

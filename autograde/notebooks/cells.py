@@ -10,7 +10,8 @@ from nbformat import NotebookNode
 from nbformat.notebooknode import from_dict
 
 from autograde.errors import AutogradeError
-from xaikit.uploads import Stub
+from xaikit.markers import squeezed
+from xaikit.uploads import Stub, digest
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 
@@ -112,3 +113,9 @@ def stubs_of(released: NotebookNode) -> dict[str, Stub]:
         task: Stub.of(marker(task, cell.cell_type), cell.id, cell.source)
         for task, cell in cells.items()
     }
+
+
+def given_of(released: NotebookNode) -> frozenset[str]:
+    """Return a release's other cells, by which an upload's own ones are told from them."""
+    given = (cell for cell in released.cells if not grading(cell).get("solution"))
+    return frozenset(digest(squeezed(cell.source)) for cell in given)

@@ -29,9 +29,10 @@ from nbgrader.preprocessors import (
 from autograde.errors import AutogradeError
 from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
-from autograde.notebooks.cells import SourceError, answers, stubs_of
+from autograde.notebooks.cells import SourceError, answers, given_of, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
 from autograde.notebooks.source import Source, find_source, read_source, sources
+from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
 from xaikit.uploads import Stub
 
@@ -75,12 +76,16 @@ def release(
     there = sources(course.folder / "solutions")
     agree(course, there)
     made = {}
+    without = {}
     for name in names or there:
         source = read_source(find_source(course.folder / "solutions", name), course)
-        made[source.name] = released(source)
+        made[source.name] = notebook = released(source)
+        out_of_reach = course.software.out_of_reach_by_hand
+        without[source.name] = unseen(notebook, source.checks.tasks, out_of_reach)
     paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
-    write_together(texts | _manifest_text(made, list(there), course))
+    entries = {"notebooks.json": manifest(made), "unseen.json": without}
+    write_together(texts | _assets(entries, list(there), course))
     for name, notebook in made.items():
         tasks = answers(notebook)
         report(f"{paths[name]}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
@@ -120,17 +125,21 @@ def released(source: Source) -> NotebookNode:
     return notebook
 
 
-def _manifest_text(
-    notebooks: Mapping[str, NotebookNode], there: Sequence[str], course: Course
+def _assets(
+    made: Mapping[str, Mapping[str, Any]], there: Sequence[str], course: Course
 ) -> dict[Path, str]:
-    """Return the file from which the course's library knows its notebooks, brought up to date."""
-    file = course.folder / "xaikit" / "assets" / "notebooks.json"
-    if not file.parent.is_dir():  # the course uses the library as it is installed
+    """Return the files from which the course's library knows its notebooks, brought up to date."""
+    folder = course.folder / "xaikit" / "assets"
+    if not folder.is_dir():  # the course uses the library as it is installed
         return {}
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    entries = kept | manifest(notebooks)
-    known = {name: entries[name] for name in there if name in entries}
-    return {file: json.dumps(known, indent=1) + "\n"}
+    texts = {}
+    for name, fresh in made.items():
+        file = folder / name
+        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        entries = {**kept, **fresh}
+        known = {each: entries[each] for each in there if each in entries}
+        texts[file] = json.dumps(known, indent=1) + "\n"
+    return texts
 
 
 def manifest(notebooks: Mapping[str, NotebookNode]) -> dict[str, Any]:
@@ -145,6 +154,7 @@ def manifest(notebooks: Mapping[str, NotebookNode]) -> dict[str, Any]:
                 task: {"marker": s.marker, "cell_id": s.cell_id, "blank": sorted(s.blank)}
                 for task, s in stubs_of(notebook).items()
             },
+            "given": sorted(given_of(notebook)),
         }
         for name, notebook in notebooks.items()
     }

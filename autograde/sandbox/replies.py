@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,9 @@ REMARKS = {
 }
 """What a program inside may remark of a cell, and what people read of it."""
 
+
+_LACKS = re.compile(r"(?:No module named '([\w.]+)'|magic function `(%{1,2}\w+)`)")
+
 NotebookOutput = dict[str, Any]
 """One cell output in nbformat 4: stream, display_data, execute_result or error, with text/plain,
 image/png and image/jpeg only. Valid in form, not cleaned: the text is the student's."""
@@ -36,9 +40,14 @@ image/png and image/jpeg only. Valid in form, not cleaned: the text is the stude
 
 @dataclass(frozen=True)
 class Failed:
-    """An answer that could not be read: one sentence for the student, free of student text."""
+    """An answer that could not be read: one sentence for the student, free of student text.
+
+    ``mended_below`` says whether what else the student wrote may make it right: it is not there, or
+    is None, or raised.
+    """
 
     reason: str
+    mended_below: bool = False
 
 
 @dataclass
@@ -90,11 +99,16 @@ def remarks_of(record: dict[str, Any]) -> list[str]:
     return [key for key in REMARKS if key in said] if isinstance(said, list) else []
 
 
-def exception_name(name: str) -> str:
+def exception_name(name: str, lacks: str = "", source: str = "") -> str:
     """Return the name of an exception if it is one that everybody knows.
 
     It goes into sentences that the student reads, and a student may name one after a hidden input.
+    What the cell lacked, a module or a magic, is named where it stands in the cell's source: no
+    hidden input does.
     """
+    if re.fullmatch(r"%{0,2}[\w.]{1,60}", lacks) and lacks in source:
+        what = "magic" if lacks.startswith("%") else "module"
+        return f"an error: there is no {what} {lacks} where grading runs"
     return name if not name or name in _KNOWN_TYPES else "an exception"
 
 
@@ -140,7 +154,15 @@ def _bytes(value: Any) -> bytes:
 def raised_by(run: CellRun) -> str:
     """Return the type of the exception that ended a cell, or no text."""
     last = run.outputs[-1] if run.outputs else {}
-    return exception_name(last["ename"]) if last.get("output_type") == "error" else ""
+    kind, said = last.get("output_type"), ""
+    if kind == "error":
+        said = last["evalue"]
+    elif kind == "stream" and last["name"] == "stderr" and "UsageError: " in last["text"]:
+        said = last["text"].rpartition("UsageError: ")[2]
+    # Nothing of what is hidden is there when a notebook runs: the text is the student's own.
+    found = _LACKS.search(said)
+    lacks = (found[1] or found[2]) if found else ""
+    return exception_name(last["ename"] if kind == "error" else "", lacks, lacks)
 
 
 def variables_of(
@@ -167,7 +189,8 @@ def returned_value(record: dict[str, Any], function: str, raised: str) -> Any:
     """Read the record of one call."""
     if "raised" in record:
         return Failed(
-            f"`{function}` raised {exception_name(text_of(record, 'raised'))} on a hidden input."
+            f"`{function}` raised {exception_name(text_of(record, 'raised'))} on a hidden input.",
+            mended_below=True,
         )
     try:
         subject = f"`{function}`" if "missing" in record else f"What `{function}` returned"
@@ -182,10 +205,10 @@ def _described(record: dict[str, Any], subject: str, raised: str) -> Any:
         return wire.decode(_bytes(record["value"]))
     because = f", which raised {raised}" if raised else ""
     if "missing" in record:
-        return Failed(f"{subject} is not defined after the answer's cell{because}.")
+        return Failed(f"{subject} is not defined after the answer's cell{because}.", True)
     if "nothing" in record:
         why = f"the answer's cell raised {raised}" if raised else "no answer was given yet"
-        return Failed(f"{subject} is None: {why}.")
+        return Failed(f"{subject} is None: {why}.", True)
     kind = text_of(record, "unreadable")
     of = f" (it is of type {kind})" if kind in _KNOWN_TYPES else ""
     return Failed(f"{subject} can be read neither as numbers nor as text{of}.")

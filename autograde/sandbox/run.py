@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,9 @@ class CodeCell:
         The variables to read right after it ran (the answer of a ``Value`` task).
     seconds
         Its time limit, in processor time.
+    late
+        For a cell of the student's own: the variables by the task whose answer it may hold, and
+        whether they count even where the answer's cell has left some.
     """
 
     id: str
@@ -82,6 +85,13 @@ class CodeCell:
     task: str = ""
     names: tuple[str, ...] = ()
     seconds: float = 20.0
+    late: Mapping[str, tuple[tuple[str, ...], bool]] = field(default_factory=dict)
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """All variables that are read right after it ran."""
+        late = [name for names, _ in self.late.values() for name in names]
+        return tuple(dict.fromkeys([*self.names, *late]))
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,7 @@ def run_notebook(
     answers: dict[str, dict[str, Any] | Failed] = {}
 
     def describe(cell: CodeCell) -> dict[str, Any]:
-        return {"source": cell.source, "seconds": cell.seconds, "names": cell.names}
+        return {"source": cell.source, "seconds": cell.seconds, "names": cell.read}
 
     def take(cell: CodeCell, record: dict[str, Any], run: CellRun) -> float | None:
         kind = text_of(record, "kind")
@@ -166,12 +176,20 @@ def run_notebook(
             run.stopped = stop_of(record)
             if flag_of(record, "lost"):
                 raise _Lost(run.stopped)
-            return _GRACE + 20 if cell.names else None
+            return _GRACE + 20 if cell.read else None
         if kind == "lost":
             raise _Lost(stop_of(record))
         if kind != "answer" or not run.ran:
             raise wire.WireError("a record out of turn")
-        answers[cell.task] = variables_of(record, cell.names, raised_by(run))
+        raised = raised_by(run)
+        if cell.names:
+            answers[cell.task] = variables_of(record, cell.names, raised)
+        for task, (names, counts) in cell.late.items():
+            found = variables_of(record, names, raised)
+            if not isinstance(found, Failed) and (
+                counts or isinstance(answers.get(task, Failed("")), Failed)
+            ):
+                answers[task] = found
         return None
 
     runs, seconds = _drive(
@@ -245,7 +263,8 @@ def call_functions(
             begun[cell.task] += 1
             return wanted.seconds
         if kind == "cell" and not run.ran:
-            raised[cell.id] = exception_name(text_of(record, "raised"))
+            lacks = text_of(record, "lacks")
+            raised[cell.id] = exception_name(text_of(record, "raised"), lacks, cell.source)
             run.remarks = remarks_of(record)
         elif kind == "call" and wanted and run.ran:
             results[cell.task].append(
@@ -311,7 +330,7 @@ def _drive(
     decided = 0
     while decided < len(cells) and spent < limits.seconds and time.monotonic() < end:
         done = [cell for cell in cells[:decided] if not runs[cell.id].stopped]
-        again = [replace(cell, task="", names=()) for cell in done]  # nobody asks twice
+        again = [replace(cell, task="", names=(), late={}) for cell in done]  # nobody asks twice
         todo = [*again, *cells[decided:]]
         job = {"cells": [describe(cell) for cell in todo]}
         position = -1  # nothing has run yet

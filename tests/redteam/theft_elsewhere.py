@@ -138,7 +138,8 @@ def library_by_hand(notebook: NotebookNode) -> None:
         "from xaikit.checks import numbers as _\n"
         "def mean_square(numbers):\n"
         "    import xaikit.checks\n"
-        "    return float(np.square(numbers).mean())",
+        "    squares = xaikit.checks.numbers(np.square(numbers), (None,), 'squares')\n"
+        "    return float(squares.mean())",
     )
 
 

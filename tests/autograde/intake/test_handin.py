@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nbformat.v4 import new_markdown_cell
 from small_course import SOURCE
 from small_course import write_course as write_small
 
@@ -20,7 +22,8 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.release import manifest, released, to_json
 from autograde.notebooks.source import find_source, read_source, sources
-from tests.redteam import denial, unfair  # noqa: F401  # they register their cases
+from autograde.notebooks.unseen import unseen
+from tests.redteam import denial, unfair, unfair_form  # noqa: F401  # they register their cases
 from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
 from xaikit import checks, handin
@@ -45,7 +48,7 @@ def known(notebook: Any) -> dict[str, Released]:
         task: Stub(s["marker"], s["cell_id"], frozenset(s["blank"]))
         for task, s in entry["answers"].items()
     }
-    return {NAME: Released(entry["release"], stubs)}
+    return {NAME: Released(entry["release"], stubs, frozenset(entry["given"]))}
 
 
 def look(
@@ -133,6 +136,54 @@ def test_a_broken_file_is_explained_as_grading_explains_it(
         rebuilding.rebuild(content, toy)
     verdict = look(toy, content, tmp_path)
     assert str(caught.value) in str(verdict) and not verdict.good
+
+
+@pytest.mark.parametrize(
+    ("task", "source", "says"),
+    [
+        ("total", "total = (1,", "✗ total: Python cannot run this answer's cell"),
+        ("total", "%%bash\nls", "✗ total: Python cannot run this answer's cell (below %%bash"),
+        ("total", f"total = {'1+' * 150_000}1", "✗ total: this answer's cell is too long"),
+        ("mean-square", "def mean_square(x):\n    return table[x]", "✗ `mean_square` uses `table`"),
+        ("mean-square", "import xaikit\ndef mean_square(x):\n    return xaikit.mean(x)",
+         "✗ `mean_square` uses `xaikit`"),
+    ],
+)  # fmt: skip
+def test_what_grading_cannot_follow_is_said(
+    toy: Any, tmp_path: Path, task: str, source: str, says: str
+) -> None:
+    notebook = answered(toy, {**RIGHT, task: source})
+    (tmp_path / f"{NAME}.ipynb").write_text(to_json(notebook))
+    released_as = replace(
+        known(toy)[NAME],
+        by_hand=frozenset({"mean_square"}),
+        unseen=frozenset({"table"}),
+        out_of_reach=frozenset({"xaikit"}),
+    )
+    verdict = handin.check(tmp_path / f"{NAME}.ipynb", known={NAME: released_as})
+    assert says in str(verdict)
+    assert not verdict.good and "✓ This file" not in str(verdict)
+
+
+def test_a_text_beside_its_cell_is_said(toy: Any, tmp_path: Path) -> None:
+    notebook = answered(toy, RIGHT)
+    why = next(c for c in notebook.cells if "answer: why" in c.source)
+    why.source = next(c.source for c in toy.cells if "answer: why" in c.source)
+    notebook.cells.append(new_markdown_cell("Shares of one total."))
+    verdict = look(toy, to_json(notebook).encode(), tmp_path)
+    assert "why: its cell is as it was handed out, with cells of your own beside it" in str(verdict)
+    assert "Not answered" not in str(verdict)
+
+
+def test_the_packaged_names_are_what_release_generates() -> None:
+    course = read_course(REPOSITORY)
+    packaged = (REPOSITORY / "xaikit" / "assets" / "unseen.json").read_text(encoding="utf-8")
+    made = {}
+    for name, file in sources(REPOSITORY / "solutions").items():
+        source = read_source(file, course)
+        without = course.software.out_of_reach_by_hand
+        made[name] = unseen(released(source), source.checks.tasks, without)
+    assert json.loads(packaged) == made
 
 
 def test_a_file_that_is_too_large_is_not_read(toy: Any, tmp_path: Path) -> None:

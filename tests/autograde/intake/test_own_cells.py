@@ -49,12 +49,53 @@ def test_own_code_follows_its_answer_when_cells_are_reordered(
     assert sources.index("c = 3") + 1 == sources.index(TOTAL)
 
 
-def test_code_after_the_last_answer_is_left_out_aloud(release: nbformat.NotebookNode) -> None:
+def test_code_after_the_last_answer_stands_at_the_end(release: nbformat.NotebookNode) -> None:
     data = plain(release)
     data["cells"].append(code("print('later')"))
     rebuilt = rebuild(upload(data), release)
-    assert rebuilt.extras == ()
-    assert any("after the last answer" in notice for notice in rebuilt.notices)
+    assert rebuilt.notebook.cells[-1].source == "print('later')"
+    assert rebuilt.extras == (rebuilt.notebook.cells[-1].id,)
+    assert rebuilt.notices == ()
+
+
+def test_what_stands_before_the_test_goes_on_with_the_answer(
+    release: nbformat.NotebookNode,
+) -> None:
+    data = plain(release)
+    at = data["cells"].index(cell_of(data, "total")) + 1
+    data["cells"][at:at] = [code("total += 0")]
+    at = data["cells"].index(cell_of(data, "total-test")) + 1
+    data["cells"][at:at] = [code("total = 'scratch'")]
+    rebuilt = rebuild(upload(data), release)
+    assert rebuilt.before_test == {rebuilt.extras[0]: "total"}
+    assert len(rebuilt.extras) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("import math\nimport cmath", "import cmath"),
+        ("import math, cmath", "import cmath"),
+        ("import math\nimport cmath as math", ""),
+        ("import math\nfrom statistics import *", "from statistics import *"),
+        ("%matplotlib inline\nfrom math import pi\nimport math", "from math import pi"),
+        ("import math\nscale = 3\nmath.pi = 3\nmath = 4", "scale = 3"),
+        ("import math\ndef helper():\n    return 1", "def helper():\n    return 1"),
+        ("import os", ""),
+        ("import math\nprint(1)", ""),
+        ("import math\nimport (", ""),
+    ],
+)
+def test_what_was_added_to_a_given_cell_is_own_code(
+    release: nbformat.NotebookNode, written: str, kept: str
+) -> None:
+    data = plain(release)
+    cell_of(data, "given-imports")["source"] = written
+    rebuilt = rebuild(upload(data), release)
+    check_trusted(rebuilt, release)
+    own = [c.source for c in rebuilt.notebook.cells if c.id in rebuilt.extras]
+    assert own == ([kept] if kept else [])
+    assert any("originals" in notice for notice in rebuilt.notices)
 
 
 @pytest.mark.parametrize("grade_id", ["given-imports", "double-test"])

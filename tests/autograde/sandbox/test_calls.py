@@ -39,7 +39,8 @@ def called(start: str) -> CallRun:
         "prints": "def prints():\n    print('flood' * 10**6)\n    return 'quiet'",
         "untouched": "def untouched(x):\n    ...",
         "broken": "def broken(x)\n    return 1",
-        "by_hand": "import captum\ndef by_hand(): return 1",
+        "by_hand": "import captum.attr as ca\nfrom xaikit import load\ndef by_hand(): return 1",
+        "uses": "from captum import attr\ndef uses(): return attr.Saliency(None)",
         "overrides": "def double(x): return -x\ndef overrides(): return double(1)",
         "tries": "def tries():\n    found = []\n"
         "    for name in ('xaikit', 'captum', 'shap', 'lime', 'alibi', 'torch', 'numpy'):\n"
@@ -58,6 +59,7 @@ def called(start: str) -> CallRun:
         "untouched": [(1,)],
         "broken": [(1,)],
         "by_hand": [()],
+        "uses": [()],
         "overrides": [()],
         "tries": [()],
     }
@@ -73,7 +75,7 @@ def test_every_call_has_a_result(called: CallRun) -> None:
     first, second = called.results["doubled"]
     assert first == 6 and second.tolist() == [2, 2]
     assert [len(results) for results in called.results.values()] == [
-        2, 2, 2, 1, 3, 1, 1, 1, 1, 1, 1, 1,
+        2, 2, 2, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1,
     ]  # fmt: skip
 
 
@@ -105,7 +107,8 @@ def test_a_call_that_fails_says_why_in_our_words(called: CallRun) -> None:
     assert failed(called.results["quits"][0]) == "`quits` raised SystemExit on a hidden input."
     assert "is None: no answer" in failed(called.results["untouched"][0])
     assert "which raised SyntaxError" in failed(called.results["broken"][0])
-    assert "which raised ImportError" in failed(called.results["by_hand"][0])
+    assert called.results["by_hand"] == [1]  # an import is no use
+    assert "raised ModuleNotFoundError" in failed(called.results["uses"][0])
     assert called.results["prints"] == ["quiet"]
 
 

@@ -1,0 +1,119 @@
+"""What a student's code needs, read from its text: nothing here runs it."""
+
+from __future__ import annotations
+
+import ast
+import symtable
+import warnings
+from collections.abc import Collection, Iterable, Iterator
+
+
+def syntax_error(source: str) -> str:
+    """Return why a cell cannot be run at all, with the line; nothing if it can."""
+    if source.lstrip().startswith("%%"):
+        return f"below {source.split()[0]} nothing is Python"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            compile(_transformed(source), "cell", "exec", flags, dont_inherit=True)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return str(error)
+    return ""
+
+
+def names_used(
+    function: str, cells: Iterable[str], packages: Collection[str] = ()
+) -> frozenset[str]:
+    """Return the names from elsewhere that a function uses when it is called.
+
+    Parameters
+    ----------
+    function
+        Its name; a name that no cell binds uses nothing.
+    cells
+        All cells of one author, in their order. What they bind is not from elsewhere, but what
+        that uses is.
+    packages
+        Those that count as from elsewhere even where the author imports them.
+    """
+    bound: dict[str, ast.stmt] = {}
+    for source in cells:
+        try:
+            body = ast.parse(_transformed(source)).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        for statement in body:
+            bound |= dict.fromkeys(_bound(statement), statement)
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = [function]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in bound:
+            waiting.extend(_used(bound[name]))
+            found |= _imported(bound[name]) & {*packages}
+        elif name != function:
+            found.add(name)
+    return frozenset(found)
+
+
+def _transformed(source: str) -> str:
+    """Return a cell as Python: magics and commands as calls, where IPython is there to say how."""
+    try:
+        from IPython.core.inputtransformer2 import TransformerManager
+    except ImportError:
+        lines = source.split("\n")
+        return "\n".join("pass" if line[:1] in ("%", "!") else line for line in lines)
+    text: str = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
+    return text
+
+
+def _imported(statement: ast.stmt) -> set[str]:
+    """Return the packages from which a statement imports, in functions too."""
+    found = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def _table(statement: ast.stmt) -> symtable.SymbolTable:
+    return symtable.symtable(ast.unparse(statement), "cell", "exec")
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names that a statement binds."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield statement.name
+        return
+    try:
+        symbols = _table(statement).get_symbols()
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    yield from (s.get_name() for s in symbols if s.is_assigned() or s.is_imported())
+
+
+def _used(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names that a statement, and the functions in it, take from around it."""
+    try:
+        table = _table(statement)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    own = set() if isinstance(statement, ast.AugAssign) else set(_bound(statement))
+    symbols = [s for s in table.get_symbols() if s.is_referenced()]
+    symbols += [s for s in _globals(table) if s.is_referenced()]
+    yield from (s.get_name() for s in symbols if s.get_name() not in own)
+
+
+def _globals(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
+    for inner in table.get_children():
+        yield from (symbol for symbol in inner.get_symbols() if symbol.is_global())
+        yield from _globals(inner)
