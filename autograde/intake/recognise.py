@@ -18,7 +18,7 @@ from xaikit.uploads import Stub
 HandedOut = Mapping[str, Mapping[str, Stub]]
 """The answer cells of every notebook of the course, as students got them."""
 
-_TASK = re.compile(rb'(?:answer\s*:\s*|"grade_id"\s*:\s*")([\w-]{1,64})')
+_TASK = re.compile(rb'(?:(?i:answer)\s*:\s*|"grade_id"\s*:\s*")([\w-]{1,64})')
 _CELL = re.compile(rb'"id"\s*:\s*"([\w-]{1,64})"')
 
 
