@@ -83,9 +83,9 @@ class Call:
     needs
         The grade ids of the locked cells that run before (imports, given helpers).
     by_hand
-        Whether the packages are out of reach that ``course.toml`` names for that (in
-        ``software.out_of_reach_by_hand``): the default, because a function that a student writes
-        is there to be written.
+        Whether all packages are out of reach but numpy, torch, what only shows something
+        (Matplotlib, tqdm), and what the cells of ``needs`` import: the default, because a function
+        that a student writes is there to be written.
     """
 
     function: str

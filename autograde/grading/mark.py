@@ -21,7 +21,9 @@ from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import released, solutions, to_json
 from autograde.notebooks.source import find_source, read_source
+from autograde.notebooks.validate import imported
 from autograde.sandbox.isolation import Isolation, Limits
+from autograde.sandbox.packages import out_of_reach
 from autograde.sandbox.replies import CellRun
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
 from autograde.tasks import Call, Value
@@ -170,11 +172,7 @@ def mark(
     called: dict[str, Any] = {}
     stops = list(answered.stops)
     seconds, calling, calls_made = answered.seconds, 0.0, 0
-    for by_hand in (True, False):
-        calls = _hidden_calls(rebuilt, assignment, secret, digest, timing, by_hand)
-        if not calls:
-            continue
-        without = assignment.software.out_of_reach_by_hand if by_hand else ()
+    for without, calls in _hidden_calls(rebuilt, assignment, secret, digest, timing).items():
         chosen = list(_needed(rebuilt, assignment, cells, set(calls)))
         returned = call_functions(chosen, calls, limits, isolation, hidden, without, preloaded)
         for task, call in calls.items():
@@ -241,17 +239,25 @@ def _hidden_calls(
     secret: bytes,
     digest: str,
     timing: Timing,
-    by_hand: bool,
-) -> dict[str, HiddenCalls]:
-    """Return the hidden calls of the tasks that were answered."""
+) -> dict[tuple[str, ...], dict[str, HiddenCalls]]:
+    """Return the hidden calls of the tasks that were answered, by the packages they do without."""
     limit = max(_LEAST_SECONDS, _TIMES_SOLUTION * timing.call)
-    return {
-        name: HiddenCalls(task.answer.function, hidden_inputs(task, secret, digest), limit)
-        for name, task in assignment.checks.tasks.items()
-        if isinstance(task.answer, Call)
-        and task.answer.by_hand == by_hand
-        and name not in rebuilt.untouched | rebuilt.absent
-    }
+    grouped: dict[tuple[str, ...], dict[str, HiddenCalls]] = {}
+    for name, task in assignment.checks.tasks.items():
+        if isinstance(task.answer, Call) and name not in rebuilt.untouched | rebuilt.absent:
+            inputs = hidden_inputs(task, secret, digest)
+            calls = grouped.setdefault(_without(assignment, task.answer), {})
+            calls[name] = HiddenCalls(task.answer.function, inputs, limit)
+    return grouped
+
+
+def _without(assignment: Assignment, call: Call) -> tuple[str, ...]:
+    """Return the packages that a task does without; cells that it needs name others."""
+    if not call.by_hand:
+        return ()
+    cells = [c for c in assignment.released.cells if grading(c).get("grade_id") in call.needs]
+    named = frozenset[str]().union(*(imported(cell.source) for cell in cells))
+    return out_of_reach(named, tuple(assignment.software.out_of_reach_by_hand))
 
 
 def _needed(

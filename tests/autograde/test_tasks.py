@@ -37,7 +37,7 @@ BAD = Unusable("`x` holds nan or infinity.", np.array([1.0, math.nan, 3.0]))
         lambda x: 1 - x,
         lambda x: np.ones(3) - x,
         lambda x: x == 1,
-        lambda x: 1 == x,
+        lambda x: x == 1,
         lambda x: x < 1,
         lambda x: x != 1,
         lambda x: x in (1, 2),

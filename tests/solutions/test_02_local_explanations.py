@@ -263,11 +263,15 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
         found[f"shift: {name}"] = _same(slope(model, of), slope(shifted, of))
     ig = "integrated_gradients"
     found["shift: integrated gradients of a logit"] = _same(maps(model, ig), maps(shifted, ig))
+    times, smooth = "input_x_gradient", "smoothgrad"
+    found["shift: input × gradient of a logit"] = _same(maps(model, times), maps(shifted, times))
+    found["shift: SmoothGrad of a logit"] = _same(
+        maps(model, smooth, seed=0), maps(shifted, smooth, seed=0)
+    )
     plus = copy.deepcopy(model)
     plus[-1].bias.data += 5
     for name, method, options in (
         ("gradient", "gradient", {}),
-        ("input × gradient", "input_x_gradient", {}),
         ("LRP-z⁺", "lrp", {"rule": "z_plus"}),
     ):
         question = f"constant: {name} of a logit"
@@ -278,7 +282,6 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
     assert torch.allclose(f(spot), g(spot))
     for name, method, options in (
         ("integrated gradients", ig, {}),
-        ("input × gradient", "input_x_gradient", {}),
         ("LRP-ε", "lrp", {"rule": "epsilon"}),
         ("LRP-z⁺", "lrp", {"rule": "z_plus"}),
         ("guided backpropagation", "guided_backprop", {}),

@@ -1,10 +1,14 @@
 # %% answer="two-means" kind="alternative"
 # answer: two-means
 def two_means(points, start):
-    from sklearn.cluster import KMeans
-
-    found = KMeans(2, init=start.numpy(), n_init=1, max_iter=1000, tol=0, algorithm="lloyd")
-    return found.fit(points.numpy()).labels_
+    rows, near, far = points.numpy(), *start.numpy()
+    labels = None
+    while True:
+        now = [int(((r - far) ** 2).sum() < ((r - near) ** 2).sum()) for r in rows]
+        if now == labels:
+            return now
+        labels = now
+        near, far = (rows[np.array(labels) == k].mean(0) for k in (0, 1))
 
 
 # %% answer="two-means" kind="wrong"
@@ -16,9 +20,14 @@ def two_means(points, start):
 # %% answer="silhouette" kind="alternative"
 # answer: silhouette
 def silhouette(points, labels):
-    from sklearn.metrics import silhouette_score
-
-    return silhouette_score(points.numpy(), labels.numpy())
+    rows, own = points.numpy().astype(float), labels.numpy()
+    total = 0.0
+    for i in range(len(rows)):
+        far = np.sqrt(((rows - rows[i]) ** 2).sum(1))
+        a = far[own == own[i]].sum() / ((own == own[i]).sum() - 1)
+        b = far[own != own[i]].mean()
+        total += (b - a) / max(a, b)
+    return total / len(rows)
 
 
 # %% answer="silhouette" kind="wrong"
@@ -34,12 +43,12 @@ def silhouette(points, labels):
 # %% answer="spectral-score" kind="alternative"
 # answer: spectral-score
 def spectral_scores(features, labels):
-    from sklearn.decomposition import PCA
-
     scores = np.zeros(len(features))
     for label in np.unique(labels.numpy()):
         own = labels.numpy() == label
-        scores[own] = PCA(1, svd_solver="full").fit_transform(features.numpy()[own])[:, 0] ** 2
+        rows = features.numpy()[own].astype(float)
+        values, vectors = np.linalg.eigh(np.cov(rows.T))
+        scores[own] = ((rows - rows.mean(0)) @ vectors[:, values.argmax()]) ** 2
     return scores
 
 

@@ -174,7 +174,8 @@ def _poisoned_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     The classes have other numbers and the axes other directions than in the notebook, so that
     neither its target nor what can be learned from its `truth` says anything here.
     """
-    problems = []
+    problems: list[tuple[Any, ...]] = []
+    targets: list[int] = []
     for rate in _RATES:
         data = poison(
             HERE.training, HERE.trigger, HERE.target, rate, seed=int(rng.integers(1 << 30))
@@ -185,8 +186,11 @@ def _poisoned_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         rows = features[order].double()
         turn = torch.linalg.qr(torch.from_numpy(rng.normal(size=(rows.shape[1],) * 2))).Q
         renamed = torch.from_numpy(rng.permutation(10))
+        while (target := int(renamed[HERE.target])) in targets:  # no class is right in all calls
+            renamed = renamed.roll(1)
+        targets.append(target)
         features, labels = (rows @ turn).float(), renamed[data.labels[order]]
-        _TRUTH[_key(features)] = (data.poisoned[order], int(renamed[HERE.target]))
+        _TRUTH[_key(features)] = (data.poisoned[order], target)
         problems.append((features, labels))
     return problems
 
