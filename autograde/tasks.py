@@ -336,7 +336,10 @@ def expect_close(
     ``hint`` is what the student reads when the shape is right and the numbers are not.
     """
     wanted = np.asarray(reference, dtype=np.float64)
-    array = expect_array(value, wanted.shape, name)
+    try:
+        array = expect_array(value, wanted.shape, name)
+    except Wrong as wrong:
+        raise Wrong(wrong.message, fraction) from None
     if not np.allclose(array, wanted, rtol=rtol, atol=atol):
         raise Wrong(
             f"`{name}` has the right shape, but not the right values. {hint}".strip(), fraction

@@ -42,10 +42,9 @@ def test_a_right_answer_passes_the_visible_checks(
     assert f"✓ {automatic_task}:" in capsys.readouterr().out
 
 
-def test_a_plausible_mistake_earns_nothing(
-    score: Callable[..., float], automatic_task: str
-) -> None:
-    assert score(automatic_task, "wrong") == 0
+def test_a_plausible_mistake_costs(score: Callable[..., float], automatic_task: str) -> None:
+    # What is right in a table is paid, also beside a mistake.
+    assert score(automatic_task, "wrong") <= 0.75
 
 
 def test_other_hidden_inputs_change_no_mark(score: Callable[..., float], task_by_hand: str) -> None:
