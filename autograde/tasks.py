@@ -20,7 +20,7 @@ never a hidden input or a reference value.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -83,9 +83,9 @@ class Call:
     needs
         The grade ids of the locked cells that run before (imports, given helpers).
     by_hand
-        Whether the packages are out of reach that ``course.toml`` names for that (in
-        ``software.out_of_reach_by_hand``): the default, because a function that a student writes
-        is there to be written.
+        Whether all packages are out of reach but numpy, torch, what only shows something
+        (Matplotlib, tqdm), and what the cells of ``needs`` import: the default, because a function
+        that a student writes is there to be written.
     """
 
     function: str
@@ -177,6 +177,36 @@ def expect(condition: object, message: str, fraction: float = 0.0) -> None:
         raise Wrong(message, fraction)
 
 
+class Unusable:
+    """Stands where a student's answer holds no finite number: each use of it is :class:`Wrong`.
+
+    So one bad entry costs what it counts for: a check that compares entry by entry reads it by
+    :func:`entries`, as nan.
+
+    Parameters
+    ----------
+    reason
+        What the student reads.
+    numbers
+        The array that holds nan or infinity, if it is one.
+    """
+
+    def __init__(self, reason: str, numbers: NDArray[Any] | None = None) -> None:
+        self.reason = reason
+        self.numbers = numbers
+        self.several = numbers is not None and numbers.ndim > 0
+
+    def _use(self, *_: Any, **__: Any) -> Any:
+        raise Wrong(self.reason)
+
+    __array__ = __bool__ = __float__ = __int__ = __index__ = __complex__ = __round__ = _use
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __len__ = __iter__ = _use
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _use
+    __rtruediv__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __mod__ = __rmod__ = _use
+    __neg__ = __pos__ = __abs__ = __getitem__ = __call__ = __str__ = __getattr__ = _use
+    __hash__ = None  # type: ignore[assignment]
+
+
 def says(value: Any, wanted: str) -> bool:
     """Say whether an answer is this word, capitals and spaces around it aside."""
     return isinstance(value, str) and value.strip().casefold() == wanted.casefold()
@@ -184,6 +214,7 @@ def says(value: Any, wanted: str) -> bool:
 
 def expect_entry(value: Any, key: str, name: str) -> Any:
     """Return a dictionary's entry, or raise :class:`Wrong`."""
+    _expect_usable(value)
     expect(
         isinstance(value, dict) and key in value,
         f"`{name}` should be a dictionary with an entry for {key!r}.",
@@ -191,34 +222,104 @@ def expect_entry(value: Any, key: str, name: str) -> Any:
     return value[key]
 
 
-def expect_all(right: Sequence[str], wrong: Sequence[str], message: str) -> None:
-    """Raise :class:`Wrong` if any label is wrong; chance alone gets half of them right.
+def expect_all(
+    right: Sequence[str], wrong: Sequence[str], message: str, luck: float | None = None
+) -> None:
+    """Raise :class:`Wrong` if any label is wrong, and pay for the right ones beyond luck.
 
-    The fraction counts the labels beyond half that are right. Labels are entries' names, such as
-    ``"table[mean]"``; a dictionary without any right entry is named as a whole.
+    Parameters
+    ----------
+    right, wrong
+        Labels are entries' names, such as ``"table[mean]"``; a dictionary without any right entry
+        is named as a whole.
+    message
+        What the student reads before the labels.
+    luck
+        How many labels are right at no cost: what the best constant gets, see :func:`lucky`.
+        Without it half of them, which is what guessing gets of two words.
     """
     if wrong:
-        half = (len(right) + len(wrong)) / 2
-        fraction = max(0.0, (len(right) - half) / half)
+        every = len(right) + len(wrong)
+        free = every / 2 if luck is None else luck
+        fraction = max(0.0, (len(right) - free) / (every - free)) if every > free else 0.0
         dark = {label.partition("[")[0] for label in wrong}
         dark -= {label.partition("[")[0] for label in right}
         names = (head if (head := label.partition("[")[0]) in dark else label for label in wrong)
         which = ", ".join(dict.fromkeys(names)) if right else "all of them"
-        luck = " Half of them right may be luck: points are for more." if right else ""
-        raise Wrong(f"{message} Look again at: {which}.{luck}", fraction)
+        more = " What one answer throughout would get earns nothing." if right and free else ""
+        raise Wrong(f"{message} Look again at: {which}.{more}", fraction)
+
+
+def lucky(key: Iterable[Any], slack: Callable[[float], float] | float = 0.0) -> int:
+    """Return how many entries of a key one constant answer gets right, whichever does best.
+
+    Parameters
+    ----------
+    key
+        The right answers: words, or numbers (an array's entries count one by one).
+    slack
+        How far a number may be off, or what says so for a right number.
+    """
+    entries = [
+        each for part in key for each in ([part] if isinstance(part, str) else np.ravel(part))
+    ]
+    if all(isinstance(each, str) for each in entries):
+        return max((entries.count(word) for word in entries), default=0)
+    reach = slack if callable(slack) else lambda _: slack
+    bounds = [
+        (float(each) - reach(float(each)), float(each) + reach(float(each))) for each in entries
+    ]
+    # If some constant is within several intervals, then so is the lowest end of one of them.
+    return max((sum(low <= end <= high for low, high in bounds) for _, end in bounds), default=0)
 
 
 def expect_array(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.float64]:
-    """Return the value as a finite float array of that shape (``None``: any length), or raise."""
-    if isinstance(value, list):  # of tensors, say: one array if their shapes agree
-        with contextlib.suppress(ValueError):
-            value = np.stack(value)
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "bif":
+    """Return the value as a finite float array of that shape (``None``: any length), or raise.
+
+    One element is a number where a number is due.
+    """
+    _expect_usable(value)
+    array = _numbers(value, shape)
+    if array is None:
         raise Wrong(no_numbers(name, value))
-    array = value.astype(np.float64)
     if wrong := misfit(array, shape, name):
         raise Wrong(wrong)
     return array
+
+
+def entries(value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the value as a float array of that shape in which nan is no number of the student's.
+
+    For checks that pay for each entry: nothing that an answer may hold raises here.
+    """
+    if isinstance(value, Unusable):
+        value = value.numbers
+    if isinstance(value, list) and shape and len(value) == shape[0]:
+        return np.array([entries(item, shape[1:]) for item in value]).reshape(shape)
+    array = _numbers(value, shape)
+    if array is None or array.shape != shape:
+        return np.full(shape, np.nan)
+    return np.where(np.isfinite(array), array, np.nan)
+
+
+def _expect_usable(value: Any) -> None:
+    if isinstance(value, Unusable):
+        raise Wrong(value.reason)
+
+
+def _numbers(value: Any, shape: tuple[int | None, ...]) -> NDArray[np.float64] | None:
+    """Return a value as a float array, if it is numbers; a single one if that is asked for."""
+    if isinstance(value, list):  # of tensors, say: one array if their shapes agree
+        for item in value:
+            _expect_usable(item)
+        parts = [_numbers(item, shape[1:]) for item in value]
+        if not parts or any(p is None or p.shape != parts[0].shape for p in parts):  # type: ignore
+            return None
+        value = np.stack(parts)  # type: ignore[arg-type]
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "bif":
+        return None
+    array = value.astype(np.float64)
+    return array.reshape(()) if shape == () and array.size == 1 else array
 
 
 def expect_close(
@@ -235,7 +336,10 @@ def expect_close(
     ``hint`` is what the student reads when the shape is right and the numbers are not.
     """
     wanted = np.asarray(reference, dtype=np.float64)
-    array = expect_array(value, wanted.shape, name)
+    try:
+        array = expect_array(value, wanted.shape, name)
+    except Wrong as wrong:
+        raise Wrong(wrong.message, fraction) from None
     if not np.allclose(array, wanted, rtol=rtol, atol=atol):
         raise Wrong(
             f"`{name}` has the right shape, but not the right values. {hint}".strip(), fraction

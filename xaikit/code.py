@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import symtable
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 
 def syntax_error(source: str) -> str:
@@ -24,20 +24,21 @@ def syntax_error(source: str) -> str:
     return ""
 
 
-def names_used(
-    function: str, cells: Iterable[str], packages: Collection[str] = ()
-) -> frozenset[str]:
-    """Return the names from elsewhere that a function uses when it is called.
+def taken(function: str, cells: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what a function takes from elsewhere when it is called: names, and packages.
 
     Parameters
     ----------
     function
-        Its name; a name that no cell binds uses nothing.
+        Its name; a name that no cell binds takes nothing.
     cells
         All cells of one author, in their order. What they bind is not from elsewhere, but what
         that uses is.
-    packages
-        Those that count as from elsewhere even where the author imports them.
+
+    Returns
+    -------
+    names, packages
+        The names that no cell binds, and the packages that are imported.
     """
     bound: dict[str, ast.stmt] = {}
     for source in cells:
@@ -47,7 +48,8 @@ def names_used(
             continue
         for statement in body:
             bound |= dict.fromkeys(_bound(statement), statement)
-    found: set[str] = set()
+    names: set[str] = set()
+    packages: set[str] = set()
     seen: set[str] = set()
     waiting = [function]
     while waiting:
@@ -57,10 +59,10 @@ def names_used(
         seen.add(name)
         if name in bound:
             waiting.extend(_used(bound[name]))
-            found |= _imported(bound[name]) & {*packages}
+            packages |= _imported(bound[name])
         elif name != function:
-            found.add(name)
-    return frozenset(found)
+            names.add(name)
+    return frozenset(names), frozenset(packages)
 
 
 def _transformed(source: str) -> str:

@@ -8,6 +8,7 @@ untouched. Neither says what is right.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,9 +17,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from xaikit.code import names_used, syntax_error
+from xaikit.code import syntax_error, taken
 from xaikit.markers import markers, runnable, squeezed
 from xaikit.notebook_json import BrokenUploadError, parsed
+from xaikit.packages import within_reach
 from xaikit.uploads import (
     SIZE_LIMIT,
     ParsedUpload,
@@ -34,6 +36,25 @@ IN_COLAB = (
 
 
 @dataclass(frozen=True)
+class ByHand:
+    """Functions that grading calls where only some packages are within reach.
+
+    Attributes
+    ----------
+    functions
+        Their names.
+    packages
+        These packages, beside the standard library and what they require.
+    names
+        The given names that are not there then.
+    """
+
+    functions: tuple[str, ...]
+    packages: frozenset[str]
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Released:
     """What is known of a notebook as it was released.
 
@@ -44,19 +65,13 @@ class Released:
     given
         Digests of its other cells.
     by_hand
-        The functions that grading calls where some packages are out of reach.
-    unseen
-        The given names that are not there then.
-    out_of_reach
-        These packages.
+        What is known of the functions that grading calls where only some packages are within reach.
     """
 
     release: str
     stubs: dict[str, Stub]
     given: frozenset[str] = frozenset()
-    by_hand: frozenset[str] = frozenset()
-    unseen: frozenset[str] = frozenset()
-    out_of_reach: frozenset[str] = frozenset()
+    by_hand: tuple[ByHand, ...] = ()
 
 
 @dataclass
@@ -90,7 +105,10 @@ def notebooks() -> dict[str, Released]:
                 for task, stub in entry["answers"].items()
             },
             frozenset(entry["given"]),
-            *(frozenset(unseen[name][key]) for key in ("functions", "names", "packages")),
+            tuple(
+                ByHand(tuple(e["functions"]), frozenset(e["packages"]), frozenset(e["names"]))
+                for e in unseen[name]
+            ),
         )
         for name, entry in json.loads(text).items()
     }
@@ -243,16 +261,24 @@ def _say_code(released: Released, upload: ParsedUpload, verdict: Verdict) -> Non
         and digest(cell.squeezed) not in released.given
         and (cell.grade_id in released.stubs or not cell.grade_id)
     ]
-    gone = released.unseen | released.out_of_reach
-    for function in sorted(released.by_hand):
-        used = sorted(names_used(function, written, released.out_of_reach) & gone)
-        if used:
-            verdict.say(
-                f"`{function}` uses {', '.join(f'`{name}`' for name in used)}, which grading does "
-                "not have when it calls your function: take it from the arguments, or write it "
-                "yourself.",
-                False,
-            )
+    for group in released.by_hand:
+        for function in group.functions:
+            if used := _without(function, written, group):
+                verdict.say(
+                    f"`{function}` uses {', '.join(f'`{name}`' for name in used)}, which grading "
+                    "does not have when it calls your function: take it from the arguments, or "
+                    "write it yourself.",
+                    False,
+                )
+
+
+def _without(function: str, written: list[str], group: ByHand) -> list[str]:
+    """Return what a function uses that grading does not have then."""
+    names, packages = taken(function, written)
+    others = packages - group.packages - sys.stdlib_module_names
+    if others:
+        others -= within_reach(group.packages)
+    return sorted((names & group.names) | others)
 
 
 def _say_saved(upload: ParsedUpload, ran: Mapping[str, str], verdict: Verdict) -> None:

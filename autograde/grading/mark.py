@@ -29,7 +29,9 @@ from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import released, solutions, to_json
 from autograde.notebooks.source import find_source, read_source
+from autograde.notebooks.unseen import named
 from autograde.sandbox.isolation import Isolation, Limits
+from autograde.sandbox.packages import out_of_reach
 from autograde.sandbox.replies import REMARKS, CellRun, Failed
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
 from autograde.tasks import Call, Value
@@ -182,11 +184,7 @@ def mark(
     called: dict[str, Any] = {}
     stops, ran = list(answered.stops), list(answered.cells)
     seconds, calling, calls_made = answered.seconds, 0.0, 0
-    for by_hand in (True, False):
-        calls = _hidden_calls(rebuilt, assignment, secret, digest, timing, by_hand)
-        if not calls:
-            continue
-        without = assignment.software.out_of_reach_by_hand if by_hand else ()
+    for without, calls in _hidden_calls(rebuilt, assignment, secret, digest, timing).items():
         where = (limits, isolation, hidden, without, preloaded)
         chosen = needed_first(rebuilt, assignment.checks.tasks, cells, set(calls))
         returned = call_functions(chosen, calls, *where)
@@ -275,18 +273,25 @@ def _hidden_calls(
     secret: bytes,
     digest: str,
     timing: Timing,
-    by_hand: bool,
-) -> dict[str, HiddenCalls]:
-    """Return the hidden calls of the tasks that were answered, wherever that is."""
+) -> dict[tuple[str, ...], dict[str, HiddenCalls]]:
+    """Return the hidden calls of the tasks that were answered, by the packages they do without."""
+    unanswered = (rebuilt.untouched | rebuilt.absent) - elsewhere(rebuilt, assignment.checks.tasks)
     limit = max(_LEAST_SECONDS, _TIMES_SOLUTION * timing.call)
-    own = elsewhere(rebuilt, assignment.checks.tasks)
-    return {
-        name: HiddenCalls(task.answer.function, hidden_inputs(task, secret, digest), limit)
-        for name, task in assignment.checks.tasks.items()
-        if isinstance(task.answer, Call)
-        and task.answer.by_hand == by_hand
-        and name not in (rebuilt.untouched | rebuilt.absent) - own
-    }
+    grouped: dict[tuple[str, ...], dict[str, HiddenCalls]] = {}
+    for name, task in assignment.checks.tasks.items():
+        if isinstance(task.answer, Call) and name not in unanswered:
+            inputs = hidden_inputs(task, secret, digest)
+            calls = grouped.setdefault(_without(assignment, task.answer), {})
+            calls[name] = HiddenCalls(task.answer.function, inputs, limit)
+    return grouped
+
+
+def _without(assignment: Assignment, call: Call) -> tuple[str, ...]:
+    """Return the packages that a task does without; cells that it needs name others."""
+    if not call.by_hand:
+        return ()
+    packages = named(assignment.released, call)
+    return out_of_reach(packages, tuple(assignment.software.out_of_reach_by_hand))
 
 
 def _stop(cell: CellRun, rebuilt: Rebuilt, limits: Limits) -> str:

@@ -26,7 +26,7 @@ from autograde.safety.quiet import quiet
 from autograde.safety.rewrite import clean_markdown
 from autograde.safety.sanitize import Budget, clean_line, clean_outputs
 from autograde.sandbox.replies import Failed
-from autograde.tasks import Call, Called, Task, Value, Wrong
+from autograde.tasks import Call, Called, Task, Unusable, Value, Wrong
 from xaikit.checks import NOT_FINITE
 
 MESSAGE_LIMIT = 500
@@ -192,46 +192,48 @@ def _fraction(
 
 
 def _values(task: Task, values: dict[str, Any] | Failed | None) -> dict[str, Any]:
-    """Return the variables of a Value task, all there and finite."""
+    """Return the variables of a Value task; one that is missing is wrong when a check uses it."""
     assert isinstance(task.answer, Value)
     if isinstance(values, Failed):
         raise Wrong(values.reason)
-    for name in task.answer.names:
-        if values is None or name not in values:
-            raise Wrong(f"The variable `{name}` was not there after the answer cell ran.")
-        if isinstance(values[name], Failed):
-            raise Wrong(values[name].reason)
-        _expect_finite(values[name], f"`{name}`")
-    assert values is not None
-    return {name: values[name] for name in task.answer.names}
+    read = {name: _value(name, values or {}) for name in task.answer.names}
+    lost = [each for each in read.values() if isinstance(each, Unusable) and not each.several]
+    if len(lost) == len(read):
+        raise Wrong(lost[0].reason)
+    return read
+
+
+def _value(name: str, values: Mapping[str, Any]) -> Any:
+    if name not in values:
+        return Unusable(f"The variable `{name}` was not there after the answer cell ran.")
+    if isinstance(values[name], Failed):
+        return Unusable(values[name].reason)
+    return _guarded(values[name], f"`{name}`")
 
 
 def _calls(task: Task, calls: CallOutcomes | None) -> list[Called]:
-    """Return the calls of a Call task, all answered and finite."""
+    """Return the calls of a Call task, all answered."""
     assert isinstance(task.answer, Call)
     if not calls:
         raise CheckError(f"The task {task.id!r} has no call to score.")
     for _, returned in calls:
         if isinstance(returned, Failed):
             raise Wrong(returned.reason)
-        _expect_finite(returned, f"What `{task.answer.function}` returns")
-    return [Called(arguments, returned) for arguments, returned in calls]
+    name = f"What `{task.answer.function}` returns"
+    return [Called(arguments, _guarded(returned, name)) for arguments, returned in calls]
 
 
-def _expect_finite(value: Any, name: str) -> None:
-    """Raise Wrong if numbers are nan or infinite, before anything is compared with them."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, Mapping):
-            pending.extend(item.values())
-        elif isinstance(item, list | tuple):
-            pending.extend(item)
-        elif isinstance(item, np.ndarray):
-            if item.dtype.kind in "fc" and not np.isfinite(item).all():
-                raise Wrong(f"{name} {NOT_FINITE}")
-        elif isinstance(item, float | np.floating) and not math.isfinite(item):
-            raise Wrong(f"{name} {NOT_FINITE}")
+def _guarded(value: Any, name: str) -> Any:
+    """Return the value, nan and infinity replaced before anything can be compared with them."""
+    if isinstance(value, Mapping):
+        return {key: _guarded(item, name) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_guarded(item, name) for item in value]
+    if isinstance(value, np.ndarray):
+        finite = value.dtype.kind not in "fc" or bool(np.isfinite(value).all())
+    else:
+        finite = not isinstance(value, float | np.floating) or math.isfinite(value)
+    return value if finite else Unusable(f"{name} {NOT_FINITE}", np.asarray(value))
 
 
 def _checked(task: Task, fraction: Any) -> float:

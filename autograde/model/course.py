@@ -104,7 +104,8 @@ class Software:
     preloaded
         Modules that the process imports from which runs are forked: they start sooner.
     out_of_reach_by_hand
-        Packages that cannot be imported where a task is solved by hand.
+        Packages that no task solved by hand may name: there is within reach what
+        :mod:`autograde.sandbox.packages` says, and what given cells import which the task needs.
     """
 
     data: Text = ""

@@ -80,8 +80,7 @@ def release(
     for name in names or there:
         source = read_source(find_source(course.folder / "solutions", name), course)
         made[source.name] = notebook = released(source)
-        out_of_reach = course.software.out_of_reach_by_hand
-        without[source.name] = unseen(notebook, source.checks.tasks, out_of_reach)
+        without[source.name] = unseen(notebook, source.checks.tasks)
     paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
     entries = {"notebooks.json": manifest(made), "unseen.json": without}

@@ -1,26 +1,33 @@
-"""Which given names hidden calls do without: students are told before they hand in.
+"""What functions by hand do without in grading: students are told before they hand in.
 
-A task by hand is called where some packages are out of reach, and what given cells made with them
-is not there either.
+A task by hand is called where only some packages are within reach, and what given cells made with
+others is not there either.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Mapping, Set
 from typing import Any
 
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import grading, is_test
 from autograde.notebooks.figures import defined, needed
+from autograde.notebooks.validate import imported
+from autograde.sandbox.packages import BY_HAND
 from autograde.tasks import Call, Task
 
 
-def unseen(
-    notebook: NotebookNode, tasks: Mapping[str, Task], out_of_reach: Collection[str]
-) -> dict[str, Any]:
-    """Return the functions by hand that grading calls, and the given names they do without.
+def named(notebook: NotebookNode, call: Call) -> frozenset[str]:
+    """Return the packages that a task names: those that the given cells import which it needs."""
+    cells = (cell for cell in notebook.cells if grading(cell).get("grade_id") in call.needs)
+    return frozenset[str]().union(*(imported(cell.source) for cell in cells))
+
+
+def unseen(notebook: NotebookNode, tasks: Mapping[str, Task]) -> list[dict[str, Any]]:
+    """Return the functions by hand that grading calls, and what they do without.
 
     Parameters
     ----------
@@ -28,14 +35,30 @@ def unseen(
         As students get it.
     tasks
         Its hidden checks.
-    out_of_reach
-        The packages that a task by hand does without.
+
+    Returns
+    -------
+    list of dict
+        For functions with the same packages: ``functions``, ``packages`` within reach (beside what
+        these require, and the standard library), and the given ``names`` that are not there.
     """
-    functions = sorted(
-        task.answer.function
-        for task in tasks.values()
-        if isinstance(task.answer, Call) and task.answer.by_hand
-    )
+    groups: dict[frozenset[str], list[str]] = {}
+    for task in tasks.values():
+        if isinstance(task.answer, Call) and task.answer.by_hand:
+            packages = BY_HAND | named(notebook, task.answer) - sys.stdlib_module_names
+            groups.setdefault(packages, []).append(task.answer.function)
+    return [
+        {
+            "functions": sorted(functions),
+            "packages": sorted(packages),
+            "names": sorted(_gone(notebook, packages)),
+        }
+        for packages, functions in sorted(groups.items(), key=lambda group: sorted(group[0]))
+    ]
+
+
+def _gone(notebook: NotebookNode, packages: Set[str]) -> set[str]:
+    """Return the names that given cells bind with other packages."""
     names: set[str] = set()
     for cell in notebook.cells:
         meta = grading(cell)
@@ -47,15 +70,16 @@ def unseen(
             continue  # it has a magic
         for statement in body:
             source = ast.unparse(statement)
-            gone = _imports(statement, out_of_reach) or bool((needed(source) or set()) & names)
+            others = _imports(statement) - packages - sys.stdlib_module_names
+            gone = bool(others) or bool((needed(source) or set()) & names)
             names = names | defined(source) if gone else names - defined(source)
-    return {"functions": functions, "names": sorted(names), "packages": sorted(out_of_reach)}
+    return names
 
 
-def _imports(statement: ast.stmt, packages: Collection[str]) -> bool:
-    """Return whether a statement imports one of these packages."""
+def _imports(statement: ast.stmt) -> set[str]:
+    """Return the packages from which a statement imports, not those of functions in it."""
     if isinstance(statement, ast.Import):
-        return any(alias.name.partition(".")[0] in packages for alias in statement.names)
+        return {alias.name.partition(".")[0] for alias in statement.names}
     if isinstance(statement, ast.ImportFrom):
-        return (statement.module or "").partition(".")[0] in packages
-    return False
+        return {(statement.module or "").partition(".")[0]}
+    return set()

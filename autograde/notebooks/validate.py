@@ -149,7 +149,7 @@ def _validate_needs(notebook: NotebookNode, checks: Checks, out_of_reach: Collec
             where = f"{checks.places[task.id]}: the task {task.id!r} needs {need!r}"
             if need not in locked:
                 raise SourceError(f"{where}, which is no locked code cell.")
-            forbidden = _imports(locked[need].source) & {*out_of_reach}
+            forbidden = imported(locked[need].source) & {*out_of_reach}
             if task.answer.by_hand and forbidden:
                 raise SourceError(
                     f"{where}, which imports {sorted(forbidden)[0]}: not there for a task by hand; "
@@ -200,7 +200,7 @@ def _validate_hand_in(notebook: NotebookNode, files: Sequence[Path]) -> None:
             )
 
 
-def _imports(source: str) -> set[str]:
+def imported(source: str) -> set[str]:
     """Return the top-level packages that a cell imports; magics are passed over."""
     lines = source.split("\n")
     plain = "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)

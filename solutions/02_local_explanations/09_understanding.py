@@ -28,11 +28,11 @@ questions = (
     "shift: gradient of a probability",
     "shift: gradient of a difference of two logits",
     "shift: integrated gradients of a logit",
+    "shift: input × gradient of a logit",
+    "shift: SmoothGrad of a logit",
     "constant: gradient of a logit",
-    "constant: input × gradient of a logit",
     "constant: LRP-z⁺ of a logit",
     "twins: integrated gradients",
-    "twins: input × gradient",
     "twins: LRP-ε",
     "twins: LRP-z⁺",
     "twins: guided backpropagation",
@@ -49,11 +49,11 @@ prediction = {
     "shift: gradient of a probability": "same",
     "shift: gradient of a difference of two logits": "same",
     "shift: integrated gradients of a logit": "other",
+    "shift: input × gradient of a logit": "other",
+    "shift: SmoothGrad of a logit": "other",
     "constant: gradient of a logit": "same",
-    "constant: input × gradient of a logit": "same",
     "constant: LRP-z⁺ of a logit": "other",  # Σ(aw)⁺ + b⁺ and the logit both grow by 5: their ratio changes
     "twins: integrated gradients": "same",  # implementation invariance
-    "twins: input × gradient": "same",
     "twins: LRP-ε": "same",  # without biases it is input × gradient
     "twins: LRP-z⁺": "other",  # h₂ speaks against: it gets nothing
     "twins: guided backpropagation": "other",  # the negative signal at h₂ is cut

@@ -83,7 +83,7 @@ questions = (
     "network: input × gradient can be other than zero at a black pixel",
     "network: a patch that changes no logit can change integrated gradients from black inside it",
     "network: integrated gradients from the original as baseline can be other than zero outside the patch",
-    "network: multiplying all logits by 2 can change which images a given patch fools",
+    "network: multiplying all logits by 2 can change the gradient outside the patch",
 )
 
 # %% nbgrader={"grade_id": "predict", "solution": true}
@@ -103,7 +103,7 @@ prediction = dict(
             "no",  # zero times something
             "yes",  # what pixels give, others may take: only the sum is fixed
             "no",  # there the difference from the baseline is zero: 100 % inside by construction
-            "no",  # the largest stays the largest
+            "yes",  # every slope doubles, though no decision changes
         ),
         strict=True,
     )

@@ -80,7 +80,7 @@ print(
 # %%
 statements = {
     "three classes": "There is a three-class network in which some class has an anomaly index above 2.",
-    "scale": "If all mask sizes double, all anomaly indices stay the same.",
+    "scale": "If all mask sizes double, all anomaly indices double, too.",
     "accuracy": "Its accuracy on clean test images is enough to tell that a network has a backdoor.",
     "share": "At a poison rate of 10 % and ten equally large classes, about half of the images "
     "labelled as the target are poisoned.",
@@ -104,7 +104,7 @@ prediction = None
 ### BEGIN SOLUTION
 prediction = {
     "three classes": "yes",
-    "scale": "yes",
+    "scale": "no",
     "accuracy": "no",
     "share": "yes",
     "squared": "no",

@@ -12,6 +12,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from scoring import mark
+from thoughtless import paid_functions, paid_values
 
 from autograde.notebooks.cells import answers
 from autograde.notebooks.source import Source
@@ -40,10 +42,9 @@ def test_a_right_answer_passes_the_visible_checks(
     assert f"✓ {automatic_task}:" in capsys.readouterr().out
 
 
-def test_a_plausible_mistake_earns_nothing(
-    score: Callable[..., float], automatic_task: str
-) -> None:
-    assert score(automatic_task, "wrong") == 0
+def test_a_plausible_mistake_costs(score: Callable[..., float], automatic_task: str) -> None:
+    # What is right in a table is paid, also beside a mistake.
+    assert score(automatic_task, "wrong") <= 0.75
 
 
 def test_other_hidden_inputs_change_no_mark(score: Callable[..., float], task_by_hand: str) -> None:
@@ -90,3 +91,26 @@ def test_an_answer_of_another_type_is_wrong_not_an_error(
                 continue  # a variable that is not there is not handed to a check
             with contextlib.suppress(Wrong):
                 task.score(each)
+
+
+GUESSED = ("quiz", "quiz-more")
+"""Tasks in which a guess may pay: they take off for a wrong one."""
+
+
+def test_what_costs_no_thought_earns_nothing(
+    source: Source, received: Callable[..., Any], given: dict[str, Any], automatic_task: str
+) -> None:
+    """The fifth answer: constants, given names and a function's own arguments earn no point."""
+    task = source.checks.tasks[automatic_task]
+    right = received(automatic_task, "solution")
+
+    def earn(answer: Any) -> float:
+        return mark(source, automatic_task, answer)
+
+    if automatic_task in GUESSED:
+        return
+    if isinstance(task.answer, Value):
+        paid = paid_values(right, given, earn)
+    else:
+        paid = paid_functions(right, {}, earn)
+    assert not paid, paid

@@ -9,7 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kinds import test_an_answer_of_another_type_is_wrong_not_an_error  # noqa: F401 - a test
+from kinds import (  # noqa: F401 - tests
+    test_an_answer_of_another_type_is_wrong_not_an_error,
+    test_what_costs_no_thought_earns_nothing,
+)
 from scoring import calls, mark
 
 from autograde.inside.read import plain

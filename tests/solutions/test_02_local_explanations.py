@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 from kinds import (  # noqa: F401 - tests
-    test_a_plausible_mistake_earns_nothing,
+    test_a_plausible_mistake_costs,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
     test_an_answer_of_another_type_is_wrong_not_an_error,
     test_other_hidden_inputs_change_no_mark,
+    test_what_costs_no_thought_earns_nothing,
 )
 from scoring import accepts, hidden
 from torch import nn
@@ -262,11 +263,15 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
         found[f"shift: {name}"] = _same(slope(model, of), slope(shifted, of))
     ig = "integrated_gradients"
     found["shift: integrated gradients of a logit"] = _same(maps(model, ig), maps(shifted, ig))
+    times, smooth = "input_x_gradient", "smoothgrad"
+    found["shift: input × gradient of a logit"] = _same(maps(model, times), maps(shifted, times))
+    found["shift: SmoothGrad of a logit"] = _same(
+        maps(model, smooth, seed=0), maps(shifted, smooth, seed=0)
+    )
     plus = copy.deepcopy(model)
     plus[-1].bias.data += 5
     for name, method, options in (
         ("gradient", "gradient", {}),
-        ("input × gradient", "input_x_gradient", {}),
         ("LRP-z⁺", "lrp", {"rule": "z_plus"}),
     ):
         question = f"constant: {name} of a logit"
@@ -277,7 +282,6 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
     assert torch.allclose(f(spot), g(spot))
     for name, method, options in (
         ("integrated gradients", ig, {}),
-        ("input × gradient", "input_x_gradient", {}),
         ("LRP-ε", "lrp", {"rule": "epsilon"}),
         ("LRP-z⁺", "lrp", {"rule": "z_plus"}),
         ("guided backpropagation", "guided_backprop", {}),

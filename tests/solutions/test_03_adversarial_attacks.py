@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from kinds import (  # noqa: F401 - tests
-    test_a_plausible_mistake_earns_nothing,
+    test_a_plausible_mistake_costs,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
     test_an_answer_of_another_type_is_wrong_not_an_error,
     test_other_hidden_inputs_change_no_mark,
+    test_what_costs_no_thought_earns_nothing,
 )
 from scoring import accepts, hidden
 from torch import nn
@@ -162,6 +163,12 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
             )
             return (one - other).abs() > 1e-9
 
+        def slopes_of(factor: float) -> torch.Tensor:
+            point = moved.clone().requires_grad_()
+            chosen = (factor * network(point)).gather(1, target[:, None]).sum()
+            (slope,) = torch.autograd.grad(chosen, point)
+            return slope
+
         times = "input_x_gradient"
         ig = "integrated_gradients"
         said = [line(each).argmax(1) for each in (x, moved)]
@@ -186,10 +193,10 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
             != 0,
             "network: integrated gradients from the original as baseline can be other than zero "
             "outside the patch": torch.stack(by_original)[~inside] != 0,
-            "network: multiplying all logits by 2 can change which images a given patch fools": (
-                2 * network(moved)
-            ).argmax(1)
-            != network(moved).argmax(1),
+            "network: multiplying all logits by 2 can change the gradient outside the patch": (
+                slopes_of(2.0) - slopes_of(1.0)
+            ).abs()[~inside]
+            > 1e-9,
         }
     finally:
         network.float()

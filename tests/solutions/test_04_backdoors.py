@@ -5,22 +5,23 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from kinds import (  # noqa: F401 - tests
-    test_a_plausible_mistake_earns_nothing,
+    test_a_plausible_mistake_costs,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
     test_an_answer_of_another_type_is_wrong_not_an_error,
     test_other_hidden_inputs_change_no_mark,
+    test_what_costs_no_thought_earns_nothing,
 )
-from scoring import accepts
+from scoring import accepts, hidden, mark
 from sklearn.cluster import KMeans
 from torch import Tensor
 
+from autograde.inside.read import plain
 from autograde.notebooks.source import Source
-from autograde.tasks import Wrong
+from autograde.tasks import Called
 from xaikit import Explanation, load_pretrained
 from xaikit.backdoors import Trigger, poison
 from xaikit.backdoors.neural_cleanse import anomaly_index
@@ -52,15 +53,16 @@ def test_references_by_hand_agree_with_the_library(source: Source) -> None:
 def test_what_enters_the_references_is_what_the_notebook_shows(
     given: dict[str, Any], checks: SimpleNamespace
 ) -> None:
-    here, suspicious = checks.HERE, checks.suspicious()
-    for name, data in (
-        ("training", here.training),
-        ("test", here.test),
-        ("suspicious", suspicious),
-    ):
+    here = checks.HERE
+    for name, data in (("training", here.training), ("test", here.test)):
         assert torch.equal(given[name].images, data.images), name
         assert torch.equal(given[name].labels, data.labels), name
-    assert torch.equal(given["truth"], suspicious.poisoned) and given["target"] == here.target
+    assert given["target"] == here.target
+    assert torch.allclose(
+        given["features"][~given["truth"]],
+        checks._clean_features()[~given["truth"]],
+        atol=1e-4,
+    )
     assert set(given["statements"]) == set(checks.PREDICTED)
 
 
@@ -81,7 +83,7 @@ def test_what_is_predicted_happens(given: dict[str, Any], checks: SimpleNamespac
             for one in (1.0, 5.0, 700.0)
             for other in (2.0, 90.0)
         ),
-        "scale": torch.allclose(anomaly_index(sizes), anomaly_index(2 * sizes)),
+        "scale": torch.allclose(2 * anomaly_index(sizes), anomaly_index(2 * sizes)),
         "accuracy": clean < load_pretrained("fashion_mnist").card["accuracy"] - 0.03,
         "share": abs(float(labelled) - 0.5) < 0.01,
         "squared": not 0.2 < overlap < 0.8,
@@ -104,17 +106,16 @@ def test_what_is_predicted_happens(given: dict[str, Any], checks: SimpleNamespac
 def test_finding_poison_is_scored_by_hits_and_false_accusations(
     source: Source, checks: SimpleNamespace, hits: float, accused: int, fraction: float
 ) -> None:
-    truth = checks.suspicious().poisoned
-    bad = truth.nonzero()[:, 0]
-    found = torch.zeros(len(truth), dtype=torch.bool)
-    found[bad[: round(hits * len(bad))]] = True
-    found[(~truth).nonzero()[:accused, 0]] = True
-    answer = {"found_target": np.array(checks.HERE.target), "found_poison": found.numpy()}
-    try:
-        marks = source.checks.tasks["find-poison"].score(answer)
-    except Wrong as wrong:
-        marks = wrong.fraction
-    assert (1.0 if marks is None else marks) == fraction
+    calls = []
+    for features, labels in hidden(source, "find-poison"):
+        truth, target = checks._TRUTH[checks._key(features)]
+        bad = truth.nonzero()[:, 0]
+        found = torch.zeros(len(truth), dtype=torch.bool)
+        found[bad[: round(hits * len(bad))]] = True
+        found[(~truth).nonzero()[:accused, 0]] = True
+        assert (labels[bad] == target).all()
+        calls.append(Called((features, labels), plain((target, found))))
+    assert mark(source, "find-poison", calls) == fraction
 
 
 def test_the_networks_on_trial_tell_what_the_text_says(

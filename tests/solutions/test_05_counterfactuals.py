@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from kinds import (  # noqa: F401 - tests
-    test_a_plausible_mistake_earns_nothing,
+    test_a_plausible_mistake_costs,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
     test_an_answer_of_another_type_is_wrong_not_an_error,
     test_other_hidden_inputs_change_no_mark,
+    test_what_costs_no_thought_earns_nothing,
 )
 from scoring import mark
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xaikit.code import names_used, syntax_error
+from xaikit.code import syntax_error, taken
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,10 @@ def test_it_says_what_cannot_run(source: str, says: str) -> None:
         (["from xaikit import load\ndef f(x):\n    return load(x)"], {"xaikit"}),
         (["def f(x):\n    import xaikit.plots as p\n    return p.draw(x)"], {"xaikit"}),
         (["import xaikit\ndef f(x):\n    return x"], set()),
+        (["import numpy as np\ndef f(x):\n    return np.abs(table[x])"], {"numpy", "table"}),
         (["def f(x)\n    return images"], set()),
         (["def g(x):\n    return images"], set()),
     ],
 )
 def test_it_finds_what_a_function_takes_from_elsewhere(cells: list[str], names: set[str]) -> None:
-    assert names_used("f", cells, ("xaikit",)) == names
+    assert frozenset.union(*taken("f", cells)) == names

@@ -1,10 +1,11 @@
 # %% answer="least-squares" kind="alternative"
 # answer: least-squares
 def weighted_least_squares(samples, outputs, weights):
-    from sklearn.linear_model import LinearRegression
-
-    fitted = LinearRegression().fit(samples, outputs, sample_weight=weights)
-    return np.append(fitted.intercept_, fitted.coef_)
+    # centred by weighted means, so that the intercept can be found last
+    share = weights / weights.sum()
+    x, y = samples - share @ samples, outputs - share @ outputs
+    slopes = np.linalg.solve((x * share[:, None]).T @ x, (x * share[:, None]).T @ y)
+    return np.append(share @ outputs - share @ samples @ slopes, slopes)
 
 
 # %% answer="least-squares" kind="wrong"

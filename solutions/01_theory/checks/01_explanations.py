@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograde.tasks import Value, expect, task
+from autograde.tasks import Value, expect, lucky, task
 
 PLACES = {
     "LIME": ["local", "post-hoc", "agnostic"],
@@ -28,10 +28,12 @@ def taxonomy(values: dict[str, Any]) -> None:
     given = values["taxonomy"]
     expect(isinstance(given, dict), "`taxonomy` should be a dictionary of triples.")
     right = [method for method, place in PLACES.items() if _words(given.get(method)) == place]
+    # One triple throughout is right about some of them, and earns nothing.
+    luck = lucky(" ".join(place) for place in PLACES.values())
     expect(
         len(right) == len(PLACES),
         f"{len(right)} of {len(PLACES)} methods are placed rightly in all three respects. Ask of each "
         "whether it explains one prediction or the model, whether the model is explainable by "
         "itself, and whether it needs to look inside.",
-        len(right) / len(PLACES),
+        max(0.0, (len(right) - luck) / (len(PLACES) - luck)),
     )

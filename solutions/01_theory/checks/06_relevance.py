@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 
 from autograde.inside.networks import Network
-from autograde.tasks import Call, Called, Value, expect, expect_array, expect_close, task
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    entries,
+    expect,
+    expect_array,
+    expect_close,
+    lucky,
+    task,
+)
 
 from ...shared.checks import GIVEN, Arguments, Array
 from .networks import normal_vector, two_layers
@@ -144,13 +154,15 @@ def relu_pair(values: dict[str, Any]) -> None:
     wrong = [
         name
         for name, pair in wanted.items()
-        if not np.allclose(expect_array(values[name], (2,), name), pair, atol=1e-3)
+        if not np.allclose(entries(values[name], (2,)), pair, atol=1e-3)
     ]
+    # Two of the four are alike by the theorem: one pair throughout earns nothing.
+    luck = lucky(map(str, wanted.values()))
     expect(
         not wrong,
         f"Not right yet: {', '.join(wrong)}. Write the contributions of each unit and its "
         "denominator beside the unit, from the output down.",
-        1 - len(wrong) / len(wanted),
+        max(0.0, 1 - len(wrong) / (len(wanted) - luck)),
     )
 
 

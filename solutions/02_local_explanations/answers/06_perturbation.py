@@ -1,13 +1,17 @@
 # %% answer="lime" kind="alternative"
 # answer: lime
 def lime(masks, outputs, width, penalty):
-    from sklearn.linear_model import Ridge
-
     cosine = torch.nn.functional.cosine_similarity(masks, torch.ones_like(masks), dim=1)
     weights = torch.exp(-((1 - cosine) ** 2) / width**2)
-    surrogate = Ridge(alpha=float(penalty), fit_intercept=True)
-    surrogate.fit(masks.numpy(), outputs.numpy(), sample_weight=weights.numpy())
-    return surrogate.coef_
+    # centred by weighted means, which leaves the intercept out; the penalty as further rows
+    share = (weights / weights.sum()).double()
+    z, y = masks.double(), outputs.double()
+    z, y = z - share @ z, y - share @ y
+    root = weights.double().sqrt()
+    size = z.shape[1]
+    rows = torch.cat([root[:, None] * z, float(penalty) ** 0.5 * torch.eye(size).double()])
+    wanted = torch.cat([root * y, torch.zeros(size).double()])
+    return torch.linalg.lstsq(rows, wanted[:, None], driver="gelsd").solution[:, 0]
 
 
 # %% answer="lime" kind="wrong"

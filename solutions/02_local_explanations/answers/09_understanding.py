@@ -3,6 +3,8 @@
 changed = {
     "shift: gradient of a logit",
     "shift: integrated gradients of a logit",
+    "shift: input × gradient of a logit",
+    "shift: SmoothGrad of a logit",
     "constant: LRP-z⁺ of a logit",
     "twins: LRP-z⁺",
     "twins: guided backpropagation",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.tasks import Call, Called, Value, expect, expect_close, task
+from autograde.tasks import Call, Called, Value, entries, expect, expect_close, task
 
 from ...shared.checks import GIVEN, expect_number, tensor
 from .world import world
@@ -49,10 +49,10 @@ def accuracy(answer: dict[str, Any]) -> None:
         "`accuracy` should be the share of images whose largest logit is the true class's.",
     )
     per_class = torch.stack([right[here.labels == c].mean() for c in range(10)])
-    hardest = expect_number(answer["hardest"], "hardest")
+    hardest = float(entries(answer["hardest"], ()))
     expect(
         hardest in range(10) and per_class[int(hardest)] < per_class.min() + 0.003,
         "`accuracy` is right; `hardest` should be the class (0 to 9) of whose own images the "
         "smallest share is recognised.",
-        fraction=0.5,
+        fraction=0.5 if hardest != float(entries(answer["accuracy"], ())) else 0.0,
     )

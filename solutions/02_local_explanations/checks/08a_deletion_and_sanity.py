@@ -13,10 +13,10 @@ from scipy import stats
 from torch import nn
 
 from autograde.inside.networks import Network
-from autograde.tasks import Call, Called, Value, expect, expect_all, expect_entry, task
+from autograde.tasks import Call, Called, Value, expect, expect_entry, task
 from xaikit import explain
 
-from ...shared.checks import GIVEN, expect_number, tensor
+from ...shared.checks import GIVEN, expect_number, expect_tables, tensor
 from .by_hand import expect_near, logit_of
 from .networks import image_parts
 from .world import CHECKED, world
@@ -104,17 +104,10 @@ def _areas() -> dict[str, dict[str, float]]:
 )
 def rankings(answer: dict[str, Any]) -> None:
     """Compare the areas; a winner counts if its area is (nearly) the smallest."""
-    right, wrong = [], []
-    for fill, wanted in _areas().items():
-        found = expect_entry(answer["areas"], fill, "areas")
-        for name, area in wanted.items():
-            value = expect_number(
-                expect_entry(found, name, f"areas[{fill!r}]"), f"areas[{fill!r}][{name!r}]"
-            )
-            (right if abs(value - area) < 0.15 else wrong).append(f"{name} on {fill}")
-    expect_all(
-        right,
-        wrong,
+    expect_tables(
+        answer,
+        {"areas": _areas()},
+        0.15,
         "An area is the mean over the images of a deletion curve's `.auc`, with 14 steps.",
     )
     for fill, wanted in _areas().items():
@@ -166,16 +159,10 @@ def _sanity() -> tuple[dict[str, float], dict[str, float]]:
 )
 def sanity(answer: dict[str, Any]) -> None:
     """Count each correlation."""
-    right, wrong = [], []
-    names = ("across_classes", "after_randomising")
-    for name, wanted in zip(names, _sanity(), strict=True):
-        for method, value in wanted.items():
-            label = f"{name}[{method!r}]"
-            found = expect_number(expect_entry(answer[name], method, name), label)
-            (right if abs(found - value) < 0.03 else wrong).append(label)
-    expect_all(
-        right,
-        wrong,
+    expect_tables(
+        answer,
+        dict(zip(("across_classes", "after_randomising"), _sanity(), strict=True)),
+        0.03,
         "Across classes: Pearson, true against least likely. After randomising: ranks of "
         "magnitudes, true class, all layers random.",
     )

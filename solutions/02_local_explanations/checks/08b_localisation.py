@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autograde.tasks import Value, expect, expect_all, expect_entry, task
+from autograde.tasks import Value, expect, task
 from xaikit import explain
 from xaikit.metrics import mosaics, plant_stickers
 
-from ...shared.checks import expect_number
+from ...shared.checks import expect_tables
 from .world import CHECKED, randomised, world
 
 
@@ -47,16 +47,10 @@ def _on_garment() -> dict[str, dict[str, float]]:
 @task("silhouette", Value("on_garment", "by_construction"), read="section 8 (where it lies)")
 def silhouette(answer: dict[str, Any]) -> None:
     """Compare shares, and the cases that multiply by a difference from black."""
-    right, wrong = [], []
-    for name, wanted in _on_garment().items():
-        found = expect_entry(answer["on_garment"], name, "on_garment")
-        for case, share in wanted.items():
-            label = f"{case} ({name})"
-            value = expect_number(expect_entry(found, case, f"on_garment[{name!r}]"), label)
-            (right if abs(value - share) < 0.02 else wrong).append(label)
-    expect_all(
-        right,
-        wrong,
+    expect_tables(
+        answer,
+        {"on_garment": _on_garment()},
+        0.02,
         "A share is the absolute attribution on pixels above zero, divided by all of it.",
     )
     certain = {
@@ -131,15 +125,9 @@ class Alarmed(nn.Module):
 @task("localisation", Value("focus", "pointing", "on_sticker"), read="section 8 (a known place)")
 def localisation(answer: dict[str, Any]) -> None:
     """Count each mean; a pointing game turns on one pixel, so one map of twelve may differ."""
-    right, wrong = [], []
-    for name, wanted in _pointed().items():
-        for method, value in wanted.items():
-            label = f"{name}[{method!r}]"
-            found = expect_number(expect_entry(answer[name], method, name), label)
-            slack = 0.09 if name == "pointing" else 0.02
-            (right if abs(found - value) < slack else wrong).append(label)
-    expect_all(
-        right,
-        wrong,
+    expect_tables(
+        answer,
+        _pointed(),
+        {"focus": 0.02, "pointing": 0.09, "on_sticker": 0.02},
         "Mosaics ask `model` about both targets, stickers ask `alarmed` about class 8.",
     )

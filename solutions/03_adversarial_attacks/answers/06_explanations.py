@@ -29,6 +29,7 @@ for question in questions:
         "linear: input × gradient can change inside the patch",
         "linear: the gradient of the *predicted* class can change",
         "network: the gradient can change outside the patch",
+        "network: multiplying all logits by 2 can change the gradient outside the patch",
     ):
         prediction[question] = "yes"
     if "changes no logit" in question:

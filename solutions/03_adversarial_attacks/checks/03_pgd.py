@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from autograde.inside.networks import Network
-from autograde.tasks import Call, Called, Value, expect_all, task
+from autograde.tasks import Call, Called, Value, task
 from xaikit import attack
 
-from ...shared.checks import GIVEN, Array, tensor
+from ...shared.checks import GIVEN, Array, expect_tables, tensor
 from .by_hand import expect_near, least_slope, loss_slopes
 from .networks import attack_problem, steady
-from .shares import compared, share_of
+from .shares import share_of
 from .world import HERE
 
 
@@ -163,10 +163,10 @@ def _curve() -> dict[str, list[float]]:
 @task("curve", Value("robust_accuracy"), read="section 3 (robust accuracy)")
 def curve(answer: dict[str, Any]) -> None:
     """Measure anew."""
-    right, wrong = compared(answer["robust_accuracy"], _curve(), "robust_accuracy", 0.03)
-    expect_all(
-        right,
-        wrong,
+    expect_tables(
+        answer,
+        {"robust_accuracy": _curve()},
+        0.03,
         "One share for each radius, of all 250 images those that are still right: at `other` for "
         "the transfer, at `model` else.",
     )

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from autograde.inside.networks import Network
-from autograde.tasks import Call, Called, Value, Wrong, expect, expect_all, expect_array, task
+from autograde.tasks import Call, Called, Value, Wrong, expect, expect_array, task
 from xaikit import attack
 
-from ...shared.checks import GIVEN, Array, tensor
+from ...shared.checks import GIVEN, Array, expect_tables, tensor
 from .by_hand import expect_near, least_slope, loss_slopes
 from .networks import attack_problem, steady
-from .shares import compared, said, share_of
+from .shares import said, share_of
 from .world import HERE
 
 
@@ -109,8 +109,12 @@ def _by_size() -> dict[str, list[float]]:
 @task("sizes", Value("patch_accuracy"), read="section 5 (size and place)")
 def sizes(answer: dict[str, Any]) -> None:
     """Measure anew; an image or two of forty may tip."""
-    right, wrong = compared(answer["patch_accuracy"], _by_size(), "patch_accuracy", 0.051)
-    expect_all(right, wrong, "One share for each size, of the forty images those that stay right.")
+    expect_tables(
+        answer,
+        {"patch_accuracy": _by_size()},
+        0.051,
+        "One share for each size, of the forty images those that stay right.",
+    )
 
 
 @task("targeted", Value("bagged"), read="section 5 (everything is a bag)")

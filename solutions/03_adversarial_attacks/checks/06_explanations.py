@@ -16,15 +16,12 @@ from autograde.tasks import (
     Call,
     Called,
     Value,
-    expect_all,
-    expect_array,
     expect_close,
-    expect_entry,
     task,
 )
 from xaikit import attack, explain
 
-from ...shared.checks import GIVEN, Array, expect_said, tensor
+from ...shared.checks import GIVEN, Array, expect_said, expect_tables, tensor
 from .shares import said
 from .world import HERE
 
@@ -85,7 +82,7 @@ PREDICTED = {
     ),
     "network: integrated gradients from the original as baseline can be other than zero outside "
     "the patch": "no",
-    "network: multiplying all logits by 2 can change which images a given patch fools": "no",
+    "network: multiplying all logits by 2 can change the gradient outside the patch": "yes",
 }
 
 
@@ -178,17 +175,10 @@ def measured() -> dict[str, dict[str, Array]]:
 @task("measure", Value("agreement", "inside", "told_apart"), read="section 6")
 def measure(answer: dict[str, Any]) -> None:
     """Count each number of the three tables."""
-    right, wrong = [], []
-    for name, table in measured().items():
-        slack = 0.04 if name == "told_apart" else 0.02
-        for method, wanted in table.items():
-            label = f"{name}[{method!r}]"
-            found = expect_array(expect_entry(answer[name], method, name), wanted.shape, label)
-            for close in np.ravel(np.abs(found - wanted) < slack):
-                (right if close else wrong).append(label)
-    expect_all(
-        right,
-        wrong,
+    expect_tables(
+        answer,
+        measured(),
+        {"agreement": 0.02, "inside": 0.02, "told_apart": 0.04},
         "Rows are the conditions, columns the two fixed targets (true, fooled to), each a mean over "
         "the images without nan.",
     )

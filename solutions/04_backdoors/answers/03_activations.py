@@ -1,10 +1,14 @@
 # %% answer="two-means" kind="alternative"
 # answer: two-means
 def two_means(points, start):
-    from sklearn.cluster import KMeans
-
-    found = KMeans(2, init=start.numpy(), n_init=1, max_iter=1000, tol=0, algorithm="lloyd")
-    return found.fit(points.numpy()).labels_
+    rows, near, far = points.numpy(), *start.numpy()
+    labels = None
+    while True:
+        now = [int(((r - far) ** 2).sum() < ((r - near) ** 2).sum()) for r in rows]
+        if now == labels:
+            return now
+        labels = now
+        near, far = (rows[np.array(labels) == k].mean(0) for k in (0, 1))
 
 
 # %% answer="two-means" kind="wrong"
@@ -16,9 +20,14 @@ def two_means(points, start):
 # %% answer="silhouette" kind="alternative"
 # answer: silhouette
 def silhouette(points, labels):
-    from sklearn.metrics import silhouette_score
-
-    return silhouette_score(points.numpy(), labels.numpy())
+    rows, own = points.numpy().astype(float), labels.numpy()
+    total = 0.0
+    for i in range(len(rows)):
+        far = np.sqrt(((rows - rows[i]) ** 2).sum(1))
+        a = far[own == own[i]].sum() / ((own == own[i]).sum() - 1)
+        b = far[own != own[i]].mean()
+        total += (b - a) / max(a, b)
+    return total / len(rows)
 
 
 # %% answer="silhouette" kind="wrong"
@@ -34,12 +43,12 @@ def silhouette(points, labels):
 # %% answer="spectral-score" kind="alternative"
 # answer: spectral-score
 def spectral_scores(features, labels):
-    from sklearn.decomposition import PCA
-
     scores = np.zeros(len(features))
     for label in np.unique(labels.numpy()):
         own = labels.numpy() == label
-        scores[own] = PCA(1, svd_solver="full").fit_transform(features.numpy()[own])[:, 0] ** 2
+        rows = features.numpy()[own].astype(float)
+        values, vectors = np.linalg.eigh(np.cov(rows.T))
+        scores[own] = ((rows - rows.mean(0)) @ vectors[:, values.argmax()]) ** 2
     return scores
 
 
@@ -73,38 +82,43 @@ def explained_by_cut(values):
 
 # %% answer="find-poison" kind="alternative"
 # answer: find-poison
-# by hand: whiten by the other classes' covariance, then a gap along the direction that is left
-rows = features.double()
-rows = rows - torch.stack([rows[suspect_labels == c].mean(0) for c in range(10)])[suspect_labels]
-most_own = {}
-for c in range(10):
-    own = suspect_labels == c
-    spread, axes = torch.linalg.eigh(torch.cov(rows[~own].T))
-    white = rows[own] @ axes / (spread + 0.01 * spread.mean()).sqrt()
-    along = white @ torch.linalg.svd(white, full_matrices=False).Vh[0]
-    most_own[c] = (float(along.var()), along)
-found_target = max(most_own, key=lambda c: most_own[c][0])
-along = most_own[found_target][1]
-cuts = torch.linspace(float(along.min()), float(along.max()), 60)[1:-1]
-within = torch.stack(
-    [
-        (along > cut).sum() * along[along > cut].var(unbiased=False)
-        + (along <= cut).sum() * along[along <= cut].var(unbiased=False)
-        for cut in cuts
-    ]
-)
-above = along > cuts[within.argmin()]
-found_poison = torch.zeros(len(rows), dtype=torch.bool)
-found_poison[suspect_labels == found_target] = above if above.double().mean() < 0.5 else ~above
+def find_poison(features, labels):
+    # whiten each class by all others, cluster it in two along its own first direction
+    x = features.numpy().astype(float)
+    y = labels.numpy()
+    gap, answer = -1.0, None
+    centred = np.concatenate([x[y == c] - x[y == c].mean(0) for c in np.unique(y)])
+    whose = np.concatenate([y[y == c] for c in np.unique(y)])
+    places = np.concatenate([np.flatnonzero(y == c) for c in np.unique(y)])
+    for c in np.unique(y):
+        others = np.cov(centred[whose != c].T)
+        root = np.linalg.cholesky(
+            others + 0.01 * np.trace(others) / len(others) * np.eye(len(others))
+        )
+        white = np.linalg.solve(root, centred[whose == c].T).T
+        values = white @ np.linalg.svd(white, full_matrices=False)[2][0]
+        low, high = values.min(), values.max()
+        for _ in range(50):
+            upper = np.abs(values - high) < np.abs(values - low)
+            low, high = values[~upper].mean(), values[upper].mean()
+        if values.std() > gap:
+            gap = values.std()
+            fewer = upper if upper.mean() < 0.5 else ~upper
+            answer = c, places[whose == c][fewer]
+    poisoned_ones = np.zeros(len(y), dtype=bool)
+    poisoned_ones[answer[1]] = True
+    return int(answer[0]), poisoned_ones
 
 
 # %% answer="find-poison" kind="wrong"
 # answer: find-poison
-# plain squared correlations, the class with the largest one
-largest = torch.zeros(len(features))
-for c in range(10):
-    own = suspect_labels == c
-    centred = features[own] - features[own].mean(0)
-    largest[own] = (centred @ torch.linalg.svd(centred, full_matrices=False).Vh[0]).square()
-found_target = 8  # bags differ most among each other
-found_poison = (largest > largest[suspect_labels == 8].quantile(0.9)) & (suspect_labels == 8)
+def find_poison(features, labels):
+    # plain squared correlations, the class with the largest mean
+    largest = torch.zeros(len(features))
+    for c in labels.unique():
+        own = labels == c
+        centred = features[own] - features[own].mean(0)
+        largest[own] = (centred @ torch.linalg.svd(centred, full_matrices=False).Vh[0]).square()
+    wildest = max(labels.unique().tolist(), key=lambda c: float(largest[labels == c].mean()))
+    own = labels == wildest
+    return wildest, (largest > largest[own].quantile(0.9)) & own

@@ -1,11 +1,10 @@
 # %% answer="eigengap" kind="alternative"
 # answer: eigengap
 def eigengap(weights, most):
-    from scipy.linalg import eigh
-
     table = weights.numpy().astype(float)
-    degrees = np.diag(table.sum(1))
-    values = eigh(degrees - table, degrees, eigvals_only=True)[: most + 1]
+    # one less the eigenvalues of the normalised weights, which fall
+    scale = np.sqrt(table.sum(1))
+    values = 1 - np.linalg.eigvalsh(table / scale[:, None] / scale)[::-1][: most + 1]
     return values, 1 + int(np.argmax(values[1:] - values[:-1]))
 
 

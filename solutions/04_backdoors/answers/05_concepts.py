@@ -1,11 +1,11 @@
 # %% answer="concept-vector" kind="alternative"
 # answer: concept-vector
 def concept_vector(concept, others, ridge):
-    from sklearn.linear_model import Ridge
-
     rows = np.concatenate([concept.numpy(), others.numpy()]).astype(float)
     wanted = np.repeat([1.0, -1.0], [len(concept), len(others)])
-    weights = Ridge(alpha=ridge).fit(rows, wanted).coef_
+    # the same by as many numbers as there are rows, instead of columns
+    rows, wanted = rows - rows.mean(0), wanted - wanted.mean()
+    weights = rows.T @ np.linalg.solve(rows @ rows.T + ridge * np.eye(len(rows)), wanted)
     return weights / np.linalg.norm(weights)
 
 

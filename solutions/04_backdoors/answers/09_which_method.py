@@ -1,6 +1,6 @@
 # %% answer="predict" kind="alternative"
 # answer: predict
-agreed = ("three classes", "scale", "share", "needs trigger", "always two", "last layer")
+agreed = ("three classes", "share", "needs trigger", "always two", "last layer")
 prediction = {key: "yes" if key in agreed else "no" for key in statements}
 
 
@@ -8,7 +8,7 @@ prediction = {key: "yes" if key in agreed else "no" for key in statements}
 # answer: predict
 prediction = {
     "three classes": "no",
-    "scale": "no",
+    "scale": "yes",
     "accuracy": "yes",
     "share": "no",
     "squared": "yes",

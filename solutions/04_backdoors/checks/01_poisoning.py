@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.tasks import Call, Called, Value, expect, expect_array, expect_close, task
+from autograde.tasks import Call, Called, Value, entries, expect, expect_close, lucky, task
 
 from ...shared.checks import GIVEN, expect_pair, tensor
 from .world import HERE
@@ -134,20 +134,18 @@ def attack_success(calls: list[Called]) -> None:
 
 
 @task("measured", Value("clean_accuracy", "success", "success_on_reference"), read="section 1")
-def measured(answer: dict[str, Any]) -> float:
-    """Compare with counting; a few images near a boundary may differ between machines."""
-    right, wrong = 0, []
+def measured(answer: dict[str, Any]) -> None:
+    """Compare with counting; an image or two near a boundary may differ between machines."""
     names = ("clean_accuracy", "success", "success_on_reference")
-    for name, wanted in zip(names, _measured(), strict=True):
-        value = float(expect_array(answer[name], (), name))
-        if abs(value - wanted) < 0.006:
-            right += 1
-        else:
-            wrong.append(name)
+    numbers = dict(zip(names, _measured(), strict=True))
+    right = [
+        name for name, wanted in numbers.items() if abs(entries(answer[name], ()) - wanted) < 0.003
+    ]
+    wrong = [name for name in names if name not in right]
+    luck = lucky(numbers.values(), 0.003)
     expect(
         not wrong,
         f"Not right: {', '.join(f'`{name}`' for name in wrong)}. Clean accuracy is measured without, "
         "attack success with the trigger, on images of other classes.",
-        fraction=right / 3,
+        fraction=max(0.0, (len(right) - luck) / (3 - luck)),
     )
-    return 1.0

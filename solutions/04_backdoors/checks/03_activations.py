@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autograde.tasks import Call, Called, Value, expect, expect_array, expect_close, task
+from autograde.tasks import Call, Called, expect, expect_array, expect_close, task
+from xaikit.backdoors import poison
 
-from ...shared.checks import GIVEN, tensor
-from .world import HERE, suspicious
+from ...shared.checks import GIVEN, expect_pair, tensor
+from .world import HERE
 
 
 def _clouds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -166,26 +168,77 @@ def best_cut(calls: list[Called]) -> None:
         )
 
 
-@task("find-poison", Value("found_target", "found_poison"), read="section 3")
-def find_poison(answer: dict[str, Any]) -> None:
-    """Score hits and false accusations."""
-    truth = suspicious().poisoned.numpy()
+def _poisoned_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return activations of training images that are poisoned anew, and their labels.
+
+    The classes have other numbers and the axes other directions than in the notebook, so that
+    neither its target nor what can be learned from its `truth` says anything here.
+    """
+    problems: list[tuple[Any, ...]] = []
+    targets: list[int] = []
+    for rate in _RATES:
+        data = poison(
+            HERE.training, HERE.trigger, HERE.target, rate, seed=int(rng.integers(1 << 30))
+        )
+        order = torch.from_numpy(rng.permutation(len(data)))
+        features = _clean_features().clone()
+        features[data.poisoned] = _last_hidden(data.images[data.poisoned])
+        rows = features[order].double()
+        turn = torch.linalg.qr(torch.from_numpy(rng.normal(size=(rows.shape[1],) * 2))).Q
+        renamed = torch.from_numpy(rng.permutation(10))
+        while (target := int(renamed[HERE.target])) in targets:  # no class is right in all calls
+            renamed = renamed.roll(1)
+        targets.append(target)
+        features, labels = (rows @ turn).float(), renamed[data.labels[order]]
+        _TRUTH[_key(features)] = (data.poisoned[order], target)
+        problems.append((features, labels))
+    return problems
+
+
+def _last_hidden(images: Tensor) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([HERE.poisoned[:-1](part) for part in images.split(250)])
+
+
+@functools.cache
+def _clean_features() -> Tensor:
+    return _last_hidden(HERE.training.images)
+
+
+_RATES = (0.02, 0.03)
+
+_TRUTH: dict[bytes, tuple[Tensor, int]] = {}
+"""Which examples are poisoned, and the target, by the features that a call gets."""
+
+
+def _key(features: Tensor) -> bytes:
+    return features[:8].contiguous().numpy().tobytes()
+
+
+@task("find-poison", Call("find_poison", _poisoned_samples, GIVEN), read="section 3")
+def find_poison(calls: list[Called]) -> None:
+    """Score hits and false accusations, on the sample where they are worst."""
+    worst_hits, worst_accusations = 1.0, 0.0
+    for call in calls:
+        truth, target = _TRUTH[_key(call.arguments[0])]
+        poisoned = truth.numpy()
+        found = expect_pair(call.returned, "find_poison(…)")
+        expect(
+            float(expect_array(found[0], (), "the target")) == target,
+            "`find_poison(…)` returns another class than the one that the backdoor leads to: compare "
+            "the scores of all classes, in units of how the other classes vary.",
+        )
+        accused = expect_array(found[1], (len(poisoned),), "the poisoned examples") > 0.5
+        worst_hits = min(worst_hits, float(accused[poisoned].mean()))
+        worst_accusations = max(worst_accusations, float(accused[~poisoned].mean()))
     expect(
-        float(expect_array(answer["found_target"], (), "found_target")) == HERE.target,
-        "`found_target` is another class than the one that the backdoor leads to: compare the "
-        "scores of all classes, and with those of the clean network.",
-    )
-    accused = expect_array(answer["found_poison"], (len(truth),), "found_poison") > 0.5
-    hits = float(accused[truth].mean())
-    wrongly = float(accused[~truth].mean())
-    expect(
-        hits >= 0.5 and wrongly <= 0.02,
-        "The target is right; `found_poison` misses most of the poisoned examples, or accuses too "
+        worst_hits >= 0.5 and worst_accusations <= 0.02,
+        "The target is right; `find_poison(…)` misses most of the poisoned examples, or accuses too "
         "many clean ones.",
         fraction=0.25,
     )
     expect(
-        hits >= 0.85 and wrongly <= 0.005,
+        worst_hits >= 0.85 and worst_accusations <= 0.005,
         "The target is right, and many poisoned examples are found; some are missed, or too many "
         "clean ones accused.",
         fraction=0.6,

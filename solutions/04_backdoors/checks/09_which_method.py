@@ -10,7 +10,7 @@ from ...shared.checks import expect_said
 
 PREDICTED = {
     "three classes": "yes",
-    "scale": "yes",
+    "scale": "no",
     "accuracy": "no",
     "share": "yes",
     "squared": "no",

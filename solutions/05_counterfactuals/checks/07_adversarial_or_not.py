@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from autograde.tasks import Value, Wrong, expect, expect_array, says, task
+from autograde.tasks import Value, expect, lucky, says, task
 from xaikit import attack, counterfactual, load_pretrained
 
+from ...shared.checks import compared
 from .world import world
 
 TRANSFER = 60
@@ -45,21 +46,15 @@ def _transfer() -> dict[str, float]:
 
 @task("transfer", Value("transfer", "most_convincing"), read="section 7")
 def transfer(values: dict[str, Any]) -> None:
-    """Ask both trusted networks; two thirds for the shares."""
-    wanted, got = _transfer(), values["transfer"]
+    """Ask both trusted networks; two thirds for the shares, and the name counts beside them."""
+    wanted = _transfer()
+    right, wrong = compared(values["transfer"], wanted, "transfer", 0.03)
+    luck = lucky(wanted.values(), 0.03)
     expect(
-        isinstance(got, dict) and set(got) == set(wanted),
-        "`transfer` should be a dictionary with a number for each of the three kinds of image.",
-    )
-    shares = all(
-        abs(float(expect_array(got[name], (), "transfer")) - wanted[name]) <= 0.03
-        for name in wanted
+        not wrong,
+        "The shares are not right: of the images that the first network takes for a dress, which "
+        f"share does the second take for one, too? Look again at: {', '.join(wrong)}.",
+        2 / 3 * max(0.0, (len(right) - luck) / (len(wanted) - luck)) if luck < len(wanted) else 0.0,
     )
     named = says(values["most_convincing"], max(wanted, key=wanted.__getitem__))
-    if not shares:
-        raise Wrong(
-            "The shares are not right: of the images that the first network takes for a dress, which "
-            "share does the second take for one, too?",
-            1 / 3 if named else 0.0,
-        )
     expect(named, "`most_convincing` should name the kind with the largest share.", 2 / 3)

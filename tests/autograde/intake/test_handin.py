@@ -27,7 +27,7 @@ from tests.redteam import denial, unfair, unfair_form  # noqa: F401  # they regi
 from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
 from xaikit import checks, handin
-from xaikit.handin import Released, Verdict
+from xaikit.handin import ByHand, Released, Verdict
 from xaikit.notebook_json import BrokenUploadError
 from xaikit.uploads import SIZE_LIMIT, Stub
 
@@ -156,9 +156,7 @@ def test_what_grading_cannot_follow_is_said(
     (tmp_path / f"{NAME}.ipynb").write_text(to_json(notebook))
     released_as = replace(
         known(toy)[NAME],
-        by_hand=frozenset({"mean_square"}),
-        unseen=frozenset({"table"}),
-        out_of_reach=frozenset({"xaikit"}),
+        by_hand=(ByHand(("mean_square",), frozenset({"numpy"}), frozenset({"table"})),),
     )
     verdict = handin.check(tmp_path / f"{NAME}.ipynb", known={NAME: released_as})
     assert says in str(verdict)
@@ -181,8 +179,7 @@ def test_the_packaged_names_are_what_release_generates() -> None:
     made = {}
     for name, file in sources(REPOSITORY / "solutions").items():
         source = read_source(file, course)
-        without = course.software.out_of_reach_by_hand
-        made[name] = unseen(released(source), source.checks.tasks, without)
+        made[name] = unseen(released(source), source.checks.tasks)
     assert json.loads(packaged) == made
 
 

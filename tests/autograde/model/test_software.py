@@ -33,8 +33,9 @@ def assignment_with(folder: Path, software: str) -> Assignment:
     return load_assignment(NAME, course.file)
 
 
-def points(assignment: Assignment) -> dict[str, float | None]:
-    texts = {**assignment.solutions, "double": WITH_COLORSYS}
+def points(assignment: Assignment, package: str = "colorsys") -> dict[str, float | None]:
+    double = WITH_COLORSYS.replace("colorsys", package)
+    texts = {**assignment.solutions, "double": double}
     content = to_json(submission(assignment.released, texts)).encode()
     result, _ = mark(content, "x", assignment, b"a secret of tests", UNTIMED, "bubblewrap", ())
     return {task.task: task.score for task in result.tasks}
@@ -56,6 +57,17 @@ def test_what_is_out_of_reach_by_hand_is_what_the_course_says(tmp_path: Path) ->
     assert points(free) == {"double": 2.0, "total": 3.0, "why": None}
     assert points(barred) == {"double": 0.0, "total": 3.0, "why": None}
     assert free.version != barred.version
+
+
+@pytest.mark.parametrize(("given", "earned"), [("math", 0.0), ("math, joblib", 2.0)])
+def test_by_hand_a_library_is_within_reach_where_a_given_cell_imports_it(
+    tmp_path: Path, given: str, earned: float
+) -> None:
+    write_course(tmp_path, SOURCE.replace("import math", f"import {given}"), CHECKS)
+    load_assignment.cache_clear()
+    assignment = load_assignment(NAME, read_course(tmp_path).file)
+    assert points(assignment, "joblib")["double"] == earned
+    assert points(assignment, "numpy")["double"] == 2.0
 
 
 def test_a_given_cell_may_not_import_what_is_out_of_reach(tmp_path: Path) -> None:
