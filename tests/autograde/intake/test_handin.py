@@ -76,9 +76,10 @@ def test_it_finds_what_grading_finds(case: Case, toy: Any, tmp_path: Path) -> No
     sources_of = {a.task: expected.notebook.cells for a in answers(expected.notebook)}
     for answer in answers(expected.notebook):
         if answer.task in upload.chosen and answer.task not in upload.untouched:
-            # the very text that is graded, but for its marker
-            text = sources_of[answer.task][answer.cell].source.split("\n", 1)[1]
-            assert text.strip() in upload.cells[upload.chosen[answer.task]].source
+            # the very lines that are graded, but for the marker's
+            lines = sources_of[answer.task][answer.cell].source.split("\n")[1:]
+            there = upload.cells[upload.chosen[answer.task]].source.split("\n")
+            assert [line for line in there if line in lines] == lines
 
 
 def test_it_says_what_is_missing_and_what_is_untouched(toy: Any, tmp_path: Path) -> None:
