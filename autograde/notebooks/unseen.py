@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Mapping, Set
+from itertools import chain
 from typing import Any
 
 from nbformat import NotebookNode
@@ -68,12 +69,19 @@ def _gone(notebook: NotebookNode, packages: Set[str]) -> set[str]:
             body = ast.parse(cell.source).body
         except SyntaxError:
             continue  # it has a magic
-        for statement in body:
+        for statement in chain.from_iterable(map(_apart, body)):
             source = ast.unparse(statement)
             others = _imports(statement) - packages - sys.stdlib_module_names
             gone = bool(others) or bool((needed(source) or set()) & names)
             names = names | defined(source) if gone else names - defined(source)
     return names
+
+
+def _apart(statement: ast.stmt) -> list[ast.stmt]:
+    """Return what imports several packages as one statement each, and anything else as it is."""
+    if isinstance(statement, ast.Import):
+        return [ast.Import([alias]) for alias in statement.names]
+    return [statement]
 
 
 def _imports(statement: ast.stmt) -> set[str]:

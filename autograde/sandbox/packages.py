@@ -11,8 +11,8 @@ BY_HAND = frozenset({"numpy", "torch", "matplotlib", "tqdm"})
 """Beside the standard library, what is within reach in every task by hand: what computes, and what
 only shows something."""
 
-_RUNNER = frozenset({"IPython", "ipykernel", "autograde"})
-"""What the program inside runs on."""
+_RUNNER = frozenset({"IPython", "ipykernel"})
+"""What the program inside runs on, beside autograde itself."""
 
 
 @cache
@@ -33,6 +33,8 @@ def out_of_reach(named: frozenset[str], never: tuple[str, ...]) -> tuple[str, ..
     hidden = {
         package
         for package in metadata.packages_distributions()
-        if package.isidentifier() and not package.startswith("_") and package not in kept
+        if package.isidentifier()
+        and not package.startswith("_")
+        and package not in kept | {"autograde"}
     }
     return tuple(sorted(hidden | {*never}))

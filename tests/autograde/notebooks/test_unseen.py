@@ -30,7 +30,7 @@ TASKS = {
     ("cells", "names"),
     [
         (["import numpy as np\nx = np.ones(3)"], []),
-        (["import xaikit.data as d, math\ny = math.pi"], ["d", "math", "y"]),
+        (["import xaikit.data as d, math\ny = math.pi"], ["d"]),
         (["from xaikit import load as get", "data = get('a')", "size = data.size"],
          ["data", "get", "size"]),
         (["from xaikit import load\ndef helper():\n    return load('a')\nz = 1"],
