@@ -23,7 +23,12 @@ from autograde.sandbox.run import CodeCell, run_notebook
 REPOSITORY = Path(__file__).parents[3]
 NAME = "01_small"
 LOADED = "import sys\nfound = [name for name in ('wave', 'colorsys') if name in sys.modules]"
-WITH_COLORSYS = "# answer: double\ndef double(x):\n    import colorsys\n    colorsys.__name__\n    return 2 * x\n"
+WITH_COLORSYS = """# answer: double
+def double(x):
+    import colorsys
+    colorsys.__name__
+    return 2 * x
+"""
 
 
 def assignment_with(folder: Path, software: str) -> Assignment:
