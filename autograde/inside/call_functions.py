@@ -13,6 +13,9 @@ import os
 import sys
 from typing import Any
 
+import autograde.inside.listed  # noqa: F401  # before packages that ask for others
+
+# isort: split
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 

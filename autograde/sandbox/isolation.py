@@ -142,10 +142,9 @@ def _view(hidden: Sequence[Path], without: Sequence[str]) -> list[str]:
     for name in without:
         if (package := _package(name)) is not None:
             place = reach(package)
-            if place.is_dir():
-                cover(place)
-                place /= "__init__.py"
-            mounts[place] = ["--ro-bind", str(own / "inside" / "by_hand.py"), str(place)]
+            instead = own / "inside" / "out_of_reach"
+            instead = instead if place.is_dir() else instead / "__init__.py"
+            mounts[place] = ["--ro-bind", str(instead), str(place)]
 
     # Outer folders first, or they would cover inner ones. bwrap makes the folders above a mount
     # private to its own user, so they are made before, for everybody to pass through.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograde.sandbox.packages import out_of_reach
+from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions
 
 LIBRARIES = ("foolbox", "eagerpy", "sklearn", "scipy", "skimage", "torchvision", "captum", "pandas")
 
@@ -21,3 +22,13 @@ def test_what_a_task_names_comes_with_what_it_requires(never: tuple[str, ...]) -
     hidden = out_of_reach(frozenset({"sklearn"}), never)
     assert ("scipy" in hidden) == ("joblib" in hidden) == ("sklearn" in hidden) == bool(never)
     assert "foolbox" in hidden
+
+
+def test_packages_that_ask_for_others_do_not_find_them() -> None:
+    """torch asks for dill in this way, and imports it if it is there."""
+    source = "from importlib.util import find_spec\nimport torch.utils.data\ndef f(name):\n"
+    source += "    return [find_spec(each) is not None for each in ('scipy', 'six', 'numpy')]"
+    calls = {"f": HiddenCalls("f", [(1,)])}
+    without = out_of_reach(frozenset(), ("six",))
+    returned = call_functions([CodeCell("f", source, "f")], calls, without=without)
+    assert returned.results["f"][0].tolist() == [False, False, True]
