@@ -1,7 +1,7 @@
 """Let packages that are out of reach by hand look as if they were not installed.
 
-In their places lies :mod:`autograde.inside.out_of_reach`. Packages within reach ask whether others are
-there before they use them; they must not find it. Import this module before them.
+In their places lies :mod:`autograde.inside.out_of_reach`. Packages within reach ask whether others
+are there before they use them; they must not find it. Import this module before them.
 """
 
 from __future__ import annotations
