@@ -328,22 +328,30 @@ def _text(value: Any) -> str:
 
 def _joined(cells: list[ParsedCell], tasks: set[str], notices: list[str]) -> list[ParsedCell]:
     """Join answer cells that were split: the parts keep the grade id, the first the marker."""
-    joined: list[ParsedCell] = []
+    groups: list[list[ParsedCell]] = []
+    size = 0  # of the last group, in characters
     for cell in cells:
-        last = joined[-1] if joined else None
+        first = groups[-1][0] if groups else None
         if (
-            last is not None
-            and cell.grade_id in tasks & last.markers
-            and cell.grade_id == last.grade_id
+            first is not None
+            and cell.grade_id in tasks & first.markers
+            and cell.grade_id == first.grade_id
             and not cell.markers
-            and len(last.source) <= SOURCE_LIMIT
+            and size <= SOURCE_LIMIT
         ):
-            source = f"{last.source}\n{cell.source}"
-            joined[-1] = replace(last, source=source, squeezed=squeezed(source))
-            notices.append(f"The answer cell {cell.grade_id!r} was split; its parts were joined.")
+            groups[-1].append(cell)
+            size += 1 + len(cell.source)
         else:
-            joined.append(cell)
-    return joined
+            groups.append([cell])
+            size = len(cell.source)
+    return [_one(parts, notices) if len(parts) > 1 else parts[0] for parts in groups]
+
+
+def _one(parts: list[ParsedCell], notices: list[str]) -> ParsedCell:
+    """Return the one answer cell that these parts were."""
+    source = "\n".join(part.source for part in parts)
+    notices.append(f"The answer cell {parts[0].grade_id!r} was split; its parts were joined.")
+    return replace(parts[0], source=source, squeezed=squeezed(source))
 
 
 def _candidates(cells: list[ParsedCell], task: str, stubs: Mapping[str, Stub]) -> list[int]:

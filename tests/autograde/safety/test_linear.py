@@ -7,8 +7,10 @@ again, because other programs' work on the same core shows in it, too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from time import process_time
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from autograde.safety import markdown
 from autograde.safety.html import _plain_markdown_html, code_html, markdown_html, message_html
 from autograde.safety.rewrite import clean_markdown
 from autograde.safety.sanitize import clean_line, clean_text
+from xaikit.uploads import Stub, read_upload
 
 FLOOR = 0.3
 SIZE = 12_000
@@ -85,7 +88,7 @@ CODE: dict[str, Callable[[int], str]] = {
 }
 
 
-def assert_linear(work: Callable[[str], object], text: Callable[[int], str], size: int) -> None:
+def assert_linear(work: Callable[[Any], object], text: Callable[[int], Any], size: int) -> None:
     """Fail if twice the text takes more than three times as long, in each of three tries."""
     tries = []
     for _ in range(3):
@@ -96,7 +99,7 @@ def assert_linear(work: Callable[[str], object], text: Callable[[int], str], siz
     raise AssertionError(f"seconds for once and twice the text: {tries}")
 
 
-def seconds(work: Callable[[str], object], text: str) -> float:
+def seconds(work: Callable[[Any], object], text: Any) -> float:
     """Return the processor time of a text that nobody has shown before."""
     code_html.cache_clear()
     _plain_markdown_html.cache_clear()
@@ -124,6 +127,42 @@ def test_twice_the_code_takes_twice_as_long(shape: str) -> None:
         clean_line(clean_text(source, len(source)))
 
     assert_linear(work, CODE[shape], 3 * SIZE)
+
+
+UPLOADS: dict[str, Callable[[int], list[dict[str, object]]]] = {
+    "an answer in parts": lambda n: [
+        cell("x = 1\n" * 20 if i else "# answer: a", {"nbgrader": {"grade_id": "a"}})
+        for i in range(n)
+    ],
+    "copies of an answer": lambda n: [cell("# answer: a\n" + "x = 1\n" * 20) for _ in range(n)],
+    "cells of one's own": lambda n: [cell("x = 1\n" * 20) for _ in range(n)],
+    "markers": lambda n: [cell("# answer: a\n" * 40) for _ in range(n)],
+    "magics": lambda n: [cell("%%time\n" * 40 + "x = 1") for _ in range(n)],
+    "texts beside an answer": lambda n: [
+        cell("text " * 40 if i else "<!-- answer: b -->", kind="markdown") for i in range(n)
+    ],
+    "pictures": lambda n: [
+        cell("<!-- answer: b -->\n" + "![a](data:image/png;base64,AAAA)" * n * 30, kind="markdown")
+    ],
+}
+
+
+def cell(source: str, metadata: object = None, kind: str = "code") -> dict[str, object]:
+    return {"cell_type": kind, "source": source, "metadata": metadata or {}, "outputs": []}
+
+
+@pytest.mark.parametrize("shape", UPLOADS)
+def test_twice_the_cells_take_twice_as_long(shape: str) -> None:
+    stubs = {
+        "a": Stub.of("# answer: a", "1", "# answer: a"),
+        "b": Stub.of("<!-- answer: b -->", "2", "<!-- answer: b -->"),
+    }
+
+    def read(cells: list[dict[str, object]]) -> None:
+        content = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4})
+        read_upload(content.encode(), stubs, {"of a given cell"})
+
+    assert_linear(read, UPLOADS[shape], 900)
 
 
 def test_an_address_that_is_named_often_does_not_fill_the_disk() -> None:
