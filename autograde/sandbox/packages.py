@@ -11,8 +11,9 @@ BY_HAND = frozenset({"numpy", "torch", "matplotlib", "tqdm"})
 """Beside the standard library, what is within reach in every task by hand: what computes, and what
 only shows something."""
 
-_RUNNER = frozenset({"IPython", "ipykernel"})
-"""What the program inside runs on, beside autograde itself."""
+_RUNNER = frozenset({"IPython", "ipykernel", "pip", "setuptools"})
+"""What the program inside runs on, beside autograde itself, and what cells call to install more: it
+says that there is no network."""
 
 
 @cache
