@@ -22,7 +22,8 @@ test: style types  ## style, types, then all tests but the slow ones (a quarter 
 	@sh .ci/system-packages chromium chromium-driver
 	$(PYTEST) -m "not slow"
 
-slow: $(READY)  ## the slow tests: every answer of every notebook, the red team against plain nbgrader
+slow: $(READY)  ## the slow tests: every answer, the red team against plain nbgrader, browsers, mishaps
+	@sh .ci/system-packages chromium chromium-driver
 	$(PYTEST) -m slow
 
 style: $(READY)  ## ruff (lint, format), and who may import whom

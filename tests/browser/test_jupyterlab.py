@@ -14,7 +14,13 @@ from selenium.webdriver.support.ui import WebDriverWait
 pytestmark = needs_chromium
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (number > 0))
+        for number, name in enumerate(sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+    ],
+)
 def test_a_student_opens_a_notebook_and_runs_it(
     lab: tuple[str, Path], browser: WebDriver, name: str
 ):

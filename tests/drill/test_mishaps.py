@@ -26,6 +26,8 @@ from tests.drill.test_faults import class_of, grader, left_over, marks, stage_of
 sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
 from small_course import write_course
 
+pytestmark = pytest.mark.slow
+
 MB = 1 << 20
 
 

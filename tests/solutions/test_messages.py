@@ -192,6 +192,7 @@ def test_the_notebook_and_the_grader_use_the_same_words(value: Any, shape: Any) 
     assert str(visible.value) == hidden.value.message
 
 
+@pytest.mark.slow
 def test_a_message_tells_nothing_of_a_reference() -> None:
     """A Value task has no hidden inputs; what it could tell is its reference."""
     for name, task in TASKS:

@@ -39,6 +39,8 @@ from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.release import handed_out, to_json
 from autograde.reports.feedback import write_feedback
 
+pytestmark = pytest.mark.slow
+
 STUDENTS = ("ada", "grace", "zoe@uni.edu")
 CLASS = COURSE.replace(
     'students = ["Ada Lovelace", "Alan Turing", "Grace Hopper"]',

@@ -92,6 +92,7 @@ def test_everything_that_grading_promises_is_written(class_of_three, tmp_path: P
     assert any("full marks" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_unchanged_submissions_are_not_run_again(
     class_of_three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -123,6 +124,7 @@ def test_unchanged_submissions_are_not_run_again(
     assert sum(line.startswith("[") for line in ran) == 3
 
 
+@pytest.mark.slow
 def test_a_copy_is_reported_and_notebooks_are_read_three_times_only(
     class_of_three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -154,6 +156,7 @@ def test_a_copy_is_reported_and_notebooks_are_read_three_times_only(
     assert report == " ".join((out / "report.html").read_text(encoding="utf-8").split())
 
 
+@pytest.mark.slow
 def test_a_crash_loses_only_what_was_running(
     class_of_three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

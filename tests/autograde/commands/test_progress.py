@@ -41,6 +41,7 @@ def noisy_checks() -> str:
     return noisy + "\n"
 
 
+@pytest.mark.slow
 def test_what_checks_print_never_reaches_the_terminal(tmp_path: Path) -> None:
     """Neither from the process that runs the solution first nor from the workers."""
     course = write_course(tmp_path / "course", checks=noisy_checks())

@@ -89,6 +89,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
     there.stop()
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_marks_of_one_machine(
     small: tuple[Course, Path], tmp_path: Path, machines: Machines
 ):
