@@ -59,10 +59,21 @@ def taken(function: str, cells: Iterable[str]) -> tuple[frozenset[str], frozense
         seen.add(name)
         if name in bound:
             waiting.extend(_used(bound[name]))
-            packages |= _imported(bound[name])
+            packages |= packages_of(bound[name])
         elif name != function:
             names.add(name)
     return frozenset(names), frozenset(packages)
+
+
+def packages_of(tree: ast.AST) -> set[str]:
+    """Return the packages from which code imports, in functions too; "" for a relative import."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
 
 
 def _transformed(source: str) -> str:
@@ -74,17 +85,6 @@ def _transformed(source: str) -> str:
         return "\n".join("pass" if line[:1] in ("%", "!") else line for line in lines)
     text: str = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
     return text
-
-
-def _imported(statement: ast.stmt) -> set[str]:
-    """Return the packages from which a statement imports, in functions too."""
-    found = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").partition(".")[0])
-    return found
 
 
 def _table(statement: ast.stmt) -> symtable.SymbolTable:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from autograde.intake.rebuild import Rebuilt
@@ -117,6 +118,7 @@ def elsewhere(rebuilt: Rebuilt, tasks: Mapping[str, Task]) -> frozenset[str]:
     return frozenset((late | called) & (rebuilt.untouched | rebuilt.absent))
 
 
+@lru_cache(maxsize=4096)  # each own cell is asked about for every task, several times
 def bound(source: str) -> frozenset[str]:
     """Return the names that a cell binds, magics and commands aside."""
     lines = runnable(source).split("\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from autograde.notebooks.cells import without_magics
 from autograde.notebooks.figures import defined
 from xaikit.markers import runnable
 
@@ -53,10 +54,8 @@ def _new(statement: ast.stmt, known: set[str]) -> ast.stmt | None:
 
 def _statements(source: str) -> list[ast.stmt]:
     """Return the statements of a cell, magics and commands aside; none if it cannot be read."""
-    lines = runnable(source).split("\n")
-    plain = "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)
     try:
-        return ast.parse(plain).body
+        return ast.parse(without_magics(runnable(source))).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
 

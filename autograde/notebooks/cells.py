@@ -119,3 +119,9 @@ def given_of(released: NotebookNode) -> frozenset[str]:
     """Return a release's other cells, by which an upload's own ones are told from them."""
     given = (cell for cell in released.cells if not grading(cell).get("solution"))
     return frozenset(digest(squeezed(cell.source)) for cell in given)
+
+
+def without_magics(source: str) -> str:
+    """Return a cell's source with its magics and commands as blank lines."""
+    lines = source.split("\n")
+    return "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)

@@ -19,6 +19,7 @@ from autograde.notebooks.figures import defined, needed
 from autograde.notebooks.validate import imported
 from autograde.sandbox.packages import BY_HAND
 from autograde.tasks import Call, Task
+from xaikit.code import packages_of
 
 
 def named(notebook: NotebookNode, call: Call) -> frozenset[str]:
@@ -71,7 +72,8 @@ def _gone(notebook: NotebookNode, packages: Set[str]) -> set[str]:
             continue  # it has a magic
         for statement in chain.from_iterable(map(_apart, body)):
             source = ast.unparse(statement)
-            others = _imports(statement) - packages - sys.stdlib_module_names
+            own = isinstance(statement, ast.Import | ast.ImportFrom)  # not those of functions in it
+            others = packages_of(statement) - packages - sys.stdlib_module_names if own else set()
             gone = bool(others) or bool((needed(source) or set()) & names)
             names = names | defined(source) if gone else names - defined(source)
     return names
@@ -82,12 +84,3 @@ def _apart(statement: ast.stmt) -> list[ast.stmt]:
     if isinstance(statement, ast.Import):
         return [ast.Import([alias]) for alias in statement.names]
     return [statement]
-
-
-def _imports(statement: ast.stmt) -> set[str]:
-    """Return the packages from which a statement imports, not those of functions in it."""
-    if isinstance(statement, ast.Import):
-        return {alias.name.partition(".")[0] for alias in statement.names}
-    if isinstance(statement, ast.ImportFrom):
-        return {(statement.module or "").partition(".")[0]}
-    return set()

@@ -20,11 +20,13 @@ from autograde.notebooks.cells import (
     is_hand_in,
     is_test,
     marker,
+    without_magics,
 )
 from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import TAG, defined, is_figure, needed
 from autograde.notebooks.layout import Layout
 from autograde.tasks import Call
+from xaikit.code import packages_of
 
 
 def validate(
@@ -202,16 +204,8 @@ def _validate_hand_in(notebook: NotebookNode, files: Sequence[Path]) -> None:
 
 def imported(source: str) -> set[str]:
     """Return the top-level packages that a cell imports; magics are passed over."""
-    lines = source.split("\n")
-    plain = "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)
     try:
-        tree = ast.parse(plain)
+        tree = ast.parse(without_magics(source))
     except SyntaxError:
         return set()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
-    return names
+    return packages_of(tree) - {""}

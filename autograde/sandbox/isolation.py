@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -71,6 +72,7 @@ class Limits:
     threads: int = 1
 
 
+@cache  # by hand some two hundred are looked up before every run
 def _package(name: str) -> Path | None:
     """Return the folder (or the file) of an installed package, without importing it."""
     spec = importlib.util.find_spec(name)
