@@ -5,9 +5,9 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo quick test slow style types lab release bench
+.PHONY: help demo quick test slow mutants style types lab release bench
 # Several processes share the cores: one thread each.
-demo quick test slow bench: export OMP_NUM_THREADS = 1
+demo quick test slow mutants bench: export OMP_NUM_THREADS = 1
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -25,6 +25,9 @@ test: style types  ## style, types, then all tests but the slow ones (half an ho
 slow: $(READY)  ## the slow tests: every answer, the red team against plain nbgrader, browsers, mishaps
 	@sh .ci/system-packages chromium chromium-driver
 	$(PYTEST) -m slow
+
+mutants: $(READY)  ## break each solution in every single place: does its hidden check see it, whatever the seed?
+	$(PYTHON) -m tests.mutants
 
 style: $(READY)  ## ruff (lint, format), and who may import whom
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/lint-imports

@@ -99,11 +99,13 @@ class Called:
     """One call of a student's function: the hidden arguments and what came back.
 
     ``returned`` is read like a :class:`Value`. A call that raised, timed out or returned
-    something unreadable has failed the task before scoring starts.
+    something unreadable has failed the task before scoring starts. ``changed`` are the places of
+    the arguments that hold other values after the call, see :func:`expect_unchanged`.
     """
 
     arguments: tuple[Any, ...]
     returned: Any
+    changed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,24 @@ def expect(condition: object, message: str, fraction: float = 0.0) -> None:
     """Raise :class:`Wrong` with the message unless the condition holds."""
     if not condition:
         raise Wrong(message, fraction)
+
+
+def expect_unchanged(calls: Iterable[Called], place: int, name: str, fraction: float = 0.5) -> None:
+    """Raise :class:`Wrong` if a call changed this argument, for tasks whose text forbids that.
+
+    Parameters
+    ----------
+    place, name
+        Which argument, counted from 0, and what the notebook calls it.
+    fraction
+        What an answer is still worth that is right but for that.
+    """
+    if any(place in call.changed for call in calls):
+        raise Wrong(
+            f"The function changes the `{name}` that it was given: whoever called it finds other "
+            "values there afterwards. Work on a copy.",
+            fraction,
+        )
 
 
 class Unusable:

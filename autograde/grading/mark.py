@@ -188,7 +188,7 @@ def mark(
         where = (limits, isolation, hidden, without, preloaded)
         chosen = needed_first(rebuilt, assignment.checks.tasks, cells, set(calls))
         returned = call_functions(chosen, calls, *where)
-        found = returned.results
+        found, changed = returned.results, returned.changed
         ran += returned.cells
         ended = [cell for cell in returned.cells if cell.stopped or not cell.ran]
         seconds += returned.seconds
@@ -206,9 +206,10 @@ def mark(
                 for name in (early(task), task):  # the latter, if it is there, counts
                     results = again.results[name]
                     if results and not any(isinstance(result, Failed) for result in results):
-                        found[task] = results
+                        found[task], changed[task] = results, again.changed[name]
         for task, call in calls.items():
-            called[task] = list(zip(call.arguments, found[task], strict=True))
+            outcomes = zip(call.arguments, found[task], changed[task], strict=True)
+            called[task] = list(outcomes)
         stops += ended
 
     results = score(assignment.checks.tasks, rebuilt, answered.answers, called)

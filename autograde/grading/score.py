@@ -34,9 +34,9 @@ NOT_ANSWERED = "Not answered: the answer cell is as it was handed out."
 NOT_FOUND = "The answer cell was not found in the upload; please ask your instructors."
 NOT_CHECKED = "Your answer could not be checked automatically; your instructors see a note."
 
-CallOutcomes = Sequence[tuple[tuple[Any, ...], Any]]
-"""For each call its hidden arguments, and what came back or
-:class:`autograde.sandbox.replies.Failed`."""
+CallOutcomes = Sequence[tuple[tuple[Any, ...], Any, frozenset[int]]]
+"""For each call its hidden arguments, what came back or
+:class:`autograde.sandbox.replies.Failed`, and the places of the arguments that it changed."""
 
 
 class CheckError(AutogradeError):
@@ -216,11 +216,14 @@ def _calls(task: Task, calls: CallOutcomes | None) -> list[Called]:
     assert isinstance(task.answer, Call)
     if not calls:
         raise CheckError(f"The task {task.id!r} has no call to score.")
-    for _, returned in calls:
+    for _, returned, _ in calls:
         if isinstance(returned, Failed):
             raise Wrong(returned.reason)
     name = f"What `{task.answer.function}` returns"
-    return [Called(arguments, _guarded(returned, name)) for arguments, returned in calls]
+    return [
+        Called(arguments, _guarded(returned, name), changed)
+        for arguments, returned, changed in calls
+    ]
 
 
 def _guarded(value: Any, name: str) -> Any:

@@ -13,6 +13,8 @@ import os
 import sys
 from typing import Any
 
+import numpy as np
+
 import autograde.inside.listed  # noqa: F401  # before packages that ask for others
 
 # isort: split
@@ -20,6 +22,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from autograde.inside import stubs, wire
+from autograde.inside.changed import changed_arguments
 from autograde.inside.channel import Send, silence, take_job
 from autograde.inside.harvest import describe, missing_module, seed, undisturbed
 from autograde.inside.mend import mended
@@ -103,7 +106,8 @@ def _call(function: Any, arguments: bytes, send: Send) -> None:
     except BaseException as error:  # SystemExit and KeyboardInterrupt end this call alone
         send({"kind": "call", "raised": type(error).__name__})
     else:
-        send({"kind": "call", **describe(returned)})
+        changed = np.array(changed_arguments(arguments, inputs), dtype=np.int64)
+        send({"kind": "call", **describe(returned), "changed": changed})
 
 
 if __name__ == "__main__":

@@ -199,6 +199,14 @@ def returned_value(record: dict[str, Any], function: str, raised: str) -> Any:
         return Failed(f"What `{function}` returned is too large, or neither numbers nor text.")
 
 
+def changed_by(record: dict[str, Any]) -> frozenset[int]:
+    """Return the places of the arguments that a call changed: what the record of it says."""
+    places = record.get("changed", np.zeros(0, dtype=np.int64))
+    if not isinstance(places, np.ndarray) or places.dtype.kind != "i" or places.ndim != 1:
+        raise wire.WireError("no places of arguments")
+    return frozenset(map(int, places))
+
+
 def _described(record: dict[str, Any], subject: str, raised: str) -> Any:
     """Read what :func:`autograde.inside.harvest.describe` wrote."""
     if "value" in record:

@@ -33,6 +33,7 @@ from autograde.sandbox.process import Sandbox
 from autograde.sandbox.replies import (
     CellRun,
     Failed,
+    changed_by,
     exception_name,
     flag_of,
     outputs_of,
@@ -126,9 +127,14 @@ class NotebookRun:
 
 @dataclass
 class CallRun:
-    """For each task one entry a call: what the function returned, or :class:`Failed`."""
+    """For each task one entry a call.
+
+    ``results`` holds what the function returned, or :class:`Failed`; ``changed`` the places of the
+    arguments that the call changed.
+    """
 
     results: dict[str, list[Any]]
+    changed: dict[str, list[frozenset[int]]]
     cells: list[CellRun]
     seconds: float
 
@@ -242,6 +248,7 @@ def call_functions(
     """
     limits = limits or Limits()
     results: dict[str, list[Any]] = {task: [] for task in calls}
+    changed: dict[str, list[frozenset[int]]] = {task: [] for task in calls}
     begun = dict.fromkeys(calls, 0)  # a program that says so for ever must not go on for ever
     raised: dict[str, str] = {}
 
@@ -270,6 +277,7 @@ def call_functions(
             results[cell.task].append(
                 returned_value(record, wanted.function, raised.get(cell.id, ""))
             )
+            changed[cell.task].append(changed_by(record))
         else:
             raise wire.WireError("a record out of turn")
         if wanted is None or len(results[cell.task]) >= len(wanted.arguments):
@@ -295,8 +303,10 @@ def call_functions(
                 failed = _why(f"`{wanted.function}`", runs[cell.id], wanted.seconds, limits)
             else:
                 failed = _why("The answer's cell", runs[cell.id], cell.seconds, limits)
-            results[cell.task] += [failed] * (len(wanted.arguments) - len(results[cell.task]))
-    return CallRun(results, list(runs.values()), seconds)
+            lacking = len(wanted.arguments) - len(results[cell.task])
+            results[cell.task] += [failed] * lacking
+            changed[cell.task] += [frozenset()] * lacking
+    return CallRun(results, changed, list(runs.values()), seconds)
 
 
 # --- one run, as many sandboxes as it takes ------------------------------------------------------

@@ -11,10 +11,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
-from scoring import mark
+from scoring import called, mark
 
 from autograde.inside.read import plain
-from autograde.inside.wire import decode_arguments, encode_arguments
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import load_answers
 from autograde.notebooks.cells import answers, grading
@@ -119,11 +118,9 @@ def received(
         assert isinstance(task.answer, Call) and task.answer.needs == ("given-imports",)
         space = dict(needed)
         exec(text, space)
-        calls = []
-        for arguments in task.answer.inputs(np.random.default_rng(seed)):
-            received = decode_arguments(encode_arguments(arguments))
-            calls.append(Called(arguments, plain(space[task.answer.function](*received))))
-        return calls
+        function = space[task.answer.function]
+        inputs = task.answer.inputs(np.random.default_rng(seed))
+        return [called(function, arguments) for arguments in inputs]
 
     def one(name: str, kind: str, seed: int = 0) -> Any:
         task = source.checks.tasks[name]

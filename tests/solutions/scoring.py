@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograde.inside.changed import changed_arguments
 from autograde.inside.read import plain
 from autograde.inside.wire import decode_arguments, encode_arguments
 from autograde.notebooks.source import Source
@@ -31,10 +32,15 @@ def hidden(source: Source, task: str, seed: int = 3) -> list[tuple[Any, ...]]:
 
 def calls(source: Source, task: str, function: Callable[..., Any], seed: int = 0) -> list[Called]:
     """Return what a function returns on the hidden inputs of that seed."""
-    return [
-        Called(arguments, plain(function(*decode_arguments(encode_arguments(arguments)))))
-        for arguments in hidden(source, task, seed)
-    ]
+    return [called(function, arguments) for arguments in hidden(source, task, seed)]
+
+
+def called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Called:
+    """Call a function on its own copy of the arguments, as the sandbox does."""
+    sent = encode_arguments(arguments)
+    received = decode_arguments(sent)
+    returned = plain(function(*received))
+    return Called(arguments, returned, frozenset(changed_arguments(sent, received)))
 
 
 def earned(source: Source, task: str, function: Callable[..., Any], seed: int = 0) -> float:

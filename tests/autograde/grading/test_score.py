@@ -47,9 +47,9 @@ def rebuilt(source: Source) -> Rebuilt:
     return rebuild(nbformat.writes(submission(release, solutions(source))).encode(), release)
 
 
-def doubled(source: Source, factor: float = 2.0) -> list[tuple[tuple[Any, ...], Any]]:
+def doubled(source: Source, factor: float = 2.0) -> list[Any]:
     inputs = hidden_inputs(source.checks.tasks["double"], SECRET, "hash")
-    return [(arguments, np.array(factor * arguments[0])) for arguments in inputs]
+    return [(arguments, np.array(factor * arguments[0]), frozenset()) for arguments in inputs]
 
 
 def marks(
@@ -167,7 +167,8 @@ def test_what_is_not_finite_never_reaches_a_check(
     assert points == 0.0
     assert "nan or infinity" in message
     assert notice == ""
-    calls = [((1,), np.array(2)), ((2,), make(value)["total"])]
+    nothing: frozenset[int] = frozenset()
+    calls = [((1,), np.array(2), nothing), ((2,), make(value)["total"], nothing)]
     points, message, _ = marks(source, rebuilt, calls=calls)["double"]
     assert points == 0.0
     if make is not nested:  # else it is no number in any case
@@ -196,7 +197,7 @@ def test_an_answer_that_could_not_be_read_is_worth_nothing(
 
 def test_one_failed_call_fails_the_task(source: Source, rebuilt: Rebuilt) -> None:
     calls = doubled(source)
-    calls[-1] = (calls[-1][0], Failed("`double` raised a TypeError."))
+    calls[-1] = (calls[-1][0], Failed("`double` raised a TypeError."), frozenset())
     found = marks(source, rebuilt, calls=calls)
     assert found["double"][:2] == (0.0, "`double` raised a TypeError.")
     assert found["total"][0] == 3.0

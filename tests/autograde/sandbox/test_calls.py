@@ -83,6 +83,11 @@ def test_calls_get_their_own_copies(called: CallRun) -> None:
     assert [float(result) for result in called.results["mutates"]] == [3.0, 3.0]
 
 
+def test_what_a_call_changed_is_known(called: CallRun) -> None:
+    changed = {name: places for name, places in called.changed.items() if any(places)}
+    assert changed == {"mutates": [frozenset({0, 1})] * 2}
+
+
 def test_calls_start_from_the_same_seeds(called: CallRun) -> None:
     random.seed(0)
     np.random.seed(0)  # the oracle for the sandbox's global generators

@@ -1,0 +1,102 @@
+"""``make mutants``: break every reference function in one place, and ask its hidden check.
+
+``python -m tests.mutants [NOTEBOOK] [TASK …] [--seeds N]`` looks at some of them. It prints what
+does not lose on every seed, then a table by notebook, and ends with status 1 if a mutant is
+decided by the seed, or survives without a reason in ``tests/mutants/NOTEBOOK.toml``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+from autograde.tasks import Call
+from tests.mutants.asked import NAMES, SEEDS, Verdict, called, known, source, texts, verdict
+from tests.mutants.changes import mutants
+
+Row = tuple[str, str, str, Verdict]
+"""Whether a mutant or a mistake, what it is, why it may survive, what it earned."""
+
+
+def wrong_answers(name: str, task: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield every mutant and mistake of a task: kind, what it is, reason to survive, its text."""
+    here = known(name)
+    answer = source(name).checks.tasks[task].answer
+    assert isinstance(answer, Call)
+    for each in mutants(texts(name)[task], answer.function):
+        reason = here.equivalent.get((task, each.change, each.place)) or here.equivalent.get(
+            (task, each.change, "")
+        )
+        yield "mutant", str(each), reason or "", each.text
+    for (of, what), text in here.mistakes.items():
+        if of == task:
+            yield "mistake", what, "", text
+
+
+def look(name: str, task: str, seeds: int) -> list[Row]:
+    """Ask for every wrong answer to one task."""
+    return [
+        (kind, what, reason, verdict(name, task, text, range(seeds)))
+        for kind, what, reason, text in wrong_answers(name, task)
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Print what survives, and a table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("notebook", nargs="?", choices=NAMES)
+    parser.add_argument("task", nargs="*")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--processes", type=int, default=2)
+    asked = parser.parse_args(arguments)
+    names = [asked.notebook] if asked.notebook else list(NAMES)
+    work = [
+        (name, task.id)
+        for name in names
+        for task in called(name)
+        if not asked.task or task.id in asked.task
+    ]
+    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+    bad = 0
+    print(f"Asking {len(work)} hidden checks with {asked.seeds} seeds each", flush=True)
+    with ProcessPoolExecutor(asked.processes) as pool:
+        running = [pool.submit(look, name, task, asked.seeds) for name, task in work]
+        for place, ((name, task), future) in enumerate(zip(work, running, strict=True)):
+            rows = future.result()
+            print(f"[{place + 1}/{len(work)}] {name} {task}: {len(rows)} wrong answers", flush=True)
+            for kind, what, reason, found in rows:
+                counts[name][f"{kind}s"] += 1
+                counts[name][f"{kind}: {found.kind}"] += 1
+                excused = bool(reason) and found.kind == "survives"
+                counts[name]["with a reason"] += excused
+                if found.kind != "every seed" and not excused:
+                    bad += 1
+                    print(f"    {kind} {found.kind} ({found.full} of {found.seeds}): {what}")
+                elif reason and not excused:
+                    bad += 1
+                    print(f"    {kind} loses and is called equivalent: {what}")
+    _print_table(counts)
+    return 1 if bad else 0
+
+
+_COLUMNS = (
+    *("mutants", "mutant: every seed", "mutant: the seed", "mutant: survives", "with a reason"),
+    *("mistakes", "mistake: every seed", "mistake: the seed", "mistake: survives"),
+)
+
+
+def _print_table(counts: dict[str, Counter[str]]) -> None:
+    print("\n| notebook | " + " | ".join(_COLUMNS) + " |")
+    print("|---|" + "---:|" * len(_COLUMNS))
+    everything: Counter[str] = Counter()
+    for name, count in counts.items():
+        everything.update(count)
+        print(f"| {name} | " + " | ".join(str(count[column]) for column in _COLUMNS) + " |")
+    print("| all | " + " | ".join(str(everything[column]) for column in _COLUMNS) + " |")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

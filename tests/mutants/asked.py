@@ -1,0 +1,258 @@
+"""Ask a task's hidden check what a function earns, with many seeds."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import re
+import signal
+import time
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograde.inside.changed import changed_arguments
+from autograde.inside.harvest import seed as seed_all
+from autograde.inside.harvest import undisturbed
+from autograde.inside.read import plain
+from autograde.inside.wire import decode_arguments, encode_arguments
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import load_answers
+from autograde.notebooks.cells import grading
+from autograde.notebooks.release import solutions
+from autograde.notebooks.source import Source, find_source, read_source, sources
+from autograde.tasks import Call, Called, Task, Wrong
+
+ROOT = Path(__file__).parents[2]
+NAMES = tuple(sorted(sources(ROOT / "solutions")))
+SEEDS = 50
+_PATIENCE = 20
+"""A function may take so many times as long as the reference did, and at least a second."""
+
+
+@functools.cache
+def source(name: str) -> Source:
+    """Read a notebook's source."""
+    return read_source(find_source(ROOT / "solutions", name), read_course(ROOT / "course.toml"))
+
+
+def called(name: str) -> list[Task]:
+    """Return the tasks of a notebook that call a function on hidden inputs."""
+    return [task for task in source(name).checks.tasks.values() if isinstance(task.answer, Call)]
+
+
+@functools.cache
+def texts(name: str) -> dict[str, str]:
+    """Return the solution of each task."""
+    return {task: _plain_text(text) for task, text in solutions(source(name)).items()}
+
+
+@functools.cache
+def alternatives(name: str) -> dict[str, str]:
+    """Return the differently written right answer of each task."""
+    written = load_answers(source(name).layout.path)
+    return {task: each["alternative"] for task, each in written.items() if "alternative" in each}
+
+
+def _plain_text(text: str) -> str:
+    return re.sub(r"(?m)^\s*### (BEGIN|END) SOLUTION.*\n?", "", text)
+
+
+@functools.cache
+def _needed(name: str, cells: tuple[str, ...]) -> dict[str, Any]:
+    space: dict[str, Any] = {"__name__": "notebook"}
+    for cell in source(name).notebook.cells:
+        if grading(cell)["grade_id"] in cells:
+            exec(cell.source, space)
+    return space
+
+
+@functools.cache
+def _inputs(name: str, task: str, seed: int) -> tuple[list[tuple[Any, ...]], list[bytes]]:
+    answer = source(name).checks.tasks[task].answer
+    assert isinstance(answer, Call)
+    rows = [tuple(row) for row in answer.inputs(np.random.default_rng(seed))]
+    return rows, [encode_arguments(row) for row in rows]
+
+
+class _TooLongError(BaseException):
+    """The time for one seed is over."""
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    def over(*_: Any) -> None:
+        raise _TooLongError
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def define(name: str, task: str, text: str) -> Callable[..., Any] | None:
+    """Return the function of an answer, or None if the cell fails."""
+    answer = source(name).checks.tasks[task].answer
+    assert isinstance(answer, Call)
+    space = dict(_needed(name, answer.needs))
+    try:
+        exec(compile(text, "answer", "exec"), space)
+    except Exception:
+        return None
+    function = space.get(answer.function)
+    return function if callable(function) else None
+
+
+def earned(
+    name: str, task: str, function: Callable[..., Any] | None, seed: int, limit: float = 60
+) -> float:
+    """Return the share of a task's points that a function gets on the inputs of one seed.
+
+    A function that raises, returns what nobody can read or takes too long gets none, as in grading.
+    """
+    if function is None:
+        return 0.0
+    rows, encoded = _inputs(name, task, seed)
+    calls = []
+    try:
+        with (
+            undisturbed(),
+            _at_most(limit),
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(),
+        ):
+            for row, sent in zip(rows, encoded, strict=True):
+                seed_all()
+                received = decode_arguments(sent)
+                returned = plain(function(*received))
+                changed = frozenset(changed_arguments(sent, received))
+                calls.append(Called(row, returned, changed))
+    except (Exception, _TooLongError):
+        return 0.0
+    with undisturbed():
+        try:
+            share = source(name).checks.tasks[task].score(calls)
+        except Wrong as wrong:
+            return wrong.fraction
+    return 1.0 if share is None else share
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one wrong function earned.
+
+    Parameters
+    ----------
+    full
+        With how many seeds it got full marks.
+    seeds
+        How many seeds were tried.
+    most
+        The largest share of the marks with any seed on which it lost.
+    """
+
+    full: int
+    seeds: int
+    most: float
+
+    @property
+    def kind(self) -> str:
+        """``"every seed"``, ``"the seed"`` or ``"survives"``."""
+        if not self.full:
+            return "every seed"
+        return "survives" if self.full == self.seeds else "the seed"
+
+
+def verdict(name: str, task: str, text: str, seeds: Sequence[int]) -> Verdict:
+    """Ask what a wrong answer earns with each seed."""
+    function = define(name, task, text)
+    limit = max(1.0, _PATIENCE * _seconds(name, task))
+    full, most, slow, asked = 0, 0.0, 0, 0
+    for seed in seeds:
+        began = time.monotonic()
+        share = earned(name, task, function, seed, limit)
+        asked += 1
+        full += share >= 1
+        most = max(most, share if share < 1 else 0.0)
+        slow += time.monotonic() - began >= limit
+        if slow == 3:  # it does not end, whatever the inputs
+            break
+    return Verdict(full, asked, most)
+
+
+@functools.cache
+def _seconds(name: str, task: str) -> float:
+    """Return how long the solution takes with one seed."""
+    function = define(name, task, texts(name)[task])
+    earned(name, task, function, 0)
+    began = time.monotonic()
+    earned(name, task, function, 0)
+    return time.monotonic() - began
+
+
+@dataclass(frozen=True)
+class Known:
+    """What people wrote about a notebook's wrong answers, in ``NAME.toml``.
+
+    Parameters
+    ----------
+    equivalent
+        ``(task, change, place)`` to the reason why this change of the solution makes no difference
+        that the task's text forbids.
+    mistakes
+        ``(task, what is wrong)`` to the text of the answer.
+    """
+
+    equivalent: dict[tuple[str, str, str], str]
+    mistakes: dict[tuple[str, str], str]
+
+
+@functools.cache
+def known(name: str) -> Known:
+    """Read a notebook's file of equivalent changes and of mistakes.
+
+    Raises
+    ------
+    ValueError
+        If a mistake changes what does not stand in the solution exactly once.
+    """
+    file = Path(__file__).parent / f"{name}.toml"
+    read = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return Known(
+        {
+            (each["task"], each["change"], each.get("place", "")): each["reason"]
+            for each in read.get("equivalent", [])
+        },
+        {
+            (each["task"], each["what"]): _edited(texts(name)[each["task"]], each)
+            for each in read.get("mistake", [])
+        },
+    )
+
+
+def _edited(text: str, mistake: dict[str, Any]) -> str:
+    """Return a mistake's answer: its own text, or the solution with pieces replaced."""
+    if "text" in mistake:
+        return str(mistake["text"])
+    pairs = (
+        [(mistake["old"], mistake["new"])]
+        if isinstance(mistake["old"], str)
+        else zip(mistake["old"], mistake["new"], strict=True)
+    )
+    for old, new in pairs:
+        if text.count(old) != 1:
+            raise ValueError(
+                f"{mistake['task']}, {mistake['what']!r}: the solution holds {old!r} "
+                f"{text.count(old)} times, and should hold it once."
+            )
+        text = text.replace(old, new)
+    return text
