@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from autograde.tasks import (
     says,
 )
 
+T = TypeVar("T")
 Array = NDArray[np.float64]
 Arguments = list[tuple[Any, ...]]
 Slack = float | Callable[[float], float]
@@ -26,6 +27,20 @@ Slack = float | Callable[[float], float]
 
 GIVEN = ("given-imports",)
 """The locked cell that functions by hand need, in every notebook."""
+
+
+def drawn(draw: Callable[[], T], right: Callable[[T], object]) -> T:
+    """Draw until a case shows what a task asks about, so that no seed leaves it out.
+
+    Raises
+    ------
+    RuntimeError
+        If a thousand cases do not: then the check's author has asked for too much.
+    """
+    for _ in range(1000):
+        if right(case := draw()):
+            return case
+    raise RuntimeError("None of a thousand hidden cases shows what it should.")
 
 
 def tensor(values: Any) -> torch.Tensor:
