@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xaikit.checks import misfit, no_numbers
+from xaikit.checks import CheckFailed, misfit, no_numbers, words
 
 Score = Callable[[Any], float | None]
 """Takes ``dict[str, Any]`` (a :class:`Value` task) or ``list[Called]`` (a :class:`Call` task)."""
@@ -240,6 +240,15 @@ def expect_entry(value: Any, key: str, name: str) -> Any:
         f"`{name}` should be a dictionary with an entry for {key!r}.",
     )
     return value[key]
+
+
+def expect_words(value: Any, name: str) -> list[str]:
+    """Return a collection of words, read as the visible checks read it, or raise :class:`Wrong`."""
+    _expect_usable(value)
+    try:
+        return words(value, name)
+    except CheckFailed as failed:
+        raise Wrong(str(failed)) from None
 
 
 def expect_all(

@@ -81,12 +81,19 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     try:
-        array = np.asarray(value, dtype=np.float64)
+        read = np.asarray(value)
+        if read.dtype.kind in "US" or any(isinstance(each, str) for each in _objects(read)):
+            raise TypeError("numbers in quotes: grading reads them as text")
+        array = read.astype(np.float64)
     except (TypeError, ValueError):
         raise CheckFailed(no_numbers(name, value)) from None
     if wrong := misfit(array, shape, name):
         raise CheckFailed(wrong)
     return array
+
+
+def _objects(array: NDArray[Any]) -> Iterable[Any]:
+    return array.flat if array.dtype.kind == "O" else ()
 
 
 def close(value: Any, expected: Any, name: str, hint: str, tolerance: float = 1e-4) -> None:
@@ -95,6 +102,28 @@ def close(value: Any, expected: Any, name: str, hint: str, tolerance: float = 1e
     array = numbers(value, wanted.shape, name)
     if not np.allclose(array, wanted, rtol=tolerance, atol=tolerance):
         raise CheckFailed(f"`{name}`: {hint}")
+
+
+def words(value: Any, name: str) -> list[str]:
+    """Return a collection of words as a list, or fail: what grading reads words by, too.
+
+    Parameters
+    ----------
+    value
+        A list, tuple, set or array of words.
+    name
+        What the student calls it.
+    """
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise CheckFailed(f"`{name}` should be a list of words.")
+    read = list(value)
+    if strange := [each for each in read if not isinstance(each, str)]:
+        raise CheckFailed(
+            f"`{name}` should hold words only; one entry is of type {type(strange[0]).__name__}."
+        )
+    return [word.strip() for word in read]
 
 
 def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str) -> None:

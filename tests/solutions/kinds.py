@@ -12,9 +12,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from scoring import mark
+from scoring import calls, mark
 from thoughtless import paid_functions, paid_values
+from types_of_answers import NoSuchTypeError, answers_in_other_types
 
+from autograde.inside.read import plain
 from autograde.notebooks.cells import answers
 from autograde.notebooks.source import Source
 from autograde.tasks import Called, Value, Wrong
@@ -114,3 +116,33 @@ def test_what_costs_no_thought_earns_nothing(
     else:
         paid = paid_functions(right, {}, earn)
     assert not paid, paid
+
+
+def test_what_the_visible_check_accepts_grading_reads(
+    source: Source,
+    answered: Callable[[str, str], dict[str, Any]],
+    automatic_task: str,
+) -> None:
+    """The same numbers and words in another type: if the visible check takes them, so do marks."""
+    task = source.checks.tasks[automatic_task]
+    position = next(a.test for a in answers(source.notebook) if a.task == automatic_task)
+    assert position is not None
+    visible = source.notebook.cells[position].source
+    refused = []
+    for label, changed in answers_in_other_types(task, answered(automatic_task, "solution")):
+        try:
+            exec(visible, dict(changed))
+        except Exception:  # refused aloud: the student knows
+            continue
+        finally:
+            plt.close("all")
+        try:
+            if isinstance(task.answer, Value):
+                found: Any = {name: plain(changed[name]) for name in task.answer.names}
+            else:
+                found = calls(source, automatic_task, changed[task.answer.function])
+        except NoSuchTypeError:  # a number that is no whole one as an int, say
+            continue
+        if (earned := mark(source, automatic_task, found)) < 1:
+            refused.append(f"{label}: {earned:g}")
+    assert refused == [], refused

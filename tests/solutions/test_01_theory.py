@@ -12,6 +12,7 @@ import pytest
 from kinds import (  # noqa: F401 - tests
     test_an_answer_of_another_type_is_wrong_not_an_error,
     test_what_costs_no_thought_earns_nothing,
+    test_what_the_visible_check_accepts_grading_reads,
 )
 from scoring import calls, mark
 
