@@ -86,12 +86,17 @@ class Call:
         Whether all packages are out of reach but numpy, torch, what only shows something
         (Matplotlib, tqdm), and what the cells of ``needs`` import: the default, because a function
         that a student writes is there to be written.
+    without
+        Full names of functions of the packages within reach that would do the task by themselves,
+        such as ``torch.nn.functional.cosine_similarity``: they raise during its hidden calls. The
+        visible test cell names them, see :func:`xaikit.checks.without`.
     """
 
     function: str
     inputs: Callable[[np.random.Generator], Sequence[tuple[Any, ...]]]
     needs: tuple[str, ...] = ()
     by_hand: bool = True
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,46 @@ def function(value: Any, name: str) -> Callable[..., Any]:
     return value  # type: ignore[no-any-return]
 
 
+def without(value: Any, *names: str) -> None:
+    """Fail if a function uses what it is to replace: what grading refuses during hidden calls.
+
+    Parameters
+    ----------
+    value
+        The student's function. Functions of the notebook that it calls are read, too.
+    names
+        Full names of functions, such as ``torch.nn.functional.cosine_similarity``.
+    """
+    function = getattr(value, "__name__", "The function")
+    used = _names_in(value)
+    for name in names:
+        last = name.rpartition(".")[2]
+        if last in used:
+            raise CheckFailed(
+                f"`{function}` uses `{last}`, which does what the task asks for. Write it "
+                f"yourself: grading refuses {name}."
+            )
+
+
+def _names_in(function: Any, seen: frozenset[Any] = frozenset()) -> set[str]:
+    """Return the names that a function's code uses, and those of functions beside it."""
+    code = getattr(function, "__code__", None)
+    if code is None or code in seen:
+        return set()
+    found, stack = set(), [code]
+    while stack:
+        part = stack.pop()
+        found |= {*part.co_names, *part.co_freevars}
+        stack += [each for each in part.co_consts if hasattr(each, "co_names")]
+    space = getattr(function, "__globals__", {})
+    beside = [space[name] for name in sorted(found) if name in space]
+    for other in beside:
+        found.add(str(getattr(other, "__name__", "")))  # imported under another name
+        if getattr(other, "__globals__", None) is space:
+            found |= _names_in(other, seen | {code})
+    return found
+
+
 def passed(task: str) -> None:
     """Say that the visible part of a task holds."""
     print(f"✓ {task}: the visible checks pass. Hidden ones decide about the marks.")

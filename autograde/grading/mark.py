@@ -283,7 +283,7 @@ def _hidden_calls(
         if isinstance(task.answer, Call) and name not in unanswered:
             inputs = hidden_inputs(task, secret, digest)
             calls = grouped.setdefault(_without(assignment, task.answer), {})
-            calls[name] = HiddenCalls(task.answer.function, inputs, limit)
+            calls[name] = HiddenCalls(task.answer.function, inputs, limit, task.answer.without)
     return grouped
 
 

@@ -21,7 +21,7 @@ import autograde.inside.listed  # noqa: F401  # before packages that ask for oth
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from autograde.inside import stubs, wire
+from autograde.inside import refused, stubs, wire
 from autograde.inside.changed import changed_arguments
 from autograde.inside.channel import Send, silence, take_job
 from autograde.inside.harvest import describe, missing_module, seed, undisturbed
@@ -56,6 +56,7 @@ def main() -> None:
     loop = asyncio.new_event_loop()
     reserve = Reserve()
     seed()
+    refused.install(dict.fromkeys(name for cell in job["cells"] for name in cell["without"]))
     stubs.install()
     send({"kind": "ready"})
     for cell in job["cells"]:
@@ -73,7 +74,8 @@ def main() -> None:
         for call in cell["calls"]:
             asyncio.set_event_loop(loop)
             with undisturbed():
-                _call(shell.user_ns.get(cell["function"]), call.tobytes(), send)
+                function = shell.user_ns.get(cell["function"])
+                _call(function, call.tobytes(), cell["without"], send)
 
 
 async def _run(shell: InteractiveShell, source: str) -> BaseException | None:
@@ -93,7 +95,7 @@ async def _run(shell: InteractiveShell, source: str) -> BaseException | None:
     return error
 
 
-def _call(function: Any, arguments: bytes, send: Send) -> None:
+def _call(function: Any, arguments: bytes, without: list[str], send: Send) -> None:
     """Make one call on its own copy of the arguments and send what came back."""
     if not callable(function):
         send({"kind": "call", "missing": ""})
@@ -102,9 +104,11 @@ def _call(function: Any, arguments: bytes, send: Send) -> None:
     seed()
     send({"kind": "begin"})
     try:
-        returned = function(*inputs)
+        with refused.refused(without):
+            returned = function(*inputs)
     except BaseException as error:  # SystemExit and KeyboardInterrupt end this call alone
-        send({"kind": "call", "raised": type(error).__name__})
+        wanted = (refused.used or [""])[-1]
+        send({"kind": "call", "raised": type(error).__name__, "wanted": wanted})
     else:
         changed = np.array(changed_arguments(arguments, inputs), dtype=np.int64)
         send({"kind": "call", **describe(returned), "changed": changed})

@@ -10,6 +10,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from autograde.inside.refused import place
 from autograde.notebooks.cells import (
     BEGIN_SOLUTION,
     END_SOLUTION,
@@ -147,6 +148,7 @@ def _validate_needs(notebook: NotebookNode, checks: Checks, out_of_reach: Collec
     for task in checks.tasks.values():
         if not isinstance(task.answer, Call):
             continue
+        _validate_without(notebook, checks, task.id, task.answer.without)
         for need in task.answer.needs:
             where = f"{checks.places[task.id]}: the task {task.id!r} needs {need!r}"
             if need not in locked:
@@ -157,6 +159,25 @@ def _validate_needs(notebook: NotebookNode, checks: Checks, out_of_reach: Collec
                     f"{where}, which imports {sorted(forbidden)[0]}: not there for a task by hand; "
                     "please split that cell."
                 )
+
+
+def _validate_without(
+    notebook: NotebookNode, checks: Checks, task: str, without: tuple[str, ...]
+) -> None:
+    """Raise unless what a task does without is there, and its test cell says so."""
+    visible = "\n".join(
+        cell.source for cell in notebook.cells if grading(cell)["grade_id"] == f"{task}-test"
+    )
+    for name in without:
+        where = f"{checks.places[task]}: the task {task!r} does without {name}"
+        try:
+            place(name)
+        except LookupError:
+            raise SourceError(f"{where}, which is no function of an installed package.") from None
+        if f'"{name}"' not in visible:
+            raise SourceError(
+                f"{where}; please name it in its test cell, too: checks.without(function, names)."
+            )
 
 
 def _validate_figures(notebook: NotebookNode, files: Sequence[Path]) -> None:

@@ -100,12 +100,14 @@ class HiddenCalls:
     """The hidden calls of one task: made right after its answer cell ran, one after another.
 
     ``seconds`` is the limit of processor time of a single call. The arguments are what
-    :func:`autograde.inside.wire.encode_arguments` takes.
+    :func:`autograde.inside.wire.encode_arguments` takes. ``without`` names functions that raise
+    during these calls.
     """
 
     function: str
     arguments: Sequence[tuple[Any, ...]]
     seconds: float = 20.0
+    without: tuple[str, ...] = ()
 
 
 @dataclass
@@ -261,6 +263,7 @@ def call_functions(
                 np.frombuffer(wire.encode_arguments(arguments), np.uint8)
                 for arguments in (wanted.arguments if wanted else ())
             ],
+            "without": list(wanted.without) if wanted else [],
         }
 
     def take(cell: CodeCell, record: dict[str, Any], run: CellRun) -> float | None:
@@ -275,7 +278,7 @@ def call_functions(
             run.remarks = remarks_of(record)
         elif kind == "call" and wanted and run.ran:
             results[cell.task].append(
-                returned_value(record, wanted.function, raised.get(cell.id, ""))
+                returned_value(record, wanted.function, raised.get(cell.id, ""), wanted.without)
             )
             changed[cell.task].append(changed_by(record))
         else:

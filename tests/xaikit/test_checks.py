@@ -74,3 +74,26 @@ def test_what_is_no_list_of_words_is_refused_in_the_same_words(value: Any) -> No
         with pytest.raises(Wrong) as hidden:
             expect_words(plain(value), "x")
         assert str(hidden.value).partition(";")[0] == str(visible.value).partition(";")[0]
+
+
+def test_a_function_that_uses_what_it_is_to_replace_gets_no_tick() -> None:
+    space: dict[str, Any] = {}
+    exec(
+        "import torch, numpy as np\n"
+        "from torch.nn.functional import cosine_similarity\n"
+        "def direct(a, b): return cosine_similarity(a, b)\n"
+        "c = cosine_similarity\n"
+        "def renamed(a, b): return c(a, b)\n"
+        "def nested(a, b): return [torch.cosine_similarity(a, each) for each in b]\n"
+        "def helped(a, b): return direct(a, b)\n"
+        "def own(a, b): return a @ b / a.norm() / b.norm()\n"
+        "def recursive(n): return n and recursive(n - 1)\n",
+        space,
+    )
+    names = ("torch.nn.functional.cosine_similarity", "torch.cosine_similarity")
+    for wrong in ("direct", "nested", "helped", "renamed"):
+        with pytest.raises(checks.CheckFailed, match="uses `cosine_similarity`"):
+            checks.without(space[wrong], *names)
+    for right in ("own", "recursive"):
+        checks.without(space[right], *names)
+    checks.without(np.dot, *names)

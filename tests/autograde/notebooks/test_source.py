@@ -163,6 +163,23 @@ def test_what_a_task_by_hand_needs_imports_no_library_that_is_out_of_reach(tmp_p
     assert small_source(tmp_path, source, checks).notebook.cells
 
 
+def test_what_a_task_does_without_is_there_and_is_named_to_students(tmp_path: Path) -> None:
+    def without(name: str) -> str:
+        return CHECKS.replace(
+            'needs=("given-imports",)', f'needs=("given-imports",), without=("{name}",)'
+        )
+
+    for name in ("numpy.doubled", "no_package.double", "numpy"):
+        with pytest.raises(SourceError, match=f"does without {name}, which is no function"):
+            small_source(tmp_path, checks=without(name))
+    with pytest.raises(SourceError, match="name it in its test cell"):
+        small_source(tmp_path, checks=without("numpy.multiply"))
+    start = SOURCE.index('{"grade_id": "double-test"')
+    end = SOURCE.index("\n", start)
+    told = SOURCE[:end] + '\nchecks.without(double, "numpy.multiply")' + SOURCE[end:]
+    assert small_source(tmp_path, told, without("numpy.multiply")).notebook.cells
+
+
 def test_checks_are_loaded_by_path(tmp_path: Path) -> None:
     write_course(tmp_path)
     checks = load_checks(find_layout(tmp_path / "solutions" / "01_small.py"))

@@ -165,3 +165,26 @@ def test_other_tasks_may_use_the_packages() -> None:
     cells = [CodeCell("f", source, "f", seconds=120)]
     (result,) = call_functions(cells, {"f": HiddenCalls("f", [()])}).results["f"]
     assert result.endswith("xaikit") and result[0].isdigit()
+
+
+COSINE = ("torch.nn.functional.cosine_similarity", "torch.cosine_similarity")
+BY_LIBRARY = {
+    "import": "from torch import cosine_similarity as c\ndef f(a, b): return c(a, b, 0)",
+    "attribute": "import torch\ndef f(a, b): return torch.cosine_similarity(a, b, 0)",
+    "inside": "def f(a, b):\n    import torch as t\n    return t.cosine_similarity(a, b, 0)",
+    "module": "import torch\ndef f(a, b): return torch.nn.CosineSimilarity(0)(a, b)",
+    "by hand": "def f(a, b): return a @ b / a.norm() / b.norm()",
+}
+
+
+def test_a_function_that_does_the_task_raises_during_its_calls_alone() -> None:
+    arguments = [(torch.ones(2), torch.tensor([1.0, 0.0]))]
+    cells = [CodeCell(name, source, name) for name, source in BY_LIBRARY.items()]
+    cells.append(CodeCell("free", BY_LIBRARY["attribute"], "free"))
+    calls = {name: HiddenCalls("f", arguments, without=COSINE) for name in BY_LIBRARY}
+    results = call_functions(cells, calls | {"free": HiddenCalls("f", arguments)}).results
+    for name in set(BY_LIBRARY) - {"by hand"}:
+        (result,) = results[name]
+        assert "cosine_similarity`, which is out of reach in this task" in failed(result), name
+    for name in ("by hand", "free"):
+        assert results[name][0] == pytest.approx(0.5**0.5)
