@@ -101,6 +101,35 @@ def score(
     ]
 
 
+def worth(
+    task: Task, values: dict[str, Any] | Failed | None, calls: CallOutcomes | None
+) -> tuple[float, str]:
+    """Return the share of the points that an answer is worth, and what its author reads.
+
+    Raises
+    ------
+    CheckError
+        If the check fails.
+    """
+    try:
+        given = _values(task, values) if isinstance(task.answer, Value) else _calls(task, calls)
+        with quiet():
+            returned = task.score(given)
+        fraction = 1.0 if returned is None else _checked(task, returned)
+        if fraction == 1:
+            for _, came_back, _ in calls or ():
+                if isinstance(came_back, Failed):  # the check did not look at that call
+                    raise Wrong(came_back.reason)
+            return 1.0, "Correct."
+        return fraction, "This is only partly right." if fraction else "This is not right."
+    except Wrong as wrong:
+        return _checked(task, wrong.fraction), wrong.message
+    except CheckError:
+        raise
+    except Exception as error:
+        raise CheckError(_fault(task.id, "check", error)) from error
+
+
 def graded_notebook(
     rebuilt: Rebuilt,
     results: Sequence[TaskResult],
@@ -160,7 +189,7 @@ def _score(
         return TaskResult(answer.task, None, answer.points, "A person will mark this.", notice)
     task = tasks[answer.task]
     try:
-        fraction, message = _fraction(task, values.get(task.id), calls.get(task.id))
+        fraction, message = worth(task, values.get(task.id), calls.get(task.id))
     except CheckError as error:
         fraction, message = 0.0, NOT_CHECKED
         notice = " ".join(filter(None, [notice, str(error)]))
@@ -169,26 +198,6 @@ def _score(
     # Four decimals are what tables show; a share of the points is never more than they are.
     points = min(answer.points, round(fraction * answer.points, 4))
     return TaskResult(task.id, points, answer.points, clean_line(message, MESSAGE_LIMIT), notice)
-
-
-def _fraction(
-    task: Task, values: dict[str, Any] | Failed | None, calls: CallOutcomes | None
-) -> tuple[float, str]:
-    """Return the share of the points that an answer is worth, and what its author reads."""
-    try:
-        given = _values(task, values) if isinstance(task.answer, Value) else _calls(task, calls)
-        with quiet():
-            returned = task.score(given)
-        fraction = 1.0 if returned is None else _checked(task, returned)
-        if fraction == 1:
-            return 1.0, "Correct."
-        return fraction, "This is only partly right." if fraction else "This is not right."
-    except Wrong as wrong:
-        return _checked(task, wrong.fraction), wrong.message
-    except CheckError:
-        raise
-    except Exception as error:
-        raise CheckError(_fault(task.id, "check", error)) from error
 
 
 def _values(task: Task, values: dict[str, Any] | Failed | None) -> dict[str, Any]:
@@ -212,18 +221,22 @@ def _value(name: str, values: Mapping[str, Any]) -> Any:
 
 
 def _calls(task: Task, calls: CallOutcomes | None) -> list[Called]:
-    """Return the calls of a Call task, all answered."""
+    """Return the calls of a Call task; one that failed is wrong when a check uses it."""
     assert isinstance(task.answer, Call)
     if not calls:
         raise CheckError(f"The task {task.id!r} has no call to score.")
-    for _, returned, _ in calls:
-        if isinstance(returned, Failed):
-            raise Wrong(returned.reason)
+    failed = [returned for _, returned, _ in calls if isinstance(returned, Failed)]
+    if len(failed) == len(calls):
+        raise Wrong(failed[0].reason)
     name = f"What `{task.answer.function}` returns"
     return [
-        Called(arguments, _guarded(returned, name), changed)
+        Called(arguments, _came_back(returned, name), changed)
         for arguments, returned, changed in calls
     ]
+
+
+def _came_back(returned: Any, name: str) -> Any:
+    return Unusable(returned.reason) if isinstance(returned, Failed) else _guarded(returned, name)
 
 
 def _guarded(value: Any, name: str) -> Any:

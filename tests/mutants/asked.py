@@ -9,7 +9,6 @@ import re
 import signal
 import time
 import tomllib
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from autograde.grading.score import worth
 from autograde.inside.changed import changed_arguments
 from autograde.inside.harvest import seed as seed_all
 from autograde.inside.harvest import undisturbed
@@ -27,7 +27,8 @@ from autograde.notebooks.answers import load_answers
 from autograde.notebooks.cells import grading
 from autograde.notebooks.release import solutions
 from autograde.notebooks.source import Source, find_source, read_source, sources
-from autograde.tasks import Call, Called, Task, Wrong
+from autograde.sandbox.replies import Failed
+from autograde.tasks import Call, Task
 
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(sorted(sources(ROOT / "solutions")))
@@ -117,33 +118,30 @@ def earned(
 ) -> float:
     """Return the share of a task's points that a function gets on the inputs of one seed.
 
-    A function that raises, returns what nobody can read or takes too long gets none, as in grading.
+    A call that raises, returns what nobody can read or takes too long has failed, as in grading.
     """
     if function is None:
         return 0.0
     rows, encoded = _inputs(name, task, seed)
-    calls = []
-    try:
-        with (
-            undisturbed(),
-            _at_most(limit),
-            contextlib.redirect_stdout(io.StringIO()),
-            warnings.catch_warnings(),
-        ):
-            for row, sent in zip(rows, encoded, strict=True):
-                seed_all()
-                received = decode_arguments(sent)
-                returned = plain(function(*received))
-                changed = frozenset(changed_arguments(sent, received))
-                calls.append(Called(row, returned, changed))
-    except (Exception, _TooLongError):
-        return 0.0
+    outcomes: list[tuple[tuple[Any, ...], Any, frozenset[int]]] = []
+    end = time.monotonic() + limit
+    for row, sent in zip(rows, encoded, strict=True):
+        outcome = _outcome(function, sent, max(0.01, end - time.monotonic()))
+        outcomes.append((row, *outcome))
     with undisturbed():
-        try:
-            share = source(name).checks.tasks[task].score(calls)
-        except Wrong as wrong:
-            return wrong.fraction
-    return 1.0 if share is None else share
+        return worth(source(name).checks.tasks[task], None, outcomes)[0]
+
+
+def _outcome(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[Any, frozenset[int]]:
+    """Return what came back from one call, and the arguments that it changed."""
+    received = decode_arguments(sent)
+    try:
+        with undisturbed(), _at_most(limit), contextlib.redirect_stdout(io.StringIO()):
+            seed_all()
+            returned = plain(function(*received))
+    except (Exception, _TooLongError):
+        return Failed("raised"), frozenset()
+    return returned, frozenset(changed_arguments(sent, received))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from dataclasses import replace
@@ -29,7 +30,7 @@ from autograde.notebooks.cells import answers
 from autograde.notebooks.release import released, solutions
 from autograde.notebooks.source import Source
 from autograde.sandbox.replies import Failed
-from autograde.tasks import Call, Task, Value, Wrong, expect_array
+from autograde.tasks import Call, Called, Task, Value, Wrong, expect_array
 
 SECRET = b"a secret of the course"
 GOOD = {"total": np.array(10)}
@@ -201,6 +202,33 @@ def test_one_failed_call_fails_the_task(source: Source, rebuilt: Rebuilt) -> Non
     found = marks(source, rebuilt, calls=calls)
     assert found["double"][:2] == (0.0, "`double` raised a TypeError.")
     assert found["total"][0] == 3.0
+
+
+@pytest.mark.parametrize("bad", [Failed("`double` raised ValueError."), np.array(np.nan)])
+def test_a_check_pays_for_the_other_calls(source: Source, rebuilt: Rebuilt, bad: Any) -> None:
+    def each(calls: list[Called]) -> float:
+        right = 0
+        for call in calls:
+            with contextlib.suppress(Wrong):
+                right += float(expect_array(call.returned, (), "double")) == 2 * call.arguments[0]
+        return right / len(calls)
+
+    task = replace(source.checks.tasks["double"], score=each)
+    calls = doubled(source)
+    calls[0] = (calls[0][0], bad, frozenset())
+    points, message, notice = marks(source, rebuilt, calls=calls, double=task)["double"]
+    assert points == pytest.approx(2.0 * (len(calls) - 1) / len(calls), abs=1e-4)
+    assert message == "This is only partly right." and not notice
+
+
+def test_no_check_pays_in_full_for_calls_of_which_one_failed(
+    source: Source, rebuilt: Rebuilt
+) -> None:
+    task = replace(source.checks.tasks["double"], score=lambda calls: 1.0)
+    calls = doubled(source)
+    calls[1] = (calls[1][0], Failed("`double` raised ValueError."), frozenset())
+    points, message, _ = marks(source, rebuilt, calls=calls, double=task)["double"]
+    assert (points, message) == (0.0, "`double` raised ValueError.")
 
 
 def test_a_task_that_was_never_called_gets_nothing_aloud(source: Source, rebuilt: Rebuilt) -> None:
