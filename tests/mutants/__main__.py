@@ -10,30 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
-from autograde.tasks import Call
-from tests.mutants.asked import NAMES, SEEDS, Verdict, called, known, source, texts, verdict
-from tests.mutants.changes import mutants
+from tests.mutants.asked import NAMES, SEEDS, Verdict, called, verdict
+from tests.mutants.wrong import wrong_answers
 
 Row = tuple[str, str, str, Verdict]
 """Whether a mutant or a mistake, what it is, why it may survive, what it earned."""
-
-
-def wrong_answers(name: str, task: str) -> Iterator[tuple[str, str, str, str]]:
-    """Yield every mutant and mistake of a task: kind, what it is, reason to survive, its text."""
-    here = known(name)
-    answer = source(name).checks.tasks[task].answer
-    assert isinstance(answer, Call)
-    for each in mutants(texts(name)[task], answer.function):
-        reason = here.equivalent.get((task, each.change, each.place)) or here.equivalent.get(
-            (task, each.change, "")
-        )
-        yield "mutant", str(each), reason or "", each.text
-    for (of, what), text in here.mistakes.items():
-        if of == task:
-            yield "mistake", what, "", text
 
 
 def look(name: str, task: str, seeds: int) -> list[Row]:

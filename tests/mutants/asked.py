@@ -8,7 +8,6 @@ import io
 import re
 import signal
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,14 +81,14 @@ def _inputs(name: str, task: str, seed: int) -> tuple[list[tuple[Any, ...]], lis
     return rows, [encode_arguments(row) for row in rows]
 
 
-class _TooLongError(BaseException):
+class TooLongError(BaseException):
     """The time for one seed is over."""
 
 
 @contextlib.contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
+def at_most(seconds: float) -> Iterator[None]:
     def over(*_: Any) -> None:
-        raise _TooLongError
+        raise TooLongError
 
     before = signal.signal(signal.SIGALRM, over)
     signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
@@ -136,10 +135,10 @@ def _outcome(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[A
     """Return what came back from one call, and the arguments that it changed."""
     received = decode_arguments(sent)
     try:
-        with undisturbed(), _at_most(limit), contextlib.redirect_stdout(io.StringIO()):
+        with undisturbed(), at_most(limit), contextlib.redirect_stdout(io.StringIO()):
             seed_all()
             returned = plain(function(*received))
-    except (Exception, _TooLongError):
+    except (Exception, TooLongError):
         return Failed("raised"), frozenset()
     return returned, frozenset(changed_arguments(sent, received))
 
@@ -195,62 +194,3 @@ def _seconds(name: str, task: str) -> float:
     began = time.monotonic()
     earned(name, task, function, 0)
     return time.monotonic() - began
-
-
-@dataclass(frozen=True)
-class Known:
-    """What people wrote about a notebook's wrong answers, in ``NAME.toml``.
-
-    Parameters
-    ----------
-    equivalent
-        ``(task, change, place)`` to the reason why this change of the solution makes no difference
-        that the task's text forbids.
-    mistakes
-        ``(task, what is wrong)`` to the text of the answer.
-    """
-
-    equivalent: dict[tuple[str, str, str], str]
-    mistakes: dict[tuple[str, str], str]
-
-
-@functools.cache
-def known(name: str) -> Known:
-    """Read a notebook's file of equivalent changes and of mistakes.
-
-    Raises
-    ------
-    ValueError
-        If a mistake changes what does not stand in the solution exactly once.
-    """
-    file = Path(__file__).parent / f"{name}.toml"
-    read = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return Known(
-        {
-            (each["task"], each["change"], each.get("place", "")): each["reason"]
-            for each in read.get("equivalent", [])
-        },
-        {
-            (each["task"], each["what"]): _edited(texts(name)[each["task"]], each)
-            for each in read.get("mistake", [])
-        },
-    )
-
-
-def _edited(text: str, mistake: dict[str, Any]) -> str:
-    """Return a mistake's answer: its own text, or the solution with pieces replaced."""
-    if "text" in mistake:
-        return str(mistake["text"])
-    pairs = (
-        [(mistake["old"], mistake["new"])]
-        if isinstance(mistake["old"], str)
-        else zip(mistake["old"], mistake["new"], strict=True)
-    )
-    for old, new in pairs:
-        if text.count(old) != 1:
-            raise ValueError(
-                f"{mistake['task']}, {mistake['what']!r}: the solution holds {old!r} "
-                f"{text.count(old)} times, and should hold it once."
-            )
-        text = text.replace(old, new)
-    return text

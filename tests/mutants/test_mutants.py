@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from tests.mutants.__main__ import look
-from tests.mutants.asked import NAMES, SEEDS, alternatives, called, known, source, texts, verdict
+from tests.mutants.asked import NAMES, SEEDS, alternatives, called, source, texts, verdict
+from tests.mutants.wrong import known
 
 TASKS = [(name, task.id) for name in NAMES for task in called(name)]
 

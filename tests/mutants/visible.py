@@ -1,0 +1,111 @@
+"""``python -m tests.mutants.visible``: which broken solutions do the visible checks let pass?
+
+A tick that wrong answers get, too, means little. This breaks each function that students write in
+one place, runs the task's test cell on it, and prints what gets a tick, then a table by notebook.
+``python -m tests.mutants.visible [NOTEBOOK] [TASK …]`` looks at some of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import io
+import sys
+import warnings
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import matplotlib
+
+from autograde.notebooks.cells import answers
+from autograde.notebooks.figures import is_figure
+from tests.mutants.asked import NAMES, TooLongError, at_most, called, source, texts
+from tests.mutants.wrong import wrong_answers
+
+_SECONDS = 30.0
+
+
+@functools.cache
+def given(name: str) -> dict[str, Any]:
+    """Return what the given cells of a notebook define, those that only show something left out."""
+    matplotlib.use("Agg")
+    notebook = source(name).notebook
+    own = {index for a in answers(notebook) for index in (a.cell, a.test)}
+    space: dict[str, Any] = {"__name__": "notebook"}
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for position, cell in enumerate(notebook.cells):
+            if cell.cell_type == "code" and position not in own and not is_figure(cell):
+                exec(cell.source, space)
+    return space
+
+
+def ticked(name: str, task: str, text: str) -> bool:
+    """Say whether an answer passes the visible checks of its task."""
+    notebook = source(name).notebook
+    position = next(a.test for a in answers(notebook) if a.task == task)
+    assert position is not None
+    space = dict(given(name))
+    try:
+        with (
+            at_most(_SECONDS),
+            contextlib.redirect_stdout(io.StringIO()) as said,
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            exec(text, space)
+            exec(notebook.cells[position].source, space)
+    except (Exception, TooLongError):
+        return False
+    finally:
+        matplotlib.pyplot.close("all")
+    return f"✓ {task}:" in said.getvalue()
+
+
+def look(name: str, task: str) -> list[tuple[str, str]]:
+    """Return the wrong answers to a task that are none by reason, and whether they get a tick."""
+    assert ticked(name, task, texts(name)[task]), f"{task}: the solution itself gets no tick"
+    return [
+        (what, "ticked" if ticked(name, task, text) else "noticed")
+        for _, what, reason, text in wrong_answers(name, task)
+        if not reason
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Print what gets a tick, and a table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants.visible", description=__doc__)
+    parser.add_argument("notebook", nargs="?", choices=NAMES)
+    parser.add_argument("task", nargs="*")
+    parser.add_argument("--processes", type=int, default=2)
+    asked = parser.parse_args(arguments)
+    work = [
+        (name, task.id)
+        for name in ([asked.notebook] if asked.notebook else NAMES)
+        for task in called(name)
+        if not asked.task or task.id in asked.task
+    ]
+    counts: dict[str, Counter[str]] = {}
+    print(f"Running {len(work)} test cells on broken solutions", flush=True)
+    with ProcessPoolExecutor(asked.processes) as pool:
+        running = [pool.submit(look, name, task) for name, task in work]
+        for place, ((name, task), future) in enumerate(zip(work, running, strict=True)):
+            rows = future.result()
+            count = Counter(verdict for _, verdict in rows)
+            counts.setdefault(name, Counter()).update(count)
+            share = f"{count['noticed']} of {len(rows)} noticed"
+            print(f"[{place + 1}/{len(work)}] {name} {task}: {share}", flush=True)
+            for what, verdict in rows:
+                if verdict == "ticked":
+                    print(f"    gets a tick: {what}")
+    print("\n| notebook | wrong answers | noticed | share |\n|---|---:|---:|---:|")
+    for name, count in counts.items():
+        share = f"{count['noticed'] / max(1, count.total()):.0%}"
+        print(f"| {name} | {count.total()} | {count['noticed']} | {share} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
