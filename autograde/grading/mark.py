@@ -179,13 +179,12 @@ def mark(
 
     cells = _cells(rebuilt, assignment, timing)
     limits = Limits(seconds=max(_LEAST_SECONDS_IN_ALL, _TIMES_SOLUTION * timing.total))
-    preloaded = assignment.software.preloaded
-    answered = run_notebook(cells, limits, isolation, hidden, preloaded)
+    answered = run_notebook(cells, limits, isolation, hidden)
     called: dict[str, Any] = {}
     stops, ran = list(answered.stops), list(answered.cells)
     seconds, calling, calls_made = answered.seconds, 0.0, 0
     for without, calls in _hidden_calls(rebuilt, assignment, secret, digest, timing).items():
-        where = (limits, isolation, hidden, without, preloaded)
+        where = (limits, isolation, hidden, without)
         chosen = needed_first(rebuilt, assignment.checks.tasks, cells, set(calls))
         returned = call_functions(chosen, calls, *where)
         found, changed = returned.results, returned.changed

@@ -24,7 +24,7 @@ from traitlets.config import Config
 from autograde.inside import refused, stubs, wire
 from autograde.inside.changed import changed_arguments
 from autograde.inside.channel import Send, silence, take_job
-from autograde.inside.harvest import describe, missing_module, seed, undisturbed
+from autograde.inside.harvest import describe, missing_module, seed, seed_torch, undisturbed
 from autograde.inside.mend import mended
 from autograde.inside.reserve import Reserve
 from autograde.inside.statements import go_on
@@ -57,7 +57,7 @@ def main() -> None:
     reserve = Reserve()
     seed()
     refused.install(dict.fromkeys(name for cell in job["cells"] for name in cell["without"]))
-    stubs.install()
+    stubs.install(seed_torch)
     send({"kind": "ready"})
     for cell in job["cells"]:
         source, remarks = mended(cell["source"])

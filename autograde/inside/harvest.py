@@ -41,6 +41,11 @@ def seed() -> None:
     """Start the global generators from the same state in every run."""
     random.seed(0)
     np.random.seed(0)
+    seed_torch()
+
+
+def seed_torch() -> None:
+    """Start torch's generators from the same state, if it has been imported."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
 
@@ -50,7 +55,7 @@ def begin() -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
     seed()
-    stubs.install()
+    stubs.install(seed_torch)
     InteractiveShell.instance().ask_exit = lambda: None  # type: ignore[attr-defined]
 
 

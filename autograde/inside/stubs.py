@@ -12,14 +12,21 @@ from __future__ import annotations
 import builtins
 import dis
 import sys
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, NoReturn
 
 _import = builtins.__import__
+_seed: Callable[[], None] | None = None
 
 
-def install() -> None:
-    """Let imports of the program's main namespace, which is the student's, give stubs."""
+def install(seed: Callable[[], None]) -> None:
+    """Let imports of the program's main namespace, which is the student's, give stubs.
+
+    ``seed`` is called when torch has been imported: unlike others, it starts from chance.
+    """
+    global _seed
+    _seed = None if "torch" in sys.modules else seed
     builtins.__import__ = _import_or_stub
 
 
@@ -70,10 +77,15 @@ def _import_or_stub(
     fromlist: Any = (),
     level: int = 0,
 ) -> Any:
+    global _seed
+    own = isinstance(globals, dict) and globals.get("__name__") == "__main__"
     try:
-        return _import(name, globals, locals, fromlist, level)
+        imported = _import(name, globals, locals, fromlist, level)
+        if own and _seed is not None and "torch" in sys.modules:
+            seed, _seed = _seed, None
+            seed()
+        return imported
     except ImportError:
-        own = isinstance(globals, dict) and globals.get("__name__") == "__main__"
         if level or not own or _is_expected(sys._getframe(1)):
             raise
         return Stub(name if fromlist else name.partition(".")[0])

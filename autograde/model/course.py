@@ -19,7 +19,6 @@ from autograde.model.kinds import (
     Count,
     Days,
     Line,
-    Modules,
     Moment,
     Packages,
     People,
@@ -101,21 +100,16 @@ class Software:
     data
         The data set of :func:`xaikit.load` that grading finds before anything runs; empty if the
         course has none.
-    preloaded
-        Modules that the process imports from which runs are forked: they start sooner.
+    packages
+        What the notebooks import: before anything runs, grading makes sure that runs find it.
     out_of_reach_by_hand
         Packages that no task solved by hand may name: there is within reach what
         :mod:`autograde.sandbox.packages` says, and what given cells import which the task needs.
     """
 
     data: Text = ""
-    preloaded: Modules = ()
+    packages: Packages = ()
     out_of_reach_by_hand: Packages = ("xaikit",)
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """The packages of what is preloaded, which have to be installed."""
-        return tuple(dict.fromkeys(module.partition(".")[0] for module in self.preloaded))
 
 
 _Assignments = Annotated[Mapping[str, Annotated[Terms, record(Terms, "an assignment")]], table()]

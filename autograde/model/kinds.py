@@ -162,12 +162,6 @@ Repository = Annotated[
     should_be('OWNER/NAME on GitHub, such as "xaikit/xaikit"'),
 ]
 
-_Module = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
-
-Modules = Annotated[
-    tuple[_Module, ...], should_be('a list of modules to import, such as ["matplotlib.pyplot"]')
-]
-
 _Package = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
 
 Packages = Annotated[tuple[_Package, ...], should_be('a list of packages, such as ["xaikit"]')]

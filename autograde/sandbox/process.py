@@ -29,7 +29,7 @@ from typing import Any, Self
 
 from autograde.inside import wire
 from autograde.inside.processes import WALL, descendants
-from autograde.sandbox import seccomp, zygotes
+from autograde.sandbox import seccomp
 from autograde.sandbox.isolation import (
     Isolation,
     Limits,
@@ -43,7 +43,6 @@ from autograde.sandbox.isolation import (
 from autograde.sandbox.remedies import cure, require_programs
 from autograde.sandbox.usage import first
 from autograde.sandbox.watch import TICK, Watch
-from autograde.sandbox.zygotes import Zygote
 
 _OVERDUE = 30.0  # seconds, counted while the reader is awake, in which a look has to end
 _RECORD = wire.Caps(size=32 << 20, values=50_000, depth=12, text=16 << 20)
@@ -62,10 +61,6 @@ class Sandbox:
     limits, isolation, hidden, without
         See :func:`autograde.sandbox.run.run_notebook` and
         :func:`autograde.sandbox.run.call_functions`.
-
-    zygote
-        A process in the same isolation to fork the program from. If it does not answer, the program
-        starts on its own.
 
     Attributes
     ----------
@@ -89,7 +84,6 @@ class Sandbox:
         isolation: Isolation = "bubblewrap",
         hidden: Sequence[Path] = (),
         without: Sequence[str] = (),
-        zygote: Zygote | None = None,
     ) -> None:
         self.module = module
         self.job = job
@@ -97,7 +91,6 @@ class Sandbox:
         self.isolation = isolation
         self.hidden = hidden
         self.without = without
-        self.zygote = zygote
         self.deadline = time.monotonic() + WALL * limits.seconds
         self.stopped = ""
         self.complaint = ""
@@ -110,22 +103,14 @@ class Sandbox:
             job = _sealed(wire.encode_arguments((self.job,)), passed_on)
             self._output, output = _pipe(own, passed_on)
             self._errors, errors = _pipe(own, passed_on)
-            streams = (job, output, errors)
-            settings = zygotes.run_settings(self.module, self.limits)
-            if self.zygote is not None and self.zygote.run(settings, streams):
-                self._process = self.zygote.process
-                self._most = self.limits.memory + self.zygote.image  # which is not the run's
-            else:
-                self._end_zygote()
-                self._process = self._start(*streams, own)
-                self._most = self.limits.memory
+            self._process = self._start(job, output, errors, own)
             self._held = own.pop_all()
         return self
 
     def _start(
         self, job: int, output: int, errors: int, own: contextlib.ExitStack
     ) -> subprocess.Popen[bytes]:
-        """Start the program on its own."""
+        """Start the program."""
         program = [sys.executable, "-m", self.module]
         program = limited(program, self.limits, self.isolation)
         with contextlib.ExitStack() as stack:
@@ -159,26 +144,16 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # The end of the first process inside is the end of all of them, and its parent, bwrap or
-        # the zygote, waits for it.
+        # The end of the first process inside is the end of all of them, and bwrap waits for it.
         with self._held:
             if self._watch is not None:
                 self._watch.stop()
             if self._child is not None:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._child, signal.SIGKILL)
-            if self.zygote is not None:
-                if self._child is None or not self.zygote.over():
-                    self._end_zygote()
-            else:
-                self._end_process()
+            self._end_process()
             if self._watch is not None:
                 self._watch.join()
-
-    def _end_zygote(self) -> None:
-        if self.zygote is not None:
-            self.zygote.end()
-            self.zygote = None
 
     def _end_process(self) -> None:
         if self._child is not None:
@@ -267,7 +242,7 @@ class Sandbox:
                 self._child = os.pidfd_open(inner)
                 self._held.callback(os.close, self._child)
                 enclosed = inner
-        return Watch(self._process.pid, enclosed, self.limits, self._most)
+        return Watch(self._process.pid, enclosed, self.limits)
 
 
 def _pipe(own: contextlib.ExitStack, passed_on: contextlib.ExitStack) -> tuple[int, int]:

@@ -7,15 +7,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from autograde.sandbox import seccomp, zygotes
+from autograde.sandbox import seccomp
 from autograde.sandbox.isolation import Limits, SandboxError
 from autograde.sandbox.process import Sandbox
-from autograde.sandbox.zygotes import Zygote, ZygoteError
 
 _PACKAGES = ("numpy", "ipykernel", "jupyter_client", "xaikit")
 
 
-def prove(hidden: Sequence[Path] = (), packages: Sequence[str] = ()) -> str:
+def prove(hidden: Sequence[Path] = (), packages: Sequence[str] = ()) -> None:
     """Run a probe in the sandbox and raise unless the isolation really holds.
 
     Parameters
@@ -25,34 +24,11 @@ def prove(hidden: Sequence[Path] = (), packages: Sequence[str] = ()) -> str:
     packages
         What notebooks import, and must therefore find inside, beside what every run needs.
 
-    Returns
-    -------
-    str
-        Empty, or a sentence that says why no run can be forked from a zygote here: the
-        isolation is the same, and every run takes longer.
-
     Raises
     ------
     SandboxError
         With one sentence that says what does not hold and what to do.
     """
-    _probe(hidden, packages, None)
-    try:
-        if not seccomp.program():
-            raise ZygoteError("for this processor there is no list of refused system calls")
-        command = zygotes.zygote_command(Limits(), hidden, (), ())
-        zygote = zygotes.start_zygote(command, Limits())
-    except ZygoteError as reason:
-        return f"Each run starts a Python of its own, which takes seconds longer: {reason}."
-    try:
-        _probe(hidden, packages, zygote)
-    finally:
-        zygote.end()
-    return ""
-
-
-def _probe(hidden: Sequence[Path], packages: Sequence[str], zygote: Zygote | None) -> None:
-    """Try the isolation from inside."""
     own = Path(__file__).resolve().parents[1]
     forbidden = [*hidden, own / "tasks.py", own.parent / "solutions", Path.home() / ".ssh"]
     limits = Limits(seconds=60)
@@ -65,7 +41,7 @@ def _probe(hidden: Sequence[Path], packages: Sequence[str], zygote: Zygote | Non
             "refused": [f"{name} {number}" for name, number in seccomp.refused().items()],
         }
         module = "autograde.inside.probe"
-        with Sandbox(module, job, limits, hidden=hidden, zygote=zygote) as sandbox:
+        with Sandbox(module, job, limits, hidden=hidden) as sandbox:
             report = next(sandbox.records())  # trusted: no student code is inside
     if report["findings"]:
         raise SandboxError(f"The sandbox does not hold here: {report['findings'][0]}")

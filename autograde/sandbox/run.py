@@ -44,7 +44,6 @@ from autograde.sandbox.replies import (
     text_of,
     variables_of,
 )
-from autograde.sandbox.zygotes import zygote_for
 
 _START = 180.0  # seconds that interpreter, kernel and torch may take to come up on a busy machine
 _GRACE = 15.0  # beyond a limit that is kept inside, until it is kept from outside
@@ -146,7 +145,6 @@ def run_notebook(
     limits: Limits | None = None,
     isolation: Isolation = "bubblewrap",
     hidden: Sequence[Path] = (),
-    preloaded: Sequence[str] = (),
 ) -> NotebookRun:
     """Execute the cells in order in a Jupyter kernel and read the answers of ``Value`` tasks.
 
@@ -162,8 +160,6 @@ def run_notebook(
         ``bubblewrap``, or ``none``: an ordinary subprocess with time limits only.
     hidden
         Folders that must not be seen even if they lie inside a folder that is mounted.
-    preloaded
-        Modules that are imported once for many runs, where those are forked.
 
     Raises
     ------
@@ -209,7 +205,6 @@ def run_notebook(
         limits,
         isolation,
         hidden,
-        preloaded=preloaded,
     )
     for cell in cells:
         # A cell that was interrupted may have assigned its variables before.
@@ -228,7 +223,6 @@ def call_functions(
     isolation: Isolation = "bubblewrap",
     hidden: Sequence[Path] = (),
     without: Sequence[str] = (),
-    preloaded: Sequence[str] = (),
 ) -> CallRun:
     """Execute the cells in one namespace and call each task's function on its hidden inputs.
 
@@ -240,8 +234,6 @@ def call_functions(
     ----------
     without
         Packages that cannot be imported: what is out of reach in tasks by hand.
-    preloaded
-        Modules that are imported once for many runs, where those are forked.
 
     Raises
     ------
@@ -297,7 +289,6 @@ def call_functions(
         isolation,
         hidden,
         without,
-        preloaded,
     )
     for cell in cells:
         wanted = calls.get(cell.task)
@@ -329,7 +320,6 @@ def _drive(
     isolation: Isolation,
     hidden: Sequence[Path],
     without: Sequence[str] = (),
-    preloaded: Sequence[str] = (),
 ) -> tuple[dict[str, CellRun], float]:
     """Run the cells, in a fresh sandbox after each one that ended the sandbox.
 
@@ -348,10 +338,7 @@ def _drive(
         job = {"cells": [describe(cell) for cell in todo]}
         position = -1  # nothing has run yet
         reason = ""
-        with (
-            zygote_for(limits, isolation, hidden, without, preloaded) as process,
-            Sandbox(module, job, limits, isolation, hidden, without, process) as sandbox,
-        ):
+        with Sandbox(module, job, limits, isolation, hidden, without) as sandbox:
             sandbox.deadline = time.monotonic() + _START
             ready = began = now = 0.0
             for record in sandbox.records():

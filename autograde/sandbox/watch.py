@@ -31,8 +31,6 @@ class Watch:
         The first process inside, if it has process numbers of its own.
     limits
         What it may use.
-    memory
-        Bytes that it may use, with what it shares.
 
     Attributes
     ----------
@@ -42,13 +40,12 @@ class Watch:
         How many looks have ended.
     """
 
-    def __init__(self, process: int, first: int | None, limits: Limits, memory: int) -> None:
+    def __init__(self, process: int, first: int | None, limits: Limits) -> None:
         self.found = ""
         self.looks = 0
         self._process = process
         self._root = None if first is None else Path(f"/proc/{first}/root")
         self._limits = limits
-        self._memory = memory
         self._used = 0.0
         self._most = math.inf
         self._busy = 0.0  # a running mean
@@ -101,9 +98,9 @@ class Watch:
         self._busy += (sum(map(running, processes)) - self._busy) * TICK / _LONG
         if self._busy > self._limits.busy:
             return "busy"
-        if memory + sum(map(resident, processes)) > self._memory and (
+        if memory + sum(map(resident, processes)) > self._limits.memory and (
             # What processes share counts once, but that takes the kernel longer to find out.
-            memory + sum(map(proportional, processes)) > self._memory
+            memory + sum(map(proportional, processes)) > self._limits.memory
         ):
             return "memory"
         return ""

@@ -5,7 +5,7 @@ notebook 02 (solutions, alternatives, plausible mistakes and untouched answers i
 and grades them by both, in turns, because a machine's speed drifts: in every block plain nbgrader
 takes the first half of the students, then we take all of them with two jobs, then it takes the
 rest. Every block of ours is a whole ``grade``: proof of the isolation, starting the workers,
-starting zygotes, gradebook, feedback, report.
+gradebook, feedback, report.
 
 nbgrader runs the same notebook with the same visible checks, and after each of them our hidden
 check as a hidden test in the kernel (:mod:`tests.benchmarks.hidden_tests`). It gets the references
@@ -45,7 +45,7 @@ from autograde.notebooks.cells import answers as answer_cells
 from autograde.notebooks.cells import grading, node
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import Source, find_source, read_source
-from autograde.sandbox import run, zygotes
+from autograde.sandbox import run
 from autograde.sandbox.process import Sandbox
 
 from . import hidden_tests
@@ -192,20 +192,15 @@ def grade_ours(
 
 
 def profile(course: Course, assignment: Assignment) -> None:
-    """Print where the seconds of one submission go, each run on its own and forked."""
+    """Print where the seconds of one submission go."""
     content = to_json(submission(assignment.released, assignment.solutions)).encode()
     print("\nOne submission (the solution), seconds:")
-    print(f"{'':30}{'on its own':>12}{'forked':>10}")
-    columns = []
     timing = Timing()
-    for patience in (1_000_000, 0):
-        zygotes.PATIENCE = patience
-        for _ in range(2):  # the first one computes references and warms up
-            spent: dict[str, float] = {}
-            timing = _mark_timed(content, course, assignment, timing, spent)
-        columns.append(spent)
-    for name in columns[0]:
-        print(f"{name:30}{columns[0][name]:12.2f}{columns[1][name]:10.2f}")
+    for _ in range(2):  # the first one computes references and warms up
+        spent: dict[str, float] = {}
+        timing = _mark_timed(content, course, assignment, timing, spent)
+    for name, seconds in spent.items():
+        print(f"{name:30}{seconds:10.2f}")
 
 
 def _mark_timed(

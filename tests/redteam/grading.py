@@ -23,7 +23,6 @@ from autograde.grading import mark as marking
 from autograde.grading import workers as executors
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
-from autograde.sandbox import zygotes
 from autograde.sandbox.isolation import Limits
 
 from . import (  # noqa: F401  # each registers cases
@@ -154,11 +153,11 @@ class Ours:
 
 
 def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str, Ours]:
-    """Grade them as one class, by the command that an instructor gives, every run a zygote one."""
+    """Grade them as one class, by the command that an instructor gives."""
     write_uploads(course, cases, folder / "submissions", nbgrader=False)
     out = folder / "graded"
     lines: list[str] = []
-    with mock.patch.object(executors, "_begin_worker", _begin_impatient_worker):
+    with mock.patch.object(executors, "_begin_worker", _begin_calm_worker):
         records = grade(folder / "submissions", course, out, jobs=2, say=lines.append)
     assert sum(line.startswith("[") for line in lines) > 1, lines
     found = {}
@@ -177,8 +176,7 @@ def grade_class(course: Course, cases: Sequence[Case], folder: Path) -> dict[str
     return found
 
 
-def _begin_impatient_worker(lifeline: Connection) -> None:
-    zygotes.PATIENCE = 0
+def _begin_calm_worker(lifeline: Connection) -> None:
     marking._LEAST_SECONDS = _CALM.least
     executors._begin_worker(lifeline)
 
@@ -196,7 +194,6 @@ def grade_tightly(course: Course, cases: Sequence[Case], hidden: Path) -> dict[s
     with (
         mock.patch.object(marking, "Limits", TIGHT),
         mock.patch.object(marking, "_LEAST_SECONDS", _ENDLESS),
-        mock.patch.object(zygotes, "PATIENCE", 0),
         ThreadPoolExecutor(2) as pool,
     ):
         return {c.name: ours for c, ours in zip(cases, pool.map(run, cases), strict=True)}

@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from math import comb
 from pathlib import Path
@@ -29,19 +28,10 @@ from autograde.notebooks.cells import answers
 from autograde.notebooks.layout import find_layout
 from autograde.notebooks.release import released, solved, to_json
 from autograde.notebooks.source import find_source, read_source, sources
-from autograde.sandbox import zygotes
 
 COURSE = read_course(Path(__file__))
 NAMES = sorted(sources(COURSE.folder / "solutions"))
 SECRET = b"the tests' own secret"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def at_once() -> Iterator[None]:
-    """Fork already the first run from a zygote: the imports are paid for once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zygotes, "PATIENCE", 0)
-        yield
 
 
 def assignment(name: str) -> marking.Assignment:

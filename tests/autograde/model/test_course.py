@@ -222,7 +222,7 @@ def test_a_grant_that_is_none_is_one_sentence(tmp_path: Path, text: str, sentenc
         ("group_size = 2", 'group_size = "2"', "group_size should be a whole number from 1 on."),
         ("[quiz]", "[[late]]", "late should be a table."),
         ("[quiz]", "[grading]\nanonymous = 1\n[quiz]", "grading.anonymous should be true"),
-        ("[quiz]", '[software]\npreloaded = ["-c"]\n[quiz]', "software.preloaded should be"),
+        ("[quiz]", '[software]\npackages = ["-c"]\n[quiz]', "software.packages should be"),
         ("[quiz]", '[software]\nout_of_reach_by_hand = "xaikit"\n[quiz]',
          "software.out_of_reach_by_hand should be a list of packages"),
         ("[quiz]", "[software]\npreload = []", "software.preload is not a key that the software"),
@@ -254,7 +254,7 @@ def test_a_fork_has_tables_of_its_own(tmp_path: Path) -> None:
 
 def test_software_has_defaults_for_a_course_that_says_nothing(tmp_path: Path) -> None:
     software = read(tmp_path, COURSE).software
-    assert (software.data, software.preloaded) == ("", ())
+    assert (software.data, software.packages) == ("", ())
     assert software.out_of_reach_by_hand == ("xaikit",)
     ours = read_course(REPOSITORY).software
     assert ours.data == "fashion_mnist"

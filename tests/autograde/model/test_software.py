@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from small_course import CHECKS, COURSE, SOURCE, write_course
 
-from autograde.grading import mark as marking
 from autograde.grading.data import DataError, data_source, settle_data
 from autograde.grading.mark import UNTIMED, Assignment, load_assignment, mark
 from autograde.model.course_file import read_course
@@ -17,12 +16,9 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import read_source
-from autograde.sandbox import zygotes
-from autograde.sandbox.run import CodeCell, run_notebook
 
 REPOSITORY = Path(__file__).parents[3]
 NAME = "01_small"
-LOADED = "import sys\nfound = [name for name in ('wave', 'colorsys') if name in sys.modules]"
 WITH_COLORSYS = """# answer: double
 def double(x):
     import colorsys
@@ -82,30 +78,6 @@ def test_a_given_cell_may_not_import_what_is_out_of_reach(tmp_path: Path) -> Non
     course.file.write_text(COURSE + '[software]\nout_of_reach_by_hand = ["wave"]\n')
     with pytest.raises(SourceError, match="imports wave: not there for a task by hand"):
         read_source(file, read_course(tmp_path))
-
-
-def test_runs_are_forked_from_a_process_that_preloaded_just_what_was_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(zygotes, "PATIENCE", 0)
-    for preloaded in (("wave",), ("colorsys",), ()):
-        cell = CodeCell("look", LOADED, "look", ("found",), seconds=60)
-        run = run_notebook([cell], preloaded=preloaded)
-        assert list(run.answers["look"]["found"]) == list(preloaded)
-
-
-def test_marking_hands_on_what_is_preloaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assignment = assignment_with(tmp_path, 'preloaded = ["wave"]')
-    asked: list[object] = []
-    for name in ("run_notebook", "call_functions"):
-        run = getattr(marking, name)
-        monkeypatch.setattr(
-            marking, name, lambda *given, run=run: (asked.append(given[-1]), run(*given))[1]
-        )
-    assert points(assignment)["double"] == 2.0
-    assert asked == [("wave",), ("wave",)]
 
 
 def test_the_data_of_the_course_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,11 @@ from autograde.sandbox.run import (
     call_functions,
 )
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 BY_HAND = ("xaikit", "captum", "shap", "lime", "alibi")
 
 
 @pytest.fixture(scope="module")
-def called(start: str) -> CallRun:
+def called() -> CallRun:
     """Call functions that are right, wrong, slow, rude and missing, in one run."""
     sources = {
         "given": "import random, time\nimport numpy as np, torch\n%matplotlib inline",

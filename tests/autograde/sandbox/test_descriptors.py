@@ -1,4 +1,4 @@
-"""A sandbox or zygote that does not start leaves no file descriptor and no process behind."""
+"""A sandbox that does not start leaves no file descriptor and no process behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from autograde.inside.processes import descendants
 from autograde.sandbox import isolation as isolated
-from autograde.sandbox import process, proof, zygotes
+from autograde.sandbox import process
 from autograde.sandbox.isolation import Limits, SandboxError
 from autograde.sandbox.process import Sandbox
 
@@ -26,10 +26,6 @@ def ask_for_records() -> None:
     """Start a program that ends before it says anything."""
     with Sandbox("autograde.inside.no_such_module", {}, Limits()) as sandbox:
         next(sandbox.records())
-
-
-def start_zygote() -> None:
-    zygotes.start_zygote(zygotes.zygote_command(Limits(), (), (), ()), Limits())
 
 
 def nobody_starts(*_: Any, **__: Any) -> None:
@@ -77,22 +73,3 @@ def test_where_the_second_pipe_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -
 
 def test_where_the_program_ends_before_its_first_word() -> None:
     assert left_behind(ask_for_records, SandboxError) == (set(), [])
-
-
-def test_where_a_zygote_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subprocess, "Popen", nobody_starts)
-    assert left_behind(start_zygote, OSError) == (set(), [])
-
-
-def test_where_a_zygote_cannot_build_the_walls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zygotes.Zygote, "_rehearse", nobody_starts)
-    assert left_behind(start_zygote, OSError) == (set(), [])
-
-
-def test_where_the_proof_fails_with_a_zygote(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(hidden: object, packages: object, zygote: zygotes.Zygote | None) -> None:
-        if zygote is not None:
-            raise SandboxError("The sandbox does not hold here: tried.")
-
-    monkeypatch.setattr(proof, "_probe", fails)
-    assert left_behind(proof.prove, SandboxError) == (set(), [])

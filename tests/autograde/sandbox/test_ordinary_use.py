@@ -16,8 +16,6 @@ from autograde.sandbox.run import (
     run_notebook,
 )
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 NETWORK = {
     "pip": "!pip install a-package-of-nobody",
     "pip_magic": "%pip install a-package-of-nobody",

@@ -9,11 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from autograde.sandbox.run import CodeCell, run_notebook
-
-pytestmark = pytest.mark.usefixtures("forked")
 
 
 def running(marker: str) -> list[str]:

@@ -19,8 +19,6 @@ from autograde.sandbox.run import (
     run_notebook,
 )
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 MIB = 1 << 20
 
 
@@ -35,7 +33,7 @@ while True:
 
 
 @pytest.fixture(scope="module")
-def ordinary(start: str) -> NotebookRun:
+def ordinary() -> NotebookRun:
     """Run a notebook with outputs of all kinds, errors, and answers of all kinds."""
     cells = [
         CodeCell("print", "import sys\nprint('out'); print('err', file=sys.stderr)\n1 + 1"),

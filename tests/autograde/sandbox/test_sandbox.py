@@ -22,8 +22,6 @@ from autograde.sandbox.isolation import Limits
 from autograde.sandbox.replies import Failed
 from autograde.sandbox.run import CodeCell, NotebookRun, run_notebook
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 OWN = Path(autograde.__file__).resolve().parent
 REPOSITORY = OWN.parent
 XAIKIT = Path(xaikit.__file__).resolve().parent
@@ -195,7 +193,7 @@ for folder in ("/tmp", "/dev/shm"):
 def place() -> Iterator[dict[str, Any]]:
     """Set up things on the host that must not be seen or reached, beside data that may be.
 
-    Not below /tmp, because there no run can be forked.
+    Not below /tmp, which inside is another folder.
     """
     with tempfile.TemporaryDirectory(dir="/var/tmp") as temporary:
         yield from set_up(Path(temporary))
@@ -244,7 +242,7 @@ def set_up(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def observed(start: str, place: dict[str, Any]) -> NotebookRun:
+def observed(place: dict[str, Any]) -> NotebookRun:
     """Make all observations in one sandbox."""
     given = "\n".join(f"{name} = {value!r}" for name, value in place.items())
     cells = [CodeCell("given", given)]
@@ -264,11 +262,6 @@ def seen(run: NotebookRun, task: str, name: str = "") -> Any:
 
 def test_the_run_itself_went_through(observed: NotebookRun) -> None:
     assert observed.stops == []
-
-
-def test_it_was_started_as_it_should_be(observed: NotebookRun, start: str) -> None:
-    command = seen(observed, "command")
-    assert ("autograde.inside.zygote" in command) == (start == "forked")
 
 
 def test_nobody_is_root_inside(observed: NotebookRun) -> None:

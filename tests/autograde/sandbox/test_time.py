@@ -18,8 +18,6 @@ from autograde.sandbox.isolation import Limits
 from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
 from autograde.sandbox.watch import Watch
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 COMPUTE = "import time\nend = time.process_time() + {0}\nwhile time.process_time() < end: pass"
 
 
