@@ -177,10 +177,10 @@ def guided_backpropagation(x, W1, b1, W2, b2, W3, target):
 
 ### BEGIN SOLUTION
 def guided_backpropagation(x, W1, b1, W2, b2, W3, target):
-    first = np.maximum(W1 @ x + b1, 0)
-    second = np.maximum(W2 @ first + b2, 0)
-    at_second = np.maximum(W3[target], 0) * (second > 0)
-    at_first = np.maximum(W2.T @ at_second, 0) * (first > 0)
+    z1 = W1 @ x + b1
+    z2 = W2 @ np.maximum(z1, 0) + b2
+    at_second = np.maximum(W3[target], 0) * (z2 > 0)
+    at_first = np.maximum(W2.T @ at_second, 0) * (z1 > 0)
     return W1.T @ at_first
 
 

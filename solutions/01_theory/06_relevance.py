@@ -53,7 +53,7 @@ def lrp_epsilon(x, W1, b1, W2, b2, target, epsilon, keep_bias):
     relevance[target] = W2[target] @ hidden + b2[target]
     for a, W, b in [(hidden, W2, b2), (x, W1, b1)]:
         z = W @ a + b * keep_bias
-        relevance = a * (W.T @ (relevance / (z + epsilon * np.where(z >= 0, 1, -1))))
+        relevance = a * (W.T @ (relevance / (z + np.where(z >= 0, epsilon, -epsilon))))
     return relevance
     ### END SOLUTION
 
@@ -84,13 +84,15 @@ def lrp_z_plus(x, W1, b1, W2, b2, target):
     Arguments as for lrp_epsilon; x is not negative.
     """
     ### BEGIN SOLUTION
-    a = np.maximum(W1 @ x + b1, 0)
-    share = a * np.maximum(W2[target], 0)
-    total = share.sum()
-    hidden = share / total * (W2[target] @ a + b2[target]) if total > 0 else 0 * share
-    shares = np.maximum(W1, 0) * x
-    totals = shares.sum(1)
-    return np.divide(hidden, totals, out=np.zeros_like(totals), where=totals > 0) @ shares
+    hidden = np.maximum(W1 @ x + b1, 0)
+    relevance = np.zeros(len(b2))
+    relevance[target] = W2[target] @ hidden + b2[target]
+    for a, W in [(hidden, W2), (x, W1)]:
+        contributions = a * np.maximum(W, 0)
+        z = contributions.sum(1)
+        some = z > 0
+        relevance = (relevance[some] / z[some]) @ contributions[some]
+    return relevance
     ### END SOLUTION
 
 
@@ -245,9 +247,7 @@ def gradient_times_input(model, x, target):
     model: network, (N, features) to (N, classes).  x: tensor (features,).  target: int.
     """
     ### BEGIN SOLUTION
-    x = x.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(model(x[None])[0, target], x)
-    return (x * gradient).detach()
+    return x * torch.func.grad(lambda point: model(point[None])[0, target])(x)
     ### END SOLUTION
 
 

@@ -71,10 +71,10 @@ def knockoff_statistics(z, z_knockoff, matrices):
     takes the filters' outputs, the last has one output.
     """
     ### BEGIN SOLUTION
-    path = matrices[0]
-    for matrix in matrices[1:]:
-        path = matrix @ path
-    return path[0] ** 2 * (z**2 - z_knockoff**2)
+    u = np.ones(1)
+    for matrix in reversed(matrices):
+        u = u @ matrix
+    return u**2 * (z**2 - z_knockoff**2)
     ### END SOLUTION
 
 
@@ -113,14 +113,15 @@ checks.passed("knockoff-statistic")
 def select_features(statistics, q, c):
     """Say which features the knockoff filter selects: a boolean array (features,).
 
-    statistics: (features,).  q: float, bound on the false discovery rate.  c: 0 or 1.
+    statistics: (features,).  q: float in (0, 1), bound on the false discovery rate.  c: 0 or 1.
     """
     ### BEGIN SOLUTION
     for t in np.unique(np.abs(statistics)):  # in ascending order
         selected = statistics >= t
-        if t > 0 and c + (statistics <= -t).sum() <= q * max(1, selected.sum()):
+        # Without max(1, …): where nothing is selected there is some W ≤ −t, and 1 > q.
+        if t > 0 and c + (statistics <= -t).sum() <= q * selected.sum():
             return selected
-    return np.zeros(len(statistics), dtype=bool)
+    return np.full(len(statistics), False)
     ### END SOLUTION
 
 
@@ -132,6 +133,10 @@ checks.expect(np.array_equal(worked, [1, 1, 1, 0, 1]), "See the worked example a
 nothing = select_features(np.array([-2.0, 1.0, 3.0]), 0.1, 1)
 nothing = checks.numbers(nothing, (3,), "select_features")
 checks.expect(not nothing.any(), "If no threshold fulfils the condition, nothing is selected.")
+equal = checks.numbers(select_features(np.array([2.0, 4.0]), 0.5, 1), (2,), "select_features")
+checks.expect(equal.all(), "For t = 2 the ratio is 1/2: equal to q = 0.5, so t fulfils the condition.")
+even = checks.numbers(select_features(np.array([0.0, 1.0]), 0.9, 0), (2,), "select_features")
+checks.expect(not even[0], "A feature with W = 0 is never selected: thresholds are above 0.")
 # Does it keep its promise? 30 relevant features of 100, and 200 repetitions for each bound.
 rng = np.random.default_rng(6)
 bounds = [0.05, 0.1, 0.2, 0.3, 0.5]

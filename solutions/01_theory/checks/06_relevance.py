@@ -20,7 +20,7 @@ from autograde.tasks import (
 )
 
 from ...shared.checks import GIVEN, Arguments, Array
-from .networks import normal_vector, two_layers
+from .networks import normal_vector, two_layers, whole_input, whole_layer
 
 
 def _relevance(a: Array, contributions: Array, R: Array, z: Array) -> Array:
@@ -33,12 +33,25 @@ def _relevance(a: Array, contributions: Array, R: Array, z: Array) -> Array:
     return back
 
 
+def whole_network(rng: np.random.Generator, total: int, output: int) -> tuple[Any, ...]:
+    """Return a network of whole numbers in which denominators are negative, and 0.
+
+    Without its bias the target's sum is ``total``, and those of active neurons are 0, −1 and −2;
+    with it, the output is ``output``.
+    """
+    pairs = rng.permuted(np.array([(0, 2), (-1, 3), (2, -1), (1, 2)]), axis=0)
+    sums, z = np.vstack([pairs, (-2, 1)]).T
+    x, target = whole_input(rng, 4), int(rng.integers(3))
+    W1, hidden = whole_layer(rng, x, sums), np.maximum(z, 0)
+    totals, b2 = (rng.integers(-3, 4, size=3).astype(float) for _ in range(2))
+    totals[target], b2[target] = total, output - total
+    return x, W1, (z - sums).astype(float), whole_layer(rng, hidden, totals), b2, target
+
+
 def epsilon_cases(rng: np.random.Generator) -> Arguments:
-    return [
-        (*case, epsilon, keep)
-        for case, epsilon in zip(two_layers(rng), (0.01, 0.1, 0.25, 1e-6), strict=True)
-        for keep in (True, False)
-    ]
+    cases = [(*two_layers(rng), epsilon) for epsilon in (0.01, 0.1, 1e-6)]
+    cases += [(*whole_network(rng, total, out), 0.25) for total, out in ((0, -1), (-1, 2), (3, -2))]
+    return [(*case, keep) for case in cases for keep in (True, False)]
 
 
 def lrp_epsilon_by_loops(arguments: tuple[Any, ...]) -> Array:
@@ -48,7 +61,7 @@ def lrp_epsilon_by_loops(arguments: tuple[Any, ...]) -> Array:
     R = np.where(np.arange(len(b2)) == target, W2 @ hidden + b2, 0.0)
     for a, W, b in ((hidden, W2, b2), (x, W1, b1)):
         z = W @ a + (b if keep else 0)
-        R = _relevance(a, W * a, R, z + np.copysign(epsilon, z))
+        R = _relevance(a, W * a, R, np.where(z < 0, z - epsilon, z + epsilon))
     return R
 
 
@@ -71,16 +84,26 @@ def lrp_epsilon(calls: list[Called]) -> None:
             all(mine),
             f"The relevances are not right for keep_bias={keep}. The output that is explained and "
             "the hidden activations always include the biases; only the denominators differ. "
-            "ε takes the sign of its denominator.",
+            "ε takes the sign of its denominator, and is added where that is 0.",
             0.5 if all(g for g, kept in zip(right, with_bias, strict=True) if kept != keep) else 0,
         )
 
 
 def positive_cases(rng: np.random.Generator) -> Arguments:
-    first, second, *rest = two_layers(rng)
-    x, W1, *others = second
-    W1 = np.vstack([-np.abs(W1[:1]), W1[1:]])  # a unit that no input supports: denominator 0
-    return [first, (x, W1, *others), *rest]
+    """Draw networks with small denominators, and with denominators of 0 in either layer."""
+    usual, small, lower, upper = (two_layers(rng) for _ in range(4))
+    x, W1, b1, W2, b2, target = small
+    total = np.maximum(W2[target], 0) @ np.maximum(W1 @ x + b1, 0)
+    small = (x, W1, b1, W2 / (2 * total), b2, target)
+    # Two neurons that no input supports, of which the second is active by its bias; then an output
+    # that no neuron supports.
+    x, W1, b1, W2, b2, target = lower
+    W1, b1, W2 = W1.copy(), b1.copy(), W2.copy()
+    W1[:2] = -np.abs(W1[:2])
+    b1[1], W2[target, 1] = 1 - W1[1] @ x, 1.0
+    lower = (x, W1, b1, W2, b2, target)
+    x, W1, b1, W2, b2, target = upper
+    return [usual, small, lower, (x, W1, b1, -np.abs(W2), b2 - 0.5, target)]
 
 
 @task("lrp-z-plus", Call("lrp_z_plus", positive_cases, GIVEN), read="Section 6; Montavon 2017")

@@ -18,10 +18,12 @@ def _fit(samples: Array, outputs: Array, weights: Array) -> Array:
 
 
 def regressions(rng: np.random.Generator) -> Arguments:
-    return [
-        (rng.normal(size=(count, size)), rng.normal(size=count), rng.uniform(0.05, 3, size=count))
-        for count, size in ((8, 1), (15, 3), (40, 6))
-    ]
+    cases: Arguments = []
+    for count, size in ((8, 1), (15, 3), (40, 6)):
+        weights = rng.uniform(0.05, 3, size=count)
+        weights[: count // 5] = 0.0  # a weight may be 0
+        cases.append((rng.normal(size=(count, size)), rng.normal(size=count), weights))
+    return cases
 
 
 @task(

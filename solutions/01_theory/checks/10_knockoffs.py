@@ -58,9 +58,17 @@ def drawn_statistics(rng: np.random.Generator) -> Arguments:
         drawn = rng.normal(size=40) + np.where(np.arange(40) < 15, shift, 0)
         drawn[rng.integers(15, 40)] = 0.0  # neither wins: no threshold of 0
         cases.append((rng.permutation(drawn), q, c))
-    # Small cases in which a threshold's own count decides, and one in which nothing passes.
-    tie = np.array([3.0, 2.0, 2.0, -2.0, 4.0, 5.0])
-    return [*cases, (tie, 0.18, 0), (np.array([-3.0, 1.0, 2.0]), 0.1, 1)]
+    small = [
+        ([3, 2, 2, -2, 4, 5], 0.18, 0),  # at t = 2 its own count decides
+        ([-3, 1, 2], 0.1, 1),  # nothing passes
+        ([3, 0, 2, 4, 5], 0.3, 0),  # t = 0 would pass
+        ([1, 2, -0.5], 0.5, 1),  # t = 1 passes with equality
+        ([3, -2, -1], 0.6, 1),  # one feature alone does not pass
+    ]
+    for values, q, c in small:
+        scale = float(rng.choice([0.25, 0.5, 1, 2, 4]))  # exact: what is equal stays equal
+        cases.append((scale * rng.permutation(np.array(values, dtype=float)), q, c))
+    return cases
 
 
 def select_by_definition(statistics: Array, q: float, c: int) -> NDArray[np.bool_]:
