@@ -65,7 +65,7 @@ def paths(rng: np.random.Generator) -> Arguments:
         start, middle, end = _collected(case, np.array([[0.0], [0.5], [1.0]]))
         return min(np.abs(start - middle).max(), np.abs(end - middle).max()) > 0.2
 
-    shapes = ((3, 1), (5, 4), (6, 15))
+    shapes = ((3, 2), (5, 5), (6, 15))
     return [drawn(lambda shape=shape: path(*shape), bends) for shape in shapes]
 
 

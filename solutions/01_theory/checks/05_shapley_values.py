@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from autograde.inside.networks import Network
-from autograde.tasks import Call, Called, Value, expect_array, expect_close, task
+from autograde.tasks import Call, Called, Value, expect, expect_array, expect_close, task
 
-from ...shared.checks import GIVEN, Arguments, Array
+from ...shared.checks import GIVEN, Arguments, Array, drawn, tensor
 from .networks import normal_vector, outputs_of
 
 
@@ -108,3 +108,83 @@ def coalition_worths(calls: list[Called]) -> None:
         if np.allclose(found[::-1], reference, rtol=1e-3, atol=1e-4):
             hint = "Present and absent have changed places: bit 1 takes x, bit 0 the baseline."
         expect_close(found, reference, "coalition_worths", hint, rtol=1e-3, atol=1e-4)
+
+
+def correlated_inputs(rng: np.random.Generator) -> Arguments:
+    """Draw networks and tables of correlated features on which each wrong average is another."""
+
+    def case(features: int, count: int) -> tuple[Any, ...]:
+        every = np.array(list(itertools.product((0.0, 1.0, 2.5), repeat=features)))
+        inputs = tensor(every[rng.choice(len(every), size=count, replace=False)])
+        chances = tensor(0.3 / count + 0.7 * rng.dirichlet(np.full(count, 0.7)))
+        network = Network.random(rng, (features, 6, 3))
+        return network, inputs[int(rng.integers(count))], inputs, chances, int(rng.integers(3))
+
+    def tells(case: tuple[Any, ...]) -> bool:
+        network, x, inputs, chances, target = case
+        alike = np.full(len(inputs), 1 / len(inputs))
+        inner = slice(1, -1)  # neither nobody nor all
+        mine = {e: worths_by_table(*case, e) for e in ("marginal", "conditional")}
+        even = {e: worths_by_table(network, x, inputs, alike, target, e) for e in mine}
+        others = [
+            (mine["marginal"] - mine["conditional"])[inner],
+            *(mine[e] - even[e] for e in mine),
+            mine["marginal"] - worths_by_table(*case, "independent"),
+        ]
+        return all(np.abs(each).max() > 0.1 for each in others)
+
+    drawn_cases = [drawn(lambda shape=shape: case(*shape), tells) for shape in ((2, 5), (3, 9))]
+    drawn_cases.append(drawn(lambda: case(4, 12), tells))
+    return [(*each, e) for each in drawn_cases for e in ("marginal", "conditional")]
+
+
+def worths_by_table(
+    network: Network, x: Any, inputs: Any, probabilities: Any, target: int, expectation: str
+) -> Array:
+    """Return each coalition's expected output from the table of the absent features' values.
+
+    ``"independent"`` takes the product of the features' own distributions: a mistake.
+    """
+    x, inputs, chances = (np.asarray(each, dtype=float) for each in (x, inputs, probabilities))
+    chances = chances / chances.sum()
+    worths = []
+    for coalition in range(2 ** len(x)):
+        absent = [i for i in range(len(x)) if not coalition >> i & 1]
+        known = [i for i in range(len(x)) if coalition >> i & 1]
+        table: dict[tuple[float, ...], float] = {}
+        if expectation == "independent":
+            for values in itertools.product(*(np.unique(inputs[:, i]) for i in absent)):
+                shares = [chances[inputs[:, i] == v].sum() for i, v in zip(absent, values)]
+                table[values] = float(np.prod(shares))
+        else:
+            for row, chance in zip(inputs, chances, strict=True):
+                if expectation == "marginal" or np.array_equal(row[known], x[known]):
+                    key = tuple(row[absent])
+                    table[key] = table.get(key, 0.0) + chance
+        points = np.tile(x, (len(table), 1))
+        points[:, absent] = list(table)
+        weights = np.array(list(table.values()))
+        worths.append(weights @ outputs_of(network, points)[:, target] / weights.sum())
+    return np.array(worths)
+
+
+@task(
+    "expected-worths",
+    Call("expected_worths", correlated_inputs, GIVEN),
+    read="Section 5, Task 13: the two expectations; Janzing 2020; Aas 2021",
+)
+def expected_worths(calls: list[Called]) -> None:
+    wrong = set()
+    for call in calls:
+        reference = worths_by_table(*call.arguments)
+        found = expect_array(call.returned, reference.shape, "expected_worths")
+        if not np.allclose(found, reference, rtol=1e-3, atol=1e-4):
+            wrong.add(call.arguments[-1])
+    expect(
+        not wrong,
+        f"Not right for the {' and the '.join(sorted(wrong))} expectation. The marginal one puts "
+        "the known features' values into every input, and weights by the inputs' probabilities; "
+        "the conditional one takes only inputs that agree with x in all known features, and "
+        "divides by the sum of their probabilities.",
+        0.5 if len(wrong) == 1 else 0,
+    )
