@@ -1,4 +1,4 @@
-"""Checks of section 3: gradients by other means than the solution's, and their cost by counting."""
+"""Checks of section 2: gradients by other means than the solution's, and their cost by counting."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def smooth_networks(rng: np.random.Generator) -> Arguments:
 @task(
     "finite-differences",
     Call("finite_differences", smooth_networks, GIVEN),
-    read="Section 3, the formula of the central difference",
+    read="Section 2, the formula of the central difference",
 )
 def finite_differences(calls: list[Called]) -> None:
     for call in calls:
@@ -68,7 +68,7 @@ def masked_networks(rng: np.random.Generator) -> Arguments:
 @task(
     "input-gradient",
     Call("input_gradient", masked_networks, GIVEN),
-    read="Section 3, Task 4: the chain rule through one hidden layer",
+    read="Section 2, Task 3: the chain rule through one hidden layer",
 )
 def input_gradient(calls: list[Called]) -> None:
     for call in calls:
@@ -80,7 +80,7 @@ def input_gradient(calls: list[Called]) -> None:
             call.returned,
             inputs.grad.numpy(),
             "input_gradient",
-            "Only hidden units with W1 x + b1 > 0 pass the row `target` of W2 on to W1.",
+            "Only hidden neurons with W1 x + b1 > 0 pass the row `target` of W2 on to W1.",
         )
 
 
@@ -88,7 +88,7 @@ def widths(rng: np.random.Generator) -> Arguments:
     return [([int(n) for n in rng.integers(2, 40, size=layers)],) for layers in (2, 3, 4, 5)]
 
 
-@task("multiply-adds", Call("multiply_adds", widths, GIVEN), read="Section 3, Task 5")
+@task("multiply-adds", Call("multiply_adds", widths, GIVEN), read="Section 2, Task 4")
 def multiply_adds(calls: list[Called]) -> None:
     names = ("forward pass", "saliency map", "central differences")
     rows, wanted = [], []
@@ -176,7 +176,7 @@ def _guided(arguments: tuple[Any, ...], forward: bool = True, backward: bool = T
 @task(
     "repair-guided",
     Call("guided_backpropagation", three_layers, GIVEN),
-    read="Section 3, Task 6: the three formulas; Springenberg 2015",
+    read="Section 2, Task 5: the three formulas; Springenberg 2015",
 )
 def repair_guided(calls: list[Called]) -> None:
     for call in calls:
@@ -184,7 +184,7 @@ def repair_guided(calls: list[Called]) -> None:
         found = expect_array(call.returned, reference.shape, "guided_backpropagation")
         hint = "Both masks belong at both ReLUs: active in the forward pass, and signal positive."
         if np.allclose(found, _guided(call.arguments, forward=False)):
-            hint = "This is the deconvnet: units that were not active pass a signal on."
+            hint = "This is the deconvnet: neurons that were not active pass a signal on."
         elif np.allclose(found, _guided(call.arguments, backward=False)):
             hint = "This is the plain gradient: negative signals are passed on."
         expect_close(found, reference, "guided_backpropagation", hint)
@@ -195,7 +195,7 @@ def gradient_pairs(rng: np.random.Generator) -> Arguments:
     return [*cases, (cases[0][0], -2 * cases[0][0])]
 
 
-@task("repair-cosine", Call("cosine_distance", gradient_pairs, GIVEN), read="Section 3, Task 7")
+@task("repair-cosine", Call("cosine_distance", gradient_pairs, GIVEN), read="Section 2, Task 6")
 def repair_cosine(calls: list[Called]) -> None:
     for call in calls:
         # Half the squared distance of the unit vectors: 1 − cos by the cosine rule.

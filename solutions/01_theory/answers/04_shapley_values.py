@@ -85,7 +85,7 @@ def expected_worths(model, x, inputs, probabilities, target, expectation):
             if expectation == "conditional" and not agrees:
                 continue
             point = [float(x[i]) if coalition & 1 << i else row[i] for i in range(len(x))]
-            result[coalition] += probability * float(model(torch.tensor([point]))[0, target])
+            result[coalition] += probability * model(torch.tensor([point]))[0, target].item()
             total += probability
         result[coalition] /= total
     return result

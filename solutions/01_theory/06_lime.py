@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 7 · LIME
+# ## 6 · LIME
 #
 # **LIME** (Ribeiro, Singh and Guestrin 2016) asks the model about perturbed copies $z$ of the input
 # $x$ and fits a linear surrogate $c_0 + c^\top z$ to the answers, in which close copies count more:

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 9 · A global surrogate
+# ## 8 · A global surrogate
 #
 # **Distillation** trains a *student* on the outputs of a *teacher* that has been trained before
 # (Hinton 2015). If the student is a small decision tree, one can read it: a global, model-agnostic

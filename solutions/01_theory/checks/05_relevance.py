@@ -1,4 +1,4 @@
-"""Checks of section 6: relevance, shared out unit by unit."""
+"""Checks of section 5: relevance, shared out neuron by neuron."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .networks import normal_vector, two_layers, whole_input, whole_layer
 
 
 def _relevance(a: Array, contributions: Array, R: Array, z: Array) -> Array:
-    """Hand relevance back by loops over units: contributions (outputs, inputs), z (outputs,)."""
+    """Hand relevance back by loops over neurons: contributions (outputs, inputs), z (outputs,)."""
     back = np.zeros(len(a))
     for j in range(len(R)):
         for i in range(len(a)):
@@ -55,7 +55,7 @@ def epsilon_cases(rng: np.random.Generator) -> Arguments:
 
 
 def lrp_epsilon_by_loops(arguments: tuple[Any, ...]) -> Array:
-    """Return LRP-ε of a two-layer network, unit by unit."""
+    """Return LRP-ε of a two-layer network, neuron by neuron."""
     x, W1, b1, W2, b2, target, epsilon, keep = arguments
     hidden = np.maximum(W1 @ x + b1, 0)
     R = np.where(np.arange(len(b2)) == target, W2 @ hidden + b2, 0.0)
@@ -68,7 +68,7 @@ def lrp_epsilon_by_loops(arguments: tuple[Any, ...]) -> Array:
 @task(
     "lrp-epsilon",
     Call("lrp_epsilon", epsilon_cases, GIVEN),
-    read="Section 6, the table of rules; Montavon 2019",
+    read="Section 5, the table of rules; Montavon 2019",
 )
 def lrp_epsilon(calls: list[Called]) -> None:
     found, wanted, with_bias = [], [], []
@@ -106,7 +106,7 @@ def positive_cases(rng: np.random.Generator) -> Arguments:
     return [usual, small, lower, (x, W1, b1, -np.abs(W2), b2 - 0.5, target)]
 
 
-@task("lrp-z-plus", Call("lrp_z_plus", positive_cases, GIVEN), read="Section 6; Montavon 2017")
+@task("lrp-z-plus", Call("lrp_z_plus", positive_cases, GIVEN), read="Section 5; Montavon 2017")
 def lrp_z_plus(calls: list[Called]) -> None:
     for call in calls:
         x, W1, b1, W2, b2, target = call.arguments
@@ -141,7 +141,7 @@ def pixel_layers(rng: np.random.Generator) -> Arguments:
 @task(
     "lrp-first-layer",
     Call("first_layer", pixel_layers, GIVEN),
-    read="Section 6, the last two rows of the table; Montavon 2017",
+    read="Section 5, the last two rows of the table; Montavon 2017",
 )
 def lrp_first_layer(calls: list[Called]) -> None:
     wrong = []
@@ -156,7 +156,7 @@ def lrp_first_layer(calls: list[Called]) -> None:
     expect(
         not wrong,
         f"Not right for the rule {' and '.join(sorted(set(wrong)))}. w⁺ keeps positive weights, w⁻ "
-        "negative ones with their sign; each hidden unit has a denominator of its own.",
+        "negative ones with their sign; each hidden neuron has a denominator of its own.",
         0.5 if len(set(wrong)) == 1 else 0,
     )
 
@@ -164,7 +164,7 @@ def lrp_first_layer(calls: list[Called]) -> None:
 @task(
     "relu-pair",
     Value("f_biases_ignored", "g_biases_ignored", "biases_kept", "integrated"),
-    read="Section 6, the worked example; Sundararajan 2017, appendix B",
+    read="Section 5, the worked example; Sundararajan 2017, appendix B",
 )
 def relu_pair(values: dict[str, Any]) -> None:
     # The planned numbers of the paper's pair, at (3, 1).
@@ -183,8 +183,8 @@ def relu_pair(values: dict[str, Any]) -> None:
     luck = lucky(map(str, wanted.values()))
     expect(
         not wrong,
-        f"Not right yet: {', '.join(wrong)}. Write the contributions of each unit and its "
-        "denominator beside the unit, from the output down.",
+        f"Not right yet: {', '.join(wrong)}. Write the contributions of each neuron and its "
+        "denominator beside the neuron, from the output back to the inputs.",
         max(0.0, 1 - len(wrong) / (len(wanted) - luck)),
     )
 
@@ -199,7 +199,7 @@ def deep_networks(rng: np.random.Generator) -> Arguments:
 @task(
     "gradient-times-input",
     Call("gradient_times_input", deep_networks, GIVEN),
-    read="Section 6, Task 18; Shrikumar 2016",
+    read="Section 5, Task 18; Shrikumar 2016",
 )
 def gradient_times_input(calls: list[Called]) -> None:
     for call in calls:

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 5 · Shapley values
+# ## 4 · Shapley values
 #
 # Players $N=\{1,\dots,M\}$ earn $v(S)$ when the coalition $S\subseteq N$ works together. Which share
 # of $v(N) - v(\emptyset)$ is due to each? Let them arrive in random order and pay each what it adds on
@@ -26,7 +26,7 @@
 # in the order 2, 1 player 2 adds 2 and player 1 adds 8. So $\varphi=(6, 4)$.
 
 # %% [markdown]
-# ### Task 10: three players, by pencil (2 points)
+# ### Task 9: three players, by pencil (2 points)
 #
 # | coalition | ∅ | A | B | C | AB | AC | BC | ABC |
 # |---|---|---|---|---|---|---|---|---|
@@ -50,7 +50,7 @@ checks.expect(
 checks.passed("shapley-by-pencil")
 
 # %% [markdown]
-# ### Task 11: find the error in a weight (1 point)
+# ### Task 10: find the error in a weight (1 point)
 #
 # One can also sum over the coalitions $z'$ that **contain** player $i$ and look at what is lost when
 # it leaves, $v(z') - v(z'\setminus i)$. Theorem 1 of the SHAP paper was printed in that form with
@@ -91,7 +91,7 @@ checks.expect(
 checks.passed("repair-weight")
 
 # %% [markdown]
-# ### Task 12: any number of players (3 points)
+# ### Task 11: any number of players (3 points)
 #
 # Number the players 0 … M−1 and the coalitions by their bits: `worth[0b101]` is the worth of players
 # 0 and 2 together, `worth[0]` that of nobody. (`coalition | (1 << i)` adds player $i$,
@@ -131,7 +131,7 @@ checks.expect(
 checks.passed("shapley")
 
 # %% [markdown]
-# ### Task 13: from a model to a game (2 points)
+# ### Task 12: from a model to a game (2 points)
 #
 # Let the features be the players: present features keep their value in $x$, absent ones take that
 # of the baseline. Return the worth of all $2^d$ coalitions, numbered by their bits as above: the

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 4 · Integrated gradients
+# ## 3 · Integrated gradients
 #
 # A gradient says what happens *nearby*. Where a network has saturated nothing happens nearby, though
 # the input was decisive on the way there. **Integrated gradients** (Sundararajan, Taly and Yan 2017)
@@ -38,7 +38,7 @@ middle.legend()
 plt.show()
 
 # %% [markdown]
-# ### Task 8: by pencil (2 points)
+# ### Task 7: by pencil (2 points)
 #
 # Let $f(x) = x_1\,x_2^2$, the input $(2, 3)$ and the baseline $(0, 0)$. Compute the integral on paper
 # and enter the two integrated gradients; enter also gradient × input, $x_i\,\partial f/\partial x_i$,
@@ -63,7 +63,7 @@ checks.numbers(gradient_input, (2,), "gradient_input")
 checks.passed("ig-by-pencil")
 
 # %% [markdown]
-# ### Task 9: for any network (3 points)
+# ### Task 8: for any network (3 points)
 #
 # Cut the path into `steps` pieces of equal length, and approximate the integral by the mean of the
 # gradients at the *midpoints* of the pieces. The error of this rule shrinks with the square of
