@@ -105,7 +105,9 @@ checks.expect(isinstance(taxonomy, dict), "`taxonomy` should stay a dictionary."
 words = [("local", "global"), ("intrinsic", "post-hoc"), ("agnostic", "specific")]
 for method, triple in taxonomy.items():
     checks.expect(
-        len(triple) == 3 and all(word in pair for word, pair in zip(triple, words, strict=True)),
+        isinstance(triple, tuple | list)
+        and len(triple) == 3
+        and all(str(w).strip().casefold() in pair for w, pair in zip(triple, words, strict=True)),
         f"{method}: give three words, one of each pair: {words}.",
     )
 checks.expect(len(taxonomy) == 8, "Keep the eight names of the methods as they were.")

@@ -62,7 +62,7 @@ def coalition_worths(model, x, baseline, target):
         for i in range(len(x)):
             if coalition & (1 << i):
                 mixed[i] = x[i]
-        worths.append(model(mixed[None])[0, target])
+        worths.append(model(mixed[None])[0, target].item())
     return worths
 
 
