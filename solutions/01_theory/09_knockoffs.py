@@ -134,7 +134,9 @@ nothing = select_features(np.array([-2.0, 1.0, 3.0]), 0.1, 1)
 nothing = checks.numbers(nothing, (3,), "select_features")
 checks.expect(not nothing.any(), "If no threshold fulfils the condition, nothing is selected.")
 equal = checks.numbers(select_features(np.array([2.0, 4.0]), 0.5, 1), (2,), "select_features")
-checks.expect(equal.all(), "For t = 2 the ratio is 1/2: equal to q = 0.5, so t fulfils the condition.")
+checks.expect(
+    equal.all(), "For t = 2 the ratio is 1/2: equal to q = 0.5, so t fulfils the condition."
+)
 even = checks.numbers(select_features(np.array([0.0, 1.0]), 0.9, 0), (2,), "select_features")
 checks.expect(not even[0], "A feature with W = 0 is never selected: thresholds are above 0.")
 # Does it keep its promise? 30 relevant features of 100, and 200 repetitions for each bound.

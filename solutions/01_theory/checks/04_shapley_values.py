@@ -121,7 +121,7 @@ def correlated_inputs(rng: np.random.Generator) -> Arguments:
         return network, inputs[int(rng.integers(count))], inputs, chances, int(rng.integers(3))
 
     def tells(case: tuple[Any, ...]) -> bool:
-        network, x, inputs, chances, target = case
+        network, x, inputs, _, target = case
         alike = np.full(len(inputs), 1 / len(inputs))
         inner = slice(1, -1)  # neither nobody nor all
         mine = {e: worths_by_table(*case, e) for e in ("marginal", "conditional")}
@@ -154,7 +154,9 @@ def worths_by_table(
         table: dict[tuple[float, ...], float] = {}
         if expectation == "independent":
             for values in itertools.product(*(np.unique(inputs[:, i]) for i in absent)):
-                shares = [chances[inputs[:, i] == v].sum() for i, v in zip(absent, values)]
+                shares = [
+                    chances[inputs[:, i] == v].sum() for i, v in zip(absent, values, strict=True)
+                ]
                 table[values] = float(np.prod(shares))
         else:
             for row, chance in zip(inputs, chances, strict=True):

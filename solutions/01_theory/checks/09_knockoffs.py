@@ -38,9 +38,7 @@ def knockoff_statistic(calls: list[Called]) -> None:
         found = expect_array(call.returned, reference.shape, "knockoff_statistics")
         hint = "W_j = (z_j u_j)² − (z̃_j u_j)², where u is the product of all matrices."
         if np.allclose(found, z**2 - knockoff**2):
-            hint = (
-                "Only the filters are compared: multiply by u, the product of the matrices that follow."
-            )
+            hint = "Only the filters are compared: multiply by u, the product of the matrices that follow."
         expect_close(found, reference, "knockoff_statistics", hint)
 
 
