@@ -158,8 +158,8 @@ checks.passed("multiply-adds")
 # - the deconvnet (Zeiler and Fergus 2014) where the signal is positive, $s\cdot[s>0]$;
 # - **guided backpropagation** (Springenberg 2015) where both hold, $s\cdot[z>0]\cdot[s>0]$.
 #
-# The maps of the last look crisp. Whether they explain is another matter: Adebayo (2018) found that
-# they hardly change when the network's later layers are given random weights.
+# The maps of the last method show sharp edges, but that does not make them explanations: Adebayo
+# (2018) found that they hardly change when the network's later layers are given random weights.
 #
 # The function below is meant to be guided backpropagation for a network with two hidden layers.
 # It contains one mistake. Correct it in place, or write the function again below.
@@ -240,4 +240,6 @@ distance = checks.numbers(
     cosine_distance(np.ones((2, 2)), 3 * np.ones((2, 2))), (), "cosine_distance"
 )
 checks.expect(abs(distance) < 1e-9, "Two gradients of the same direction have distance 0.")
+distance = checks.numbers(cosine_distance(np.ones(3), -np.ones(3)), (), "cosine_distance")
+checks.expect(abs(distance - 2) < 1e-9, "Two opposite gradients have distance 2.")
 checks.passed("repair-cosine")

@@ -1,9 +1,10 @@
 # %% [markdown]
 # ## 3 · Integrated gradients
 #
-# A gradient says what happens *nearby*. Where a network has saturated nothing happens nearby, though
-# the input was decisive on the way there. **Integrated gradients** (Sundararajan, Taly and Yan 2017)
-# collect the gradients on the straight line from a *baseline* $\bar x$ to $x$:
+# A gradient says how the output changes *near* the input. Where a network has saturated, it does not
+# change there, although it has changed between a baseline and the input. **Integrated gradients**
+# (Sundararajan, Taly and Yan 2017) collect the gradients on the straight line from a *baseline*
+# $\bar x$ to $x$:
 #
 # $$ \mathrm{IG}_i(x) = (x_i - \bar x_i)\int_0^1 \frac{\partial f}{\partial x_i}\bigl(\bar x + \alpha\,(x-\bar x)\bigr)\,d\alpha . $$
 #

@@ -33,7 +33,7 @@
 
 # %%
 # Given, for the visible checks: the worked example as x, W1, b1, W2, b2 of a network whose second
-# layer just passes the neuron on.
+# layer passes the first one's output on unchanged.
 W1, b1, W2, b2 = np.array([[2.0, -1.0]]), np.ones(1), np.eye(1), np.zeros(1)
 worked_example = (np.array([3.0, 2.0]), W1, b1, W2, b2)
 

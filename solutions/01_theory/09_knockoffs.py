@@ -139,7 +139,7 @@ checks.expect(
 )
 even = checks.numbers(select_features(np.array([0.0, 1.0]), 0.9, 0), (2,), "select_features")
 checks.expect(not even[0], "A feature with W = 0 is never selected: thresholds are above 0.")
-# Does it keep its promise? 30 relevant features of 100, and 200 repetitions for each bound.
+# Does the bound hold? 30 relevant features of 100, and 200 repetitions for each bound.
 rng = np.random.default_rng(6)
 bounds = [0.05, 0.1, 0.2, 0.3, 0.5]
 rates = {"false discoveries among the selected": [], "relevant features found": []}
@@ -153,7 +153,7 @@ for q in tqdm(bounds, desc="200 repetitions a bound"):
     rates["false discoveries among the selected"].append(np.mean(false_share))
     rates["relevant features found"].append(np.mean(found_share))
 figure, axis = plt.subplots(figsize=(8, 3))
-axis.plot([0, 0.5], [0, 0.5], ":", color=GREY, label="the promised bound")
+axis.plot([0, 0.5], [0, 0.5], ":", color=GREY, label="the bound itself")
 for (label, values), colour, marker in zip(rates.items(), [ORANGE, BLUE], "so", strict=True):
     axis.plot(bounds, values, marker + "-", color=colour, label=label)
 axis.set(title="Knockoff+, simulated", xlabel="bound q", ylabel="mean share", ylim=(0, 1))

@@ -15,6 +15,7 @@ import pytest
 import scipy.optimize
 import scipy.spatial.distance
 import scipy.special
+import shap
 import sympy
 import torch
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule
@@ -23,6 +24,7 @@ from scoring import earned, hidden, mark
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from autograde.inside.networks import Layer, Network
 from autograde.inside.read import plain
 from autograde.notebooks.source import Source
 from autograde.tasks import Call, Called
@@ -171,6 +173,36 @@ def test_worths_of_coalitions_lead_to_captums_values(
     exact = attribute(captum.attr.ShapleyValues(model), x, target, baselines=baseline[None])
     found = checks.shapley_by_orders(worths.detach().tolist(), len(x))
     assert found == pytest.approx(exact, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("expectation", "shares"), [("marginal", (0.5, 0)), ("conditional", (0.35, 0.15))]
+)
+def test_the_worked_example_of_correlated_features(
+    checks: SimpleNamespace, expectation: str, shares: tuple[float, float]
+) -> None:
+    first = Network([Layer.linear([[1.0, 0.0]], [0.0])])
+    inputs = np.array([(0, 0), (1, 1), (0, 1), (1, 0)], dtype=float)
+    case = (first, np.ones(2), inputs, np.array([0.4, 0.4, 0.1, 0.1]), 0, expectation)
+    worths = checks.worths_by_table(*case)
+    assert checks.shapley_by_orders(worths, 2) == pytest.approx(shares)
+
+
+def test_marginal_expectations_lead_to_the_values_of_shap(
+    source: Source, checks: SimpleNamespace
+) -> None:
+    """With a background of equally probable inputs, shap's values are those of this game."""
+    for network, x, inputs, _, target, _ in hidden(source, "expected-worths"):
+        module = network.module().double()
+
+        def model(rows: np.ndarray, module: Any = module, target: int = target) -> np.ndarray:
+            return module(torch.tensor(rows)).detach().numpy()[:, target]
+
+        masker = shap.maskers.Independent(inputs.double().numpy())
+        found = shap.explainers.Exact(model, masker)(x.double().numpy()[None]).values[0]
+        even = np.full(len(inputs), 1 / len(inputs))
+        worths = checks.worths_by_table(network, x, inputs, even, target, "marginal")
+        assert checks.shapley_by_orders(worths, len(x)) == pytest.approx(found, abs=1e-5)
 
 
 # --- relevance -----------------------------------------------------------------------------------
