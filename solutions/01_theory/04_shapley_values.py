@@ -19,8 +19,8 @@
 #
 # where $h_x(z')$ is the input $x$ with only the features known that $z'$ marks with 1. The two sides
 # are equal where all are known, at $z'=(1,\dots,1)$, because $h_x(1,\dots,1)=x$. A linear model is of
-# this form already. What "not known" means is a choice. In task 12 an absent feature
-# takes the value of a baseline, in task 13 it is averaged over the data.
+# this form already. What "not known" means is a choice: in task 12 an absent feature takes the value
+# of a baseline, in task 13 the output is averaged over its values in the data.
 #
 # **Worked example.** Two players, $v(1)=4$, $v(2)=2$, $v(12)=10$. In the order 1, 2 they add 4 and 6;
 # in the order 2, 1 player 2 adds 2 and player 1 adds 8. So $\varphi=(6, 4)$.
@@ -188,11 +188,11 @@ checks.passed("coalition-worths")
 # two are equal if the features are independent.
 #
 # Lundberg and Lee (2017) define SHAP by the conditional expectation, and approximate it by the
-# marginal one, which is exact for independent features only. Aas, Jullum and Løland (2021) estimate
+# marginal one, which is exact if the features are independent. Aas, Jullum and Løland (2021) estimate
 # the conditional one itself. Janzing, Minorics and Blöbaum (2020) argue for the marginal one: it
 # says what the model does when its inputs are *set*, and a feature that the model does not use gets
-# 0. By the conditional one such a feature gets a share if it is correlated with a feature that the
-# model uses. Chen et al. (2020) call the first *true to the model*, the second *true to the data*.
+# 0. By the conditional one such a feature can get a share, if it depends on a feature that the model
+# uses. Chen et al. (2020) call the first *true to the model* and the second *true to the data*.
 #
 # **Worked example.** Two features are 0 or 1. The inputs (0, 0) and (1, 1) have the probability 0.4
 # each, (0, 1) and (1, 0) have 0.1 each. The model $f(x)=x_1$ does not use the second feature. At

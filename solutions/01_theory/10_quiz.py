@@ -1,9 +1,9 @@
 # %% [markdown]
 # ## 10 · Quiz
 #
-# Five groups of four statements about sections 1 to 9. Answer each by `"yes"` (it is true), `"no"` (it is not) or
-# `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }}, abstaining
-# {{ quiz_abstain }}, and the sum over all twenty never falls below zero. So answer where you
+# Five groups of four statements about sections 1 to 9. Answer each by `"yes"` (it is true), `"no"`
+# (it is not) or `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }},
+# abstaining {{ quiz_abstain }}, and the sum over all twenty never falls below zero. So answer where you
 # think that you know, and abstain where you would guess. Some of the tasks above settle a statement.
 #
 # **A · Kinds of methods**

@@ -12,14 +12,22 @@ from autograde.inside.networks import Network
 from autograde.tasks import Call, Called, entries, expect, expect_array, expect_close, task
 
 from ...shared.checks import GIVEN, Arguments, Array, drawn
-from .networks import normal_vector, outputs_of, two_layers, whole_input, whole_layer
+from .networks import (
+    normal_vector,
+    other_class,
+    outputs_of,
+    two_layers,
+    whole_input,
+    whole_layer,
+)
 
 
 def smooth_networks(rng: np.random.Generator) -> Arguments:
     cases: Arguments = []
     for features, step in ((2, 0.3), (4, 0.2), (6, 0.25)):
         network = Network.random(rng, (features, 7, 3), "tanh")
-        cases.append((network, normal_vector(rng, features), int(rng.integers(3)), step))
+        x = normal_vector(rng, features)
+        cases.append((network, x, other_class(rng, network, x), step))
     return cases
 
 
@@ -118,7 +126,8 @@ def three_layers(rng: np.random.Generator) -> Arguments:
         z2 = rng.permutation([0, -1, 1, 2, 3])
         W2, b2 = _with_bias(rng, np.maximum(z1, 0), z2)
         W3 = rng.integers(1, 4, size=(3, 5)) * rng.choice([-1.0, 1.0], size=(3, 5))
-        return x, W1, b1, W2, b2, W3, int(rng.integers(3))
+        outputs = W3 @ np.maximum(z2, 0)
+        return x, W1, b1, W2, b2, W3, int(rng.choice(np.argsort(outputs)[:-1]))
 
     def tells(case: tuple[Any, ...], part: int) -> bool:
         mine, *others = _maps(case)

@@ -20,7 +20,7 @@ from autograde.tasks import (
 )
 
 from ...shared.checks import GIVEN, Arguments, Array, drawn
-from .networks import normal_vector
+from .networks import normal_vector, other_class
 
 
 def _gradient(network: Network, x: Any, target: int) -> Array:
@@ -59,7 +59,7 @@ def paths(rng: np.random.Generator) -> Arguments:
     def path(features: int, steps: int) -> tuple[Any, ...]:
         network = Network.random(rng, (features, 8, 3), "tanh")
         x, baseline = 1.5 * normal_vector(rng, features), normal_vector(rng, features)
-        return network, x, baseline, int(rng.integers(3)), steps
+        return network, x, baseline, other_class(rng, network, (x + baseline) / 2), steps
 
     def bends(case: tuple[Any, ...]) -> bool:
         start, middle, end = _collected(case, np.array([[0.0], [0.5], [1.0]]))

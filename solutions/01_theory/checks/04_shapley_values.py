@@ -13,7 +13,7 @@ from autograde.inside.networks import Network
 from autograde.tasks import Call, Called, Value, expect, expect_array, expect_close, task
 
 from ...shared.checks import GIVEN, Arguments, Array, drawn, tensor
-from .networks import normal_vector, outputs_of
+from .networks import normal_vector, other_class, outputs_of
 
 
 def shapley_by_orders(worth: Sequence[float], players: int) -> Array:
@@ -86,7 +86,7 @@ def masked_models(rng: np.random.Generator) -> Arguments:
     for features in (2, 3, 5):
         network = Network.random(rng, (features, 6, 3))
         x, baseline = normal_vector(rng, features), normal_vector(rng, features)
-        cases.append((network, x, baseline, int(rng.integers(3))))
+        cases.append((network, x, baseline, other_class(rng, network, x)))
     return cases
 
 
@@ -118,7 +118,8 @@ def correlated_inputs(rng: np.random.Generator) -> Arguments:
         inputs = tensor(every[rng.choice(len(every), size=count, replace=False)])
         chances = tensor(0.3 / count + 0.7 * rng.dirichlet(np.full(count, 0.7)))
         network = Network.random(rng, (features, 6, 3))
-        return network, inputs[int(rng.integers(count))], inputs, chances, int(rng.integers(3))
+        x = inputs[int(rng.integers(count))]
+        return network, x, inputs, chances, other_class(rng, network, x)
 
     def tells(case: tuple[Any, ...]) -> bool:
         network, x, inputs, _, target = case

@@ -20,7 +20,7 @@ from autograde.tasks import (
 )
 
 from ...shared.checks import GIVEN, Arguments, Array
-from .networks import normal_vector, two_layers, whole_input, whole_layer
+from .networks import normal_vector, other_class, two_layers, whole_input, whole_layer
 
 
 def _relevance(a: Array, contributions: Array, R: Array, z: Array) -> Array:
@@ -190,10 +190,11 @@ def relu_pair(values: dict[str, Any]) -> None:
 
 
 def deep_networks(rng: np.random.Generator) -> Arguments:
-    return [
-        (Network.random(rng, sizes), normal_vector(rng, sizes[0]), int(rng.integers(sizes[-1])))
-        for sizes in ((3, 8, 2), (5, 8, 8, 3), (6, 10, 10, 10, 4))
-    ]
+    cases: Arguments = []
+    for sizes in ((3, 8, 2), (5, 8, 8, 3), (6, 10, 10, 10, 4)):
+        network, x = Network.random(rng, sizes), normal_vector(rng, sizes[0])
+        cases.append((network, x, other_class(rng, network, x)))
+    return cases
 
 
 @task(

@@ -27,6 +27,11 @@ def normal_vector(rng: np.random.Generator, size: int) -> torch.Tensor:
     return torch.tensor(rng.normal(size=size), dtype=torch.float32)
 
 
+def other_class(rng: np.random.Generator, network: Network, x: torch.Tensor) -> int:
+    """Draw a target that is not the class with the largest output: that is another question."""
+    return int(rng.choice(np.argsort(outputs_of(network, x.double().numpy()[None])[0])[:-1]))
+
+
 def two_layers(rng: np.random.Generator) -> tuple[Any, ...]:
     """Draw an input ≥ 0 and a network whose relevances have no denominator near 0."""
 
@@ -43,7 +48,10 @@ def two_layers(rng: np.random.Generator) -> tuple[Any, ...]:
         a = np.maximum(z, 0)
         w = W2[target]
         sums = (z, W1 @ x, w @ a + b2[target], w @ a, np.maximum(w, 0) @ a)
-        return 2 <= (z > 0).sum() < len(z) and all(np.abs(each).min() > 0.3 for each in sums)
+        other = target != (W2 @ a + b2).argmax()
+        return (
+            other and 2 <= (z > 0).sum() < len(z) and all(np.abs(each).min() > 0.3 for each in sums)
+        )
 
     return drawn(network, usable)
 
