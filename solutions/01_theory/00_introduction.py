@@ -10,9 +10,10 @@
 # notebook you can
 #
 # - place an explanation method: local or global, intrinsic or post-hoc, model-agnostic or specific,
-#   and say which purpose it serves and what it trades for it;
+#   and say which purpose it serves and where it is weak;
 # - compute by hand, on networks with a handful of weights, gradients, integrated gradients, Shapley
-#   values, layer-wise relevance propagation (LRP), LIME, counterfactuals, a surrogate and knockoffs;
+#   values (also for correlated features), layer-wise relevance propagation (LRP), LIME,
+#   counterfactuals, a surrogate and knockoffs;
 # - name the axioms (completeness, conservation, symmetry, implementation invariance) and show by a
 #   three-line example which method violates which;
 # - find the error in code that looks right.

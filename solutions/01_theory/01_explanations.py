@@ -2,7 +2,7 @@
 # ## 1 · What is an explanation?
 #
 # A network maps an input to an output by millions of multiplications. All of them together *are*
-# the reason for its answer, but no person can do anything with them. An **explanation** is a
+# the reason for its answer, but no person can read them. An **explanation** is a
 # smaller object (a map over pixels, a weight per feature, an example, a rule, a sentence) that
 # answers some question about the model well enough for somebody's purpose. Three questions place
 # a method.
@@ -25,7 +25,7 @@
 # last is the most tempting one: an explanation shows what the *model* uses. Whether the world works
 # like that is a question for an experiment.
 #
-# **Trade-offs.** No method wins on all four of these:
+# **Trade-offs.** No method is best in all four of these:
 #
 # - **fidelity**: does the explanation agree with what the model computes?
 # - **understandability**: can the person it is made for make use of it?
@@ -36,7 +36,11 @@
 # other way round. Rudin (2019) concludes that for high stakes an intrinsically interpretable model
 # should be preferred to a black box explained afterwards. Doshi-Velez and Kim (2017) ask how to
 # evaluate: with experts in the real application, with lay people on simplified tasks, or with a
-# formal proxy. Most numbers in the literature, and in this course, are of the third sort.
+# formal proxy. Most numbers in the literature, and in this course, are of the third sort. Such a
+# proxy is the **deletion curve** (*pixel flipping*, Samek 2017): replace the inputs one by one, in
+# the order of their relevance, by a fill value such as black, and plot the output; it should fall
+# fast. The curve depends on the fill value, and an input with deleted parts may lie outside the
+# distribution of the training data.
 
 # %% [markdown]
 # ### A map of the methods
@@ -55,9 +59,9 @@
 # | counterfactual | the closest input that is decided differently | Wachter 2017 |
 # | distillation | a smaller or simpler model imitates the trained one | Hinton 2015; Craven 1996 |
 # | permutation importance | shuffle a feature's column, see how much accuracy is lost | Breiman 2001 |
-# | activation maximisation | search for an input that excites a unit as much as possible | Erhan 2009 |
-# | SpRAy | spectral clustering of heat maps, to find strategies such as Clever Hans | Lapuschkin 2019 |
-# | DeepPINK | every feature competes with a fake copy of itself, its knockoff | Lu 2018 |
+# | activation maximisation | search for an input at which a neuron's activation is largest | Erhan 2009 |
+# | SpRAy | spectral clustering of relevance maps; shows decisions that are right for the wrong reason (Clever Hans) | Lapuschkin 2019 |
+# | DeepPINK | one network weighs each feature against a synthetic copy of it, its knockoff | Lu 2018 |
 # | DeepProbLog | logic programs whose uncertain facts come from networks, trained through the differentiable probability of a query | Manhaeve 2018 |
 # | PJ-X | answers questions on images (data set VQA-X), points to evidence and gives its reasons in words | Park 2018 |
 
@@ -68,7 +72,7 @@
 # `"agnostic"` or `"specific"`. Read the names as follows: the *saliency map* of one image; the
 # *surrogate tree* is distilled from some black box, of which only outputs are known; the *shallow
 # tree* is itself the deployed model and is read as its own explanation; *permutation importance*
-# is measured on the whole test set; *activation maximisation* for a unit of a convolutional layer.
+# is measured on the whole test set; *activation maximisation* for a neuron of a convolutional layer.
 # Each method that is right in all three earns a share.
 
 # %% nbgrader={"grade_id": "taxonomy", "solution": true}
@@ -101,7 +105,9 @@ checks.expect(isinstance(taxonomy, dict), "`taxonomy` should stay a dictionary."
 words = [("local", "global"), ("intrinsic", "post-hoc"), ("agnostic", "specific")]
 for method, triple in taxonomy.items():
     checks.expect(
-        len(triple) == 3 and all(word in pair for word, pair in zip(triple, words, strict=True)),
+        isinstance(triple, tuple | list)
+        and len(triple) == 3
+        and all(str(w).strip().casefold() in pair for w, pair in zip(triple, words, strict=True)),
         f"{method}: give three words, one of each pair: {words}.",
     )
 checks.expect(len(taxonomy) == 8, "Keep the eight names of the methods as they were.")

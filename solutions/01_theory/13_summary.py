@@ -6,9 +6,9 @@
 # | gradient | local sensitivity | gradients | 1 forward + 1 backward | nothing in general | yes |
 # | guided backpropagation | structure of the input, hardly the decision (Nie 2018) | gradients, ReLUs | 1 + 1 | nothing in general | no |
 # | integrated gradients | contributions since the baseline | gradients, a baseline | steps × (1 + 1) | $f(x)-f(\bar x)$ | yes |
-# | Shapley values | fair contributions | outputs, a notion of absence | $2^d$ forward, or sampled | $v(N)-v(\emptyset)$ | yes |
+# | Shapley values | fair contributions | outputs; a baseline or data for what is absent | $2^d$ forward, or sampled | $v(N)-v(\emptyset)$ | yes, for the same baseline or data |
 # | LRP-0, biases kept | contributions | layers | 1 + 1 | $f(x)$ less what biases absorb | yes: gradient × input |
-# | LRP with z⁺, w², zᴮ, or biases ignored | contributions | layers | 1 + 1 | $f(x)$ | no |
+# | z⁺, w² and zᴮ rules, LRP with biases ignored | contributions | layers | 1 + 1 | $f(x)$ | no |
 # | LIME | slopes of a local surrogate | outputs | samples × 1 forward | nothing in general | yes, for the same samples |
 # | counterfactual | the nearest other decision | outputs, or gradients | an optimisation | – | yes, if only outputs are used |
 # | surrogate tree | the whole model, roughly | outputs, data | data × 1 forward, one fit | – (report the fidelity) | yes |
@@ -22,7 +22,8 @@
 #
 # - Purposes and evaluation: Doshi-Velez and Kim, *Towards a rigorous science of interpretable machine
 #   learning* (2017); Lipton, *The mythos of model interpretability* (2018); Adadi and Berrada,
-#   *Peeking inside the black-box* (2018); Rudin, *Stop explaining black box machine learning models
+#   *Peeking inside the black-box* (2018); Samek et al., *Evaluating the visualization of what a deep
+#   neural network has learned* (2017); Rudin, *Stop explaining black box machine learning models
 #   for high stakes decisions* (2019).
 # - Gradients: Baehrens et al., *How to explain individual classification decisions* (2010); Simonyan
 #   et al., *Deep inside convolutional networks* (2014); Zeiler and Fergus, *Visualizing and
@@ -37,8 +38,10 @@
 #   *Towards better understanding of gradient-based attribution methods* (2018); Lapuschkin et al.,
 #   *Unmasking Clever Hans predictors* (2019).
 # - Shapley values and LIME: Shapley, *A value for n-person games* (1953); Lundberg and Lee, *A unified
-#   approach to interpreting model predictions* (2017), with its errata; Ribeiro et al., *"Why should
-#   I trust you?"* (2016).
+#   approach to interpreting model predictions* (2017), with its errata; Janzing, Minorics and Blöbaum,
+#   *Feature relevance quantification in explainable AI: a causal problem* (2020); Aas, Jullum and
+#   Løland, *Explaining individual predictions when features are dependent* (2021); Chen et al., *True
+#   to the model or true to the data?* (2020); Ribeiro et al., *"Why should I trust you?"* (2016).
 # - Counterfactuals: Wachter et al., *Counterfactual explanations without opening the black box*
 #   (2017); Ustun et al., *Actionable recourse in linear classification* (2019).
 # - Surrogates: Craven and Shavlik, *Extracting tree-structured representations of trained networks*

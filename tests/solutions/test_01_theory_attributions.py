@@ -15,14 +15,16 @@ import pytest
 import scipy.optimize
 import scipy.spatial.distance
 import scipy.special
+import shap
 import sympy
 import torch
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule
 from pencil import attribute, layered
-from scoring import earned, mark
+from scoring import earned, hidden, mark
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from autograde.inside.networks import Layer, Network
 from autograde.inside.read import plain
 from autograde.notebooks.source import Source
 from autograde.tasks import Call, Called
@@ -98,13 +100,33 @@ def test_the_integral_by_pencil_is_sympys(source: Source) -> None:
     assert mark(source, "ig-by-pencil", values) == 1
 
 
-@pytest.mark.parametrize("rule", ["gausslegendre", "riemann_middle", "riemann_trapezoid"])
-def test_integrated_gradients_are_captums(source: Source, rule: str) -> None:
+@pytest.mark.parametrize(
+    ("rule", "worth"), [("riemann_middle", 1), ("riemann_left", 0.5), ("riemann_right", 0.5)]
+)
+def test_integrated_gradients_are_captums(source: Source, rule: str, worth: float) -> None:
     def integrated(model: nn.Module, x: Any, baseline: Any, target: int, steps: int) -> np.ndarray:
         method = captum.attr.IntegratedGradients(model)
         return attribute(method, x, target, baselines=baseline[None], n_steps=steps, method=rule)
 
-    assert earned(source, "integrated-gradients", integrated, seed=3) == 1
+    assert earned(source, "integrated-gradients", integrated, seed=3) == worth
+
+
+def test_midpoints_approach_the_integral_with_the_square_of_steps(source: Source) -> None:
+    """The statement of task 8, on hidden paths: against Gauss-Legendre quadrature of captum."""
+    for network, x, baseline, target, _ in hidden(source, "integrated-gradients"):
+        method = captum.attr.IntegratedGradients(network.module().double())
+
+        def collected(rule: str, steps: int, method: Any = method, **where: Any) -> np.ndarray:
+            return attribute(method, **where, n_steps=steps, method=rule)
+
+        where = {"x": x.double(), "target": target, "baselines": baseline.double()[None]}
+        exact = collected("gausslegendre", 60, **where)
+        errors = [
+            [np.abs(collected(rule, n, **where) - exact).max() for n in (40, 80)]
+            for rule in ("riemann_middle", "riemann_left")
+        ]
+        ratios = [coarse / fine for coarse, fine in errors]
+        assert ratios == pytest.approx([4, 2], rel=0.15)
 
 
 def test_shapley_values_by_hand_and_of_a_known_game(
@@ -151,6 +173,36 @@ def test_worths_of_coalitions_lead_to_captums_values(
     exact = attribute(captum.attr.ShapleyValues(model), x, target, baselines=baseline[None])
     found = checks.shapley_by_orders(worths.detach().tolist(), len(x))
     assert found == pytest.approx(exact, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("expectation", "shares"), [("marginal", (0.5, 0)), ("conditional", (0.35, 0.15))]
+)
+def test_the_worked_example_of_correlated_features(
+    checks: SimpleNamespace, expectation: str, shares: tuple[float, float]
+) -> None:
+    first = Network([Layer.linear([[1.0, 0.0]], [0.0])])
+    inputs = np.array([(0, 0), (1, 1), (0, 1), (1, 0)], dtype=float)
+    case = (first, np.ones(2), inputs, np.array([0.4, 0.4, 0.1, 0.1]), 0, expectation)
+    worths = checks.worths_by_table(*case)
+    assert checks.shapley_by_orders(worths, 2) == pytest.approx(shares)
+
+
+def test_marginal_expectations_lead_to_the_values_of_shap(
+    source: Source, checks: SimpleNamespace
+) -> None:
+    """With a background of equally probable inputs, shap's values are those of this game."""
+    for network, x, inputs, _, target, _ in hidden(source, "expected-worths"):
+        module = network.module().double()
+
+        def model(rows: np.ndarray, module: Any = module, target: int = target) -> np.ndarray:
+            return module(torch.tensor(rows)).detach().numpy()[:, target]
+
+        masker = shap.maskers.Independent(inputs.double().numpy())
+        found = shap.explainers.Exact(model, masker)(x.double().numpy()[None]).values[0]
+        even = np.full(len(inputs), 1 / len(inputs))
+        worths = checks.worths_by_table(network, x, inputs, even, target, "marginal")
+        assert checks.shapley_by_orders(worths, len(x)) == pytest.approx(found, abs=1e-5)
 
 
 # --- relevance -----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
 # answer: quiz-more
 yes = "F3 F4 G2 G4".split()
 no = "F1 F2 G1 G3".split()
-quiz_more = {**dict.fromkeys(yes, "yes"), **dict.fromkeys(no, "No ")}
+quiz_more = {**dict.fromkeys(yes, "yes"), **dict.fromkeys(no, "no")}
 quiz_more_arguments = {}
 
 

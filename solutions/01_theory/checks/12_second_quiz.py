@@ -9,6 +9,6 @@ from autograde.tasks import Value, task
 from .statements import SECOND, score_quiz
 
 
-@task("quiz-more", Value("quiz_more"), read="Sections 3 to 10")
+@task("quiz-more", Value("quiz_more"), read="Sections 1 to 9")
 def quiz_more(values: dict[str, Any]) -> None:
     score_quiz(values["quiz_more"], SECOND, "quiz_more")

@@ -1,11 +1,10 @@
 # %% [markdown]
-# ## 2 · Quiz
+# ## 10 · Quiz
 #
-# Five groups of four statements. Answer each by `"yes"` (it is true), `"no"` (it is not) or
-# `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }}, abstaining
-# {{ quiz_abstain }}, and the sum over all twenty never falls below zero. So answer where you
-# think that you know, and abstain where you would toss a coin. You may come back here after the
-# exercises: some of them settle a statement.
+# Five groups of four statements about sections 1 to 9. Answer each by `"yes"` (it is true), `"no"`
+# (it is not) or `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }},
+# abstaining {{ quiz_abstain }}, and the sum over all twenty never falls below zero. So answer where you
+# think that you know, and abstain where you would guess. Some of the tasks above settle a statement.
 #
 # **A · Kinds of methods**
 #
@@ -59,7 +58,7 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# ### Task 2: your answers (10 points)
+# ### Task 27: your answers (10 points)
 #
 # Replace `"abstain"` where you have an answer. If you like, add an argument of at most two lines to
 # a statement; a person reads it, the computer does not. The check below looks at the form only.

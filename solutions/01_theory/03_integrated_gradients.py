@@ -1,9 +1,10 @@
 # %% [markdown]
-# ## 4 · Integrated gradients
+# ## 3 · Integrated gradients
 #
-# A gradient says what happens *nearby*. Where a network has saturated nothing happens nearby, though
-# the input was decisive on the way there. **Integrated gradients** (Sundararajan, Taly and Yan 2017)
-# collect the gradients on the straight line from a *baseline* $\bar x$ to $x$:
+# A gradient says how the output changes *near* the input. Where a network has saturated, it does not
+# change there, although it has changed between a baseline and the input. **Integrated gradients**
+# (Sundararajan, Taly and Yan 2017) collect the gradients on the straight line from a *baseline*
+# $\bar x$ to $x$:
 #
 # $$ \mathrm{IG}_i(x) = (x_i - \bar x_i)\int_0^1 \frac{\partial f}{\partial x_i}\bigl(\bar x + \alpha\,(x-\bar x)\bigr)\,d\alpha . $$
 #
@@ -38,7 +39,7 @@ middle.legend()
 plt.show()
 
 # %% [markdown]
-# ### Task 8: by pencil (2 points)
+# ### Task 7: by pencil (2 points)
 #
 # Let $f(x) = x_1\,x_2^2$, the input $(2, 3)$ and the baseline $(0, 0)$. Compute the integral on paper
 # and enter the two integrated gradients; enter also gradient × input, $x_i\,\partial f/\partial x_i$,
@@ -63,10 +64,12 @@ checks.numbers(gradient_input, (2,), "gradient_input")
 checks.passed("ig-by-pencil")
 
 # %% [markdown]
-# ### Task 9: for any network (3 points)
+# ### Task 8: for any network (3 points)
 #
-# Approximate the integral by the mean of the gradients at `steps` points of the path (the midpoints
-# of `steps` equal pieces are a good choice). Use autograd: `torch.autograd.grad`, or `backward`.
+# Cut the path into `steps` pieces of equal length, and approximate the integral by the mean of the
+# gradients at the *midpoints* of the pieces. The error of this rule shrinks with the square of
+# `steps`; that of the pieces' end points shrinks with `steps` only. Use autograd:
+# `torch.autograd.grad`, or `backward`.
 
 
 # %% nbgrader={"grade_id": "integrated-gradients", "solution": true}
@@ -75,12 +78,12 @@ def integrated_gradients(model, x, baseline, target, steps):
     """Return integrated gradients of model's output `target`: tensor or array (features,).
 
     model: network, (N, features) to (N, classes).  x, baseline: tensors (features,).
-    target: int.  steps: int, how many points of the path are evaluated.
+    target: int.  steps: int, how many pieces the path has; each is evaluated at its midpoint.
     """
     ### BEGIN SOLUTION
     alphas = (torch.arange(steps) + 0.5) / steps
     path = (baseline + alphas[:, None] * (x - baseline)).requires_grad_()
-    gradients = torch.autograd.grad(model(path)[:, target].sum(), path)[0]
+    (gradients,) = torch.autograd.grad(model(path)[:, target].sum(), path)
     return (x - baseline) * gradients.mean(0)
     ### END SOLUTION
 
@@ -100,5 +103,13 @@ checks.expect(
 )
 checks.expect(
     abs(collected[2]) < 1e-5, "The third input equals its baseline, so it should receive nothing."
+)
+exact = checks.numbers(
+    integrated_gradients(lambda z: z**2, end, start, 1, 2), (4,), "integrated_gradients"
+)
+checks.expect(
+    np.allclose(exact, [0, end[1] ** 2 - start[1] ** 2, 0, 0], atol=1e-5),
+    "The gradient of a square is linear, and for a linear gradient midpoints are exact, with two "
+    "steps already. Which two points of the path does your function evaluate?",
 )
 checks.passed("integrated-gradients")

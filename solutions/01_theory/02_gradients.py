@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 3 · Gradients
+# ## 2 · Gradients
 #
 # The oldest local question: *if this input moved a little, how would the output move?* For the
 # output $f_t$ of class $t$ the answer is the gradient (Baehrens 2010; as a **saliency map** for
@@ -20,7 +20,7 @@
 # would be $(2.1^2-2^2)/0.1 = 4.1$.
 
 # %% [markdown]
-# ### Task 3: finite differences (2 points)
+# ### Task 2: finite differences (2 points)
 #
 # Compute the gradient by central differences, without autograd.
 
@@ -56,12 +56,12 @@ checks.close(
 checks.passed("finite-differences")
 
 # %% [markdown]
-# ### Task 4: the gradient of a small network, with pencil and paper (2 points)
+# ### Task 3: the gradient of a small network, with pencil and paper (2 points)
 #
 # Take $f(x) = W_2\,\mathrm{ReLU}(W_1 x + b_1) + b_2$. By the chain rule the gradient of output $t$
-# goes back through the row $t$ of $W_2$, through the ReLUs (which let it pass where they were
-# active, and stop it elsewhere), and through $W_1$. Write that in NumPy, for weights laid out as in
-# PyTorch: (outputs, inputs).
+# goes back through the row $t$ of $W_2$, through the ReLUs (factor 1 where their input is above 0,
+# factor 0 elsewhere; at 0 itself PyTorch takes 0, and so should you), and through $W_1$. Write that in
+# NumPy, for weights laid out as in PyTorch: (outputs, inputs).
 
 
 # %% nbgrader={"grade_id": "input-gradient", "solution": true}
@@ -79,21 +79,26 @@ def input_gradient(x, W1, b1, W2, b2, target):
 
 
 # %% nbgrader={"grade_id": "input-gradient-test", "grade": true, "points": 2}
-# One hidden unit is active here, the other is not: which row of W1 should be left?
-W1, b1 = np.array([[1.0, 2.0, 0.0], [-3.0, 0.0, 1.0]]), np.array([0.0, -1.0])
-W2, b2 = np.array([[2.0, 5.0], [1.0, 1.0]]), np.zeros(2)
+# One hidden neuron is active here, two are not (the last one's input is 0): which row of W1 is left?
+W1 = np.array([[1.0, 2.0, 0.0], [-3.0, 0.0, 1.0], [1.0, -1.0, 4.0]])
+b1 = np.array([0.0, -1.0, -4.0])
+W2, b2 = np.array([[2.0, 5.0, 7.0], [1.0, 1.0, 1.0]]), np.zeros(2)
 gradient = checks.numbers(
     input_gradient(np.array([1.0, 1.0, 1.0]), W1, b1, W2, b2, 0), (3,), "input_gradient"
 )
-checks.expect(gradient[2] == 0, "A hidden unit that is not active passes no gradient on.")
+checks.expect(
+    gradient[2] == 0,
+    "A hidden neuron that is not active passes no gradient on, nor does one whose input is 0. "
+    "The bias belongs to that input.",
+)
 checks.expect(
     np.allclose(gradient[1], 2 * gradient[0]),
-    "Only the first hidden unit is active here: the gradient is a multiple of its row of W1.",
+    "Only the first hidden neuron is active here: the gradient is a multiple of its row of W1.",
 )
 checks.passed("input-gradient")
 
 # %% [markdown]
-# ### Task 5: what does it cost? (2 points)
+# ### Task 4: what does it cost? (2 points)
 #
 # Count multiply-adds (one multiplication together with one addition). A dense layer with $n$ inputs
 # and $m$ outputs needs $nm$ in the forward pass. Going back, the gradient with respect to the
@@ -145,16 +150,16 @@ plt.show()
 checks.passed("multiply-adds")
 
 # %% [markdown]
-# ### Task 6: find the error in guided backpropagation (2 points)
+# ### Task 5: find the error in guided backpropagation (2 points)
 #
-# At a ReLU with input $z$, three methods treat the signal $s$ that comes from above differently:
+# At a ReLU with input $z$, three methods treat the signal $s$ that comes from the output differently:
 #
-# - backpropagation passes it on where the unit was active, $s\cdot[z>0]$;
+# - backpropagation passes it on where the neuron was active, $s\cdot[z>0]$;
 # - the deconvnet (Zeiler and Fergus 2014) where the signal is positive, $s\cdot[s>0]$;
 # - **guided backpropagation** (Springenberg 2015) where both hold, $s\cdot[z>0]\cdot[s>0]$.
 #
-# The maps of the last look crisp. Whether they explain is another matter: Adebayo (2018) found that
-# they hardly change when the network's upper layers are given random weights.
+# The maps of the last method show sharp edges, but that does not make them explanations: Adebayo
+# (2018) found that they hardly change when the network's later layers are given random weights.
 #
 # The function below is meant to be guided backpropagation for a network with two hidden layers.
 # It contains one mistake. Correct it in place, or write the function again below.
@@ -177,8 +182,8 @@ def guided_backpropagation(x, W1, b1, W2, b2, W3, target):
 
 ### BEGIN SOLUTION
 def guided_backpropagation(x, W1, b1, W2, b2, W3, target):
-    first = np.maximum(W1 @ x + b1, 0)
-    second = np.maximum(W2 @ first + b2, 0)
+    first = W1 @ x + b1
+    second = W2 @ np.maximum(first, 0) + b2
     at_second = np.maximum(W3[target], 0) * (second > 0)
     at_first = np.maximum(W2.T @ at_second, 0) * (first > 0)
     return W1.T @ at_first
@@ -187,29 +192,30 @@ def guided_backpropagation(x, W1, b1, W2, b2, W3, target):
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "repair-guided-test", "grade": true, "points": 2}
-identity = np.eye(2)
+identity, nought = np.eye(3), np.zeros(3)
 guided = checks.numbers(
     guided_backpropagation(
-        np.array([1.0, -1.0]), identity, np.zeros(2), identity, np.zeros(2), np.ones((1, 2)), 0
+        np.array([1.0, -1.0, 0.0]), identity, nought, identity, nought, np.ones((1, 3)), 0
     ),
-    (2,),
+    (3,),
     "guided_backpropagation",
 )
-checks.expect(guided[0] == 1, "A positive signal through active units should arrive unchanged.")
+checks.expect(guided[0] == 1, "A positive signal through active neurons should arrive unchanged.")
 checks.expect(
     guided[1] == 0,
-    "In this tiny network the second unit is not active (its input is -1), and still a signal "
+    "In this tiny network the second neuron is not active (its input is -1), and still a signal "
     "passes. Compare the line in the loop with the three formulas above.",
 )
+checks.expect(guided[2] == 0, "The third neuron's input is 0, and [z > 0] is then 0.")
 checks.passed("repair-guided")
 
 # %% [markdown]
-# ### Task 7: find the error in a distance (1 point)
+# ### Task 6: find the error in a distance (1 point)
 #
-# Two examples are alike for a network if they pull its parameters in the same direction. One
+# Two examples are alike for a network if they change its parameters in the same direction. One
 # compares the gradients $a, b$ of their losses by the cosine (*Grad-Cos*, Hanawa 2021). The function
 # below is to return a **distance**: 0 for gradients of the same direction, 1 for orthogonal ones,
-# 2 for opposite ones. If you sort training examples by it, smallest first, the result is a surprise.
+# 2 for opposite ones. If you sort training examples by it, smallest first, the unlike ones come first.
 # Correct it.
 
 
@@ -234,4 +240,6 @@ distance = checks.numbers(
     cosine_distance(np.ones((2, 2)), 3 * np.ones((2, 2))), (), "cosine_distance"
 )
 checks.expect(abs(distance) < 1e-9, "Two gradients of the same direction have distance 0.")
+distance = checks.numbers(cosine_distance(np.ones(3), -np.ones(3)), (), "cosine_distance")
+checks.expect(abs(distance - 2) < 1e-9, "Two opposite gradients have distance 2.")
 checks.passed("repair-cosine")

@@ -1,4 +1,4 @@
-"""Checks of section 6: relevance, shared out unit by unit."""
+"""Checks of section 5: relevance, shared out neuron by neuron."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from autograde.tasks import (
 )
 
 from ...shared.checks import GIVEN, Arguments, Array
-from .networks import normal_vector, two_layers
+from .networks import normal_vector, other_class, two_layers, whole_input, whole_layer
 
 
 def _relevance(a: Array, contributions: Array, R: Array, z: Array) -> Array:
-    """Hand relevance back by loops over units: contributions (outputs, inputs), z (outputs,)."""
+    """Hand relevance back by loops over neurons: contributions (outputs, inputs), z (outputs,)."""
     back = np.zeros(len(a))
     for j in range(len(R)):
         for i in range(len(a)):
@@ -33,29 +33,42 @@ def _relevance(a: Array, contributions: Array, R: Array, z: Array) -> Array:
     return back
 
 
+def whole_network(rng: np.random.Generator, total: int, output: int) -> tuple[Any, ...]:
+    """Return a network of whole numbers in which denominators are negative, and 0.
+
+    Without its bias the target's sum is ``total``, and those of active neurons are 0, −1 and −2;
+    with it, the output is ``output``.
+    """
+    pairs = rng.permuted(np.array([(0, 2), (-1, 3), (2, -1), (1, 2)]), axis=0)
+    sums, z = np.vstack([pairs, (-2, 1)]).T
+    x, target = whole_input(rng, 4), int(rng.integers(3))
+    W1, hidden = whole_layer(rng, x, sums), np.maximum(z, 0)
+    totals, b2 = (rng.integers(-3, 4, size=3).astype(float) for _ in range(2))
+    totals[target], b2[target] = total, output - total
+    return x, W1, (z - sums).astype(float), whole_layer(rng, hidden, totals), b2, target
+
+
 def epsilon_cases(rng: np.random.Generator) -> Arguments:
-    return [
-        (*case, epsilon, keep)
-        for case, epsilon in zip(two_layers(rng), (0.01, 0.1, 0.25, 1e-6), strict=True)
-        for keep in (True, False)
-    ]
+    cases = [(*two_layers(rng), epsilon) for epsilon in (0.01, 0.1, 1e-6)]
+    cases += [(*whole_network(rng, total, out), 0.25) for total, out in ((0, -1), (-1, 2), (3, -2))]
+    return [(*case, keep) for case in cases for keep in (True, False)]
 
 
 def lrp_epsilon_by_loops(arguments: tuple[Any, ...]) -> Array:
-    """Return LRP-ε of a two-layer network, unit by unit."""
+    """Return LRP-ε of a two-layer network, neuron by neuron."""
     x, W1, b1, W2, b2, target, epsilon, keep = arguments
     hidden = np.maximum(W1 @ x + b1, 0)
     R = np.where(np.arange(len(b2)) == target, W2 @ hidden + b2, 0.0)
     for a, W, b in ((hidden, W2, b2), (x, W1, b1)):
         z = W @ a + (b if keep else 0)
-        R = _relevance(a, W * a, R, z + np.copysign(epsilon, z))
+        R = _relevance(a, W * a, R, np.where(z < 0, z - epsilon, z + epsilon))
     return R
 
 
 @task(
     "lrp-epsilon",
     Call("lrp_epsilon", epsilon_cases, GIVEN),
-    read="Section 6, the table of rules; Montavon 2019",
+    read="Section 5, the table of rules; Montavon 2019",
 )
 def lrp_epsilon(calls: list[Called]) -> None:
     found, wanted, with_bias = [], [], []
@@ -71,19 +84,29 @@ def lrp_epsilon(calls: list[Called]) -> None:
             all(mine),
             f"The relevances are not right for keep_bias={keep}. The output that is explained and "
             "the hidden activations always include the biases; only the denominators differ. "
-            "ε takes the sign of its denominator.",
+            "ε takes the sign of its denominator, and is added where that is 0.",
             0.5 if all(g for g, kept in zip(right, with_bias, strict=True) if kept != keep) else 0,
         )
 
 
 def positive_cases(rng: np.random.Generator) -> Arguments:
-    first, second, *rest = two_layers(rng)
-    x, W1, *others = second
-    W1 = np.vstack([-np.abs(W1[:1]), W1[1:]])  # a unit that no input supports: denominator 0
-    return [first, (x, W1, *others), *rest]
+    """Draw networks with small denominators, and with denominators of 0 in either layer."""
+    usual, small, lower, upper = (two_layers(rng) for _ in range(4))
+    x, W1, b1, W2, b2, target = small
+    total = np.maximum(W2[target], 0) @ np.maximum(W1 @ x + b1, 0)
+    small = (x, W1, b1, W2 / (2 * total), b2, target)
+    # Two neurons that no input supports, of which the second is active by its bias; then an output
+    # that no neuron supports.
+    x, W1, b1, W2, b2, target = lower
+    W1, b1, W2 = W1.copy(), b1.copy(), W2.copy()
+    W1[:2] = -np.abs(W1[:2])
+    b1[1], W2[target, 1] = 1 - W1[1] @ x, 1.0
+    lower = (x, W1, b1, W2, b2, target)
+    x, W1, b1, W2, b2, target = upper
+    return [usual, small, lower, (x, W1, b1, -np.abs(W2), b2 - 0.5, target)]
 
 
-@task("lrp-z-plus", Call("lrp_z_plus", positive_cases, GIVEN), read="Section 6; Montavon 2017")
+@task("lrp-z-plus", Call("lrp_z_plus", positive_cases, GIVEN), read="Section 5; Montavon 2017")
 def lrp_z_plus(calls: list[Called]) -> None:
     for call in calls:
         x, W1, b1, W2, b2, target = call.arguments
@@ -118,7 +141,7 @@ def pixel_layers(rng: np.random.Generator) -> Arguments:
 @task(
     "lrp-first-layer",
     Call("first_layer", pixel_layers, GIVEN),
-    read="Section 6, the last two rows of the table; Montavon 2017",
+    read="Section 5, the last two rows of the table; Montavon 2017",
 )
 def lrp_first_layer(calls: list[Called]) -> None:
     wrong = []
@@ -133,7 +156,7 @@ def lrp_first_layer(calls: list[Called]) -> None:
     expect(
         not wrong,
         f"Not right for the rule {' and '.join(sorted(set(wrong)))}. w⁺ keeps positive weights, w⁻ "
-        "negative ones with their sign; each hidden unit has a denominator of its own.",
+        "negative ones with their sign; each hidden neuron has a denominator of its own.",
         0.5 if len(set(wrong)) == 1 else 0,
     )
 
@@ -141,7 +164,7 @@ def lrp_first_layer(calls: list[Called]) -> None:
 @task(
     "relu-pair",
     Value("f_biases_ignored", "g_biases_ignored", "biases_kept", "integrated"),
-    read="Section 6, the worked example; Sundararajan 2017, appendix B",
+    read="Section 5, the worked example; Sundararajan 2017, appendix B",
 )
 def relu_pair(values: dict[str, Any]) -> None:
     # The planned numbers of the paper's pair, at (3, 1).
@@ -160,23 +183,24 @@ def relu_pair(values: dict[str, Any]) -> None:
     luck = lucky(map(str, wanted.values()))
     expect(
         not wrong,
-        f"Not right yet: {', '.join(wrong)}. Write the contributions of each unit and its "
-        "denominator beside the unit, from the output down.",
+        f"Not right yet: {', '.join(wrong)}. Write the contributions of each neuron and its "
+        "denominator beside the neuron, from the output back to the inputs.",
         max(0.0, 1 - len(wrong) / (len(wanted) - luck)),
     )
 
 
 def deep_networks(rng: np.random.Generator) -> Arguments:
-    return [
-        (Network.random(rng, sizes), normal_vector(rng, sizes[0]), int(rng.integers(sizes[-1])))
-        for sizes in ((3, 8, 2), (5, 8, 8, 3), (6, 10, 10, 10, 4))
-    ]
+    cases: Arguments = []
+    for sizes in ((3, 8, 2), (5, 8, 8, 3), (6, 10, 10, 10, 4)):
+        network, x = Network.random(rng, sizes), normal_vector(rng, sizes[0])
+        cases.append((network, x, other_class(rng, network, x)))
+    return cases
 
 
 @task(
     "gradient-times-input",
     Call("gradient_times_input", deep_networks, GIVEN),
-    read="Section 6, Task 18; Shrikumar 2016",
+    read="Section 5, Task 18; Shrikumar 2016",
 )
 def gradient_times_input(calls: list[Called]) -> None:
     for call in calls:

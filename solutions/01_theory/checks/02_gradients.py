@@ -1,4 +1,4 @@
-"""Checks of section 3: gradients by other means than the solution's, and their cost by counting."""
+"""Checks of section 2: gradients by other means than the solution's, and their cost by counting."""
 
 from __future__ import annotations
 
@@ -11,22 +11,30 @@ import torch
 from autograde.inside.networks import Network
 from autograde.tasks import Call, Called, entries, expect, expect_array, expect_close, task
 
-from ...shared.checks import GIVEN, Arguments, Array
-from .networks import normal_vector, outputs_of, two_layers
+from ...shared.checks import GIVEN, Arguments, Array, drawn
+from .networks import (
+    normal_vector,
+    other_class,
+    outputs_of,
+    two_layers,
+    whole_input,
+    whole_layer,
+)
 
 
 def smooth_networks(rng: np.random.Generator) -> Arguments:
     cases: Arguments = []
     for features, step in ((2, 0.3), (4, 0.2), (6, 0.25)):
         network = Network.random(rng, (features, 7, 3), "tanh")
-        cases.append((network, normal_vector(rng, features), int(rng.integers(3)), step))
+        x = normal_vector(rng, features)
+        cases.append((network, x, other_class(rng, network, x), step))
     return cases
 
 
 @task(
     "finite-differences",
     Call("finite_differences", smooth_networks, GIVEN),
-    read="Section 3, the formula of the central difference",
+    read="Section 2, the formula of the central difference",
 )
 def finite_differences(calls: list[Called]) -> None:
     for call in calls:
@@ -54,10 +62,21 @@ def _network(W1: Array, b1: Array, W2: Array, b2: Array) -> torch.nn.Sequential:
     return torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1])
 
 
+def masked_networks(rng: np.random.Generator) -> Arguments:
+    """Draw networks; in the last one, masks depend on the bias and on what counts as active."""
+    sums, z = rng.permuted(np.array([(2, 0), (-1, 1), (1, -1), (3, 2), (-2, -2)]), axis=0).T
+    x = whole_input(rng, 4)
+    W1 = whole_layer(rng, x, sums)
+    # No rows of W1 cancel each other, because each counts for more than all those before.
+    W2 = 10.0 ** np.arange(5) * rng.choice([-1.0, 1.0], size=(3, 5))
+    whole = (x, W1, (z - sums).astype(float), W2, rng.normal(size=3).round(2), 1)
+    return [*(two_layers(rng) for _ in range(4)), whole]
+
+
 @task(
     "input-gradient",
-    Call("input_gradient", two_layers, GIVEN),
-    read="Section 3, Task 4: the chain rule through one hidden layer",
+    Call("input_gradient", masked_networks, GIVEN),
+    read="Section 2, Task 3: the chain rule through one hidden layer",
 )
 def input_gradient(calls: list[Called]) -> None:
     for call in calls:
@@ -69,7 +88,7 @@ def input_gradient(calls: list[Called]) -> None:
             call.returned,
             inputs.grad.numpy(),
             "input_gradient",
-            "Only hidden units with W1 x + b1 > 0 pass the row `target` of W2 on to W1.",
+            "Only hidden neurons with W1 x + b1 > 0 pass the row `target` of W2 on to W1.",
         )
 
 
@@ -77,7 +96,7 @@ def widths(rng: np.random.Generator) -> Arguments:
     return [([int(n) for n in rng.integers(2, 40, size=layers)],) for layers in (2, 3, 4, 5)]
 
 
-@task("multiply-adds", Call("multiply_adds", widths, GIVEN), read="Section 3, Task 5")
+@task("multiply-adds", Call("multiply_adds", widths, GIVEN), read="Section 2, Task 4")
 def multiply_adds(calls: list[Called]) -> None:
     names = ("forward pass", "saliency map", "central differences")
     rows, wanted = [], []
@@ -98,21 +117,54 @@ def multiply_adds(calls: list[Called]) -> None:
 
 
 def three_layers(rng: np.random.Generator) -> Arguments:
-    cases: Arguments = []
-    while len(cases) < 4:
-        features, classes = int(rng.integers(3, 6)), 3
-        shapes = ((6, features), (5, 6), (classes, 5))
-        W1, W2, W3 = (rng.normal(size=shape) for shape in shapes)
-        b1, b2 = rng.normal(scale=0.3, size=6), rng.normal(scale=0.3, size=5)
-        x, target = rng.normal(size=features), int(rng.integers(classes))
-        first = np.maximum(W1 @ x + b1, 0)
-        second = np.maximum(W2 @ first + b2, 0)
-        # Some signals have to be stopped by the forward mask and some by their sign.
-        if 1 < (first > 0).sum() < 6 and 1 < (second > 0).sum() < 5:
-            active = W3[target][second > 0]
-            if (active > 0).any() and (active < 0).any() and (W3[target][second == 0] > 0).any():
-                cases.append((x, W1, b1, W2, b2, W3, target))
-    return cases
+    """Draw networks of whole numbers such that each wrong rule gives another map on one of them."""
+
+    def network() -> tuple[Any, ...]:
+        x = whole_input(rng, int(rng.integers(3, 6)))
+        z1 = np.append(rng.permutation([0, -1, 2, 3, -2]), 1)
+        W1, b1 = _with_bias(rng, x, z1)
+        z2 = rng.permutation([0, -1, 1, 2, 3])
+        W2, b2 = _with_bias(rng, np.maximum(z1, 0), z2)
+        W3 = rng.integers(1, 4, size=(3, 5)) * rng.choice([-1.0, 1.0], size=(3, 5))
+        outputs = W3 @ np.maximum(z2, 0)
+        return x, W1, b1, W2, b2, W3, int(rng.choice(np.argsort(outputs)[:-1]))
+
+    def tells(case: tuple[Any, ...], part: int) -> bool:
+        mine, *others = _maps(case)
+        return bool(mine.any()) and all((mine != other).any() for other in others[part::6])
+
+    return [drawn(network, lambda case, part=part: tells(case, part)) for part in range(6)]
+
+
+def _maps(case: tuple[Any, ...]) -> list[Array]:
+    """Return guided backpropagation's map, then those of wrong masks and wrong cuts."""
+    x, W1, b1, W2, b2, W3, target = case
+    z1 = W1 @ x + b1
+    a = np.maximum(z1, 0)
+    z2 = W2 @ a + b2
+
+    def map_of(first: Array, second: Array, least: float = 0, below: float = 0) -> Array:
+        signal = W2.T @ (np.maximum(W3[target], least) * second)
+        return np.asarray(W1.T @ (np.maximum(signal, below) * first))
+
+    first, second, everywhere = z1 > 0, z2 > 0, np.array(True)
+    seconds = [W2 @ a, W2 @ a - b2, b2, W2 @ z1 + b2, W2 @ (a + 1) + b2, z2 + 0.5, z2 - 1]
+    seconds += [W2 @ np.maximum(z1, floor) + b2 for floor in (-1, 1)]
+    cuts = [(-np.inf, 0), (0, -np.inf), (1, 0), (-1, 0), (0, 1), (0, -1)]
+    return [
+        map_of(first, second),
+        *(map_of(first, z > 0) for z in seconds),
+        *(map_of(z > 0, second) for z in (W1 @ x, W1 @ x - b1, b1, z1 + 0.5, z1 - 1)),
+        map_of(first, everywhere),
+        map_of(everywhere, second),
+        *(map_of(first, second, *cut) for cut in cuts),
+    ]
+
+
+def _with_bias(rng: np.random.Generator, inputs: Array, z: Array) -> tuple[Array, Array]:
+    """Return weights and a bias of whole numbers, which matters, for these pre-activations."""
+    bias = rng.integers(1, 4, size=len(z)) * rng.choice([-1.0, 1.0], size=len(z))
+    return whole_layer(rng, inputs, z - bias), bias
 
 
 def _guided(arguments: tuple[Any, ...], forward: bool = True, backward: bool = True) -> Array:
@@ -133,7 +185,7 @@ def _guided(arguments: tuple[Any, ...], forward: bool = True, backward: bool = T
 @task(
     "repair-guided",
     Call("guided_backpropagation", three_layers, GIVEN),
-    read="Section 3, Task 6: the three formulas; Springenberg 2015",
+    read="Section 2, Task 5: the three formulas; Springenberg 2015",
 )
 def repair_guided(calls: list[Called]) -> None:
     for call in calls:
@@ -141,7 +193,7 @@ def repair_guided(calls: list[Called]) -> None:
         found = expect_array(call.returned, reference.shape, "guided_backpropagation")
         hint = "Both masks belong at both ReLUs: active in the forward pass, and signal positive."
         if np.allclose(found, _guided(call.arguments, forward=False)):
-            hint = "This is the deconvnet: units that were not active pass a signal on."
+            hint = "This is the deconvnet: neurons that were not active pass a signal on."
         elif np.allclose(found, _guided(call.arguments, backward=False)):
             hint = "This is the plain gradient: negative signals are passed on."
         expect_close(found, reference, "guided_backpropagation", hint)
@@ -152,7 +204,7 @@ def gradient_pairs(rng: np.random.Generator) -> Arguments:
     return [*cases, (cases[0][0], -2 * cases[0][0])]
 
 
-@task("repair-cosine", Call("cosine_distance", gradient_pairs, GIVEN), read="Section 3, Task 7")
+@task("repair-cosine", Call("cosine_distance", gradient_pairs, GIVEN), read="Section 2, Task 6")
 def repair_cosine(calls: list[Called]) -> None:
     for call in calls:
         # Half the squared distance of the unit vectors: 1 − cos by the cosine rule.

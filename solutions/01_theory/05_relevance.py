@@ -1,8 +1,8 @@
 # %% [markdown]
-# ## 6 · Layer-wise relevance propagation
+# ## 5 · Layer-wise relevance propagation
 #
 # **LRP** (Bach 2015) starts with the output that is to be explained, $R = f_t(x)$, and propagates it
-# back: a unit $j$ with pre-activation $z_j$ distributes its relevance $R_j$ over its inputs $a_i$ in
+# back: a neuron $j$ with pre-activation $z_j$ distributes its relevance $R_j$ over its inputs $a_i$ in
 # proportion to what each contributed. The rules differ in what counts as a contribution (overview:
 # Montavon 2019; the last three come from deep Taylor decomposition, Montavon 2017):
 #
@@ -10,11 +10,11 @@
 # |---|---|---|
 # | LRP-0 | $\dfrac{a_i w_{ji}}{z_j}$ | |
 # | LRP-ε | $\dfrac{a_i w_{ji}}{z_j + \varepsilon\,\mathrm{sign}(z_j)}$ | less noise where $z_j$ is small |
-# | z⁺ | $\dfrac{a_i w_{ji}^+}{\sum_k a_k w_{jk}^+}$ | inputs $\geq 0$, positive evidence only |
+# | z⁺ rule | $\dfrac{a_i w_{ji}^+}{\sum_k a_k w_{jk}^+}$ | inputs $\geq 0$, positive evidence only |
 # | w² | $\dfrac{w_{ji}^2}{\sum_k w_{jk}^2}$ | first layer, inputs any real numbers |
 # | zᴮ | $\dfrac{x_i w_{ji} - l_i w_{ji}^+ - h_i w_{ji}^-}{\sum_k (x_k w_{jk} - l_k w_{jk}^+ - h_k w_{jk}^-)}$ | first layer, pixels in $[l_i, h_i]$ |
 #
-# with $w^+ = \max(w, 0)$ and $w^- = \min(w, 0)$. A ReLU passes relevance on unchanged (a unit
+# with $w^+ = \max(w, 0)$ and $w^- = \min(w, 0)$. A ReLU passes relevance on unchanged (a neuron
 # that is not active has none).
 #
 # **Biases.** Either $z_j = \sum_i a_i w_{ji} + b_j$: biases *kept*; they absorb the share
@@ -22,14 +22,20 @@
 # the inputs share all of it. **Conservation**: without biases and ε, as much relevance arrives at
 # the input as left the output; ε absorbs some of it.
 #
-# **Worked example.** One unit, $z = 2a_1 - a_2 + 1$ at $a=(3, 2)$: $z = 6 - 2 + 1 = 5$, and
+# **Two rules that are often called z⁺.** In this notebook the *z⁺ rule* is that of Montavon (2017):
+# biases ignored. **LRP-α₁β₀** (Bach 2015, with α = 1 and β = 0) has the positive part of the bias in its
+# denominator, $\sum_k a_k w_{jk}^+ + b_j^+$, and the bias absorbs its share. For inputs $\geq0$ the two
+# are the same where no bias is positive. Notebook 02 uses LRP-α₁β₀, which is `rule="z_plus"` in xaikit.
+#
+# **Worked example.** One neuron, $z = 2a_1 - a_2 + 1$ at $a=(3, 2)$: $z = 6 - 2 + 1 = 5$, and
 # $R=5$. LRP-0 gives $(6, -2)$ with the bias kept (which absorbs 1), and
 # $(6, -2)\cdot\tfrac54 = (7.5, -2.5)$ with the bias ignored. The z⁺ rule gives $(5, 0)$.
 
 # %%
 # Given, for the visible checks: the worked example as x, W1, b1, W2, b2 of a network whose second
-# layer just passes the unit on.
-unit = (np.array([3.0, 2.0]), np.array([[2.0, -1.0]]), np.array([1.0]), np.eye(1), np.zeros(1))
+# layer passes the first one's output on unchanged.
+W1, b1, W2, b2 = np.array([[2.0, -1.0]]), np.ones(1), np.eye(1), np.zeros(1)
+worked_example = (np.array([3.0, 2.0]), W1, b1, W2, b2)
 
 # %% [markdown]
 # ### Task 14: LRP-ε through two layers (3 points)
@@ -53,20 +59,29 @@ def lrp_epsilon(x, W1, b1, W2, b2, target, epsilon, keep_bias):
     relevance[target] = W2[target] @ hidden + b2[target]
     for a, W, b in [(hidden, W2, b2), (x, W1, b1)]:
         z = W @ a + b * keep_bias
-        relevance = a * (W.T @ (relevance / (z + epsilon * np.where(z >= 0, 1, -1))))
+        relevance = a * (W.T @ (relevance / (z + np.where(z >= 0, epsilon, -epsilon))))
     return relevance
     ### END SOLUTION
 
 
 # %% nbgrader={"grade_id": "lrp-epsilon-test", "grade": true, "points": 3}
-kept = checks.numbers(lrp_epsilon(*unit, 0, 1e-9, True), (2,), "lrp_epsilon")
+kept = checks.numbers(lrp_epsilon(*worked_example, 0, 1e-9, True), (2,), "lrp_epsilon")
 checks.expect(np.allclose(kept, [6, -2]), "The worked example with its bias kept: 6 and −2.")
-ignored = checks.numbers(lrp_epsilon(*unit, 0, 1e-9, False), (2,), "lrp_epsilon")
+ignored = checks.numbers(lrp_epsilon(*worked_example, 0, 1e-9, False), (2,), "lrp_epsilon")
 checks.expect(np.isclose(ignored.sum(), 5), "With biases ignored, relevance is conserved.")
-damped = checks.numbers(lrp_epsilon(*unit, 0, 5.0, True), (2,), "lrp_epsilon")
-checks.expect(
-    np.all(np.abs(damped) < np.abs(kept)), "A larger ε absorbs more: the relevances shrink."
-)
+negative = (np.array([3.0, 2.0]), W1, b1, -W2, b2)  # the output is −5 in place of 5
+for network in (worked_example, negative):
+    little, much = (
+        checks.numbers(lrp_epsilon(*network, 0, epsilon, True), (2,), "lrp_epsilon")
+        for epsilon in (1e-9, 5.0)
+    )
+    checks.expect(
+        np.all(np.abs(much) < np.abs(little)),
+        "A larger ε absorbs more: the relevances shrink, also where a denominator is negative.",
+    )
+at_zero = lrp_epsilon(np.array([1.0, 2.0]), W1, b1, W2, b2, 0, 1.0, False)
+at_zero = checks.numbers(at_zero, (2,), "lrp_epsilon")
+checks.expect(at_zero[0] > 0, "Without its bias z is 0 here, and sign(0) = 1: ε is added.")
 checks.passed("lrp-epsilon")
 
 # %% [markdown]
@@ -84,26 +99,32 @@ def lrp_z_plus(x, W1, b1, W2, b2, target):
     Arguments as for lrp_epsilon; x is not negative.
     """
     ### BEGIN SOLUTION
-    a = np.maximum(W1 @ x + b1, 0)
-    share = a * np.maximum(W2[target], 0)
-    total = share.sum()
-    hidden = share / total * (W2[target] @ a + b2[target]) if total > 0 else 0 * share
-    shares = np.maximum(W1, 0) * x
-    totals = shares.sum(1)
-    return np.divide(hidden, totals, out=np.zeros_like(totals), where=totals > 0) @ shares
+    hidden = np.maximum(W1 @ x + b1, 0)
+    relevance = np.zeros(len(b2))
+    relevance[target] = W2[target] @ hidden + b2[target]
+    for a, W in [(hidden, W2), (x, W1)]:
+        contributions = a * np.maximum(W, 0)
+        z = contributions.sum(1)
+        some = z > 0
+        relevance = (relevance[some] / z[some]) @ contributions[some]
+    return relevance
     ### END SOLUTION
 
 
 # %% nbgrader={"grade_id": "lrp-z-plus-test", "grade": true, "points": 2}
-plus = checks.numbers(lrp_z_plus(*unit, 0), (2,), "lrp_z_plus")
+plus = checks.numbers(lrp_z_plus(*worked_example, 0), (2,), "lrp_z_plus")
 checks.expect(plus[1] == 0, "A negative weight is no contribution here.")
 checks.expect(np.isclose(plus.sum(), 5), "The z⁺ rule conserves: everything should arrive.")
+# A second neuron is active by its bias alone: what it receives, 4 of 9, is not passed on.
+two = (np.array([3.0, 2.0]), np.vstack([W1, [-1, -1]]), np.array([1.0, 9.0]), np.ones((1, 2)), b2)
+plus = checks.numbers(lrp_z_plus(*two, 0), (2,), "lrp_z_plus")
+checks.expect(np.isclose(plus.sum(), 5), "Where a denominator is 0, nothing is passed on.")
 checks.passed("lrp-z-plus")
 
 # %% [markdown]
 # ### Task 16: rules for the first layer (3 points)
 #
-# Below the first layer there are pixels, which are bounded and may well be 0 where they matter. The
+# The inputs of the first layer are often pixels, which are bounded and may be 0 where they matter. The
 # z⁺ rule would never give such a pixel anything. Write the w² and the zᴮ rule for one dense layer,
 # with biases ignored.
 
@@ -111,9 +132,9 @@ checks.passed("lrp-z-plus")
 # %% nbgrader={"grade_id": "lrp-first-layer", "solution": true}
 # answer: lrp-first-layer
 def first_layer(x, W, R, low, high, rule):
-    """Hand the relevance of the first layer's units back to the inputs: an array (features,).
+    """Hand the relevance of the first layer's neurons back to the inputs: an array (features,).
 
-    x: (features,).  W: (hidden, features).  R: (hidden,), relevance of the hidden units.
+    x: (features,).  W: (hidden, features).  R: (hidden,), relevance of the hidden neurons.
     low, high: (features,), bounds of the inputs.  rule: "w2" or "zB".
     """
     ### BEGIN SOLUTION
@@ -201,7 +222,7 @@ integrated = [0.0, 0.0]
 # f: contributions 3 and −1, z = 2 without the bias.  g: contributions 2 and −1, z = 1.
 f_biases_ignored = [1.5, -0.5]
 g_biases_ignored = [2.0, -1.0]
-# With biases: f has z = 1; in g the unit x₁ − 1 = 2 passes 3/2 of its relevance 2 to x₁.
+# With biases: f has z = 1; in g the neuron x₁ − 1 = 2 passes 3/2 of its relevance 2 to x₁.
 biases_kept = [3.0, -1.0]
 # On the path α(3, 1) the output is ReLU(2α − 1): the gradient is (1, −1) on half of it.
 integrated = [1.5, -0.5]
@@ -226,9 +247,9 @@ checks.passed("relu-pair")
 # %% [markdown]
 # ### Task 18: gradient × input (2 points)
 #
-# With biases kept, LRP-0 on a ReLU network is a method that you know. Suppose every unit $j$ of a layer
+# With biases kept, LRP-0 on a ReLU network is a method that you know. Suppose every neuron $j$ of a layer
 # has $R_j = a_j\,g_j$, with its gradient $g_j=\partial f_t/\partial a_j$ (at the output this holds:
-# $R=f_t\cdot1$). For an active unit $a_j = z_j$, so
+# $R=f_t\cdot1$). For an active neuron $a_j = z_j$, so
 #
 # $$ R_i = \sum_j \frac{a_i w_{ji}}{z_j}\,a_j\,g_j = a_i\sum_{j\text{ active}} w_{ji}\,g_j = a_i\,g_i, $$
 #
@@ -245,9 +266,7 @@ def gradient_times_input(model, x, target):
     model: network, (N, features) to (N, classes).  x: tensor (features,).  target: int.
     """
     ### BEGIN SOLUTION
-    x = x.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(model(x[None])[0, target], x)
-    return (x * gradient).detach()
+    return x * torch.func.grad(lambda point: model(point[None])[0, target])(x)
     ### END SOLUTION
 
 

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 7 · LIME
+# ## 6 · LIME
 #
 # **LIME** (Ribeiro, Singh and Guestrin 2016) asks the model about perturbed copies $z$ of the input
 # $x$ and fits a linear surrogate $c_0 + c^\top z$ to the answers, in which close copies count more:
@@ -51,6 +51,12 @@ checks.close(
     "a weight of 2 should have the same effect as the same sample twice. "
     "If you scale rows yourself: the weight multiplies the squared error.",
 )
+checks.close(
+    weighted_least_squares(grid, answers_at, np.array([1.0, 1.0, 0.0])),
+    [0, 0],
+    "weighted_least_squares",
+    "a sample of weight 0 should have no effect: the other two lie on the line 0.",
+)
 checks.passed("least-squares")
 
 # %% [markdown]
@@ -75,9 +81,9 @@ def explain_regression(w, b, x, samples, sigma, scale):
     outputs = samples @ w + b
     if scale == "probability":
         outputs = 1 / (1 + np.exp(-outputs))
-    root = np.exp(-((samples - x) ** 2).sum(1) / sigma**2 / 2)  # the square root of the kernel
+    kernel = np.exp(-((samples - x) ** 2).sum(1) / sigma**2)
     rows = np.column_stack([samples, np.ones(len(samples))])
-    return np.linalg.lstsq(root[:, None] * rows, root * outputs, rcond=None)[0][:-1]
+    return np.linalg.solve(rows.T @ (kernel[:, None] * rows), rows.T @ (kernel * outputs))[:-1]
     ### END SOLUTION
 
 

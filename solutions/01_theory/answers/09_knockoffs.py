@@ -9,7 +9,9 @@ def knockoff_statistics(z, z_knockoff, matrices):
 # answer: knockoff-statistic
 def knockoff_statistics(z, z_knockoff, matrices):
     u = np.linalg.multi_dot([*matrices[::-1], np.eye(len(z))]).ravel()
-    return np.abs(z * u) - np.abs(z_knockoff * u)  # a fair race, but not DeepPINK's statistic
+    return np.abs(z * u) - np.abs(
+        z_knockoff * u
+    )  # it also compares the two, but is not DeepPINK's statistic
 
 
 # %% answer="knockoff-selection" kind="alternative"

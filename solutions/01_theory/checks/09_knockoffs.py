@@ -1,4 +1,4 @@
-"""Checks of section 10: the statistic and the selection, by their definitions."""
+"""Checks of section 9: the statistic and the selection, by their definitions."""
 
 from __future__ import annotations
 
@@ -23,24 +23,22 @@ def trained_filters(rng: np.random.Generator) -> Arguments:
 @task(
     "knockoff-statistic",
     Call("knockoff_statistics", trained_filters, GIVEN),
-    read="Section 10; Lu 2018, equations for Z and W",
+    read="Section 9; Lu 2018, equations for Z and W",
 )
 def knockoff_statistic(calls: list[Called]) -> None:
     for call in calls:
-        z, rival, matrices = call.arguments
+        z, knockoff, matrices = call.arguments
         # Without ReLUs the network is linear: its response to one filter's unit signal.
         reference = np.zeros(len(z))
         for j in range(len(z)):
             signal = np.eye(len(z))[j]
             for matrix in matrices:
                 signal = matrix @ signal
-            reference[j] = (z[j] * signal[0]) ** 2 - (rival[j] * signal[0]) ** 2
+            reference[j] = (z[j] * signal[0]) ** 2 - (knockoff[j] * signal[0]) ** 2
         found = expect_array(call.returned, reference.shape, "knockoff_statistics")
         hint = "W_j = (z_j u_j)² − (z̃_j u_j)², where u is the product of all matrices."
-        if np.allclose(found, z**2 - rival**2):
-            hint = (
-                "Only the filters are compared: multiply by u, what the network does behind them."
-            )
+        if np.allclose(found, z**2 - knockoff**2):
+            hint = "Only the filters are compared: multiply by u, the product of the matrices that follow."
         expect_close(found, reference, "knockoff_statistics", hint)
 
 
@@ -56,11 +54,19 @@ def drawn_statistics(rng: np.random.Generator) -> Arguments:
         (0.06, 0.0, 1),
     ):
         drawn = rng.normal(size=40) + np.where(np.arange(40) < 15, shift, 0)
-        drawn[rng.integers(15, 40)] = 0.0  # neither wins: no threshold of 0
+        drawn[rng.integers(15, 40)] = 0.0  # 0 is no threshold
         cases.append((rng.permutation(drawn), q, c))
-    # Small cases in which a threshold's own count decides, and one in which nothing passes.
-    tie = np.array([3.0, 2.0, 2.0, -2.0, 4.0, 5.0])
-    return [*cases, (tie, 0.18, 0), (np.array([-3.0, 1.0, 2.0]), 0.1, 1)]
+    small = [
+        ([3, 2, 2, -2, 4, 5], 0.18, 0),  # at t = 2 its own count decides
+        ([-3, 1, 2], 0.1, 1),  # nothing passes
+        ([3, 0, 2, 4, 5], 0.3, 0),  # t = 0 would pass
+        ([1, 2, -0.5], 0.5, 1),  # t = 1 passes with equality
+        ([3, -2, -1], 0.6, 1),  # one feature alone does not pass
+    ]
+    for values, q, c in small:
+        scale = float(rng.choice([0.25, 0.5, 1, 2, 4]))  # exact: what is equal stays equal
+        cases.append((scale * rng.permutation(np.array(values, dtype=float)), q, c))
+    return cases
 
 
 def select_by_definition(statistics: Array, q: float, c: int) -> NDArray[np.bool_]:
@@ -77,7 +83,7 @@ def select_by_definition(statistics: Array, q: float, c: int) -> NDArray[np.bool
 @task(
     "knockoff-selection",
     Call("select_features", drawn_statistics, GIVEN),
-    read="Section 10, the threshold; Barber and Candès 2015",
+    read="Section 9, the threshold; Barber and Candès 2015",
 )
 def knockoff_selection(calls: list[Called]) -> None:
     right: dict[int, list[bool]] = {0: [], 1: []}

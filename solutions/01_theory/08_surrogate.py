@@ -1,10 +1,10 @@
 # %% [markdown]
-# ## 9 · A global surrogate
+# ## 8 · A global surrogate
 #
 # **Distillation** trains a *student* on the outputs of a *teacher* that has been trained before
 # (Hinton 2015). If the student is a small decision tree, one can read it: a global, model-agnostic
-# explanation (Craven and Shavlik 1996). Its **fidelity** tells how far to believe it: the share of
-# *new* inputs on which it predicts what the teacher predicts. That is not its accuracy, which
+# explanation (Craven and Shavlik 1996). Its **fidelity** says how well it imitates the teacher: the
+# share of *new* inputs on which it predicts what the teacher predicts. That is not its accuracy, which
 # compares with the true labels; a faithful surrogate makes the teacher's mistakes.
 #
 # A teacher's outputs are soft, $q=(0.7, 0.2, 0.1)$ rather than a single class, and the student's

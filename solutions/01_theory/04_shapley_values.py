@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 5 · Shapley values
+# ## 4 · Shapley values
 #
 # Players $N=\{1,\dots,M\}$ earn $v(S)$ when the coalition $S\subseteq N$ works together. Which share
 # of $v(N) - v(\emptyset)$ is due to each? Let them arrive in random order and pay each what it adds on
@@ -19,14 +19,14 @@
 #
 # where $h_x(z')$ is the input $x$ with only the features known that $z'$ marks with 1. The two sides
 # are equal where all are known, at $z'=(1,\dots,1)$, because $h_x(1,\dots,1)=x$. A linear model is of
-# this form already. What "not known" means is a choice: below, as in much of the literature, an
-# absent feature takes the value of a baseline.
+# this form already. What "not known" means is a choice: in task 12 an absent feature takes the value
+# of a baseline, in task 13 the output is averaged over its values in the data.
 #
 # **Worked example.** Two players, $v(1)=4$, $v(2)=2$, $v(12)=10$. In the order 1, 2 they add 4 and 6;
 # in the order 2, 1 player 2 adds 2 and player 1 adds 8. So $\varphi=(6, 4)$.
 
 # %% [markdown]
-# ### Task 10: three players, by pencil (2 points)
+# ### Task 9: three players, by pencil (2 points)
 #
 # | coalition | ∅ | A | B | C | AB | AC | BC | ABC |
 # |---|---|---|---|---|---|---|---|---|
@@ -50,7 +50,7 @@ checks.expect(
 checks.passed("shapley-by-pencil")
 
 # %% [markdown]
-# ### Task 11: find the error in a weight (1 point)
+# ### Task 10: find the error in a weight (1 point)
 #
 # One can also sum over the coalitions $z'$ that **contain** player $i$ and look at what is lost when
 # it leaves, $v(z') - v(z'\setminus i)$. Theorem 1 of the SHAP paper was printed in that form with
@@ -91,7 +91,7 @@ checks.expect(
 checks.passed("repair-weight")
 
 # %% [markdown]
-# ### Task 12: any number of players (3 points)
+# ### Task 11: any number of players (3 points)
 #
 # Number the players 0 … M−1 and the coalitions by their bits: `worth[0b101]` is the worth of players
 # 0 and 2 together, `worth[0]` that of nobody. (`coalition | (1 << i)` adds player $i$,
@@ -131,7 +131,7 @@ checks.expect(
 checks.passed("shapley")
 
 # %% [markdown]
-# ### Task 13: from a model to a game (2 points)
+# ### Task 12: from a model to a game (2 points)
 #
 # Let the features be the players: present features keep their value in $x$, absent ones take that
 # of the baseline. Return the worth of all $2^d$ coalitions, numbered by their bits as above: the
@@ -171,3 +171,108 @@ checks.expect(
     "The lowest bit stands for the first feature: coalition 1 has only feature 0 present.",
 )
 checks.passed("coalition-worths")
+
+# %% [markdown]
+# ### Task 13: what "not known" means when features are correlated (3 points)
+#
+# A baseline is one choice. Another is to average over the values that absent features take in the
+# data. There are two such averages. Let $X$ be a random input, $x$ the explained one, $S$ the known
+# features and $\bar S$ the absent ones:
+#
+# $$ v_{\text{marginal}}(S) = \mathbb E\bigl[f(x_S, X_{\bar S})\bigr], \qquad
+#    v_{\text{conditional}}(S) = \mathbb E\bigl[f(X) \,\big|\, X_S = x_S\bigr]. $$
+#
+# The *marginal* expectation draws the absent features together, from their joint distribution, and
+# takes no notice of the known ones. So it evaluates the model also at inputs that never occur. The
+# *conditional* one averages over those inputs only that agree with $x$ in all known features. The
+# two are equal if the features are independent.
+#
+# Lundberg and Lee (2017) define SHAP by the conditional expectation, and approximate it by the
+# marginal one, which is exact if the features are independent. Aas, Jullum and Løland (2021) estimate
+# the conditional one itself. Janzing, Minorics and Blöbaum (2020) argue for the marginal one: it
+# says what the model does when its inputs are *set*, and a feature that the model does not use gets
+# 0. By the conditional one such a feature can get a share, if it depends on a feature that the model
+# uses. Chen et al. (2020) call the first *true to the model* and the second *true to the data*.
+#
+# **Worked example.** Two features are 0 or 1. The inputs (0, 0) and (1, 1) have the probability 0.4
+# each, (0, 1) and (1, 0) have 0.1 each. The model $f(x)=x_1$ does not use the second feature. At
+# $x=(1,1)$ both games have $v(\emptyset)=0.5$ and $v(1)=v(12)=1$. They differ in $v(2)$: the marginal
+# expectation of $X_1$ is 0.5, its expectation under the condition $X_2=1$ is $0.4/0.5=0.8$. So the
+# Shapley values are $(0.5, 0)$ in the first game, and $(0.35, 0.15)$ in the second.
+#
+# Write both for a table of all inputs that occur and their probabilities, for all coalitions,
+# numbered by their bits as above. The features take a few exact values, so compare them by `==`.
+
+
+# %% nbgrader={"grade_id": "expected-worths", "solution": true}
+# answer: expected-worths
+def expected_worths(model, x, inputs, probabilities, target, expectation):
+    """Return the expected output `target` for every coalition: tensor or array (2 ** features,).
+
+    model: network, (N, features) to (N, classes).  x: tensor (features,), one of the inputs.
+    inputs: tensor (K, features), all inputs that occur, each once.
+    probabilities: tensor (K,), theirs: above 0, and 1 together.
+    target: int.  expectation: "marginal" or "conditional".
+    """
+    ### BEGIN SOLUTION
+    worths = []
+    for coalition in range(2 ** len(x)):
+        known = (coalition >> torch.arange(len(x))) & 1 == 1
+        mixed, weights = torch.where(known, x, inputs), probabilities
+        if expectation == "conditional":
+            weights = probabilities * (mixed == inputs).all(1)
+        with torch.no_grad():
+            worths.append(weights @ model(mixed)[:, target] / weights.sum())
+    return torch.stack(worths)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "expected-worths-test", "grade": true, "points": 3}
+table = torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+corner, same = torch.ones(2), np.linspace(0.5, 1, 11)  # P(X₁ = X₂)
+by_share = {"marginal": [], "conditional": []}
+for expectation, values in by_share.items():
+    for share in same:
+        chances = torch.tensor([share, share, 1 - share, 1 - share], dtype=torch.float32) / 2
+        rows = slice(2) if share == 1 else slice(None)
+        game = expected_worths(
+            lambda z: z[:, :1], corner, table[rows], chances[rows], 0, expectation
+        )
+        game = checks.numbers(game, (4,), "expected_worths")
+        checks.expect(
+            np.isclose(game[0], 0.5, atol=1e-5) and np.allclose(game[[1, 3]], 1),
+            f"{expectation}: v(∅), v(1) and v(12) should be as in the worked example.",
+        )
+        values.append([game[1] - game[0] + game[3] - game[2], game[2] - game[0]])
+    by_share[expectation] = np.array(values) / [2, 2]
+checks.expect(
+    np.allclose(by_share["marginal"][0], by_share["conditional"][0], atol=1e-5),
+    "Independent features: the two expectations should be equal.",
+)
+for expectation, second in (("marginal", 0), ("conditional", 0.15)):
+    checks.expect(
+        np.isclose(by_share[expectation][6, 1], second, atol=1e-5),
+        f"{expectation}: see the share of the second feature in the worked example.",
+    )
+unequal = expected_worths(
+    lambda z: (z[:, :1] - z[:, 1:]) ** 2,
+    corner,
+    table,
+    torch.tensor([0.4, 0.4, 0.1, 0.1]),
+    0,
+    "marginal",
+)
+checks.expect(
+    np.isclose(checks.numbers(unequal, (4,), "expected_worths")[0], 0.2, atol=1e-5),
+    "marginal: absent features are drawn together, with the probabilities of whole inputs. Here the "
+    "output is 1 where the two features differ, which has the probability 0.2.",
+)
+figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), sharey=True)
+for axis, (expectation, values) in zip(axes, by_share.items(), strict=True):
+    axis.plot(same, values[:, 0], "o-", color=BLUE, label="feature 1, used by the model")
+    axis.plot(same, values[:, 1], "s--", color=ORANGE, label="feature 2, not used")
+    axis.set(title=f"{expectation} expectation", xlabel="probability that the features are equal")
+axes[0].set_ylabel("Shapley value")
+axes[0].legend(fontsize="small", loc="center")
+plt.show()
+checks.passed("expected-worths")

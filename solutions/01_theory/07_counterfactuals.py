@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 8 · Counterfactuals
+# ## 7 · Counterfactuals
 #
 # *What would have had to be different?* A **counterfactual** (Wachter, Mittelstadt and Russell 2017)
 # is an input close to $x'$ that the model decides differently. For a linear classifier

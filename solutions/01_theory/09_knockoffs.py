@@ -1,14 +1,14 @@
 # %% [markdown]
-# ## 10 · Knockoffs
+# ## 9 · Knockoffs
 #
 # Which features matter at all? With enough features some will look important by chance. **Knockoffs**
-# (Barber and Candès 2015; for any model Candès 2018) give each feature $X_j$ a fake rival
-# $\tilde X_j$: as like the real one as possible in its dependence on the other features, but made
-# without looking at the outcome. A statistic $W_j$ compares the two: large and positive if the real
-# one wins clearly. For an irrelevant feature either wins with equal probability, so that *the
-# negative side shows how many of the positive side are there by chance*.
+# (Barber and Candès 2015; for any model Candès 2018) are synthetic copies of the features. The copy
+# $\tilde X_j$ depends on the other features as $X_j$ does, but it is made without the outcome. A
+# statistic $W_j$ compares the two: it is large and positive if the model uses $X_j$ much more than
+# $\tilde X_j$. For an irrelevant feature both signs of $W_j$ have the same probability, so *the number
+# of negative statistics tells how many of the positive ones are there by chance*.
 #
-# **DeepPINK** (Lu 2018) lets them compete in a network: the first layer has, for each $j$, one filter
+# **DeepPINK** (Lu 2018) compares them in a network: the first layer has, for each $j$, one filter
 # $z_jX_j+\tilde z_j\tilde X_j$ with $z_j=\tilde z_j$ at the start, followed by an ordinary network
 # with matrices $W^{(1)},\dots,W^{(L)}$ and one output. The importance of a filter is estimated by the
 # product of the matrices, as if there were no ReLUs:
@@ -33,7 +33,7 @@
 # features are independent of each other, so independent copies are valid knockoffs.
 rng = np.random.default_rng(5)
 examples, features, relevant = 800, 40, 10
-X, rivals = (
+X, knockoffs = (
     torch.tensor(rng.normal(size=(examples, features)), dtype=torch.float32) for _ in range(2)
 )
 signs = torch.tensor(rng.choice([-1.0, 1.0], relevant), dtype=torch.float32)
@@ -47,13 +47,13 @@ body = torch.nn.Sequential(torch.nn.Linear(features, 20), torch.nn.ReLU(), torch
 penalty = 0.03  # on filters and first matrix: it leaves few features with a large weight
 optimizer = torch.optim.Adam([filters, *body.parameters()], lr=0.01)
 for _ in tqdm(range(200), desc="training the filters"):
-    coupled = filters[0] * X + filters[1] * rivals
+    coupled = filters[0] * X + filters[1] * knockoffs
     error = ((body(coupled)[:, 0] - outcome) ** 2).mean()
     loss = error + penalty * sum(p.abs().sum() for p in (filters, body[0].weight))
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-z_trained, rival_trained = filters.detach().numpy()
+z_trained, knockoff_trained = filters.detach().numpy()
 matrices = [body[0].weight.detach().numpy(), body[2].weight.detach().numpy()]
 print(f"mean squared error {error.item():.1f}, variance of the outcome {outcome.var().item():.1f}")
 
@@ -71,25 +71,25 @@ def knockoff_statistics(z, z_knockoff, matrices):
     takes the filters' outputs, the last has one output.
     """
     ### BEGIN SOLUTION
-    path = matrices[0]
-    for matrix in matrices[1:]:
-        path = matrix @ path
-    return path[0] ** 2 * (z**2 - z_knockoff**2)
+    u = np.ones(1)
+    for matrix in reversed(matrices):
+        u = u @ matrix
+    return u**2 * (z**2 - z_knockoff**2)
     ### END SOLUTION
 
 
 # %% nbgrader={"grade_id": "knockoff-statistic-test", "grade": true, "points": 2}
 statistic = checks.numbers(
-    knockoff_statistics(z_trained, rival_trained, matrices), (features,), "knockoff_statistics"
+    knockoff_statistics(z_trained, knockoff_trained, matrices), (features,), "knockoff_statistics"
 )
 swapped = checks.numbers(
-    knockoff_statistics(rival_trained, z_trained, matrices), (features,), "knockoff_statistics"
+    knockoff_statistics(knockoff_trained, z_trained, matrices), (features,), "knockoff_statistics"
 )
 checks.expect(
     np.allclose(statistic, -swapped),
     "If features and knockoffs change places, every statistic should change its sign.",
 )
-doubled = knockoff_statistics(z_trained, rival_trained, [matrices[0], 2 * matrices[1]])
+doubled = knockoff_statistics(z_trained, knockoff_trained, [matrices[0], 2 * matrices[1]])
 checks.expect(
     np.allclose(doubled, 4 * statistic), "Twice the last matrix: the statistic should be 4 times."
 )
@@ -113,14 +113,15 @@ checks.passed("knockoff-statistic")
 def select_features(statistics, q, c):
     """Say which features the knockoff filter selects: a boolean array (features,).
 
-    statistics: (features,).  q: float, bound on the false discovery rate.  c: 0 or 1.
+    statistics: (features,).  q: float in (0, 1), bound on the false discovery rate.  c: 0 or 1.
     """
     ### BEGIN SOLUTION
     for t in np.unique(np.abs(statistics)):  # in ascending order
         selected = statistics >= t
-        if t > 0 and c + (statistics <= -t).sum() <= q * max(1, selected.sum()):
+        # Without max(1, …): where nothing is selected there is some W ≤ −t, and 1 > q.
+        if t > 0 and c + (statistics <= -t).sum() <= q * selected.sum():
             return selected
-    return np.zeros(len(statistics), dtype=bool)
+    return np.full(len(statistics), False)
     ### END SOLUTION
 
 
@@ -132,7 +133,13 @@ checks.expect(np.array_equal(worked, [1, 1, 1, 0, 1]), "See the worked example a
 nothing = select_features(np.array([-2.0, 1.0, 3.0]), 0.1, 1)
 nothing = checks.numbers(nothing, (3,), "select_features")
 checks.expect(not nothing.any(), "If no threshold fulfils the condition, nothing is selected.")
-# Does it keep its promise? 30 relevant features of 100, and 200 repetitions for each bound.
+equal = checks.numbers(select_features(np.array([2.0, 4.0]), 0.5, 1), (2,), "select_features")
+checks.expect(
+    equal.all(), "For t = 2 the ratio is 1/2: equal to q = 0.5, so t fulfils the condition."
+)
+even = checks.numbers(select_features(np.array([0.0, 1.0]), 0.9, 0), (2,), "select_features")
+checks.expect(not even[0], "A feature with W = 0 is never selected: thresholds are above 0.")
+# Does the bound hold? 30 relevant features of 100, and 200 repetitions for each bound.
 rng = np.random.default_rng(6)
 bounds = [0.05, 0.1, 0.2, 0.3, 0.5]
 rates = {"false discoveries among the selected": [], "relevant features found": []}
@@ -146,7 +153,7 @@ for q in tqdm(bounds, desc="200 repetitions a bound"):
     rates["false discoveries among the selected"].append(np.mean(false_share))
     rates["relevant features found"].append(np.mean(found_share))
 figure, axis = plt.subplots(figsize=(8, 3))
-axis.plot([0, 0.5], [0, 0.5], ":", color=GREY, label="the promised bound")
+axis.plot([0, 0.5], [0, 0.5], ":", color=GREY, label="the bound itself")
 for (label, values), colour, marker in zip(rates.items(), [ORANGE, BLUE], "so", strict=True):
     axis.plot(bounds, values, marker + "-", color=colour, label=label)
 axis.set(title="Knockoff+, simulated", xlabel="bound q", ylabel="mean share", ylim=(0, 1))

@@ -62,7 +62,7 @@ def coalition_worths(model, x, baseline, target):
         for i in range(len(x)):
             if coalition & (1 << i):
                 mixed[i] = x[i]
-        worths.append(model(mixed[None])[0, target])
+        worths.append(model(mixed[None])[0, target].item())
     return worths
 
 
@@ -72,3 +72,31 @@ def coalition_worths(model, x, baseline, target):
     rows = [list(mask) for mask in itertools.product([0, 1], repeat=len(x))]  # highest bit first
     mask = torch.tensor(rows, dtype=x.dtype)
     return model(mask * x + (1 - mask) * baseline)[:, target]
+
+
+# %% answer="expected-worths" kind="alternative"
+# answer: expected-worths
+def expected_worths(model, x, inputs, probabilities, target, expectation):
+    result = np.zeros(2 ** len(x))
+    for coalition in range(len(result)):
+        total = 0.0
+        for row, probability in zip(inputs.tolist(), probabilities.tolist()):
+            agrees = all(row[i] == x[i] for i in range(len(x)) if coalition & 1 << i)
+            if expectation == "conditional" and not agrees:
+                continue
+            point = [float(x[i]) if coalition & 1 << i else row[i] for i in range(len(x))]
+            result[coalition] += probability * model(torch.tensor([point]))[0, target].item()
+            total += probability
+        result[coalition] /= total
+    return result
+
+
+# %% answer="expected-worths" kind="wrong"
+# answer: expected-worths
+def expected_worths(model, x, inputs, probabilities, target, expectation):
+    worths = []
+    for coalition in range(2 ** len(x)):
+        known = (coalition >> torch.arange(len(x))) & 1 == 1
+        # The marginal expectation in either case, as KernelSHAP estimates it.
+        worths.append(probabilities @ model(torch.where(known, x, inputs))[:, target])
+    return torch.stack(worths)
