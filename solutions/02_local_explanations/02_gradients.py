@@ -40,9 +40,9 @@
 def gradient_maps(model: nn.Module, image: Tensor, target: int) -> tuple[Tensor, Tensor]:
     """Return the derivative of the target's logit by the image, and that times the image."""
     ### BEGIN SOLUTION
-    image = image.detach().clone().requires_grad_()
-    (slope,) = torch.autograd.grad(model(image[None])[0, target], image)
-    return slope, (image * slope).detach()
+    point = image.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(model(point[None])[0, target], point)
+    return slope, image * slope
     ### END SOLUTION
 
 
@@ -112,7 +112,7 @@ plt.show()
 def smoothgrad(model: nn.Module, image: Tensor, target: int, noise: Tensor) -> Tensor:
     """Return the mean gradient over the noisy copies `image + noise[k]`, in the image's shape."""
     ### BEGIN SOLUTION
-    copies = (image + noise).detach().requires_grad_()
+    copies = (image + noise).requires_grad_()
     (slopes,) = torch.autograd.grad(model(copies)[:, target].sum(), copies)
     return slopes.mean(0)
     ### END SOLUTION
@@ -190,7 +190,7 @@ def guided_backprop(network: nn.Sequential, x: Tensor, target: int) -> Tensor:
             value = layer(value)
         signal = torch.zeros_like(value)
         signal[target] = 1.0
-        for layer, before in zip(reversed(network), reversed(entering), strict=True):
+        for layer, before in zip(reversed(network), reversed(entering)):
             if isinstance(layer, nn.ReLU):
                 signal = signal.clamp(min=0) * (before > 0)
             else:

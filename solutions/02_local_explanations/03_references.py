@@ -41,9 +41,9 @@ def integrated_gradients(
     image and baseline have the same shape, without a batch dimension.
     """
     ### BEGIN SOLUTION
-    alphas = (torch.arange(steps, device=image.device) + 0.5) / steps
+    alphas = (torch.arange(steps).to(image) + 0.5) / steps
     alphas = alphas.view(-1, *[1] * image.ndim)
-    points = (baseline + alphas * (image - baseline)).detach().requires_grad_()
+    points = (baseline + alphas * (image - baseline)).requires_grad_()
     (slopes,) = torch.autograd.grad(model(points)[:, target].sum(), points)
     return (image - baseline) * slopes.mean(0)
     ### END SOLUTION
@@ -160,7 +160,7 @@ def expected_gradients(
     ### BEGIN SOLUTION
     way = image - references
     places = alphas.view(-1, *[1] * image.ndim)
-    points = (references + places * way).detach().requires_grad_()
+    points = (references + places * way).requires_grad_()
     (slopes,) = torch.autograd.grad(model(points)[:, target].sum(), points)
     return (way * slopes).mean(0)
     ### END SOLUTION
@@ -207,8 +207,8 @@ checks.passed("expected-gradients")
 #
 # for a network $f_c(x) = v_c \cdot \max(0, Wx + b) + d_c$. As each chord connects the two values
 # exactly, completeness holds after two forward passes and one backward pass. For $z = z'$ the
-# fraction is 0/0; there the derivative of the ReLU at $z$ takes its place (the sum does not depend
-# on that choice, the shares do).
+# fraction is 0/0; there the derivative of the ReLU at $z$ takes its place, which is 1 for $z > 0$
+# and 0 for $z \le 0$ (the sum does not depend on that choice, the shares do).
 #
 # ### DeepSHAP
 #
@@ -241,9 +241,8 @@ def deep_shap(network: nn.Sequential, x: Tensor, backgrounds: Tensor, target: in
         first, _, second = network
         z, z_backgrounds = first(x), first(backgrounds)
         change = z - z_backgrounds
-        same = change.abs() < 1e-6
-        chords = (z.relu() - z_backgrounds.relu()) / torch.where(same, 1.0, change)
-        multipliers = torch.where(same, (z > 0).to(z.dtype), chords)
+        chords = (z.relu() - z_backgrounds.relu()) / change  # nan for 0/0
+        multipliers = torch.where(change == 0, (z > 0).to(z.dtype), chords)
         slopes = (second.weight[target] * multipliers) @ first.weight
         return ((x - backgrounds) * slopes).mean(0)
     ### END SOLUTION
@@ -270,6 +269,17 @@ for count in (1, 5):
         "the sum is right, but the shares differ from `explain`. Follow the multipliers back "
         "through the weights, for each background its own.",
     )
+still = nn.Sequential(nn.Linear(2, 3, bias=False), nn.ReLU(), nn.Linear(3, 1, bias=False))
+with torch.no_grad():
+    still[0].weight.copy_(torch.tensor([[1.0, 1.0], [-1.0, -1.0], [0.0, 1.0]]))
+    still[2].weight.copy_(torch.tensor([[3.0, 2.0, 1.0]]))
+checks.close(
+    deep_shap(still, torch.tensor([2.0, 1.0]), torch.tensor([[1.0, 2.0]]), 0),
+    [3, -4],
+    "deep_shap(still, (2, 1), (1, 2), 0)",
+    "the first two hidden units have z = z′: the first, with z = 3, passes its signal on like the "
+    "derivative of the ReLU, the second, with z = −3, passes none.",
+)
 checks.close(
     deep_shap(small, point, point[None], 0),
     np.zeros(4),

@@ -30,10 +30,10 @@
 def grad_cam(features: nn.Module, head: nn.Module, image: Tensor, target: int) -> Tensor:
     """Return Grad-CAM's map at the resolution of the activations, shape (h, w), not enlarged."""
     ### BEGIN SOLUTION
-    activations = features(image[None]).detach().requires_grad_()
+    activations = features(image[None]).requires_grad_()
     (slopes,) = torch.autograd.grad(head(activations)[0, target], activations)
     weights = slopes.mean((2, 3), keepdim=True)
-    return (weights * activations).sum(1).relu()[0].detach()
+    return (weights * activations).sum(1).relu()[0]
     ### END SOLUTION
 
 
@@ -60,7 +60,7 @@ checks.close(
 )
 last = max(i for i, layer in enumerate(model) if isinstance(layer, nn.Conv2d))
 features, head = nn.Sequential(*model[: last + 1]), nn.Sequential(*model[last + 1 :])
-coarse = torch.as_tensor(grad_cam(features, head, examples[0], predicted))
+coarse = torch.as_tensor(grad_cam(features, head, examples[0], predicted)).detach()
 enlarged = nn.functional.interpolate(
     coarse[None, None], (28, 28), mode="bilinear", align_corners=False
 )

@@ -28,8 +28,8 @@
 # $d(z) = 1 - \frac{z \cdot \mathbf 1}{\lVert z \rVert\, \lVert \mathbf 1 \rVert}$ (1 for a mask
 # that hides everything), and returns the coefficients $a$, shape (M,), of the weighted ridge
 # regression with $\lambda$ = `penalty`. The intercept $a_0$ is fitted too, but *not* penalised. A
-# hint if you solve it by hand: first subtract from the columns of the masks and from the outputs
-# their weighted means, and the intercept has gone.
+# hint if you solve it by hand: first subtract their weighted means from the columns of the masks,
+# and the intercept has gone from the equations for $a$.
 
 
 # %% nbgrader={"grade_id": "lime", "solution": true}
@@ -41,8 +41,8 @@ def lime(masks: Tensor, outputs: Tensor, width: float, penalty: float) -> Tensor
     # z·1 / (‖z‖ ‖1‖) is the root of the visible share
     weight = torch.exp(-(((1 - z.mean(1).sqrt()) / width) ** 2))
     share = weight / weight.sum()
-    z, y = z - share @ z, y - share @ y
-    gram = z.T @ (weight[:, None] * z) + penalty * torch.eye(z.shape[1], dtype=z.dtype)
+    z = z - share @ z
+    gram = z.T @ (weight[:, None] * z) + penalty * torch.eye(z.shape[1])
     return torch.linalg.solve(gram, z.T @ (weight * y))
     ### END SOLUTION
 
@@ -148,12 +148,12 @@ def kernel_shap(masks: Tensor, outputs: Tensor, empty: float, full: float) -> Te
     z, y = masks.double(), outputs.double() - empty
     size, visible = z.shape[1], z.sum(1)
     combinations = torch.tensor([math.comb(size, int(each)) for each in visible])
-    weight = (size - 1) / (combinations * visible * (size - visible))
+    inverse = combinations * visible * (size - visible)  # 1 / π but for M − 1: no minimum moves
     # φ_M = total − the others
     total = full - empty
     columns, rest = z[:, :-1] - z[:, -1:], y - total * z[:, -1]
-    gram = columns.T @ (weight[:, None] * columns)
-    others = torch.linalg.solve(gram, columns.T @ (weight * rest))
+    gram = columns.T @ (columns / inverse[:, None])
+    others = torch.linalg.solve(gram, columns.T @ (rest / inverse))
     return torch.cat([others, (total - others.sum()).view(1)])
     ### END SOLUTION
 
@@ -317,7 +317,7 @@ checks.passed("tree-shap")
 def nearest_per_class(query: Tensor, features: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Return the index of the nearest example of each class, (classes,) integers."""
     ### BEGIN SOLUTION
-    distance = (features - query).square().sum(1)
+    distance = (features - query).norm(dim=1)
     nearest = [torch.where(labels == each, distance, torch.inf).argmin() for each in range(classes)]
     return torch.stack(nearest)
     ### END SOLUTION

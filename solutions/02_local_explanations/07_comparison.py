@@ -28,10 +28,10 @@
 def three_gradients(model: nn.Module, image: Tensor, c: int, d: int) -> list[Tensor]:
     """Return the gradients of logit c, probability c, and logit c minus logit d."""
     ### BEGIN SOLUTION
-    image = image.detach().clone().requires_grad_()
-    scores = model(image[None])[0]
+    point = image.clone().requires_grad_()
+    scores = model(point[None])[0]
     asked = (scores[c], scores.softmax(0)[c], scores[c] - scores[d])
-    return [torch.autograd.grad(each, image, retain_graph=True)[0] for each in asked]
+    return [torch.autograd.grad(each, point, retain_graph=True)[0] for each in asked]
     ### END SOLUTION
 
 

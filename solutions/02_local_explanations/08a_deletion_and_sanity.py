@@ -18,7 +18,8 @@
 # `fill` have the shape (1, H, W). Return the target's logit, shape (`steps` + 1,), after 0, 1, …,
 # `steps` of `steps` equal parts of the H · W pixels, those with the *largest* attribution first,
 # show `fill` instead of `image`; `steps` divides H · W, and no two attributions are equal. If your
-# function is right it can insert, too: exchange `image` and `fill`.
+# function is right it can insert, too: exchange `image` and `fill`. It leaves all of them as they
+# were: change a copy.
 
 
 # %% nbgrader={"grade_id": "deletion", "solution": true}
@@ -31,7 +32,7 @@ def deletion_curve(
     with torch.no_grad():
         order = attribution.flatten().argsort(descending=True)
         rank = order.argsort().view(image.shape)
-        gone = torch.arange(steps + 1, device=image.device) * (rank.numel() // steps)
+        gone = torch.arange(steps + 1).to(image.device) * rank.numel() / steps
         hidden = rank < gone.view(-1, 1, 1, 1)
         return model(torch.where(hidden, fill, image))[:, target]
     ### END SOLUTION

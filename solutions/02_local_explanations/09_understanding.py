@@ -31,13 +31,13 @@ questions = (
     "shift: input × gradient of a logit",
     "shift: SmoothGrad of a logit",
     "constant: gradient of a logit",
-    "constant: LRP-z⁺ of a logit",
+    "constant: LRP-α₁β₀ of a logit",
     "twins: integrated gradients",
     "twins: LRP-ε",
-    "twins: LRP-z⁺",
+    "twins: LRP-α₁β₀",
     "twins: guided backpropagation",
     "scaled unit: gradient",
-    "scaled unit: LRP-z⁺",
+    "scaled unit: LRP-α₁β₀",
 )
 
 # %% nbgrader={"grade_id": "predict", "solution": true}
@@ -52,13 +52,13 @@ prediction = {
     "shift: input × gradient of a logit": "other",
     "shift: SmoothGrad of a logit": "other",
     "constant: gradient of a logit": "same",
-    "constant: LRP-z⁺ of a logit": "other",  # Σ(aw)⁺ + b⁺ and the logit both grow by 5: their ratio changes
+    "constant: LRP-α₁β₀ of a logit": "other",  # Σ(aw)⁺ + b⁺ and the logit both grow by 5: their ratio changes
     "twins: integrated gradients": "same",  # implementation invariance
     "twins: LRP-ε": "same",  # without biases it is input × gradient
-    "twins: LRP-z⁺": "other",  # h₂ speaks against: it gets nothing
+    "twins: LRP-α₁β₀": "other",  # h₂ speaks against: it gets nothing
     "twins: guided backpropagation": "other",  # the negative signal at h₂ is cut
     "scaled unit: gradient": "same",
-    "scaled unit: LRP-z⁺": "same",  # contributions in and out are what they were
+    "scaled unit: LRP-α₁β₀": "same",  # contributions in and out are what they were
 }
 ### END SOLUTION
 
@@ -195,7 +195,7 @@ def looks_trained(maps: Tensor) -> bool:
     """Say whether these gradients (12, 28, 28), each of norm 1, are of a trained network."""
     ### BEGIN SOLUTION
     # A trained network's slopes are peaked: few pixels hold most of the energy.
-    return bool((maps**4).sum((1, 2)).mean() * maps[0].numel() > 5.5)
+    return (maps**4).sum((1, 2)).mean().item() > 0.007
     ### END SOLUTION
 
 

@@ -272,7 +272,7 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
     plus[-1].bias.data += 5
     for name, method, options in (
         ("gradient", "gradient", {}),
-        ("LRP-z⁺", "lrp", {"rule": "z_plus"}),
+        ("LRP-α₁β₀", "lrp", {"rule": "z_plus"}),
     ):
         question = f"constant: {name} of a logit"
         found[question] = _same(maps(model, method, **options), maps(plus, method, **options))
@@ -283,7 +283,7 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
     for name, method, options in (
         ("integrated gradients", ig, {}),
         ("LRP-ε", "lrp", {"rule": "epsilon"}),
-        ("LRP-z⁺", "lrp", {"rule": "z_plus"}),
+        ("LRP-α₁β₀", "lrp", {"rule": "z_plus"}),
         ("guided backpropagation", "guided_backprop", {}),
     ):
         pair = [explain(each, spot, 0, method, **options).attributions for each in (f, g)]
@@ -296,7 +296,7 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
     spot = torch.rand(1, 3, generator=torch.Generator().manual_seed(0))
     for name, method, options in (
         ("gradient", "gradient", {}),
-        ("LRP-z⁺", "lrp", {"rule": "z_plus"}),
+        ("LRP-α₁β₀", "lrp", {"rule": "z_plus"}),
     ):
         pair = [explain(each, spot, 0, method, **options).attributions for each in (one, scaled)]
         found[f"scaled unit: {name}"] = _same(*pair)

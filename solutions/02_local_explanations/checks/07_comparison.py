@@ -33,7 +33,7 @@ from .world import world
 def _pair_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     problems = []
     for network, image, c in smooth_problems(rng):
-        problems.append((network, image, c, (c + int(rng.integers(1, 4))) % 4))
+        problems.append((network, image, c, int(rng.choice([d for d in range(4) if d != c]))))
     return problems
 
 

@@ -13,12 +13,20 @@ from scipy import stats
 from torch import nn
 
 from autograde.inside.networks import Network
-from autograde.tasks import Call, Called, Value, expect, expect_entry, task
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    expect,
+    expect_entry,
+    expect_unchanged,
+    task,
+)
 from xaikit import explain
 
 from ...shared.checks import GIVEN, expect_number, expect_tables, tensor
 from .by_hand import expect_near, logit_of
-from .networks import image_parts
+from .networks import image_parts, other_class
 from .world import CHECKED, world
 
 
@@ -29,7 +37,7 @@ def _deletion_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         image, fill = (tensor(rng.uniform(size=(1, 8, 8))) for _ in range(2))
         order = tensor(rng.permutation(64).reshape(1, 8, 8) - 30.0)
         network = Network([*features, *head])
-        problems.append((network, image, int(rng.integers(4)), order, fill, steps))
+        problems.append((network, image, other_class(rng, network, image), order, fill, steps))
     return problems
 
 
@@ -59,6 +67,8 @@ def deletion(calls: list[Called]) -> None:
             "Begin with the untouched image; the largest signed attributions go first; what has "
             "gone stays gone; the last image is the fill.",
         )
+    for place, name in ((1, "image"), (3, "attribution"), (4, "fill")):
+        expect_unchanged(calls, place, name)
 
 
 FILLS = ("black", "mean")

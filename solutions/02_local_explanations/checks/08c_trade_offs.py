@@ -22,20 +22,49 @@ from autograde.tasks import (
 from xaikit import Explanation, explain
 from xaikit.metrics import evaluate, rank_agreement
 
-from ...shared.checks import GIVEN, compared, numbers_of, tensor
+from ...shared.checks import GIVEN, compared, drawn, numbers_of, tensor
 from .world import world
 
 
 def _token_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    problems = []
-    for tokens, width, count in ((6, 4, 2), (12, 8, 5), (9, 3, 9), (8, 5, 1), (15, 6, 4)):
-        gradients = rng.normal(size=(tokens, width)) * rng.uniform(0.2, 4, size=(tokens, 1))
-        rationale = rng.random(tokens) < 0.4
-        rationale[int(rng.integers(tokens))] = True
-        problems.append((tensor(gradients), torch.from_numpy(rationale), count))
+    """Return cases in which other sizes of a token, and other scores, come to other numbers."""
+    shapes = ((6, 4, 2), (12, 8, 5), (8, 5, 1), (15, 6, 4), (10, 3, 3), (9, 3, 9))
+    problems = drawn(lambda: [_tokens(rng, *each) for each in shapes], _sizes_matter)
     # Nothing in common: the marked token is the weakest.
     apart = torch.tensor([[3.0, 1.0], [2.0, -2.0], [0.1, 0.1]])
     return [*problems, (apart, torch.tensor([False, False, True]), 2)]
+
+
+def _tokens(rng: np.random.Generator, tokens: int, width: int, count: int) -> tuple[Any, ...]:
+    gradients = rng.normal(size=(tokens, width)) * rng.uniform(0.2, 4, size=(tokens, 1))
+    rationale = rng.random(tokens) < 0.4
+    rationale[int(rng.integers(tokens))] = True
+    return tensor(gradients), torch.from_numpy(rationale), count
+
+
+def _sizes_matter(problems: list[tuple[Any, ...]]) -> bool:
+    """Whether each other idea of a token's size, and of the score, is wrong in some case."""
+    errors = []
+    for gradients, rationale, count in problems:
+        rows, marked = gradients.double().numpy(), rationale.numpy()
+        precision, recall, right = _scores(np.linalg.norm(rows, axis=1), marked, count)
+        rivals = (
+            *(np.abs(rows).sum(1), np.abs(rows).max(1), np.abs(rows.sum(1)), rows.sum(1)),
+            *(rows.max(1), np.arange(len(rows)), -np.arange(len(rows)), np.abs(rows[:, 0])),
+        )
+        others = [_scores(each, marked, count)[2] for each in rivals]
+        scores = (precision, recall, precision * recall, (precision + recall) / 2)
+        errors.append([abs(each - right) for each in (*others, *scores)])
+    return bool((np.max(errors, axis=0) > 0.01).all())
+
+
+def _scores(sizes: Any, rationale: Any, count: int) -> tuple[float, float, float]:
+    """Return precision, recall and F1 of the largest."""
+    top = set(sorted(range(len(sizes)), key=lambda k: -sizes[k])[:count])
+    marked = {k for k, each in enumerate(rationale) if each}
+    precision, recall = len(top & marked) / len(top), len(top & marked) / len(marked)
+    both = precision + recall
+    return precision, recall, 2 * precision * recall / both if both else 0.0
 
 
 @task(
@@ -46,13 +75,9 @@ def token_f1(calls: list[Called]) -> None:
     for call in calls:
         gradients, rationale, count = call.arguments
         norms = [math.hypot(*row) for row in gradients.tolist()]
-        top = set(sorted(range(len(norms)), key=lambda k: -norms[k])[:count])
-        marked = {k for k, each in enumerate(rationale.tolist()) if each}
-        precision, recall = len(top & marked) / len(top), len(top & marked) / len(marked)
-        both = precision + recall
         expect_close(
             call.returned,
-            2 * precision * recall / both if both else 0.0,
+            _scores(norms, rationale.tolist(), count)[2],
             "token_f1(…)",
             "A token counts by its Euclidean norm; F1 is the harmonic mean of precision and recall.",
             rtol=1e-3,

@@ -79,13 +79,13 @@ PREDICTED = {
     "shift: input × gradient of a logit": "other",
     "shift: SmoothGrad of a logit": "other",
     "constant: gradient of a logit": "same",
-    "constant: LRP-z⁺ of a logit": "other",
+    "constant: LRP-α₁β₀ of a logit": "other",
     "twins: integrated gradients": "same",
     "twins: LRP-ε": "same",
-    "twins: LRP-z⁺": "other",
+    "twins: LRP-α₁β₀": "other",
     "twins: guided backpropagation": "other",
     "scaled unit: gradient": "same",
-    "scaled unit: LRP-z⁺": "same",
+    "scaled unit: LRP-α₁β₀": "same",
 }
 
 
