@@ -168,8 +168,8 @@ plt.show()
 #
 # $$R_z = \mathbb 1[z > 0] \cdot \mathbb 1[R_y > 0] \cdot R_y .$$
 #
-# Its maps are crisp and show what a person expects. Section 8 asks whether that is the network's
-# merit.
+# Its maps have sharp lines and show what a person expects. Section 8 asks whether that comes from what
+# the network has learned.
 #
 # ### Task 5: guided backpropagation by hand (2 points)
 #
@@ -190,7 +190,8 @@ def guided_backprop(network: nn.Sequential, x: Tensor, target: int) -> Tensor:
             value = layer(value)
         signal = torch.zeros_like(value)
         signal[target] = 1.0
-        for layer, before in zip(reversed(network), reversed(entering)):
+        for place in reversed(range(len(network))):
+            layer, before = network[place], entering[place]
             if isinstance(layer, nn.ReLU):
                 signal = signal.clamp(min=0) * (before > 0)
             else:
@@ -211,6 +212,17 @@ checks.close(
     "of the three hidden units the second is off in the forward pass, and the third has a negative "
     "signal on the way back: only the first may pass its signal on.",
 )
+at_zero = nn.Sequential(nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, 1))
+with torch.no_grad():
+    at_zero[0].weight.fill_(1.0)
+    at_zero[0].bias.fill_(-2.0)
+    at_zero[2].weight.fill_(1.0)
+checks.close(
+    guided_backprop(at_zero, torch.tensor([1.0, 1.0]), 0),
+    [0, 0],
+    "guided_backprop(at_zero, (1, 1), 0)",
+    "a unit with z = 0 is off: the formula asks for z > 0.",
+)
 torch.manual_seed(0)
 small = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
 point = torch.randn(4)
@@ -219,6 +231,6 @@ checks.close(
     explain(small, point[None], 1, "guided_backprop").attributions[0, 0],
     "guided_backprop(small, …)",
     "with two hidden layers it differs from `explain`. Both masks apply at every ReLU, also at the one "
-    "behind the first layer; what arrives at the input itself is not masked.",
+    "after the first layer; what arrives at the input itself is not masked.",
 )
 checks.passed("guided-backprop")

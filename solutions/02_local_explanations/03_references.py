@@ -17,10 +17,13 @@
 #
 # $$\sum_i \phi_i(x) = f_c(x) - f_c(x')$$
 #
-# It follows their axiom *sensitivity* (if one feature differs and the output too, that feature gets
-# a share; the gradient fails on the saturated function above) and *implementation invariance* (two
-# networks that compute the same function get the same attributions; the authors show that DeepLIFT
-# and LRP can fail; section 9 asks which rules of LRP do). A computer replaces the integral by a sum;
+# Completeness implies their axiom *sensitivity*: if input and baseline differ in one feature and the
+# outputs differ, that feature gets a share (the gradient fails on the saturated function above). Their
+# second axiom does not follow from it. *Implementation invariance* says that two networks that compute
+# the same function get the same attributions. Integrated Gradients satisfy it for another reason: only
+# gradients of the function enter, and these do not depend on how it is computed. The authors show that
+# DeepLIFT and LRP can violate it; section 9 asks which rules of LRP do. A computer replaces the integral
+# by a sum;
 # the paper finds 20 to 300 steps enough to come within 5 % of completeness. The **midpoint rule** with
 # $m$ steps is
 #
@@ -197,8 +200,8 @@ checks.passed("expected-gradients")
 #
 # [Shrikumar, Greenside and Kundaje 2017](https://arxiv.org/abs/1704.02685) also compare with a
 # reference $x'$, yet without a walk. Every unit has a value for the input and one for the
-# reference. Write $\Delta$ for the difference of the two. A **multiplier** says how much of the
-# target's $\Delta$ comes from each unit of a $\Delta$ in front of it; they obey a chain rule like
+# reference. Write $\Delta$ for the difference of the two. The **multiplier** of a unit is its
+# contribution to the target's $\Delta$, divided by its own $\Delta$; multipliers obey a chain rule like
 # derivatives. For a linear layer they are its weights. For a ReLU $y = \max(0, z)$ the **Rescale
 # rule** takes the slope of the *chord* in place of the tangent:
 #

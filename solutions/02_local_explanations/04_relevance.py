@@ -56,7 +56,8 @@ def lrp_epsilon(network: nn.Sequential, x: Tensor, target: int, epsilon: float) 
             value = layer(value)
         share = torch.zeros_like(value)
         share[target] = value[target]
-        for layer, a in zip(reversed(network), reversed(entering)):
+        for place in reversed(range(len(network))):
+            layer, a = network[place], entering[place]
             if isinstance(layer, nn.Linear):
                 z = layer(a)
                 damped = z + torch.where(z >= 0, epsilon, -epsilon)
@@ -144,11 +145,12 @@ def relevance(network: nn.Sequential, x: Tensor, target: int, rule: str) -> Tens
             value = layer(value)
         share = torch.zeros_like(value)
         share[target] = value[target]
-        for layer, a in zip(reversed(network), reversed(entering)):
+        for place in reversed(range(len(network))):
+            layer, a = network[place], entering[place]
             if isinstance(layer, nn.ReLU):
                 continue
             parts = layer.weight * a  # (outputs, inputs)
-            if rule == "deep_taylor" and layer is network[0]:
+            if rule == "deep_taylor" and place == 0:
                 parts = parts - layer.weight.clamp(max=0)
             else:
                 parts = parts.clamp(min=0)

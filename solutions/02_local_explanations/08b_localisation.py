@@ -4,15 +4,14 @@
 # Another test compares the map with a *place*. For photographs one asks whether the map lies inside
 # the object's outline. Why not here, too: on the garment?
 #
-# ### Task 23: the silhouette, a test that cannot fail (2 points)
+# ### Task 24: the silhouette, a test that cannot fail (2 points)
 #
-# For each entry of `cases`, a method with options, explain both `examples` for their most likely
-# class (`targets[:, 1]`) and compute which share of the *absolute* attribution lies on the garment,
-# the pixels with $x_i > 0$; take the mean over the two images. Do it for `model` and for
-# `untrained`, which has never seen a garment. Set
+# For each entry of `cases`, a method with options, explain the `dozen` for their most likely class
+# (`dozen_targets[:, 0]`) and compute for each image which share of the *absolute* attribution lies on
+# the garment, the pixels with $x_i > 0$. Do it for `model` and for `untrained`, which has never seen a
+# garment. Set
 #
-# - `on_garment`: a dictionary with the keys `"trained"` and `"random"`, each a dictionary from case
-#   to share;
+# - `on_garment`: a tensor (2, 7, 12): network, `model` first; case, in the order of `cases`; image;
 # - `by_construction`: the list of the cases that would score 100 % on *any* network of
 #   convolutions and ReLUs. Then explain to your group why.
 
@@ -32,47 +31,46 @@ cases = {
 on_garment = None
 by_construction = None
 ### BEGIN SOLUTION
-on_garment = {}
-for name, network in (("trained", model), ("random", untrained)):
-    on_garment[name] = {}
-    for case, (method, chosen) in cases.items():
-        size = explain(network, examples, targets[:, 1], method, **chosen).attributions[:, 0].abs()
-        share = (size * (examples > 0)).sum((1, 2, 3)) / size.sum((1, 2, 3)).clamp(min=1e-12)
-        on_garment[name][case] = share.mean().item()
-by_construction = [
-    case for case in cases if min(on_garment["trained"][case], on_garment["random"][case]) > 0.999
-]
+on_garment = torch.zeros(2, len(cases), 12)
+for which, network in enumerate((model, untrained)):
+    for line, (method, chosen) in enumerate(cases.values()):
+        maps = explain(network, dozen, dozen_targets[:, 0], method, **chosen).attributions
+        size = maps[:, 0].abs()
+        share = (size * (dozen > 0)).sum((1, 2, 3)) / size.sum((1, 2, 3)).clamp(min=1e-12)
+        on_garment[which, line] = share.cpu()
+by_construction = [case for k, case in enumerate(cases) if on_garment[:, k].min() > 0.999]
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "silhouette-test", "grade": true, "points": 2}
+found = checks.numbers(on_garment, (2, 7, 12), "on_garment")
+checks.expect(found.min() >= -1e-6 and found.max() <= 1 + 1e-6, "A share lies between 0 and 1.")
 checks.expect(
-    isinstance(on_garment, dict) and sorted(on_garment) == ["random", "trained"],
-    "`on_garment` should have the keys 'trained' and 'random'.",
-)
-for name, found in on_garment.items():
-    checks.expect(
-        isinstance(found, dict) and sorted(found) == sorted(cases),
-        f"`on_garment[{name!r}]` should have the seven cases as keys.",
-    )
-    for case in cases:
-        value = float(checks.numbers(found[case], (), f"on_garment[{name!r}][{case!r}]"))
-        checks.expect(-1e-6 <= value <= 1 + 1e-6, "A share lies between 0 and 1.")
-checks.expect(
-    isinstance(by_construction, list | tuple | set) and set(by_construction) <= set(cases),
+    isinstance(by_construction, list | tuple) and set(by_construction) <= set(cases),
     "`by_construction` should be a list of keys of `cases`.",
 )
-figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+figure, axis = plt.subplots(figsize=(8, 3.2), layout="constrained")
 places = np.arange(len(cases))
-for offset, (name, hatch) in zip((-0.2, 0.2), (("trained", ""), ("random", "//")), strict=True):
-    values = [float(on_garment[name][case]) for case in cases]
+for offset, values, name, hatch in zip(
+    (-0.2, 0.2), found, ("trained", "random"), ("", "//"), strict=True
+):
+    middle, half = interval(values)
     axis.barh(
-        places + offset, values, 0.38, color="0.75", edgecolor="black", hatch=hatch, label=name
+        places + offset,
+        middle,
+        0.38,
+        xerr=half,
+        capsize=2,
+        color="0.75",
+        edgecolor="black",
+        hatch=hatch,
+        label=name,
     )
-covered = float((examples > 0).float().mean())
+covered = float((dozen > 0).float().mean())
 axis.axvline(covered, color="black", linestyle="--", label="the garment's share of the area")
 axis.set_yticks(places, list(cases))
 axis.invert_yaxis()
-axis.set(xlim=(0, 1.02), xlabel="share of the attribution on the garment", title="Silhouette test")
+axis.set(xlim=(0, 1.02), xlabel="share on the garment: mean of 12 images, 95 % interval")
+axis.set_title("Silhouette test")
 figure.legend(loc="outside right upper")
 plt.show()
 checks.passed("silhouette")
@@ -139,7 +137,7 @@ figure.suptitle("two mosaics, and two images with the sticker")
 plt.show()
 
 # %% [markdown]
-# ### Task 24: does the map find it? (3 points)
+# ### Task 25: does the map find it? (3 points)
 #
 # For each method in `pointers`, with its options, set
 #

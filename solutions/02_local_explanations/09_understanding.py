@@ -4,7 +4,7 @@
 # **You learn** to predict what a map does before you see it, how a map is manipulated while the
 # prediction stays, and how to test explanations on people. **Time:** one and a half hours.
 #
-# ### Task 27: predict, then run (3 points)
+# ### Task 28: predict, then run (3 points)
 #
 # Four changes to a network $f$ are described below. Decide *with a pencil* for each map whether it
 # stays the `"same"` or becomes an `"other"` one, up to rounding. Then check yourself in a cell of
@@ -20,7 +20,7 @@
 # - **scaled unit**: the weights into one hidden ReLU unit are multiplied by 4, its bias too, and the
 #   weights out of it divided by 4.
 #
-# Integrated Gradients and DeepLIFT have the black (zero) reference.
+# Integrated Gradients and DeepLIFT (with the Rescale rule) have the black (zero) reference.
 
 # %%
 questions = (
@@ -30,9 +30,11 @@ questions = (
     "shift: integrated gradients of a logit",
     "shift: input × gradient of a logit",
     "shift: SmoothGrad of a logit",
+    "shift: DeepLIFT of a logit",
     "constant: gradient of a logit",
     "constant: LRP-α₁β₀ of a logit",
     "twins: integrated gradients",
+    "twins: DeepLIFT",
     "twins: LRP-ε",
     "twins: LRP-α₁β₀",
     "twins: guided backpropagation",
@@ -51,9 +53,11 @@ prediction = {
     "shift: integrated gradients of a logit": "other",
     "shift: input × gradient of a logit": "other",
     "shift: SmoothGrad of a logit": "other",
+    "shift: DeepLIFT of a logit": "other",  # the addition is linear: its share is 3 xᵢ / d
     "constant: gradient of a logit": "same",
     "constant: LRP-α₁β₀ of a logit": "other",  # Σ(aw)⁺ + b⁺ and the logit both grow by 5: their ratio changes
     "twins: integrated gradients": "same",  # implementation invariance
+    "twins: DeepLIFT": "same",  # all ReLUs are on, or at 0: each chord has slope 1
     "twins: LRP-ε": "same",  # without biases it is input × gradient
     "twins: LRP-α₁β₀": "other",  # h₂ speaks against: it gets nothing
     "twins: guided backpropagation": "other",  # the negative signal at h₂ is cut
@@ -84,7 +88,7 @@ checks.passed("predict")
 # $\frac 1 \beta \ln(1 + e^{\beta z})$ while they search. They trace the weakness back to the
 # curvature of the network, which the softplus with a small β would lower.
 #
-# ### Task 28: paint the gradient (3 points)
+# ### Task 29: paint the gradient (3 points)
 #
 # Find a `manipulated` version, shape (1, 28, 28), of the correctly classified `examples[1]`, such
 # that
@@ -165,7 +169,7 @@ checks.expect(
 checks.passed("manipulate")
 
 # %% [markdown]
-# ### Task 29: trained or random? (2 points)
+# ### Task 30: trained or random? (2 points)
 #
 # Can you tell by the maps alone whether a network has learned anything? Below are gradients of the
 # most likely class, for a trained network above and for one with random weights below. Find out
@@ -212,7 +216,7 @@ for name, maps in samples.items():
 checks.passed("trained-or-random")
 
 # %% [markdown]
-# ### Task 30: forward simulation, with people (3 points)
+# ### Task 31: forward simulation, with people (3 points)
 #
 # In the end an explanation is for people. **Forward simulation** asks whether it helps them to
 # predict what the network will say ([Doshi-Velez and Kim 2017](https://arxiv.org/abs/1702.08608);

@@ -5,6 +5,7 @@ changed = {
     "shift: integrated gradients of a logit",
     "shift: input × gradient of a logit",
     "shift: SmoothGrad of a logit",
+    "shift: DeepLIFT of a logit",
     "constant: LRP-α₁β₀ of a logit",
     "twins: LRP-α₁β₀",
     "twins: guided backpropagation",

@@ -39,7 +39,9 @@ def _guided_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [drawn(lambda size=size: _guided_problem(rng, size), _masks_matter) for size in sizes]
 
 
-def _guided_problem(rng: np.random.Generator, sizes: tuple[int, ...]) -> tuple[Network, Tensor, int]:
+def _guided_problem(
+    rng: np.random.Generator, sizes: tuple[int, ...]
+) -> tuple[Network, Tensor, int]:
     layers, x = relu_layers(rng, sizes), exact_inputs(rng, sizes[0])
     stop_at_zero(layers, x, int(rng.integers(sizes[1])))
     network = relu_network(layers)

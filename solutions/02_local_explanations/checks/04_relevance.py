@@ -59,7 +59,7 @@ def _asking(
 
 def _well_posed(problem: Problem) -> bool:
     """Whether rounding decides nothing, and the target is not the most likely class."""
-    network, x, target, rule = problem
+    network, x, target, _ = problem
     value, sizes = x.double().numpy(), []
     for weight, bias in linear_layers(network):
         last = weight @ value + bias

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -76,7 +78,7 @@ def relu_layers(
             rng.normal(scale=np.sqrt(2 / inputs), size=(outputs, inputs)),
             rng.normal(scale=0.5, size=outputs),
         )
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False)
+        for inputs, outputs in pairwise(sizes)
     ]
 
 
