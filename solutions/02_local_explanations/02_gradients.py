@@ -12,7 +12,7 @@
 #
 # ([Simonyan, Vedaldi and Zisserman 2014](https://arxiv.org/abs/1312.6034), who then take absolute
 # values; we keep the sign.) It costs one forward and one backward pass. It is the slope of the best
-# *linear* approximation around $x$, and knows nothing about what happens further away: for
+# *linear* approximation around $x$, and says nothing about what happens further away: for
 # $f(x) = 1 - \max(0, 1 - x)$ at $x = 2$ the gradient is 0, although the input has raised the output
 # from $f(0) = 0$ to 1. The function is *saturated* there.
 #

@@ -7,7 +7,7 @@
 #
 # [Sundararajan, Taly and Yan 2017](https://arxiv.org/abs/1703.01365) ask a different question. Not
 # "what would a change do?" but "what did the input do, compared with a **baseline** $x'$ in which
-# the evidence is missing?" They walk in a straight line from $x'$ to $x$ and collect the gradients
+# the evidence is missing?" They take the straight line from $x'$ to $x$ and collect the gradients
 # on the way:
 #
 # $$\phi_i(x) = (x_i - x'_i) \int_0^1 \frac{\partial f_c\bigl(x' + \alpha (x - x')\bigr)}{\partial x_i}\, d\alpha$$
@@ -199,7 +199,7 @@ checks.passed("expected-gradients")
 # ### DeepLIFT
 #
 # [Shrikumar, Greenside and Kundaje 2017](https://arxiv.org/abs/1704.02685) also compare with a
-# reference $x'$, yet without a walk. Every unit has a value for the input and one for the
+# reference $x'$, but need no points in between. Every unit has a value for the input and one for the
 # reference. Write $\Delta$ for the difference of the two. The **multiplier** of a unit is its
 # contribution to the target's $\Delta$, divided by its own $\Delta$; multipliers obey a chain rule like
 # derivatives. For a linear layer they are its weights. For a ReLU $y = \max(0, z)$ the **Rescale
@@ -293,7 +293,7 @@ checks.passed("deep-shap")
 
 # %% [markdown]
 # On our network two training images of each class serve as background from now on. The figure below
-# takes one of them, five and all twenty. With one, you see the reference as much as the input.
+# takes one of them, five and all twenty. With one, the map shows the reference as much as the input.
 
 # %%
 train = load("fashion_mnist", split="train")

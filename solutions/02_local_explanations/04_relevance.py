@@ -130,7 +130,7 @@ checks.passed("relevance-epsilon")
 # - `"alpha1_beta0"`: LRP-α₁β₀ in every layer;
 # - `"deep_taylor"`: zᴮ in the *first* linear layer, z⁺ in all others.
 #
-# Where a denominator is 0, nothing is passed on, whatever the unit's relevance: mind 0/0.
+# Where a denominator is 0, nothing is passed on, also if the unit has relevance: mind 0/0 and R/0.
 
 
 # %% nbgrader={"grade_id": "relevance", "solution": true}

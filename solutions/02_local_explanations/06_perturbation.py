@@ -359,5 +359,5 @@ for row in range(2):
 checks.passed("exemplars")
 
 # %% [markdown]
-# What an exemplar cannot say is *what* makes the two alike. And beware of your own eyes: they find
-# a likeness of cut or length where the network may have used a pattern.
+# What an exemplar cannot say is *what* makes the two alike. And people find a likeness of cut or
+# length where the network may have used a pattern.

@@ -110,6 +110,12 @@ display(plots.heat_map(matrix, names[:6], title="Do methods agree? Mean of 12 im
 checks.passed("trade-offs")
 
 # %% [markdown]
+# Look at the random order first. Its values are positive everywhere, so its sum inside a window is little
+# more than the size of the window, times a factor. As a prediction that is hard to beat: a large window
+# changes the output more than a small one, wherever it lies. A method whose interval of differences holds
+# 0 is, on these images, not shown to be any better. Twelve images tell large differences from chance, and
+# small ones not; nor do they say how other classes, networks or fills would rank the methods.
+#
 # ### Plausible is not faithful
 #
 # Do people mark the same things? For texts there are *rationales*, the words that a person

@@ -6,7 +6,7 @@
 #
 # ### Task 28: predict, then run (3 points)
 #
-# Four changes to a network $f$ are described below. Decide *with a pencil* for each map whether it
+# Four changes to a network $f$ are described below. Decide *by hand* for each map whether it
 # stays the `"same"` or becomes an `"other"` one, up to rounding. Then check yourself in a cell of
 # your own.
 #
