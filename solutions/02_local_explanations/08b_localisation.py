@@ -93,7 +93,7 @@ checks.passed("silhouette")
 
 # %%
 known = torch.nonzero(predictions == labels)[:200, 0]
-tiles = mosaics(images[known].to(device), labels[known].to(device), 6, seed=0)
+tiles = mosaics(images[known].to(device), labels[known].to(device), 12, seed=0)
 
 board = torch.tensor([[(row + column) % 2 for column in range(6)] for row in range(6)]).float()
 sticker = board[None]
@@ -186,22 +186,35 @@ for name, found, keys in (
     for method in keys:
         value = float(checks.numbers(found[method], (), f"{name}[{method!r}]"))
         checks.expect(0 <= value <= 1, f"`{name}`: a mean of shares lies between 0 and 1.")
-figure, axes = plt.subplots(1, 3, figsize=(11, 2.9), sharey=True, layout="constrained")
-for axis, found, title, chance in (
-    (axes[0], focus, "mosaics: positive mass (focus)", 0.5),
-    (axes[1], pointing, "mosaics: pointing game", 0.5),
-    (axes[2], on_sticker, "sticker: positive mass", 36 / 784),
+half = {"focus": [], "pointing": [], "on_sticker": []}  # of the 95 % intervals, for the figure
+for method, chosen in pointers.items():
+    maps = explain(model, tiles.images, tiles.targets, method, **chosen)
+    for name, measure in (("focus", localisation), ("pointing", pointing_game)):
+        half[name].append(float(interval(measure(maps, tiles.masks).nanmean(1))[1]))
+    if method != "grad_cam":
+        maps = explain(alarmed, planted, 8, method, **chosen)
+        inside = localisation(maps, sticker_masks).nanmean(1)
+        half["on_sticker"].append(float(interval(inside)[1]))
+half["on_sticker"].append(0.0)
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.1), sharey=True, layout="constrained")
+for axis, name, found, title, chance in (
+    (axes[0], "focus", focus, "mosaics: positive mass (focus)", 0.5),
+    (axes[1], "pointing", pointing, "mosaics: pointing game", 0.5),
+    (axes[2], "on_sticker", on_sticker, "sticker: positive mass", 36 / 784),
 ):
     axis.barh(
         list(pointers),
         [float(found.get(m, 0)) for m in pointers],
         0.4 if found is on_sticker else 0.8,
-        color="tab:gray",
+        color="0.75",
+        edgecolor="black",
+        xerr=half[name],
+        capsize=2,
         align="edge" if found is on_sticker else "center",
         label="the network that was asked",
     )
     axis.axvline(chance, color="black", linestyle="--", label="chance, or share of the area")
-    axis.set(xlim=(0, 1), xlabel="share")
+    axis.set(xlim=(0, 1.02), xlabel="share: mean of 12 images, 95 % interval")
     axis.set_title(title, fontsize=10)
 # Two controls for the sticker: a network that knows nothing of it, and the brightness of the pixels.
 unaware = [

@@ -70,7 +70,7 @@ def _pointed() -> dict[str, dict[str, float]]:
     here = world()
     found = here.logits.argmax(1)
     known = torch.tensor([i for i in range(len(found)) if found[i] == here.labels[i]][:200])
-    tiles = mosaics(here.images[known], here.labels[known], 6, seed=0)
+    tiles = mosaics(here.images[known], here.labels[known], 12, seed=0)
     board = (torch.arange(6)[:, None] + torch.arange(6)) % 2 * 1.0
     candidates = here.images[known][here.labels[known] != 8][:12]
     planted, marks = plant_stickers(candidates, board[None], seed=1)
@@ -121,10 +121,10 @@ class Alarmed(nn.Module):
 
 @task("localisation", Value("focus", "pointing", "on_sticker"), read="section 8 (a known place)")
 def localisation(answer: dict[str, Any]) -> None:
-    """Count each mean; a pointing game turns on one pixel, so one map of twelve may differ."""
+    """Count each mean; a pointing game turns on one pixel, so one map of 24 may differ."""
     expect_tables(
         answer,
         _pointed(),
-        {"focus": 0.02, "pointing": 0.09, "on_sticker": 0.02},
+        {"focus": 0.02, "pointing": 0.045, "on_sticker": 0.02},
         "Mosaics ask `model` about both targets, stickers ask `alarmed` about class 8.",
     )
