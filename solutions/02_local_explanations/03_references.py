@@ -272,8 +272,10 @@ for count in (1, 5):
         "the sum is right, but the shares differ from `explain`. Follow the multipliers back "
         "through the weights, for each background its own.",
     )
-still = nn.Sequential(nn.Linear(2, 3, bias=False), nn.ReLU(), nn.Linear(3, 1, bias=False))
+still = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
 with torch.no_grad():
+    still[0].bias.zero_()
+    still[2].bias.zero_()
     still[0].weight.copy_(torch.tensor([[1.0, 1.0], [-1.0, -1.0], [0.0, 1.0]]))
     still[2].weight.copy_(torch.tensor([[3.0, 2.0, 1.0]]))
 checks.close(

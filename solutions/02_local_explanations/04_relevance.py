@@ -167,6 +167,7 @@ single = nn.Sequential(nn.Linear(3, 1))
 with torch.no_grad():
     single[0].weight.copy_(torch.tensor([[2.0, -1.0, 1.0]]))
     single[0].bias.fill_(1.0)
+spot = torch.tensor([0.5, 0.5, 1.0])  # contributions 1, −½, 1 and the bias 1: the logit is 2.5
 for rule, expected, hint in (
     ("alpha1_beta0", [2.5 / 3, 0, 2.5 / 3], "what is positive takes a share, also a bias."),
     ("deep_taylor", [1, 0.5, 1], "add to each contribution what a pixel of 1 could have cost."),
@@ -192,6 +193,9 @@ for rule in ("alpha1_beta0", "deep_taylor"):
         "layer before, so it passes nothing on, without nan.",
         1e-3,
     )
+torch.manual_seed(3)
+small = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+point = torch.rand(4)
 for rule, options in (
     ("alpha1_beta0", {"method": "lrp", "rule": "z_plus"}),
     ("deep_taylor", {"method": "deep_taylor"}),

@@ -306,13 +306,13 @@ checks.passed("completeness")
 #    places beside the garment where there is nothing: a bright pixel there *would* change the logit, which is
 #    a statement on sensitivity and no mistake. Grad-CAM gives blobs of a few pixels' width, too
 #    coarse for a collar. LIME's squares point to regions, and part of its pattern is chance: with
-#    few samples two seeds disagreed. LRP is smooth because its z⁺ rule keeps what is positive.
+#    few samples two seeds disagreed. LRP is smooth because LRP-α₁β₀ keeps what is positive.
 #    Looking plausible to us is not the same as being faithful.
 # 2. The signed methods differ: between the true and the least likely class red and blue are often
 #    exchanged. For the two most likely classes the maps resemble each other more, since these share
 #    evidence. Grad-CAM shows only positive evidence, so its map can be nearly empty for the least
 #    likely class. LRP's maps for all classes have nearly one shape in another colour: in the
-#    convolutions its z⁺ rule follows what is active, for every target. Were the maps of a method the
+#    convolutions LRP-α₁β₀ follows what is active, for every target. Were the maps of a method the
 #    same for all classes, it would work as an edge detector and could not justify *this*
 #    prediction.
 # 3. In the misclassified image some regions are red for the predicted class and blue or pale for

@@ -93,3 +93,30 @@ def test_who_looks_at_no_interval_loses_by_the_control(
     empty = {"empty_class": np.array(7), "empty_probability": np.array(0.99)}
     assert mark(source, "rankings", {**areas, **empty}) <= 0.65
     assert mark(source, "rankings", {**areas, **empty, "better": None}) <= 0.65
+
+
+def test_rows_in_another_order_lose(source: Source, checks: SimpleNamespace) -> None:
+    """What stands for another fill, network, class or measure is wrong."""
+    across, after = checks._sanity()
+    swapped = {"across_classes": after, "after_randomising": across}
+    assert mark(source, "sanity", swapped) < 0.1
+    garment = {"on_garment": checks._on_garment()[::-1], "by_construction": ["LRP"]}
+    assert mark(source, "silhouette", garment) < 0.2
+    table = checks._measured()
+    verdict, _ = checks._against_random()
+    right = {"table": table, "against_random": verdict, "agreement": np.eye(6)}
+    assert mark(source, "trade-offs", right) == pytest.approx(0.8, abs=0.04)
+    for other in (table[:, [1, 0, 2]], table[[6, *range(6)]], -table):
+        assert mark(source, "trade-offs", {**right, "table": other}) < 0.65
+    assert mark(source, "trade-offs", {**right, "against_random": -verdict}) < 0.65
+
+
+def test_a_gap_to_the_wrong_reference_loses(source: Source, checks: SimpleNamespace) -> None:
+    gaps = checks._gaps()
+    complete = {
+        name: bool(row.mean() < 0.05) for name, row in zip(checks.SUMMED, gaps, strict=True)
+    }
+    assert mark(source, "completeness", {"gap": gaps, "complete": complete}) == 1
+    # Images and targets averaged together, a mean of one image for all, the halves of the gaps.
+    for wrong in (gaps.mean(1, keepdims=True) + 0 * gaps, gaps / 2, gaps[:, ::-1]):
+        assert mark(source, "completeness", {"gap": wrong, "complete": complete}) < 0.5
