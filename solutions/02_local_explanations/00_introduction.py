@@ -26,7 +26,7 @@
 # | 7 | all of them on one network, and what they say | 2 hours |
 # | 8 and 9 | can they be trusted? do you understand them? | 4 hours |
 #
-# All cells together run in about a minute on a CPU.
+# All cells together run in about a minute and a half on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

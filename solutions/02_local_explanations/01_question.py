@@ -69,7 +69,7 @@ def targets_of_interest(logits: Tensor, labels: Tensor) -> Tensor:
     logits: (N, C) floats. labels: (N,) integers. Returns (N, 4) integers.
     """
     ### BEGIN SOLUTION
-    order = logits.argsort(dim=1, descending=True)
+    order = logits.argsort(descending=True)
     return torch.stack([labels, order[:, 0], order[:, 1], order[:, -1]], dim=1)
     ### END SOLUTION
 

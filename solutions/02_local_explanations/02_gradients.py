@@ -12,7 +12,7 @@
 #
 # ([Simonyan, Vedaldi and Zisserman 2014](https://arxiv.org/abs/1312.6034), who then take absolute
 # values; we keep the sign.) It costs one forward and one backward pass. It is the slope of the best
-# *linear* approximation around $x$, and knows nothing about what happens further away: for
+# *linear* approximation around $x$, and says nothing about what happens further away: for
 # $f(x) = 1 - \max(0, 1 - x)$ at $x = 2$ the gradient is 0, although the input has raised the output
 # from $f(0) = 0$ to 1. The function is *saturated* there.
 #
@@ -40,9 +40,9 @@
 def gradient_maps(model: nn.Module, image: Tensor, target: int) -> tuple[Tensor, Tensor]:
     """Return the derivative of the target's logit by the image, and that times the image."""
     ### BEGIN SOLUTION
-    image = image.detach().clone().requires_grad_()
-    (slope,) = torch.autograd.grad(model(image[None])[0, target], image)
-    return slope, (image * slope).detach()
+    point = image.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(model(point[None])[0, target], point)
+    return slope, image * slope
     ### END SOLUTION
 
 
@@ -112,7 +112,7 @@ plt.show()
 def smoothgrad(model: nn.Module, image: Tensor, target: int, noise: Tensor) -> Tensor:
     """Return the mean gradient over the noisy copies `image + noise[k]`, in the image's shape."""
     ### BEGIN SOLUTION
-    copies = (image + noise).detach().requires_grad_()
+    copies = (image + noise).requires_grad_()
     (slopes,) = torch.autograd.grad(model(copies)[:, target].sum(), copies)
     return slopes.mean(0)
     ### END SOLUTION
@@ -168,8 +168,8 @@ plt.show()
 #
 # $$R_z = \mathbb 1[z > 0] \cdot \mathbb 1[R_y > 0] \cdot R_y .$$
 #
-# Its maps are crisp and show what a person expects. Section 8 asks whether that is the network's
-# merit.
+# Its maps have sharp lines and show what a person expects. Section 8 asks whether that comes from what
+# the network has learned.
 #
 # ### Task 5: guided backpropagation by hand (2 points)
 #
@@ -190,7 +190,8 @@ def guided_backprop(network: nn.Sequential, x: Tensor, target: int) -> Tensor:
             value = layer(value)
         signal = torch.zeros_like(value)
         signal[target] = 1.0
-        for layer, before in zip(reversed(network), reversed(entering), strict=True):
+        for place in reversed(range(len(network))):
+            layer, before = network[place], entering[place]
             if isinstance(layer, nn.ReLU):
                 signal = signal.clamp(min=0) * (before > 0)
             else:
@@ -211,6 +212,17 @@ checks.close(
     "of the three hidden units the second is off in the forward pass, and the third has a negative "
     "signal on the way back: only the first may pass its signal on.",
 )
+at_zero = nn.Sequential(nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, 1))
+with torch.no_grad():
+    at_zero[0].weight.fill_(1.0)
+    at_zero[0].bias.fill_(-2.0)
+    at_zero[2].weight.fill_(1.0)
+checks.close(
+    guided_backprop(at_zero, torch.tensor([1.0, 1.0]), 0),
+    [0, 0],
+    "guided_backprop(at_zero, (1, 1), 0)",
+    "a unit with z = 0 is off: the formula asks for z > 0.",
+)
 torch.manual_seed(0)
 small = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
 point = torch.randn(4)
@@ -219,6 +231,6 @@ checks.close(
     explain(small, point[None], 1, "guided_backprop").attributions[0, 0],
     "guided_backprop(small, …)",
     "with two hidden layers it differs from `explain`. Both masks apply at every ReLU, also at the one "
-    "behind the first layer; what arrives at the input itself is not masked.",
+    "after the first layer; what arrives at the input itself is not masked.",
 )
 checks.passed("guided-backprop")

@@ -7,7 +7,7 @@
 #
 # [Sundararajan, Taly and Yan 2017](https://arxiv.org/abs/1703.01365) ask a different question. Not
 # "what would a change do?" but "what did the input do, compared with a **baseline** $x'$ in which
-# the evidence is missing?" They walk in a straight line from $x'$ to $x$ and collect the gradients
+# the evidence is missing?" They take the straight line from $x'$ to $x$ and collect the gradients
 # on the way:
 #
 # $$\phi_i(x) = (x_i - x'_i) \int_0^1 \frac{\partial f_c\bigl(x' + \alpha (x - x')\bigr)}{\partial x_i}\, d\alpha$$
@@ -17,10 +17,13 @@
 #
 # $$\sum_i \phi_i(x) = f_c(x) - f_c(x')$$
 #
-# It follows their axiom *sensitivity* (if one feature differs and the output too, that feature gets
-# a share; the gradient fails on the saturated function above) and *implementation invariance* (two
-# networks that compute the same function get the same attributions; the authors show that DeepLIFT
-# and LRP can fail; section 9 asks which rules of LRP do). A computer replaces the integral by a sum;
+# Completeness implies their axiom *sensitivity*: if input and baseline differ in one feature and the
+# outputs differ, that feature gets a share (the gradient fails on the saturated function above). Their
+# second axiom does not follow from it. *Implementation invariance* says that two networks that compute
+# the same function get the same attributions. Integrated Gradients satisfy it for another reason: only
+# gradients of the function enter, and these do not depend on how it is computed. The authors show that
+# DeepLIFT and LRP can violate it; section 9 asks which rules of LRP do. A computer replaces the integral
+# by a sum;
 # the paper finds 20 to 300 steps enough to come within 5 % of completeness. The **midpoint rule** with
 # $m$ steps is
 #
@@ -41,9 +44,9 @@ def integrated_gradients(
     image and baseline have the same shape, without a batch dimension.
     """
     ### BEGIN SOLUTION
-    alphas = (torch.arange(steps, device=image.device) + 0.5) / steps
+    alphas = (torch.arange(steps).to(image) + 0.5) / steps
     alphas = alphas.view(-1, *[1] * image.ndim)
-    points = (baseline + alphas * (image - baseline)).detach().requires_grad_()
+    points = (baseline + alphas * (image - baseline)).requires_grad_()
     (slopes,) = torch.autograd.grad(model(points)[:, target].sum(), points)
     return (image - baseline) * slopes.mean(0)
     ### END SOLUTION
@@ -160,7 +163,7 @@ def expected_gradients(
     ### BEGIN SOLUTION
     way = image - references
     places = alphas.view(-1, *[1] * image.ndim)
-    points = (references + places * way).detach().requires_grad_()
+    points = (references + places * way).requires_grad_()
     (slopes,) = torch.autograd.grad(model(points)[:, target].sum(), points)
     return (way * slopes).mean(0)
     ### END SOLUTION
@@ -196,9 +199,9 @@ checks.passed("expected-gradients")
 # ### DeepLIFT
 #
 # [Shrikumar, Greenside and Kundaje 2017](https://arxiv.org/abs/1704.02685) also compare with a
-# reference $x'$, yet without a walk. Every unit has a value for the input and one for the
-# reference. Write $\Delta$ for the difference of the two. A **multiplier** says how much of the
-# target's $\Delta$ comes from each unit of a $\Delta$ in front of it; they obey a chain rule like
+# reference $x'$, but need no points in between. Every unit has a value for the input and one for the
+# reference. Write $\Delta$ for the difference of the two. The **multiplier** of a unit is its
+# contribution to the target's $\Delta$, divided by its own $\Delta$; multipliers obey a chain rule like
 # derivatives. For a linear layer they are its weights. For a ReLU $y = \max(0, z)$ the **Rescale
 # rule** takes the slope of the *chord* in place of the tangent:
 #
@@ -207,8 +210,8 @@ checks.passed("expected-gradients")
 #
 # for a network $f_c(x) = v_c \cdot \max(0, Wx + b) + d_c$. As each chord connects the two values
 # exactly, completeness holds after two forward passes and one backward pass. For $z = z'$ the
-# fraction is 0/0; there the derivative of the ReLU at $z$ takes its place (the sum does not depend
-# on that choice, the shares do).
+# fraction is 0/0; there the derivative of the ReLU at $z$ takes its place, which is 1 for $z > 0$
+# and 0 for $z \le 0$ (the sum does not depend on that choice, the shares do).
 #
 # ### DeepSHAP
 #
@@ -241,9 +244,8 @@ def deep_shap(network: nn.Sequential, x: Tensor, backgrounds: Tensor, target: in
         first, _, second = network
         z, z_backgrounds = first(x), first(backgrounds)
         change = z - z_backgrounds
-        same = change.abs() < 1e-6
-        chords = (z.relu() - z_backgrounds.relu()) / torch.where(same, 1.0, change)
-        multipliers = torch.where(same, (z > 0).to(z.dtype), chords)
+        chords = (z.relu() - z_backgrounds.relu()) / change  # nan for 0/0
+        multipliers = torch.where(change == 0, (z > 0).to(z.dtype), chords)
         slopes = (second.weight[target] * multipliers) @ first.weight
         return ((x - backgrounds) * slopes).mean(0)
     ### END SOLUTION
@@ -270,6 +272,19 @@ for count in (1, 5):
         "the sum is right, but the shares differ from `explain`. Follow the multipliers back "
         "through the weights, for each background its own.",
     )
+still = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+with torch.no_grad():
+    still[0].bias.zero_()
+    still[2].bias.zero_()
+    still[0].weight.copy_(torch.tensor([[1.0, 1.0], [-1.0, -1.0], [0.0, 1.0]]))
+    still[2].weight.copy_(torch.tensor([[3.0, 2.0, 1.0]]))
+checks.close(
+    deep_shap(still, torch.tensor([2.0, 1.0]), torch.tensor([[1.0, 2.0]]), 0),
+    [3, -4],
+    "deep_shap(still, (2, 1), (1, 2), 0)",
+    "the first two hidden units have z = z′: the first, with z = 3, passes its signal on like the "
+    "derivative of the ReLU, the second, with z = −3, passes none.",
+)
 checks.close(
     deep_shap(small, point, point[None], 0),
     np.zeros(4),
@@ -280,7 +295,7 @@ checks.passed("deep-shap")
 
 # %% [markdown]
 # On our network two training images of each class serve as background from now on. The figure below
-# takes one of them, five and all twenty. With one, you see the reference as much as the input.
+# takes one of them, five and all twenty. With one, the map shows the reference as much as the input.
 
 # %%
 train = load("fashion_mnist", split="train")

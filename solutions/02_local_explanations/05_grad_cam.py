@@ -3,8 +3,8 @@
 #
 # **You learn** to read the last feature maps, and what is lost by reading only those. **Time:** half an hour.
 #
-# The deep layers of a convolutional network know *what*, its maps of activations still know
-# *where*. [Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391) weigh each map $A^k$ of the
+# The last convolution of a network responds to whole parts of objects, and its maps of activations still
+# show at which place. [Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391) weigh each map $A^k$ of the
 # last convolution by the mean gradient of the logit with respect to it, and keep what speaks for
 # the class:
 #
@@ -18,7 +18,7 @@
 # the older class activation mapping (CAM, [Zhou et al. 2016](https://arxiv.org/abs/1512.04150)).
 # Ours is such a network, but for a ReLU in between.
 #
-# ### Task 10: Grad-CAM by hand (3 points)
+# ### Task 11: Grad-CAM by hand (3 points)
 #
 # The network comes in two parts: `features` maps a batch of images to activations (N, K, h, w),
 # `head` maps these to logits. Write `grad_cam(features, head, image, target)`, which returns the
@@ -30,10 +30,10 @@
 def grad_cam(features: nn.Module, head: nn.Module, image: Tensor, target: int) -> Tensor:
     """Return Grad-CAM's map at the resolution of the activations, shape (h, w), not enlarged."""
     ### BEGIN SOLUTION
-    activations = features(image[None]).detach().requires_grad_()
+    activations = features(image[None]).requires_grad_()
     (slopes,) = torch.autograd.grad(head(activations)[0, target], activations)
     weights = slopes.mean((2, 3), keepdim=True)
-    return (weights * activations).sum(1).relu()[0].detach()
+    return (weights * activations).sum(1).relu()[0]
     ### END SOLUTION
 
 
@@ -60,7 +60,7 @@ checks.close(
 )
 last = max(i for i, layer in enumerate(model) if isinstance(layer, nn.Conv2d))
 features, head = nn.Sequential(*model[: last + 1]), nn.Sequential(*model[last + 1 :])
-coarse = torch.as_tensor(grad_cam(features, head, examples[0], predicted))
+coarse = torch.as_tensor(grad_cam(features, head, examples[0], predicted)).detach()
 enlarged = nn.functional.interpolate(
     coarse[None, None], (28, 28), mode="bilinear", align_corners=False
 )

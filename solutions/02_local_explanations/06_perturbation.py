@@ -1,7 +1,7 @@
 # %% [markdown]
 # ## 6 · Perturb and ask
 #
-# **You learn** methods that need nothing but answers, Shapley values by regression and in trees, and explanations by example. **Time:** an hour and a half.
+# **You learn** methods that need only the network's outputs, Shapley values by regression and in trees, and explanations by example. **Time:** an hour and a half.
 #
 # ### LIME
 #
@@ -20,7 +20,7 @@
 # and ridge regression where the paper selects features with the lasso.) The costs are $S$ forward
 # passes and a regression.
 #
-# ### Task 11: LIME by hand (3 points)
+# ### Task 12: LIME by hand (3 points)
 #
 # Write `lime(masks, outputs, width, penalty)` for masks $z_s$ of zeros and ones (S, M) and the
 # outputs $f_c(h(z_s))$ (S,). It weighs the samples by $\pi(z_s)$, where $\sigma$ is the `width` and
@@ -28,8 +28,8 @@
 # $d(z) = 1 - \frac{z \cdot \mathbf 1}{\lVert z \rVert\, \lVert \mathbf 1 \rVert}$ (1 for a mask
 # that hides everything), and returns the coefficients $a$, shape (M,), of the weighted ridge
 # regression with $\lambda$ = `penalty`. The intercept $a_0$ is fitted too, but *not* penalised. A
-# hint if you solve it by hand: first subtract from the columns of the masks and from the outputs
-# their weighted means, and the intercept has gone.
+# hint if you solve it by hand: first subtract their weighted means from the columns of the masks,
+# and the intercept has gone from the equations for $a$.
 
 
 # %% nbgrader={"grade_id": "lime", "solution": true}
@@ -37,13 +37,13 @@
 def lime(masks: Tensor, outputs: Tensor, width: float, penalty: float) -> Tensor:
     """Return the coefficients (M,) of LIME's surrogate on masks (S, M) of zeros and ones."""
     ### BEGIN SOLUTION
-    z, y = masks.double(), outputs.double()
+    z = masks.double()
     # z·1 / (‖z‖ ‖1‖) is the root of the visible share
     weight = torch.exp(-(((1 - z.mean(1).sqrt()) / width) ** 2))
     share = weight / weight.sum()
-    z, y = z - share @ z, y - share @ y
-    gram = z.T @ (weight[:, None] * z) + penalty * torch.eye(z.shape[1], dtype=z.dtype)
-    return torch.linalg.solve(gram, z.T @ (weight * y))
+    z = z - share @ z
+    gram = z.T @ (weight[:, None] * z) + penalty * torch.eye(z.shape[1])
+    return torch.linalg.solve(gram, z.T @ (weight * outputs))
     ### END SOLUTION
 
 
@@ -99,7 +99,7 @@ plt.show()
 # Hiding a square of plain background changes nothing here, since it is black already: what is
 # filled in decides what *can* matter, and colour on such a square is chance. (Kernel and penalty of
 # `explain` are those of the authors' package.) How much is chance? Below, the correlation between
-# the maps of two seeds. An explanation that another seed would contradict explains the seed.
+# the maps of two seeds. If another seed gives another map, the map shows chance and not the network.
 
 # %% tags=["figure"]
 for samples in tqdm((60, 200, 1000), desc="LIME twice"):
@@ -132,7 +132,7 @@ for samples in tqdm((60, 200, 1000), desc="LIME twice"):
 # largest for masks that show or hide almost everything: there one segment's effect is seen most
 # clearly.
 #
-# ### Task 12: KernelSHAP by hand (3 points)
+# ### Task 13: KernelSHAP by hand (3 points)
 #
 # Write `kernel_shap(masks, outputs, empty, full)`: `masks` (S, M) are neither empty nor full,
 # `outputs` (S,) is what the network says to them; `empty` and `full` are two numbers. Return
@@ -145,15 +145,15 @@ for samples in tqdm((60, 200, 1000), desc="LIME twice"):
 def kernel_shap(masks: Tensor, outputs: Tensor, empty: float, full: float) -> Tensor:
     """Return the values (M,) of the constrained least squares with the Shapley kernel."""
     ### BEGIN SOLUTION
-    z, y = masks.double(), outputs.double() - empty
+    z, y = masks.double(), outputs - empty
     size, visible = z.shape[1], z.sum(1)
     combinations = torch.tensor([math.comb(size, int(each)) for each in visible])
-    weight = (size - 1) / (combinations * visible * (size - visible))
+    inverse = combinations * visible * (size - visible)  # 1 / π but for M − 1: no minimum moves
     # φ_M = total − the others
     total = full - empty
     columns, rest = z[:, :-1] - z[:, -1:], y - total * z[:, -1]
-    gram = columns.T @ (weight[:, None] * columns)
-    others = torch.linalg.solve(gram, columns.T @ (weight * rest))
+    gram = columns.T @ (columns / inverse[:, None])
+    others = torch.linalg.solve(gram, columns.T @ (rest / inverse))
     return torch.cat([others, (total - others.sum()).view(1)])
     ### END SOLUTION
 
@@ -235,7 +235,7 @@ rows, forest_background = shrunk(examples), shrunk(background)
 print(f"the forest's accuracy: {forest.score(shrunk(images), labels.numpy()):.2f}")
 
 # %% [markdown]
-# ### Task 13: what is absent, and how much is left? (2 points)
+# ### Task 14: what is absent, and how much is left? (2 points)
 #
 # `tree_shap(forest, rows, targets, background=…)` returns an `Explanation` like `explain`; without
 # a background it is path dependent. The forest's outputs are probabilities,
@@ -304,7 +304,7 @@ checks.passed("tree-shap")
 # 2018](https://arxiv.org/abs/1803.04765)). With the nearest training example of *each* class, one
 # sees what the network confuses. Here the features are those that enter the last layer.
 #
-# ### Task 14: the nearest of each class (2 points)
+# ### Task 15: the nearest of each class (2 points)
 #
 # Write `nearest_per_class(query, features, labels, classes)`: `query` (K,) are the features of one
 # image, `features` (B, K) and `labels` (B,) those of the training images. Return, for each class
@@ -317,7 +317,7 @@ checks.passed("tree-shap")
 def nearest_per_class(query: Tensor, features: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Return the index of the nearest example of each class, (classes,) integers."""
     ### BEGIN SOLUTION
-    distance = (features - query).square().sum(1)
+    distance = (features - query).norm(dim=1)
     nearest = [torch.where(labels == each, distance, torch.inf).argmin() for each in range(classes)]
     return torch.stack(nearest)
     ### END SOLUTION
@@ -359,5 +359,5 @@ for row in range(2):
 checks.passed("exemplars")
 
 # %% [markdown]
-# What an exemplar cannot say is *what* makes the two alike. And beware of your own eyes: they find
-# a likeness of cut or length where the network may have used a pattern.
+# What an exemplar cannot say is *what* makes the two alike. And people find a likeness of cut or
+# length where the network may have used a pattern.

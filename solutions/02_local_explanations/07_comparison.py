@@ -16,7 +16,7 @@
 # "why $c$ *rather than* $d$?". What both classes share cancels out of it, which is often what one
 # wants for two classes that look alike.
 #
-# ### Task 15: three questions about one image (2 points)
+# ### Task 16: three questions about one image (2 points)
 #
 # Write `three_gradients(model, image, c, d)`: the gradients by the image of the logit of class `c`,
 # of the *probability* of class `c`, and of the logit of `c` minus that of `d`, as three tensors of
@@ -28,10 +28,10 @@
 def three_gradients(model: nn.Module, image: Tensor, c: int, d: int) -> list[Tensor]:
     """Return the gradients of logit c, probability c, and logit c minus logit d."""
     ### BEGIN SOLUTION
-    image = image.detach().clone().requires_grad_()
-    scores = model(image[None])[0]
+    point = image.clone().requires_grad_()
+    scores = model(point[None])[0]
     asked = (scores[c], scores.softmax(0)[c], scores[c] - scores[d])
-    return [torch.autograd.grad(each, image, retain_graph=True)[0] for each in asked]
+    return [torch.autograd.grad(each, point, retain_graph=True)[0] for each in asked]
     ### END SOLUTION
 
 
@@ -73,10 +73,10 @@ checks.passed("target-choice")
 # smaller by orders of magnitude. A library that explains `model(x)` explains a probability as soon
 # as the model ends with a softmax; `explain` warns you.
 #
-# ### Task 16: a network without secrets (2 points)
+# ### Task 17: what each method returns for a linear network (2 points)
 #
 # Suppose the network is *linear*, $f_c(x) = w_c \cdot x + b_c$. Then every method can be worked out
-# with a pencil. Which map does each return? $x'$ is the baseline or reference, $\bar x'$ the mean
+# by hand. Which map does each return? $x'$ is the baseline or reference, $\bar x'$ the mean
 # of the backgrounds or references. LIME and KernelSHAP have one segment a pixel and use many
 # samples and no penalty; LIME hides a pixel by setting it to $x'_i$, KernelSHAP averages over the
 # backgrounds. LRP-ε has ε → 0.
@@ -127,7 +127,7 @@ checks.choices(on_linear, asked, formulas, "on_linear")
 checks.passed("linear")
 
 # %% [markdown]
-# ### Task 17: the grid (2 points)
+# ### Task 18: the grid (2 points)
 #
 # Now the picture that this notebook is about: eight methods × four targets × two examples.
 #
@@ -183,18 +183,43 @@ for method in tqdm(options, desc="explaining"):
 plots.attribution_grid(shared, examples, classes=classes, roles=roles)
 
 # %% [markdown]
-# ### Task 18: do the numbers add up? (2 points)
+# ### A dozen images, and an interval
+#
+# Two images are examples. A statement on a *method* needs more of them, and has to say how much of it
+# may be chance. From here on, measurements use `dozen`: the first twelve test images that the network
+# classifies correctly, so that the true class is the most likely one. `interval` returns the mean over
+# the images and half the width of its 95 % interval, $2.2 \, s / \sqrt{12}$ with the standard deviation
+# $s$ (2.2 is Student's $t$ for 11 degrees of freedom; it takes the images for independent draws, and
+# their numbers for roughly normal). Two methods are measured on the *same* images. So do not compare
+# two intervals, but take the interval of the *difference*, image by image: if it holds 0, twelve images
+# do not tell which of the two is better.
+
+# %% name="dozen"
+hits = torch.nonzero(predictions == labels)[:12, 0]
+dozen = images[hits].to(device)
+# The most likely (and true) class, the second most and the least likely one: (12, 3).
+dozen_targets = logits[hits].argsort(1, descending=True)[:, [0, 1, -1]].to(device)
+
+
+def interval(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the means over the last dimension, twelve images, and half their 95 % intervals."""
+    values = torch.as_tensor(values).detach().cpu().double()
+    return values.mean(-1), 2.2 * values.std(-1) / 12**0.5
+
+
+# %% [markdown]
+# ### Task 19: do the numbers add up? (2 points)
 #
 # Do not believe a formula, measure. For each method in `with_sums` (LIME is left out: its numbers
-# belong to segments, not to pixels) explain both `examples` for all `targets` with the method's
-# `options`, and compare the sum of each of the eight maps with what there is to explain,
-# $r = f_c(x) - f_c(x')$. For $x'$ take the black image, but for `deep_shap` subtract the *mean
-# output* over `background` instead. Set
+# belong to segments, not to pixels) explain the `dozen` for all `dozen_targets` with the method's
+# `options`, and compare the sum of each map with what there is to explain, $r = f_c(x) - f_c(x')$. For
+# $x'$ take the black image, but for `deep_shap` subtract the *mean output* over `background` instead.
+# Set
 #
-# - `gap`: a dictionary from method to
-#   $\operatorname{mean} \bigl|\sum_i \phi_i - r\bigr| \,/\, \operatorname{mean} |r|$, both means
-#   over the eight maps;
-# - `complete`: a dictionary from method to `True` if its gap is below 0.05, else `False`.
+# - `gap`: a tensor (7, 12), for each method in the order of `with_sums` and each image
+#   $\operatorname{mean} \bigl|\sum_i \phi_i - r\bigr| \,/\, \operatorname{mean} |r|$, both means over
+#   the three targets;
+# - `complete`: a dictionary from method to `True` if its mean gap is below 0.05, else `False`.
 
 # %%
 with_sums = (
@@ -213,43 +238,46 @@ gap = None
 complete = None
 ### BEGIN SOLUTION
 with torch.no_grad():
-    at_input = model(examples).gather(1, targets)
-    at_black = model(torch.zeros_like(examples)).gather(1, targets)
-    on_average = model(background).mean(0)[targets]
-gap = {}
-for method in with_sums:
+    at_input = model(dozen).gather(1, dozen_targets)
+    at_black = model(torch.zeros_like(dozen)).gather(1, dozen_targets)
+    on_average = model(background).mean(0)[dozen_targets]
+gap = torch.zeros(len(with_sums), 12)
+for line, method in enumerate(with_sums):
     rise = at_input - (on_average if method == "deep_shap" else at_black)
-    maps = explain(model, examples, targets, method, **options[method]).attributions
+    maps = explain(model, dozen, dozen_targets, method, **options[method]).attributions
     sums = maps.sum((2, 3, 4)).to(rise)
-    gap[method] = float((sums - rise).abs().mean() / rise.abs().mean())
-complete = {method: value < 0.05 for method, value in gap.items()}
+    gap[line] = ((sums - rise).abs().mean(1) / rise.abs().mean(1)).cpu()
+complete = {method: bool(gap[k].mean() < 0.05) for k, method in enumerate(with_sums)}
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "completeness-test", "grade": true, "points": 2}
 checks.choices(complete, with_sums, (True, False), "complete")
-checks.expect(
-    isinstance(gap, dict) and sorted(gap) == sorted(with_sums),
-    "`gap` should be a dictionary with the seven method names as keys.",
-)
-for method in with_sums:
-    value = float(checks.numbers(gap[method], (), f"gap[{method!r}]"))
-    checks.expect(value >= 0, "A gap is a mean of absolute values: it cannot be negative.")
+gaps = checks.numbers(gap, (7, 12), "gap")
+checks.expect(gaps.min() >= 0, "A gap is a mean of absolute values: it cannot be negative.")
+for method, value in zip(with_sums, gaps.mean(1), strict=True):
     checks.expect(
         complete[method] == (value < 0.05), f"`complete[{method!r}]` does not follow from your gap."
     )
-figure, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
-bars = axis.barh(with_sums, [max(float(gap[m]), 1e-6) for m in with_sums], color="tab:gray")
+figure, axis = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
+shown = torch.as_tensor(gaps).clamp(min=1e-6)
+middle = shown.median(1).values
+bars = axis.barh(with_sums, middle, color="0.75", edgecolor="black")
+spread = torch.stack([middle - shown.amin(1), shown.amax(1) - middle])
+axis.errorbar(middle, range(7), xerr=spread, fmt="none", ecolor="black", capsize=3)
 for bar, method in zip(bars, with_sums, strict=True):
     bar.set_hatch("" if complete[method] else "//")
 axis.axvline(0.05, color="black", linestyle="--", label="5 %")
-axis.set(xscale="log", xlabel="relative completeness gap", title="Plain: complete. Hatched: not.")
+axis.set(
+    xscale="log", xlabel="relative completeness gap: median, smallest and largest of 12 images"
+)
+axis.set_title("Plain: complete. Hatched: not.")
 axis.invert_yaxis()
-axis.legend()
+figure.legend(loc="outside right upper")
 plt.show()
 checks.passed("completeness")
 
 # %% [markdown]
-# ### Task 19: what do the maps say? (4 points)
+# ### Task 20: what do the maps say? (4 points)
 #
 # The answer is text: put it in place of YOUR ANSWER HERE and keep the first line of the cell. A
 # person marks it, for the argument and not for its length, and sees the grid that stands above.
@@ -275,16 +303,16 @@ checks.passed("completeness")
 #    background, which is exactly black, so that "it looks at the garment" is built into the method:
 #    with a white baseline a good part of the attribution moved to the background. The gradient is
 #    noise in which one recognises the outline at best; SmoothGrad is smoother, and also marks
-#    places beside the garment where there is nothing: ink there *would* change the logit, which is
+#    places beside the garment where there is nothing: a bright pixel there *would* change the logit, which is
 #    a statement on sensitivity and no mistake. Grad-CAM gives blobs of a few pixels' width, too
 #    coarse for a collar. LIME's squares point to regions, and part of its pattern is chance: with
-#    few samples two seeds disagreed. LRP is smooth because its z⁺ rule keeps what is positive.
+#    few samples two seeds disagreed. LRP is smooth because LRP-α₁β₀ keeps what is positive.
 #    Looking plausible to us is not the same as being faithful.
 # 2. The signed methods differ: between the true and the least likely class red and blue are often
 #    exchanged. For the two most likely classes the maps resemble each other more, since these share
 #    evidence. Grad-CAM shows only positive evidence, so its map can be nearly empty for the least
 #    likely class. LRP's maps for all classes have nearly one shape in another colour: in the
-#    convolutions its z⁺ rule follows what is active, for every target. Were the maps of a method the
+#    convolutions LRP-α₁β₀ follows what is active, for every target. Were the maps of a method the
 #    same for all classes, it would work as an edge detector and could not justify *this*
 #    prediction.
 # 3. In the misclassified image some regions are red for the predicted class and blue or pale for

@@ -4,15 +4,14 @@
 # Another test compares the map with a *place*. For photographs one asks whether the map lies inside
 # the object's outline. Why not here, too: on the garment?
 #
-# ### Task 23: the silhouette, a test that cannot fail (2 points)
+# ### Task 24: the silhouette, a test that cannot fail (2 points)
 #
-# For each entry of `cases`, a method with options, explain both `examples` for their most likely
-# class (`targets[:, 1]`) and compute which share of the *absolute* attribution lies on the garment,
-# the pixels with $x_i > 0$; take the mean over the two images. Do it for `model` and for
-# `untrained`, which has never seen a garment. Set
+# For each entry of `cases`, a method with options, explain the `dozen` for their most likely class
+# (`dozen_targets[:, 0]`) and compute for each image which share of the *absolute* attribution lies on
+# the garment, the pixels with $x_i > 0$. Do it for `model` and for `untrained`, which has never seen a
+# garment. Set
 #
-# - `on_garment`: a dictionary with the keys `"trained"` and `"random"`, each a dictionary from case
-#   to share;
+# - `on_garment`: a tensor (2, 7, 12): network, `model` first; case, in the order of `cases`; image;
 # - `by_construction`: the list of the cases that would score 100 % on *any* network of
 #   convolutions and ReLUs. Then explain to your group why.
 
@@ -32,47 +31,46 @@ cases = {
 on_garment = None
 by_construction = None
 ### BEGIN SOLUTION
-on_garment = {}
-for name, network in (("trained", model), ("random", untrained)):
-    on_garment[name] = {}
-    for case, (method, chosen) in cases.items():
-        size = explain(network, examples, targets[:, 1], method, **chosen).attributions[:, 0].abs()
-        share = (size * (examples > 0)).sum((1, 2, 3)) / size.sum((1, 2, 3)).clamp(min=1e-12)
-        on_garment[name][case] = share.mean().item()
-by_construction = [
-    case for case in cases if min(on_garment["trained"][case], on_garment["random"][case]) > 0.999
-]
+on_garment = torch.zeros(2, len(cases), 12)
+for which, network in enumerate((model, untrained)):
+    for line, (method, chosen) in enumerate(cases.values()):
+        maps = explain(network, dozen, dozen_targets[:, 0], method, **chosen).attributions
+        size = maps[:, 0].abs()
+        share = (size * (dozen > 0)).sum((1, 2, 3)) / size.sum((1, 2, 3)).clamp(min=1e-12)
+        on_garment[which, line] = share.cpu()
+by_construction = [case for k, case in enumerate(cases) if on_garment[:, k].min() > 0.999]
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "silhouette-test", "grade": true, "points": 2}
+found = checks.numbers(on_garment, (2, 7, 12), "on_garment")
+checks.expect(found.min() >= -1e-6 and found.max() <= 1 + 1e-6, "A share lies between 0 and 1.")
 checks.expect(
-    isinstance(on_garment, dict) and sorted(on_garment) == ["random", "trained"],
-    "`on_garment` should have the keys 'trained' and 'random'.",
-)
-for name, found in on_garment.items():
-    checks.expect(
-        isinstance(found, dict) and sorted(found) == sorted(cases),
-        f"`on_garment[{name!r}]` should have the seven cases as keys.",
-    )
-    for case in cases:
-        value = float(checks.numbers(found[case], (), f"on_garment[{name!r}][{case!r}]"))
-        checks.expect(-1e-6 <= value <= 1 + 1e-6, "A share lies between 0 and 1.")
-checks.expect(
-    isinstance(by_construction, list | tuple | set) and set(by_construction) <= set(cases),
+    isinstance(by_construction, list | tuple) and set(by_construction) <= set(cases),
     "`by_construction` should be a list of keys of `cases`.",
 )
-figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+figure, axis = plt.subplots(figsize=(8, 3.2), layout="constrained")
 places = np.arange(len(cases))
-for offset, (name, hatch) in zip((-0.2, 0.2), (("trained", ""), ("random", "//")), strict=True):
-    values = [float(on_garment[name][case]) for case in cases]
+for offset, values, name, hatch in zip(
+    (-0.2, 0.2), found, ("trained", "random"), ("", "//"), strict=True
+):
+    middle, half = interval(values)
     axis.barh(
-        places + offset, values, 0.38, color="0.75", edgecolor="black", hatch=hatch, label=name
+        places + offset,
+        middle,
+        0.38,
+        xerr=half,
+        capsize=2,
+        color="0.75",
+        edgecolor="black",
+        hatch=hatch,
+        label=name,
     )
-covered = float((examples > 0).float().mean())
+covered = float((dozen > 0).float().mean())
 axis.axvline(covered, color="black", linestyle="--", label="the garment's share of the area")
 axis.set_yticks(places, list(cases))
 axis.invert_yaxis()
-axis.set(xlim=(0, 1.02), xlabel="share of the attribution on the garment", title="Silhouette test")
+axis.set(xlim=(0, 1.02), xlabel="share on the garment: mean of 12 images, 95 % interval")
+axis.set_title("Silhouette test")
 figure.legend(loc="outside right upper")
 plt.show()
 checks.passed("silhouette")
@@ -95,7 +93,7 @@ checks.passed("silhouette")
 
 # %%
 known = torch.nonzero(predictions == labels)[:200, 0]
-tiles = mosaics(images[known].to(device), labels[known].to(device), 6, seed=0)
+tiles = mosaics(images[known].to(device), labels[known].to(device), 12, seed=0)
 
 board = torch.tensor([[(row + column) % 2 for column in range(6)] for row in range(6)]).float()
 sticker = board[None]
@@ -139,7 +137,7 @@ figure.suptitle("two mosaics, and two images with the sticker")
 plt.show()
 
 # %% [markdown]
-# ### Task 24: does the map find it? (3 points)
+# ### Task 25: does the map find it? (3 points)
 #
 # For each method in `pointers`, with its options, set
 #
@@ -188,22 +186,35 @@ for name, found, keys in (
     for method in keys:
         value = float(checks.numbers(found[method], (), f"{name}[{method!r}]"))
         checks.expect(0 <= value <= 1, f"`{name}`: a mean of shares lies between 0 and 1.")
-figure, axes = plt.subplots(1, 3, figsize=(11, 2.9), sharey=True, layout="constrained")
-for axis, found, title, chance in (
-    (axes[0], focus, "mosaics: positive mass (focus)", 0.5),
-    (axes[1], pointing, "mosaics: pointing game", 0.5),
-    (axes[2], on_sticker, "sticker: positive mass", 36 / 784),
+half = {"focus": [], "pointing": [], "on_sticker": []}  # of the 95 % intervals, for the figure
+for method, chosen in pointers.items():
+    maps = explain(model, tiles.images, tiles.targets, method, **chosen)
+    for name, measure in (("focus", localisation), ("pointing", pointing_game)):
+        half[name].append(float(interval(measure(maps, tiles.masks).nanmean(1))[1]))
+    if method != "grad_cam":
+        maps = explain(alarmed, planted, 8, method, **chosen)
+        inside = localisation(maps, sticker_masks).nanmean(1)
+        half["on_sticker"].append(float(interval(inside)[1]))
+half["on_sticker"].append(0.0)
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.1), sharey=True, layout="constrained")
+for axis, name, found, title, chance in (
+    (axes[0], "focus", focus, "mosaics: positive mass (focus)", 0.5),
+    (axes[1], "pointing", pointing, "mosaics: pointing game", 0.5),
+    (axes[2], "on_sticker", on_sticker, "sticker: positive mass", 36 / 784),
 ):
     axis.barh(
         list(pointers),
         [float(found.get(m, 0)) for m in pointers],
         0.4 if found is on_sticker else 0.8,
-        color="tab:gray",
+        color="0.75",
+        edgecolor="black",
+        xerr=half[name],
+        capsize=2,
         align="edge" if found is on_sticker else "center",
         label="the network that was asked",
     )
     axis.axvline(chance, color="black", linestyle="--", label="chance, or share of the area")
-    axis.set(xlim=(0, 1), xlabel="share")
+    axis.set(xlim=(0, 1.02), xlabel="share: mean of 12 images, 95 % interval")
     axis.set_title(title, fontsize=10)
 # Two controls for the sticker: a network that knows nothing of it, and the brightness of the pixels.
 unaware = [

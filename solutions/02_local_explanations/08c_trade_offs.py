@@ -2,25 +2,40 @@
 # ### The trade-offs in one table
 #
 # Two more numbers, both of [Yeh et al. 2019](https://arxiv.org/abs/1901.09392). **Infidelity**:
-# change the input by a random amount $I$ and let the map predict what that does to the output;
-# the mean squared error of the prediction, small is good:
+# change the input by a random amount $I$ and let the map predict what that does to the output; the mean
+# squared error of the prediction, small is good. This is what `evaluate` computes:
 #
-# $$\operatorname{INFD} = \mathbb E_I \Bigl[ \bigl(I^\top \phi - (f_c(x) - f_c(x - I))\bigr)^2 \Bigr]$$
+# $$\operatorname{INFD} = \mathbb E_I \Bigl[ \bigl(\beta\, I^\top \phi - (f_c(x) - f_c(x - I))\bigr)^2 \Bigr],
+# \qquad \beta = \frac{\mathbb E_I \bigl[ I^\top \phi \, (f_c(x) - f_c(x - I)) \bigr]}{\mathbb E_I \bigl[ (I^\top \phi)^2 \bigr]}$$
+#
+# - The change $I$ removes a square: a window of random place, with a side of 1 to 10 pixels, becomes
+#   black. So $I$ is $x$ inside the window and 0 outside.
+# - $I^\top \phi$ predicts a change if $\phi$ is a *slope*: gradient and SmoothGrad. The maps of the other
+#   methods are *contributions*, in which the factor $x$ is already contained. For them the prediction is
+#   the sum of $\phi$ inside the window.
+# - The factor $\beta$ is the best one for this map and image, so that the scale of a map does not count: a
+#   Grad-CAM is not measured in logits, and twice the map is as good a map.
 #
 # **Sensitivity**: how much the map itself changes when the input hardly does, the largest change over
 # small random $\delta$, here divided by the map's own norm, small is good. But a map that is always
 # the same is perfectly insensitive: read the two together. With deletion and the running time they
-# form the table by which you choose a method; there is no best one.
+# form the table by which you choose a method; there is no best one. And each column needs a control. A
+# **random** order, which knows nothing, stands in the last row.
 #
-# ### Task 25: fill in the table (3 points)
+# ### Task 26: fill in the table (3 points)
 #
 # `evaluate(model, inputs, explanations, metrics, options=…)` returns a list of scores, each with
-# `.explanation` (the name), `.metric` and `.value`. Evaluate `six`, explanations of both `examples`
-# for the true class, by the metrics in `measures` with `measure_options`. Set
+# `.explanation` (the name), `.metric` and `.scores` (N, T). Evaluate `seven`, explanations of the `dozen`
+# for its most likely class, by the metrics in `measures` with `measure_options`. Set
 #
-# - `table`: a dictionary from method to a dictionary from measure to value;
-# - `agreement`: a (6, 6) matrix: `rank_agreement(one, other)`, mean over the examples, of each
-#   method with each in the order of `six`.
+# - `table`: a tensor (7, 3, 12): explanation, in the order of `seven`; measure, in the order of
+#   `measures`; image. The random order does not depend on the input, so its sensitivity is 0 (`evaluate`
+#   says nan, because there is no method to ask again);
+# - `against_random`: a tensor (6, 2) of whole numbers, for each of the other six and for deletion and
+#   infidelity. Take the 95 % interval of the difference, own value minus random's, image by image: −1 if
+#   it lies below 0 (better than random), 1 if it lies above 0 (worse), 0 if it holds 0;
+# - `agreement`: a (6, 6) matrix: `rank_agreement(one, other)`, mean over the images, of each of the six
+#   methods with each.
 
 # %%
 six_options = {
@@ -31,11 +46,12 @@ six_options = {
     "lrp": {"rule": "composite"},
     "grad_cam": {},
 }
-six = {
-    method: explain(model, examples, targets[:, 0], method, **chosen)
+seven = {
+    method: explain(model, dozen, dozen_targets[:, 0], method, **chosen)
     for method, chosen in six_options.items()
 }
-measures = ("deletion", "infidelity", "sensitivity", "runtime")
+seven["random"] = random_ranking(dozen, dozen_targets[:, 0], seed=0)
+measures = ("deletion", "infidelity", "sensitivity")
 measure_options = {
     "deletion": {"fill": "mean", "steps": 14},
     "infidelity": {"samples": 200, "seed": 0},
@@ -45,42 +61,61 @@ measure_options = {
 # %% nbgrader={"grade_id": "trade-offs", "solution": true}
 # answer: trade-offs
 table = None
+against_random = None
 agreement = None
 ### BEGIN SOLUTION
-table = {method: {} for method in six}
-for score in evaluate(model, examples, six, measures, options=measure_options):
-    table[score.explanation][score.metric] = score.value
-agreement = [
-    [rank_agreement(one, other).mean().item() for other in six.values()] for one in six.values()
-]
+table = torch.zeros(7, 3, 12)
+for score in evaluate(model, dozen, seven, measures, options=measure_options):
+    place = list(seven).index(score.explanation), measures.index(score.metric)
+    table[place] = score.scores[:, 0].nan_to_num(0).cpu()
+middle, half = interval(table[:6, :2] - table[6:, :2])
+against_random = (middle - half > 0).int() - (middle + half < 0).int()
+six = list(seven.values())[:6]
+agreement = [[rank_agreement(one, other).mean().item() for other in six] for one in six]
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "trade-offs-test", "grade": true, "points": 3}
+found = checks.numbers(table, (7, 3, 12), "table")
+versus = checks.numbers(against_random, (6, 2), "against_random")
+checks.expect(set(versus.flatten()) <= {-1, 0, 1}, "`against_random` holds only −1, 0 and 1.")
 checks.expect(
-    isinstance(table, dict) and sorted(table) == sorted(six),
-    "`table` should be a dictionary with the six method names as keys.",
+    found[:, 1:].min() >= 0 and not found[6, 2].any(),
+    "Neither infidelity nor sensitivity can be negative, and the random order's sensitivity is 0.",
 )
-for method, found in table.items():
-    checks.expect(
-        isinstance(found, dict) and sorted(found) == sorted(measures),
-        f"`table[{method!r}]` should be a dictionary with the four measures as keys.",
-    )
-    for measure in measures:
-        checks.numbers(found[measure], (), f"table[{method!r}][{measure!r}]")
+middle, half = interval(found[:6, :2] - found[6:, :2])
+checks.expect(
+    (versus == np.sign(middle.numpy()) * (abs(middle) > half).numpy()).all(),
+    "`against_random` does not follow from your table: is the difference taken image by image, own "
+    "value minus random's?",
+)
 matrix = checks.numbers(agreement, (6, 6), "agreement")
 checks.expect(
     np.allclose(np.diag(matrix), 1) and np.allclose(matrix, matrix.T),
     "Each method agrees with itself, and agreement is mutual.",
 )
-print(f"{'':22}" + "".join(f"{measure:>14}" for measure in measures))
-for method in six:
-    print(f"{method:22}" + "".join(f"{float(table[method][each]):14.3g}" for each in measures))
-display(
-    plots.heat_map(matrix, [method.replace("_", " ") for method in six], title="Do methods agree?")
-)
+figure, axes = plt.subplots(1, 3, figsize=(12, 3.2), sharey=True, layout="constrained")
+names = [method.replace("_", " ").replace("input x", "input ×") for method in seven]
+for axis, measure, values in zip(axes, measures, found.swapaxes(0, 1), strict=True):
+    middle, half = interval(values)
+    bars = axis.barh(names, middle, xerr=half, capsize=2, color="0.75", edgecolor="black")
+    bars[-1].set_hatch("//")
+    axis.axvline(middle[-1], color="black", linestyle="--", linewidth=0.8)
+    axis.set_title(f"{measure}: small is good", fontsize=10)
+    axis.set_xlabel("mean of 12 images, 95 % interval")
+axes[0].invert_yaxis()
+figure.suptitle("Hatched and dashed: the random order")
+plt.show()
+print("milliseconds a map:", {name: round(each.seconds / 12e-3, 1) for name, each in seven.items()})
+display(plots.heat_map(matrix, names[:6], title="Do methods agree? Mean of 12 images"))
 checks.passed("trade-offs")
 
 # %% [markdown]
+# Look at the random order first. Its values are positive everywhere, so its sum inside a window is little
+# more than the size of the window, times a factor. As a prediction that is hard to beat: a large window
+# changes the output more than a small one, wherever it lies. A method whose interval of differences holds
+# 0 is, on these images, not shown to be any better. Twelve images tell large differences from chance, and
+# small ones not; nor do they say how other classes, networks or fills would rank the methods.
+#
 # ### Plausible is not faithful
 #
 # Do people mark the same things? For texts there are *rationales*, the words that a person
@@ -157,7 +192,7 @@ axis.set(ylabel="norm of the gradient", title="Why “bad”? Hatched: what a pe
 plt.show()
 
 # %% [markdown]
-# ### Task 26: token-level F1 (2 points)
+# ### Task 27: token-level F1 (2 points)
 #
 # Write `token_f1(gradients, rationale, count)`: `gradients` (tokens, dimensions), `rationale`
 # (tokens,) of booleans with at least one that is true. Reduce each token to its norm, take the

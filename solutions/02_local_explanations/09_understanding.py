@@ -4,9 +4,9 @@
 # **You learn** to predict what a map does before you see it, how a map is manipulated while the
 # prediction stays, and how to test explanations on people. **Time:** one and a half hours.
 #
-# ### Task 27: predict, then run (3 points)
+# ### Task 28: predict, then run (3 points)
 #
-# Four changes to a network $f$ are described below. Decide *with a pencil* for each map whether it
+# Four changes to a network $f$ are described below. Decide *by hand* for each map whether it
 # stays the `"same"` or becomes an `"other"` one, up to rounding. Then check yourself in a cell of
 # your own.
 #
@@ -20,7 +20,7 @@
 # - **scaled unit**: the weights into one hidden ReLU unit are multiplied by 4, its bias too, and the
 #   weights out of it divided by 4.
 #
-# Integrated Gradients and DeepLIFT have the black (zero) reference.
+# Integrated Gradients and DeepLIFT (with the Rescale rule) have the black (zero) reference.
 
 # %%
 questions = (
@@ -30,14 +30,16 @@ questions = (
     "shift: integrated gradients of a logit",
     "shift: input × gradient of a logit",
     "shift: SmoothGrad of a logit",
+    "shift: DeepLIFT of a logit",
     "constant: gradient of a logit",
-    "constant: LRP-z⁺ of a logit",
+    "constant: LRP-α₁β₀ of a logit",
     "twins: integrated gradients",
+    "twins: DeepLIFT",
     "twins: LRP-ε",
-    "twins: LRP-z⁺",
+    "twins: LRP-α₁β₀",
     "twins: guided backpropagation",
     "scaled unit: gradient",
-    "scaled unit: LRP-z⁺",
+    "scaled unit: LRP-α₁β₀",
 )
 
 # %% nbgrader={"grade_id": "predict", "solution": true}
@@ -51,14 +53,16 @@ prediction = {
     "shift: integrated gradients of a logit": "other",
     "shift: input × gradient of a logit": "other",
     "shift: SmoothGrad of a logit": "other",
+    "shift: DeepLIFT of a logit": "other",  # the addition is linear: its share is 3 xᵢ / d
     "constant: gradient of a logit": "same",
-    "constant: LRP-z⁺ of a logit": "other",  # Σ(aw)⁺ + b⁺ and the logit both grow by 5: their ratio changes
+    "constant: LRP-α₁β₀ of a logit": "other",  # Σ(aw)⁺ + b⁺ and the logit both grow by 5: their ratio changes
     "twins: integrated gradients": "same",  # implementation invariance
+    "twins: DeepLIFT": "same",  # all ReLUs are on, or at 0: each chord has slope 1
     "twins: LRP-ε": "same",  # without biases it is input × gradient
-    "twins: LRP-z⁺": "other",  # h₂ speaks against: it gets nothing
+    "twins: LRP-α₁β₀": "other",  # h₂ speaks against: it gets nothing
     "twins: guided backpropagation": "other",  # the negative signal at h₂ is cut
     "scaled unit: gradient": "same",
-    "scaled unit: LRP-z⁺": "same",  # contributions in and out are what they were
+    "scaled unit: LRP-α₁β₀": "same",  # contributions in and out are what they were
 }
 ### END SOLUTION
 
@@ -84,7 +88,7 @@ checks.passed("predict")
 # $\frac 1 \beta \ln(1 + e^{\beta z})$ while they search. They trace the weakness back to the
 # curvature of the network, which the softplus with a small β would lower.
 #
-# ### Task 28: paint the gradient (3 points)
+# ### Task 29: paint the gradient (3 points)
 #
 # Find a `manipulated` version, shape (1, 28, 28), of the correctly classified `examples[1]`, such
 # that
@@ -165,7 +169,7 @@ checks.expect(
 checks.passed("manipulate")
 
 # %% [markdown]
-# ### Task 29: trained or random? (2 points)
+# ### Task 30: trained or random? (2 points)
 #
 # Can you tell by the maps alone whether a network has learned anything? Below are gradients of the
 # most likely class, for a trained network above and for one with random weights below. Find out
@@ -195,7 +199,7 @@ def looks_trained(maps: Tensor) -> bool:
     """Say whether these gradients (12, 28, 28), each of norm 1, are of a trained network."""
     ### BEGIN SOLUTION
     # A trained network's slopes are peaked: few pixels hold most of the energy.
-    return bool((maps**4).sum((1, 2)).mean() * maps[0].numel() > 5.5)
+    return (maps**4).sum((1, 2)).mean().item() > 0.007
     ### END SOLUTION
 
 
@@ -212,7 +216,7 @@ for name, maps in samples.items():
 checks.passed("trained-or-random")
 
 # %% [markdown]
-# ### Task 30: forward simulation, with people (3 points)
+# ### Task 31: forward simulation, with people (3 points)
 #
 # In the end an explanation is for people. **Forward simulation** asks whether it helps them to
 # predict what the network will say ([Doshi-Velez and Kim 2017](https://arxiv.org/abs/1702.08608);

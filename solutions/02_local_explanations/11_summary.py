@@ -7,7 +7,7 @@
 # | input × gradient | black, to first order | gradients | the same | $f(x) - f(0)$ for linear $f$ | nothing | zero wherever the input is |
 # | SmoothGrad | noisy neighbours | gradients | $n$ × gradient | – | $\sigma$, $n$ | explains a blurred network |
 # | guided backpropagation | – | gradients (differs at ReLUs) | 1 forward + 1 backward | – | nothing | shows edges, of random networks as well |
-# | Integrated Gradients | a baseline, along a line | gradients | $m$ × gradient | $f(x) - f(x')$, as $m \to \infty$ | baseline, $m$ | blind to what equals the baseline |
+# | Integrated Gradients | a baseline, along a line | gradients | $m$ × gradient | $f(x) - f(x')$, as $m \to \infty$ | baseline, $m$ | zero where the input equals the baseline |
 # | expected gradients | training data, along lines | gradients | $n$ × gradient | $f(x) - \mathbb E f(x')$, as $n \to \infty$ | references, $n$ | chance |
 # | DeepLIFT | a reference | the layers | 2 forward + 1 backward | $f(x) - f(x')$ | reference, rule | depends on how the function is implemented |
 # | DeepSHAP | background samples | the layers | $B$ × DeepLIFT | $f(x) - \operatorname{mean} f(x')$ | backgrounds | only approximates SHAP values |

@@ -56,7 +56,8 @@ def lrp(
     - ``"epsilon"``: zᵢ / (Σz + ε sign Σz), in all layers. As ε vanishes, input × gradient.
     - ``"gamma"``: what has the sign of Σz counts 1 + γ times.
     - ``"alpha_beta"``: α zᵢ⁺ / Σz⁺ − (α − 1) zᵢ⁻ / Σz⁻.
-    - ``"z_plus"``: zᵢ⁺ / Σz⁺, that is α = 1.
+    - ``"z_plus"``: zᵢ⁺ / Σz⁺, that is α = 1: LRP-α₁β₀. Deep Taylor's z⁺ rule leaves biases out;
+      the two are the same where no bias is positive.
     - ``"w_square"``: wᵢ² / Σw², independent of the input: for first layers with inputs of any sign.
     - ``"z_box"`` (zᴮ): (xᵢwᵢ − l wᵢ⁺ − h wᵢ⁻) / Σ, for first layers with inputs in [l, h]. Like
       w², it leaves the bias out.

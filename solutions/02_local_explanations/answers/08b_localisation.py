@@ -1,27 +1,25 @@
 # %% answer="silhouette" kind="alternative"
 # answer: silhouette
-on_garment = {"trained": {}, "random": {}}
-for case, (method, chosen) in cases.items():
-    for name, network in zip(on_garment, (model, untrained), strict=True):
-        found = []
-        for image, target in zip(examples, targets[:, 1].tolist(), strict=True):
-            values = explain(network, image[None], target, method, **chosen).attributions[0, 0]
-            values = np.abs(values.cpu().numpy())
-            found.append(values[image.cpu().numpy() > 0].sum() / max(values.sum(), 1e-12))
-        on_garment[name][case] = float(np.mean(found))
+on_garment = np.zeros((2, 7, 12))
+for k, (method, chosen) in enumerate(cases.values()):
+    for which, network in enumerate((model, untrained)):
+        for n, target in enumerate(dozen_targets[:, 0].tolist()):
+            values = explain(network, dozen[n : n + 1], target, method, **chosen)
+            values = np.abs(values.attributions[0, 0].cpu().numpy())
+            inside = values[dozen[n].cpu().numpy() > 0].sum()
+            on_garment[which, k, n] = inside / max(values.sum(), 1e-12)
 by_construction = ["IG, black baseline", "DeepLIFT, black", "LRP", "input × gradient"]
 
 
 # %% answer="silhouette" kind="wrong"
 # answer: silhouette
 # signed values, which cancel, and of the least likely class
-on_garment = {}
-for name, network in (("trained", model), ("random", untrained)):
-    on_garment[name] = {}
-    for case, (method, chosen) in cases.items():
-        maps = explain(network, examples, targets[:, 3], method, **chosen).attributions[:, 0]
-        share = (maps * (examples > 0)).sum() / maps.abs().sum().clamp(min=1e-12)
-        on_garment[name][case] = float(share.abs())
+on_garment = torch.zeros(2, 7, 12)
+for which, network in enumerate((model, untrained)):
+    for k, (method, chosen) in enumerate(cases.values()):
+        maps = explain(network, dozen, dozen_targets[:, 2], method, **chosen).attributions[:, 0]
+        inside = (maps * (dozen > 0)).sum((1, 2, 3)).abs()
+        on_garment[which, k] = (inside / maps.abs().sum((1, 2, 3)).clamp(min=1e-12)).cpu()
 by_construction = ["LRP"]
 
 

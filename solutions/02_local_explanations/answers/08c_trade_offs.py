@@ -1,29 +1,42 @@
 # %% answer="trade-offs" kind="alternative"
 # answer: trade-offs
-scores = evaluate(model, examples, list(six.values()), measures, options=measure_options)
-table = {
-    method: {s.metric: s.value for s in scores if s.explanation == method} for method in six_options
-}
+scores = evaluate(model, dozen, seven, measures, options=measure_options)
+table = np.zeros((7, 3, 12))
+for k, name in enumerate(seven):
+    for m, measure in enumerate(measures):
+        (found,) = [s for s in scores if s.explanation == name and s.metric == measure]
+        if name != "random" or measure != "sensitivity":
+            table[k, m] = found.scores.cpu().numpy()[:, 0]
+against_random = np.zeros((6, 2), dtype=int)
+for k in range(6):
+    for m in range(2):
+        difference = table[k, m] - table[6, m]
+        reach = 2.2 * difference.std(ddof=1) / np.sqrt(12)
+        if abs(difference.mean()) > reach:
+            against_random[k, m] = np.sign(difference.mean())
 agreement = torch.eye(6)
-names = list(six)
+names = list(seven)[:6]
 for i in range(6):
     for j in range(i):
-        agreement[i, j] = rank_agreement(six[names[i]], six[names[j]]).mean()
+        agreement[i, j] = rank_agreement(seven[names[i]], seven[names[j]]).mean()
         agreement[j, i] = agreement[i, j]
 
 
 # %% answer="trade-offs" kind="wrong"
 # answer: trade-offs
-# of the least likely class, with the metrics' own options
+# of the least likely class, with the metrics' own options, and without asking about chance
+asked = dozen_targets[:, 2]
 other = {
-    method: explain(model, examples, targets[:, 3], method, **chosen)
-    for method, chosen in six_options.items()
+    method: explain(model, dozen, asked, method, **chosen) for method, chosen in six_options.items()
 }
-table = {method: {} for method in other}
+other["random"] = random_ranking(dozen, asked, seed=1)
+table = torch.zeros(7, 3, 12)
 short = {"infidelity": {"samples": 20}, "sensitivity": {"samples": 1}, "deletion": {"steps": 2}}
-for score in evaluate(model, examples, other, measures, options=short):
-    table[score.explanation][score.metric] = score.value
-agreement = [[float(one is two) for two in other.values()] for one in other.values()]
+for score in evaluate(model, dozen, other, measures, options=short):
+    place = list(other).index(score.explanation), measures.index(score.metric)
+    table[place] = score.scores[:, 0].nan_to_num(0).cpu()
+against_random = (table[:6, :2].mean(2) - table[6:, :2].mean(2)).sign().int()
+agreement = [[float(i == j) for i in range(6)] for j in range(6)]
 
 
 # %% answer="token-f1" kind="alternative"

@@ -5,8 +5,9 @@ changed = {
     "shift: integrated gradients of a logit",
     "shift: input × gradient of a logit",
     "shift: SmoothGrad of a logit",
-    "constant: LRP-z⁺ of a logit",
-    "twins: LRP-z⁺",
+    "shift: DeepLIFT of a logit",
+    "constant: LRP-α₁β₀ of a logit",
+    "twins: LRP-α₁β₀",
     "twins: guided backpropagation",
 }
 prediction = {question: "other" if question in changed else "same" for question in questions}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,16 @@ from torch import Tensor
 from autograde.inside.networks import Network
 from autograde.tasks import Call, Called, task
 
-from ...shared.checks import GIVEN, tensor
+from ...shared.checks import GIVEN, drawn, tensor
 from .by_hand import expect_near, linear_layers, logit_of, slope_at
-from .networks import smooth_problems
+from .networks import (
+    exact_inputs,
+    other_class,
+    relu_layers,
+    relu_network,
+    smooth_problems,
+    stop_at_zero,
+)
 
 
 def _noisy_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -23,20 +31,42 @@ def _noisy_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _guided_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return ReLU networks and inputs at which no mask is a matter of rounding."""
-    problems: list[tuple[Any, ...]] = []
-    while len(problems) < 5:
-        sizes = (5, 9, 4) if len(problems) < 2 else (5, 9, 8, 4)
-        network, x = Network.random(rng, sizes), tensor(rng.normal(size=5))
-        target = int(rng.integers(4))
-        _, signals, values = _guided(network, x, target)
-        if min(np.abs(each).min() for each in (*signals, *values)) > 1e-3:
-            problems.append((network, x, target))
-    return problems
+    """Return ReLU networks in which both masks matter, and at which none is a matter of rounding.
+
+    In the first layer one unit stands exactly at zero, and its signal is positive.
+    """
+    sizes = ((5, 9, 4), (5, 9, 4), (5, 9, 8, 4), (5, 9, 8, 4))
+    return [drawn(lambda size=size: _guided_problem(rng, size), _masks_matter) for size in sizes]
+
+
+def _guided_problem(
+    rng: np.random.Generator, sizes: tuple[int, ...]
+) -> tuple[Network, Tensor, int]:
+    layers, x = relu_layers(rng, sizes), exact_inputs(rng, sizes[0])
+    stop_at_zero(layers, x, int(rng.integers(sizes[1])))
+    network = relu_network(layers)
+    return network, tensor(x), other_class(rng, network, tensor(x))
+
+
+def _masks_matter(problem: tuple[Network, Tensor, int]) -> bool:
+    right, signals, values = _guided(*problem)
+    sizes = np.abs(np.concatenate([*signals, *values]))
+    rivals = (
+        _guided(*problem, on=lambda z: z >= 0),
+        _guided(*problem, on=lambda z: True),  # the deconvnet
+        _guided(*problem, passes=lambda r: True),  # the gradient
+        _guided(*problem, passes=lambda r: r < 0),
+    )
+    apart = min(float(np.abs(each - right).max()) for each, _, _ in rivals)
+    return sizes[sizes > 0].min() > 1e-3 and apart > 0.05 * np.abs(right).max() > 1e-3
 
 
 def _guided(
-    network: Network, x: Tensor, target: int
+    network: Network,
+    x: Tensor,
+    target: int,
+    on: Callable[[float], bool] = lambda z: z > 0,
+    passes: Callable[[float], bool] = lambda r: r > 0,
 ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
     """Return guided backpropagation's map, and what both masks look at."""
     layers, value = linear_layers(network), x.double().numpy()
@@ -48,7 +78,7 @@ def _guided(
     signals = []
     for (weight, _), z in zip(layers[-2::-1], before[-2::-1], strict=True):
         signals.append(signal)
-        passed = [r if r > 0 and z[j] > 0 else 0.0 for j, r in enumerate(signal)]
+        passed = [r if passes(r) and on(z[j]) else 0.0 for j, r in enumerate(signal)]
         signal = np.array(passed) @ weight
     return signal, signals, before[:-1]
 

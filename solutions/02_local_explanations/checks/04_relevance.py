@@ -11,28 +11,113 @@ from torch import Tensor
 from autograde.inside.networks import Network
 from autograde.tasks import Call, Called, Wrong, task
 
-from ...shared.checks import GIVEN, tensor
+from ...shared.checks import GIVEN, drawn, tensor
 from .by_hand import expect_near, linear_layers
+from .networks import exact_inputs, other_class, relu_layers, relu_network, stop_at_zero
+
+Problem = tuple[Network, Tensor, int, Any]
+"""A network, its input, the target, and ε or the name of a rule."""
+
+
+def _epsilon_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return networks with logits of either sign, and an ε that is not small beside them.
+
+    In those with hidden layers one unit stands exactly at zero.
+    """
+    wanted = (
+        *(((6, 4), -0.5, 0.3), ((6, 4), 0.5, 0.2), ((5, 8, 3), 0.5, 0.25)),
+        *(((5, 8, 3), -0.6, 0.25), ((5, 8, 7, 3), 1.5, 0.1), ((5, 8, 7, 3), -1.5, 1e-6)),
+    )
+    return [drawn(lambda each=each: _with_logit(rng, *each), _well_posed) for each in wanted]
+
+
+def _with_logit(
+    rng: np.random.Generator, sizes: tuple[int, ...], logit: float, rule: Any
+) -> Problem:
+    layers, x = relu_layers(rng, sizes), exact_inputs(rng, sizes[0])
+    if len(sizes) > 2:
+        stop_at_zero(layers, x, int(rng.integers(sizes[1])))
+    return _asking(rng, layers, x, logit, rule)
+
+
+def _asking(
+    rng: np.random.Generator,
+    layers: list[tuple[np.ndarray, np.ndarray]],
+    x: np.ndarray,
+    logit: float,
+    rule: Any,
+) -> Problem:
+    """Return the problem for a class whose logit becomes this one by its bias."""
+    value = x
+    for weight, bias in layers:
+        last = weight @ value + bias
+        value = np.maximum(last, 0)
+    target = int(rng.integers(1, len(last)))
+    layers[-1][1][target] += logit - last[target]
+    return relu_network(layers), tensor(x), target, rule
+
+
+def _well_posed(problem: Problem) -> bool:
+    """Whether rounding decides nothing, and the target is not the most likely class."""
+    network, x, target, _ = problem
+    value, sizes = x.double().numpy(), []
+    for weight, bias in linear_layers(network):
+        last = weight @ value + bias
+        sizes += [abs(z) for z in last if z]
+        value = np.maximum(last, 0)
+    _, least = _relevance(*problem)
+    return min(sizes) > 0.01 and least > 0.05 and int(last.argmax()) != target
 
 
 def _relevance_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return networks, inputs in [0, 1] and rules, with no denominator near zero."""
+    """Return for both rules logits of either sign, and denominators that are 0.
+
+    0/0 is met at units that are off, that are on by their bias alone, at a logit for which nothing
+    speaks, and in zᴮ's layer where each pixel has the value that speaks least for a unit.
+    """
     problems: list[tuple[Any, ...]] = []
-    for rule in ("epsilon", "z_plus", "deep_taylor"):
-        wanted = [(6, 4), (5, 8, 3), (5, 8, 7, 3)]
-        while wanted:
-            network, x = Network.random(rng, wanted[0]), tensor(rng.uniform(0.1, 1, wanted[0][0]))
-            target = int(rng.integers(3))
-            _, least = _relevance(network, x, target, rule)
-            logits = network.module()(x)
-            if least > 0.03 and abs(float(logits[target].detach())) > 0.05:
-                problems.append((network, x, target, rule))
-                wanted.pop(0)
+    for rule in ("alpha1_beta0", "deep_taylor"):
+        made = (
+            lambda rule=rule: _with_logit(rng, (6, 4), 0.8, rule),
+            lambda rule=rule: _with_logit(rng, (5, 8, 3), -0.7, rule),
+            lambda rule=rule: _with_zeros(rng, rule),
+            lambda rule=rule: _nothing_speaks(rng, rule),
+        )
+        problems += [drawn(each, _well_posed) for each in made]
     return problems
 
 
-def _relevance(network: Network, x: Tensor, target: int, rule: str) -> tuple[np.ndarray, float]:
-    """Return the relevance, unit by unit, and the smallest magnitude of a denominator."""
+def _with_zeros(rng: np.random.Generator, rule: str) -> Problem:
+    """Return a network with 0/0 in every layer that has some."""
+    layers, x = relu_layers(rng, (5, 8, 7, 3)), exact_inputs(rng, 5)
+    x[:2] = 0.0, 1.0
+    (first, shift), (second, bias), (last, _) = layers
+    first[0] = [1.0, -1.0, 0.0, 0.0, 0.0]  # x = (0, 1, …): on by its bias, and zᴮ has 0/0
+    shift[0] = 2.0
+    first[1], shift[1] = -np.abs(first[1]), -0.5  # off, with nothing that speaks for it
+    second[0], bias[0] = -np.abs(second[0]), -0.5
+    second[1, :], bias[1] = -np.abs(second[1]) * 0.2, 3.0  # on by its bias alone
+    second[2:4, 0] = np.abs(second[2:4, 0]) + 0.5  # so that relevance reaches those of zᴮ
+    bias[2:4] += 1.0
+    last[:, 1:4] = np.abs(last[:, 1:4]) + 0.5
+    return _asking(rng, layers, x, 1.5, rule)
+
+
+def _nothing_speaks(rng: np.random.Generator, rule: str) -> Problem:
+    """Return a network whose target has neither a positive contribution nor a positive bias."""
+    layers, x = relu_layers(rng, (5, 8, 3)), exact_inputs(rng, 5)
+    weight, bias = layers[-1]
+    weight[:], bias[:] = -np.abs(weight), -np.abs(bias)
+    weight[0], bias[0] = np.abs(weight[0]), 0.5
+    network = relu_network(layers)
+    return network, tensor(x), other_class(rng, network, tensor(x)), rule
+
+
+def _relevance(network: Network, x: Tensor, target: int, rule: Any) -> tuple[np.ndarray, float]:
+    """Return the relevance, unit by unit, and the smallest magnitude of a denominator but 0.
+
+    The rule is a name, or LRP-ε's ε.
+    """
     layers, value = linear_layers(network), x.double().numpy()
     entering = []
     for weight, bias in layers:
@@ -54,18 +139,36 @@ def _relevance(network: Network, x: Tensor, target: int, rule: str) -> tuple[np.
             if rule == "deep_taylor" and place == 0:
                 parts = [p - min(weight[unit, i], 0.0) for i, p in enumerate(parts)]
                 whole = 0.0
-            elif rule != "epsilon":
+            elif isinstance(rule, str):
                 parts = [max(p, 0.0) for p in parts]
-                whole = max(whole, 0.0) if rule == "z_plus" else 0.0
+                whole = max(whole, 0.0) if rule == "alpha1_beta0" else 0.0
             whole += sum(parts)
-            least = min(least, abs(whole))
             if whole == 0:
                 continue
-            if rule == "epsilon":
-                whole += 1e-6 if whole >= 0 else -1e-6
+            least = min(least, abs(whole))
+            if not isinstance(rule, str):
+                whole += rule if whole >= 0 else -rule
             below += [amount * p / whole for p in parts]
         above = dict(enumerate(below))
     return below, least
+
+
+@task(
+    "relevance-epsilon",
+    Call("lrp_epsilon", _epsilon_problems, GIVEN),
+    read="section 4 and Montavon et al. 2019",
+)
+def relevance_epsilon(calls: list[Called]) -> None:
+    """Compare with sharing out unit by unit."""
+    for call in calls:
+        wanted, _ = _relevance(*call.arguments)
+        expect_near(
+            call,
+            wanted,
+            "lrp_epsilon(…)",
+            "Relevance starts as the target's logit. Each linear layer divides what a unit receives "
+            "by z + ε, or by z − ε where z is negative, and multiplies it with the contributions.",
+        )
 
 
 @task(
@@ -74,9 +177,9 @@ def _relevance(network: Network, x: Tensor, target: int, rule: str) -> tuple[np.
     read="section 4 and Montavon et al. 2019",
 )
 def relevance(calls: list[Called]) -> None:
-    """Compare with sharing out unit by unit; every rule counts by itself."""
+    """Compare with sharing out unit by unit; either rule counts by itself."""
     wrong = []
-    for rule in ("epsilon", "z_plus", "deep_taylor"):
+    for rule in ("alpha1_beta0", "deep_taylor"):
         for call in calls:
             if call.arguments[3] != rule:
                 continue
@@ -89,6 +192,7 @@ def relevance(calls: list[Called]) -> None:
     if wrong:
         raise Wrong(
             "Relevance starts as the target's logit, and each linear layer shares out what it "
-            f"receives by the rule's contributions. Look again at: {', '.join(wrong)}.",
-            1 - len(wrong) / 3,
+            "receives by the rule's contributions; where a denominator is 0, nothing is passed on. "
+            f"Look again at: {', '.join(wrong)}.",
+            1 - len(wrong) / 2,
         )

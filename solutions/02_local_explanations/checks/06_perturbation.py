@@ -13,7 +13,7 @@ import torch
 from autograde.tasks import Call, Called, Value, expect, expect_array, expect_close, task
 from xaikit import tree_shap
 
-from ...shared.checks import GIVEN, tensor
+from ...shared.checks import GIVEN, drawn, tensor
 from .world import shrunk, world
 
 
@@ -26,7 +26,12 @@ def _lime_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         pair = masks[:, 0] * masks[:, 1]
         outputs = 3 + masks @ rng.normal(size=size) + pair + rng.normal(size=samples) * 0.2
         problems.append((torch.from_numpy(masks), tensor(outputs), width, penalty))
-    return problems
+    # Few masks, three of which hide everything: their distance counts.
+    few = rng.permutation(
+        [(0, 0, 0)] * 3 + [(1, 1, 1)] + [m for m in itertools.product((0, 1), repeat=3) if any(m)]
+    ).astype(np.float32)
+    worth = tensor(few @ rng.uniform(1, 2, size=3) + 2 * few.all(1) + rng.normal(size=len(few)))
+    return [*problems, (torch.from_numpy(few), worth, 0.7, 0.3)]
 
 
 def _coalition_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -47,11 +52,38 @@ def _coalition_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 def _feature_tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     tables = []
     for count, width, classes in ((30, 4, 5), (200, 16, 10), (12, 3, 2)):
-        labels = rng.permutation(np.arange(count) % classes)
-        features = rng.normal(size=(count, width)) * rng.uniform(0.3, 3, size=(count, 1))
-        query = rng.normal(size=width)
-        tables.append((tensor(query), tensor(features), torch.from_numpy(labels), classes))
+
+        def table(
+            count: int = count, width: int = width, classes: int = classes
+        ) -> tuple[Any, ...]:
+            labels = rng.permutation(np.arange(count) % classes)
+            features = rng.normal(size=(count, width)) * rng.uniform(0.3, 3, size=(count, 1))
+            query = rng.normal(size=width)
+            return tensor(query), tensor(features), torch.from_numpy(labels), classes
+
+        tables.append(drawn(table, _distance_matters) if classes > 2 else table())
     return tables
+
+
+def _distance_matters(table: tuple[Any, ...]) -> bool:
+    """Whether other ideas of what is near choose other images."""
+    query, features, labels, classes = (np.asarray(each, dtype=float) for each in table)
+    away = features - query
+    lengths = np.linalg.norm(features, axis=1)
+    euclidean = np.linalg.norm(away, axis=1)
+    rivals = (
+        np.abs(away).sum(1),
+        np.abs(away).max(1),
+        np.abs(away.sum(1)),
+        -(features @ query),
+        -(features @ query) / lengths,
+        np.abs(lengths - np.linalg.norm(query)),
+    )
+    groups = [np.flatnonzero(labels == each) for each in range(int(classes))]
+    right = [group[euclidean[group].argmin()] for group in groups]
+    second = min(np.sort(euclidean[group])[1] - euclidean[group].min() for group in groups)
+    others = [[group[each[group].argmin()] for group in groups] for each in rivals]
+    return second > 1e-3 and all(other != right for other in others)
 
 
 def _shapley(worth: dict[tuple[int, ...], float], size: int) -> np.ndarray:

@@ -78,14 +78,16 @@ PREDICTED = {
     "shift: integrated gradients of a logit": "other",
     "shift: input × gradient of a logit": "other",
     "shift: SmoothGrad of a logit": "other",
+    "shift: DeepLIFT of a logit": "other",
     "constant: gradient of a logit": "same",
-    "constant: LRP-z⁺ of a logit": "other",
+    "constant: LRP-α₁β₀ of a logit": "other",
     "twins: integrated gradients": "same",
+    "twins: DeepLIFT": "same",
     "twins: LRP-ε": "same",
-    "twins: LRP-z⁺": "other",
+    "twins: LRP-α₁β₀": "other",
     "twins: guided backpropagation": "other",
     "scaled unit: gradient": "same",
-    "scaled unit: LRP-z⁺": "same",
+    "scaled unit: LRP-α₁β₀": "same",
 }
 
 

@@ -1,8 +1,11 @@
-"""Hidden networks of notebook 02 that are differentiated."""
+"""Hidden networks of notebook 02 that are differentiated, or walked back layer by layer."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+import torch
 from torch import Tensor
 
 from autograde.inside.networks import Layer, Network
@@ -11,6 +14,13 @@ from ...shared.checks import tensor
 
 # Networks that are differentiated are smooth (tanh, softplus): at a ReLU's kink float32 and double
 # precision may fall on different sides, and a right answer would fail by chance.
+
+
+def other_class(rng: np.random.Generator, network: Network, x: Tensor) -> int:
+    """Return a class to ask about that is neither the first nor the most likely one."""
+    with torch.no_grad():
+        logits = network.module()(x[None])[0]
+    return int(rng.choice([c for c in range(1, len(logits)) if c != int(logits.argmax())]))
 
 
 def vector_network(rng: np.random.Generator) -> tuple[Network, Tensor]:
@@ -43,4 +53,43 @@ def image_network(rng: np.random.Generator) -> tuple[Network, Tensor]:
 def smooth_problems(rng: np.random.Generator) -> list[tuple[Network, Tensor, int]]:
     """Return networks on vectors and images, each with an input and a target class."""
     made = [vector_network(rng), image_network(rng), vector_network(rng), image_network(rng)]
-    return [(network, image, int(rng.integers(4))) for network, image in made]
+    return [(network, image, other_class(rng, network, image)) for network, image in made]
+
+
+# Networks of ReLUs that are walked back have some units whose values are exact in float32: products
+# of eighths and sixteenths, so that zero is zero in whatever order they are added.
+
+
+def eighths(values: np.ndarray) -> np.ndarray:
+    return np.round(np.asarray(values) * 8) / 8
+
+
+def exact_inputs(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Return inputs in (0, 1) that are sixteenths."""
+    return rng.integers(2, 16, size=size) / 16
+
+
+def relu_layers(
+    rng: np.random.Generator, sizes: tuple[int, ...]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return weights and biases of a network, to plant units in; biases matter in it."""
+    return [
+        (
+            rng.normal(scale=np.sqrt(2 / inputs), size=(outputs, inputs)),
+            rng.normal(scale=0.5, size=outputs),
+        )
+        for inputs, outputs in pairwise(sizes)
+    ]
+
+
+def relu_network(layers: list[tuple[np.ndarray, np.ndarray]]) -> Network:
+    """Return the network of these weights and biases."""
+    made = [each for w, b in layers for each in (Layer.linear(w, b), Layer("relu"))]
+    return Network(made[:-1])
+
+
+def stop_at_zero(layers: list[tuple[np.ndarray, np.ndarray]], x: np.ndarray, unit: int) -> None:
+    """Let what enters the ReLU of a unit of the first layer be exactly 0 at these inputs."""
+    weight, bias = layers[0]
+    weight[unit] = eighths(weight[unit])
+    bias[unit] = -float(weight[unit] @ x)

@@ -18,6 +18,7 @@ from xaikit import load, load_pretrained
 HERE = given(
     "network",
     "examples",
+    "dozen",
     torch=torch,
     load=load,
     load_pretrained=load_pretrained,
@@ -36,6 +37,8 @@ class World:
     logits: Tensor
     examples: Tensor
     targets: Tensor
+    dozen: Tensor
+    dozen_targets: Tensor
     background: Tensor
     segments: Tensor
 
@@ -72,6 +75,8 @@ def world() -> World:
         logits=HERE.logits,
         examples=HERE.examples,
         targets=HERE.targets,
+        dozen=HERE.dozen,
+        dozen_targets=HERE.dozen_targets,
         background=background,
         segments=row // 4 * 7 + column // 4,
         rows=shrunk(HERE.examples),
@@ -95,4 +100,10 @@ def randomised(seed: int) -> nn.Module:
     return network
 
 
-CHECKED = ("gradient", "guided_backprop", "input_x_gradient", "integrated_gradients", "deep_taylor")
+CHECKED: dict[str, dict[str, Any]] = {
+    "gradient": {},
+    "guided_backprop": {},
+    "input_x_gradient": {},
+    "integrated_gradients": {"steps": 16},
+    "deep_taylor": {},
+}
