@@ -109,12 +109,13 @@ def fgsm(
 ) -> Tensor:
     """Return the images after one signed step, in [0, 1]."""
     ### BEGIN SOLUTION
-    x = images.detach().clone().requires_grad_()
+    change = torch.zeros_like(images, requires_grad=True)
+    scores = model(images + change)
     if targets is None:
-        loss = nn.functional.cross_entropy(model(x), labels, reduction="sum")
+        loss = nn.functional.cross_entropy(scores, labels)
     else:
-        loss = -nn.functional.cross_entropy(model(x), targets, reduction="sum")
-    (slope,) = torch.autograd.grad(loss, x)
+        loss = -nn.functional.cross_entropy(scores, targets)
+    (slope,) = torch.autograd.grad(loss, change)
     return (images + epsilon * slope.sign()).clamp(0, 1)
     ### END SOLUTION
 

@@ -32,7 +32,7 @@ def project(moved: Tensor, images: Tensor, epsilon: float, norm: str) -> Tensor:
     change = moved - images
     if norm == "inf":
         return images + change.clamp(-epsilon, epsilon)
-    length = change.flatten(1).norm(dim=1).clamp(min=1e-12)
+    length = change.flatten(1).norm(dim=1)
     shrunk = (epsilon / length).clamp(max=1)
     return images + change * shrunk.view(-1, *[1] * (images.ndim - 1))
     ### END SOLUTION
@@ -86,12 +86,12 @@ def pgd(
     ### BEGIN SOLUTION
     now = (images + start).clamp(0, 1)
     for _ in range(steps):
-        now = now.detach().requires_grad_()
-        loss = nn.functional.cross_entropy(model(now), labels, reduction="sum")
+        now.requires_grad_()
+        loss = nn.functional.cross_entropy(model(now), labels)
         (slope,) = torch.autograd.grad(loss, now)
-        now = now.detach() + step * slope.sign()
-        now = images + (now - images).clamp(-epsilon, epsilon)
-        now = now.clamp(0, 1)
+        with torch.no_grad():
+            now = now + step * slope.sign()
+            now = (images + (now - images).clamp(-epsilon, epsilon)).clamp(0, 1)
     return now
     ### END SOLUTION
 
@@ -167,15 +167,16 @@ def targeted_pgd(
 def targeted_pgd(
     model: nn.Module, images: Tensor, targets: Tensor, epsilon: float, step: float, steps: int
 ) -> Tensor:
-    towards = images
+    change = torch.zeros_like(images)
     for _ in range(steps):
-        point = towards.detach().clone().requires_grad_()
-        wanted = model(point).log_softmax(1).gather(1, targets[:, None])
-        uphill = torch.autograd.grad(wanted.sum(), point)[0].flatten(1)
-        uphill = nn.functional.normalize(uphill).view_as(point)
-        gone = point.detach() + step * uphill - images
-        towards = (images + gone.flatten(1).renorm(2, 0, epsilon).view_as(gone)).clamp(0, 1)
-    return towards
+        change.requires_grad_()
+        loss = nn.functional.cross_entropy(model(images + change), targets)
+        (slope,) = torch.autograd.grad(loss, change)
+        with torch.no_grad():
+            change = change.flatten(1) - step * nn.functional.normalize(slope.flatten(1))
+            change = change.renorm(2, 0, epsilon).view_as(images)  # each image in its own ball
+            change = (images + change).clamp(0, 1) - images
+    return images + change
 
 
 ### END SOLUTION

@@ -38,13 +38,12 @@ def patch_attack(
     ### BEGIN SOLUTION
     now = torch.where(mask, start, images)
     for _ in range(steps):
-        now = now.detach().requires_grad_()
-        loss = nn.functional.cross_entropy(
-            model(now), labels if targets is None else targets, reduction="sum"
-        )
+        now.requires_grad_()
+        loss = nn.functional.cross_entropy(model(now), labels if targets is None else targets)
         (slope,) = torch.autograd.grad(loss, now)
         uphill = slope.sign() if targets is None else -slope.sign()
-        now = torch.where(mask, (now.detach() + step * uphill).clamp(0, 1), images)
+        with torch.no_grad():
+            now = torch.where(mask, (now + step * uphill).clamp(0, 1), images)
     return now
     ### END SOLUTION
 

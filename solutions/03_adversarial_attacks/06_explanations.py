@@ -37,8 +37,7 @@ def compare_maps(clean: Tensor, attacked: Tensor, mask: Tensor) -> tuple[float, 
     """Return the rank correlation and the share of positive mass inside, before and after."""
     ### BEGIN SOLUTION
     ranks = [each.flatten().argsort().argsort().double() for each in (clean, attacked)]
-    first, second = (rank - rank.mean() for rank in ranks)
-    correlation = (first * second).sum() / (first.norm() * second.norm())
+    correlation = torch.corrcoef(torch.stack(ranks))[0, 1]
     positive = [each.clamp(min=0) for each in (clean, attacked)]
     shares = [each[mask].sum() / each.sum() for each in positive]
     return correlation.item(), shares[0].item(), shares[1].item()
