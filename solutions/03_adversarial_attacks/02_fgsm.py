@@ -88,7 +88,8 @@ checks.passed("linear")
 #
 # Write `fgsm(model, images, labels, epsilon, targets=None)` for a batch of inputs (N, *shape) in
 # [0, 1]. With `targets` (N,) the attack is targeted, and the labels do not matter. Move every image,
-# also those that are misclassified already. The check tries it on `toy`, a linear model whose answers
+# also those that are misclassified already. A pixel that makes no difference to the loss has the
+# gradient 0, and the sign of 0 is 0: it stays. The check tries it on `toy`, a linear model whose answers
 # you can work out, and compares with `attack` on our network.
 
 # %%

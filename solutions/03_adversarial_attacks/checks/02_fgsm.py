@@ -53,7 +53,7 @@ def _clear(problem: tuple[Any, ...]) -> bool:
 def _three_nearest(problem: tuple[Any, ...]) -> bool:
     """Say whether the second class, the nearest in one norm and in the other are three classes."""
     by_inf, by_two = (_ratios(*problem, p) for p in (1, 2))
-    weight, bias, x, label = problem
+    weight, bias, x, _ = problem
     nearest = [min(each, key=each.__getitem__) for each in (by_inf, by_two)]
     second = int((weight @ x + bias).argsort(descending=True)[1])
     swapped = by_inf[nearest[1]] / by_inf[nearest[0]], by_two[nearest[0]] / by_two[nearest[1]]

@@ -117,7 +117,7 @@ def sizes(answer: dict[str, Any]) -> None:
     )
 
 
-@task("targeted", Value("bagged"), read="section 5 (everything is a bag)")
+@task("targeted", Value("bagged"), read="section 5 (a targeted patch)")
 def targeted(answer: dict[str, Any]) -> None:
     """Look at each image: one square, and the class."""
     x = HERE.images[HERE.labels != 8][:40]
@@ -155,7 +155,7 @@ def universal(answer: dict[str, Any]) -> None:
     if fooled < UNIVERSAL - 0.01:
         floor = _noise_floor()
         raise Wrong(
-            "`sticker` fools too few of the images that it has not seen: climb the mean loss over "
+            "`sticker` fools too few of the images that it has not seen: raise the mean loss over "
             "all images, with steps that become smaller.",
             max(0.0, 0.8 * (fooled - floor) / (UNIVERSAL - floor)) if fooled > floor + 0.1 else 0.0,
         )

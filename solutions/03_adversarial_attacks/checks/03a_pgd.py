@@ -1,4 +1,4 @@
-"""Checks of section 3: PGD by a walk along finite differences, robust accuracy measured anew."""
+"""Checks of section 3: PGD by a walk along finite differences."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from autograde.inside.networks import Network
-from autograde.tasks import Call, Called, Value, task
-from xaikit import attack
+from autograde.tasks import Call, Called, task
 
-from ...shared.checks import GIVEN, Array, drawn, expect_tables, tensor
+from ...shared.checks import GIVEN, Array, drawn, tensor
 from .by_hand import expect_near, least_slope, loss_slopes, signs
 from .networks import attack_problem, steady
-from .shares import share_of
-from .world import HERE
 
 
 def _pgd_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -161,32 +157,3 @@ def repair(calls: list[Called]) -> None:
             "Look for three mistakes: which way a step goes, by what its gradient is divided, and "
             "around which point the ball lies.",
         )
-
-
-@functools.cache
-def _curve() -> dict[str, list[float]]:
-    x, labels = HERE.images, HERE.labels
-    point = x.clone().requires_grad_()
-    loss = nn.functional.cross_entropy(HERE.model(point), labels, reduction="sum")
-    (slope,) = torch.autograd.grad(loss, point)
-    result: dict[str, list[float]] = {name: [] for name in ("noise", "fgsm", "pgd", "transfer")}
-    for epsilon in HERE.epsilons:
-        by_pgd = attack(HERE.model, x, labels, "pgd", epsilon=epsilon, steps=20).adversarial
-        noisy, moved = ((x + epsilon * way).clamp(0, 1) for way in (HERE.signs, slope.sign()))
-        result["noise"].append(share_of(HERE.model, noisy, labels))
-        result["fgsm"].append(share_of(HERE.model, moved, labels))
-        result["pgd"].append(share_of(HERE.model, by_pgd, labels))
-        result["transfer"].append(share_of(HERE.other, by_pgd, labels))
-    return result
-
-
-@task("curve", Value("robust_accuracy"), read="section 3 (robust accuracy)")
-def curve(answer: dict[str, Any]) -> None:
-    """Measure anew."""
-    expect_tables(
-        answer,
-        {"robust_accuracy": _curve()},
-        0.03,
-        "One share for each radius, of all 250 images those that are still right: at `other` for "
-        "the transfer, at `model` else.",
-    )
