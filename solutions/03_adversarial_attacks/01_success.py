@@ -129,3 +129,13 @@ def wilson(share, n: int) -> np.ndarray:
 def bars(share, n: int) -> np.ndarray:
     """Return how far these intervals reach below and above the shares, as Matplotlib wants it."""
     return abs(wilson(share, n) - np.asarray(share, dtype=float))
+
+
+def plot_shares(
+    axis: plt.Axes, places, shares, n: int, style: str, colour: str, label: str
+) -> None:
+    """Draw shares of n images with their intervals (none where all are right because so chosen)."""
+    reach = bars(shares, n) * ~((np.asarray(places) == 0) & (np.asarray(shares) == 1))
+    axis.errorbar(
+        places, shares, reach, fmt=style, color=colour, marker="o", capsize=3, label=label
+    )

@@ -141,6 +141,15 @@ checks.close(
     "fgsm(toy, …, targets)",
     "with a target the loss of the *target* has to go down.",
 )
+blind = copy.deepcopy(toy)
+with torch.no_grad():
+    blind[0].weight[:, 1] = 0
+checks.close(
+    fgsm(blind, middle, torch.tensor([0]), 0.1),
+    [[0.4, 0.5, 0.4]],
+    "fgsm of a network that does not see feature 1",
+    "where the gradient is 0, its sign is 0, and the feature stays.",
+)
 by_hand = checks.numbers(
     fgsm(model, images[:20], labels[:20], 0.05), (20, 1, 28, 28), "fgsm on our network"
 )

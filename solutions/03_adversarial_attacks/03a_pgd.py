@@ -110,6 +110,12 @@ checks.close(
     "pgd(toy, …) after five steps",
     "five steps would lead further than ε: project each onto the ball around the original.",
 )
+checks.close(
+    pgd(toy, top, toy_label, 0.2, 0.04, 0, torch.tensor([[0.1, -0.1, 0.1]])),
+    [[0.6, 0.0, 1.0]],
+    "pgd(toy, …) without a step",
+    "it begins at `images + start`, clipped to [0, 1].",
+)
 nowhere = torch.zeros_like(hundred)
 one, many = (
     torch.as_tensor(
@@ -217,6 +223,9 @@ checks.expect(
     np.linalg.norm(moved - pair.numpy(), axis=1).max() < 0.1501,
     "After three steps of 0.1 an image is further than ε = 0.15 from its original.",
 )
+border = torch.tensor([[0.01, 0.99, 0.01]])
+moved = checks.numbers(targeted_pgd(toy, border, goals[:1], 0.5, 0.1, 2), (1, 3), "targeted_pgd(…)")
+checks.expect(moved.min() >= 0 and moved.max() <= 1, "Pixels have to stay in [0, 1].")
 checks.passed("repair")
 
 # %% [markdown]
@@ -241,16 +250,7 @@ for axis, norm, epsilon in zip(axes, ("inf", "2"), (0.03, 0.5), strict=True):
             for steps in tried_steps
         ]
         label = "one random start" if restarts == 1 else f"the best of {restarts}"
-        axis.errorbar(
-            tried_steps,
-            left,
-            bars(left, 100),
-            fmt=style,
-            color=colour,
-            marker="o",
-            capsize=3,
-            label=label,
-        )
+        plot_shares(axis, tried_steps, left, 100, style, colour, label)
     axis.set(xlabel="steps", xscale="log", ylim=(0, 1.02))
     axis.set_xticks(tried_steps, tried_steps)
     axis.minorticks_off()

@@ -44,16 +44,7 @@ for (name, values), style, colour in zip(
     curves.items(), ("-", "--", "-."), line_colours, strict=False
 ):
     shares = np.array([1, *values])
-    axis.errorbar(
-        (0, *epsilons),
-        shares,
-        bars(shares, 250),
-        fmt=style,
-        color=colour,
-        marker="o",
-        capsize=3,
-        label=name,
-    )
+    plot_shares(axis, (0, *epsilons), shares, 250, style, colour, name)
 axis.set(xlabel="ε (maximum norm)", ylabel="robust accuracy", ylim=(-0.02, 1.04))
 axis.set_xticks((0, *epsilons))
 axis.set_title("Robust accuracy of `model`, 250 images (bars: 95 % intervals)", fontsize=11)
@@ -129,16 +120,7 @@ for axis, first, name in zip(axes, (0, 2), ("FGSM", "PGD"), strict=True):
         (first + 1, "noise, equally long", "--", line_colours[1]),
     ):
         shares = np.array([clean_other, *table[row]])
-        axis.errorbar(
-            (0, *epsilons),
-            shares,
-            bars(shares, 250),
-            fmt=style,
-            color=colour,
-            marker="o",
-            capsize=3,
-            label=label,
-        )
+        plot_shares(axis, (0, *epsilons), shares, 250, style, colour, label)
     axis.set(xlabel="ε of the attack (maximum norm)", ylim=(-0.02, 1.04))
     axis.set_xticks((0, *epsilons))
     axis.legend(frameon=False)

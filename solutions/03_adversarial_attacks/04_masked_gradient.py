@@ -191,6 +191,16 @@ checks.close(
     "query_attack at the border",
     "feature 1 is 1 and cannot be raised: clip to [0, 1] before you ask.",
 )
+faint = copy.deepcopy(toy)
+with torch.no_grad():
+    faint[0].weight[:, 1] *= 1e-4
+found, asked = query_attack(faint, middle, pair_labels[:1], 0.1, torch.tensor([1]))
+checks.close(
+    found,
+    middle,
+    "query_attack where a feature makes nearly no difference",
+    "a fall of the probability by less than 10⁻⁴ does not count.",
+)
 checks.expect(torch.equal(pair, kept_pair), "`images` has changed: work on a copy.")
 order = torch.randperm(784, generator=torch.Generator().manual_seed(4))[:250].to(device)
 found, asked = query_attack(model, images[:20], labels[:20], 0.2, order)
@@ -207,4 +217,10 @@ display(plots.image_row(found[:6].cpu(), [classes[int(c)] for c in said(model, f
 checks.passed("query")
 
 # %% [markdown]
-# QUERY-TEXT
+# With 250 pixels and ε = 0.2, 12 of the 20 images are misclassified, after 116 queries in the median. That
+# is no gradient and no weight, but a hundred questions in place of a few passes. It is also another threat
+# model than the ball of this ε: few pixels change, most of them once by ε.
+#
+# A query attack follows the probability in place of the gradient, so a saturated softmax stops it as well:
+# on `sure` the probability of the label is 1 to the precision of the computer, no change lowers it, and
+# nothing is found. Here, too, one would ask for the margin of the logits, if the service tells them.

@@ -91,7 +91,7 @@ checks.passed("patch")
 # The place of a patch matters. The figure below shows the share of the first forty images that a 5 × 5
 # patch fools at each of 36 *fixed* places, and three images, each with a patch at its own best place.
 # Forty images are few: near one half the 95 % interval reaches 15 points to either side, so that two
-# neighbouring places may well be equal. The middle against the corners is more than chance.
+# neighbouring places may well be equal. The middle and the upper corners differ by more than chance.
 
 # %%
 forty, forty_labels = images[:40], labels[:40]
@@ -180,16 +180,7 @@ for (name, values), style, colour in zip(
 ):
     label = {"fixed": "in the middle", "best": "best place", "noise": "noise in the middle"}[name]
     shares = np.array([1, *values])
-    axis.errorbar(
-        (0, *sizes),
-        shares,
-        bars(shares, 40),
-        fmt=style,
-        color=colour,
-        marker="o",
-        capsize=3,
-        label=label,
-    )
+    plot_shares(axis, (0, *sizes), shares, 40, style, colour, label)
 axis.set(xlabel="side of the patch (pixels)", ylabel="robust accuracy", ylim=(-0.02, 1.04))
 axis.set_title("Robust accuracy against the size of a patch (40 images, bars: 95 %)", fontsize=11)
 axis.legend(frameon=False, fontsize=9)

@@ -328,8 +328,9 @@ checks.passed("measure")
 # 2. For the class fooled to, LRP has 28 % of its positive mass inside the adversarial patch, nine times
 #    the patch's share of the area of 3.2 %, against 4 % on the clean image and 2 % for the true class.
 #    So it points at the patch, and it points for the right class. But inside the *harmless* patch it is
-#    23 %. In three of four images the adversarial one has more: LRP is best, at 0.76, Integrated
-#    Gradients and input × gradient follow at 0.7. The plain gradient and Grad-CAM have less than twice
+#    23 %. In three of four images the adversarial one has more: LRP is best, at 0.76 (95 % interval
+#    0.70 to 0.81); Integrated Gradients, input × gradient and guided backpropagation follow at 0.7, and
+#    their intervals overlap with it. The plain gradient and Grad-CAM have less than twice
 #    the area's share inside and do no better than guessing: their 95 % intervals contain one half. The gradient says what a small change *would* do; it lacks the
 #    factor that says what the pixels *have* done, and a bright patch on dark ground has much of it, which
 #    is also why harmless patches score high. Grad-CAM of this network has 8 × 8 places, interpolated to

@@ -183,16 +183,7 @@ for row, (name, style, colour) in enumerate(
         (axes[0], radii, by_pgd[row]),
         (axes[1], (0, *sides_of_patch), np.array([by_pgd[row, 0], *by_patch[row]])),
     ):
-        axis.errorbar(
-            steps,
-            shares,
-            bars(shares, 100),
-            fmt=style,
-            color=colour,
-            marker="o",
-            capsize=3,
-            label=name,
-        )
+        plot_shares(axis, steps, shares, 100, style, colour, name)
 axes[0].set(xlabel="ε of PGD (maximum norm)", ylabel="robust accuracy", ylim=(-0.02, 1.04))
 axes[1].set(xlabel="side of the patch in the middle")
 axes[0].set_xticks(radii)
