@@ -330,9 +330,9 @@ checks.passed("measure")
 #    So it points at the patch, and it points for the right class. But inside the *harmless* patch it is
 #    23 %. In three of four images the adversarial one has more: LRP is best, at 0.76 (95 % interval
 #    0.70 to 0.81); Integrated Gradients, input × gradient and guided backpropagation follow at 0.7, and
-#    their intervals overlap with it. The plain gradient and Grad-CAM have less than twice
-#    the area's share inside and do no better than guessing: their 95 % intervals contain one half. The gradient says what a small change *would* do; it lacks the
-#    factor that says what the pixels *have* done, and a bright patch on dark ground has much of it, which
+#    their intervals overlap with it. The plain gradient and Grad-CAM have less than twice the area's share
+#    inside and do no better than guessing: their 95 % intervals contain one half. The gradient says what a
+#    small change *would* do; it lacks the factor that says what the pixels *have* done, and a bright patch on dark ground has much of it, which
 #    is also why harmless patches score high. Grad-CAM of this network has 8 × 8 places, interpolated to
 #    28 × 28 pixels, and a patch of 5 × 5 is hardly one and a half of them wide.
 # 3. With LRP it would be raised for most of the adversarial and most of the harmless patches, since both
