@@ -3,25 +3,27 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/03_adversarial_attacks.ipynb)
 #
-# A network that recognises nine garments of ten loses nearly all of them to a change that hardly
-# anybody sees, or to a sticker of five by five pixels. In this notebook you write these attacks,
-# measure honestly how well they work, and then ask what the maps of notebook 02 say about an
-# attacked image: do they point at the sticker? And would they, too, if the sticker were harmless?
+# A network recognises nine garments of ten. After a change that hardly anybody sees, or after a
+# sticker of five by five pixels, it recognises nearly none. In this notebook you write these attacks
+# and measure how well they work. Then you ask what the maps of notebook 02 show of an attacked image:
+# do they point at the sticker? Do they also point at a sticker that is harmless?
 #
 # **After it you can**
 #
-# 1. write the attacks that everybody uses: FGSM, PGD in two norms, a patch, targeted or not;
+# 1. write the attacks that everybody uses: FGSM, PGD in two norms, a patch, targeted or not; and one
+#    that needs no gradient;
 # 2. say for a linear model *exactly* how much change it withstands, and why many pixels make it little;
-# 3. count success so that nobody is deceived, and recognise a defence that only hides its gradient;
+# 3. count success with the right denominator, its uncertainty and a control of the same size, and
+#    recognise a defence that only hides its gradient;
 # 4. measure what an attack does to an explanation against the two controls that it needs, equally
 #    large noise and the share of the area;
 # 5. train a network that withstands an attack, and say which one it withstands.
 #
-# **Time:** about nine hours for a group, best in three sittings:
+# **Time:** about ten hours for a group, best in three sittings:
 #
 # | sections | what | time |
 # |---|---|---|
-# | 1 to 4 | attacks on the whole image | 4 hours |
+# | 1 to 4 | attacks on the whole image | 5 hours |
 # | 5 and 6 | patches, and what happens to the explanations | 3 hours |
 # | 7 | a defence, and how to read a claim | 2 hours |
 #

@@ -88,7 +88,8 @@ checks.passed("linear")
 #
 # Write `fgsm(model, images, labels, epsilon, targets=None)` for a batch of inputs (N, *shape) in
 # [0, 1]. With `targets` (N,) the attack is targeted, and the labels do not matter. Move every image,
-# also those that are misclassified already. The check tries it on `toy`, a linear model whose answers
+# also those that are misclassified already. A pixel that makes no difference to the loss has the
+# gradient 0, and the sign of 0 is 0: it stays. The check tries it on `toy`, a linear model whose answers
 # you can work out, and compares with `attack` on our network.
 
 # %%
@@ -109,12 +110,13 @@ def fgsm(
 ) -> Tensor:
     """Return the images after one signed step, in [0, 1]."""
     ### BEGIN SOLUTION
-    x = images.detach().clone().requires_grad_()
+    change = torch.zeros_like(images, requires_grad=True)
+    scores = model(images + change)
     if targets is None:
-        loss = nn.functional.cross_entropy(model(x), labels, reduction="sum")
+        loss = nn.functional.cross_entropy(scores, labels)
     else:
-        loss = -nn.functional.cross_entropy(model(x), targets, reduction="sum")
-    (slope,) = torch.autograd.grad(loss, x)
+        loss = -nn.functional.cross_entropy(scores, targets)
+    (slope,) = torch.autograd.grad(loss, change)
     return (images + epsilon * slope.sign()).clamp(0, 1)
     ### END SOLUTION
 
@@ -138,6 +140,15 @@ checks.close(
     [[0.6, 0.4, 0.6]],
     "fgsm(toy, …, targets)",
     "with a target the loss of the *target* has to go down.",
+)
+blind = copy.deepcopy(toy)
+with torch.no_grad():
+    blind[0].weight[:, 1] = 0
+checks.close(
+    fgsm(blind, middle, torch.tensor([0]), 0.1),
+    [[0.4, 0.5, 0.4]],
+    "fgsm of a network that does not see feature 1",
+    "where the gradient is 0, its sign is 0, and the feature stays.",
 )
 by_hand = checks.numbers(
     fgsm(model, images[:20], labels[:20], 0.05), (20, 1, 28, 28), "fgsm on our network"

@@ -1,17 +1,20 @@
 # %% [markdown]
-# ## 4 · A gradient that is not there
+# ## 4 · A gradient that vanishes, and an attack without any
 #
-# **You learn** why "our defence withstands FGSM" is no evidence. **Time:** one hour.
+# **You learn** why "our defence withstands FGSM" is no evidence, and to attack by questions alone.
+# **Time:** one and three quarter hours.
 #
 # For the cross-entropy of logits $f$ and probabilities $p = \operatorname{softmax}(f)$,
 #
 # $$\nabla_x J(x, y) = \sum_k \bigl(p_k - [k = y]\bigr) \, \nabla_x f_k(x).$$
 #
-# Where the network is sure, $p_y = 1$ and all other $p_k = 0$: to the precision of the computer the
-# gradient *vanishes*, and an attack that follows it does not move. That says nothing about the decision
+# The bracket $[k = y]$ (Iverson's) is 1 if the statement inside is true, and 0 if it is false. Where the
+# network is sure, $p_y = 1$ and all other $p_k = 0$: to the precision of the computer the gradient
+# *vanishes*, and an attack that follows it does not move. That says nothing about the decision
 # nearby. [Carlini and Wagner 2017](https://arxiv.org/abs/1608.04644) therefore attack the
-# **margin** of the logits, $\max_{j \ne y} f_j(x) - f_y(x)$, whose gradient does not fade. Defences that
-# break the gradient instead of moving the boundary **mask** it; [Athalye, Carlini and Wagner
+# **margin** of the logits, $\max_{j \ne y} f_j(x) - f_y(x)$, whose gradient does not vanish there. A
+# defence **masks** the gradient if it makes the gradient useless and leaves the decision boundary where
+# it was; [Athalye, Carlini and Wagner
 # 2018](https://arxiv.org/abs/1802.00420) examined those of one conference and circumvented most of them.
 #
 # Here is such a "defence", in one line:
@@ -33,7 +36,7 @@ class Sure(nn.Module):
 sure = Sure(model).eval()
 
 # %% [markdown]
-# ### Task 8: unmask it (3 points)
+# ### Task 9: unmask it (3 points)
 #
 # Which class is the largest does not depend on a factor, so `sure` says to every image what `model`
 # says. Set
@@ -43,7 +46,7 @@ sure = Sure(model).eval()
 # - `unmasked`: 100 images, each within 0.1 of its original in `hundred` (maximum norm, pixels in
 #   [0, 1]), at least 90 of which `sure` gets wrong. Any way of finding them is fair;
 # - `suspicious`: for each observation in `observations`, `True` if it would have made you suspect a
-#   masked gradient, `False` if it is what one expects of an honest evaluation.
+#   masked gradient, `False` if it is what one expects where the attack works.
 
 # %%
 observations = (
@@ -104,3 +107,120 @@ checks.expect(
 )
 checks.choices(suspicious, observations, (True, False), "suspicious")
 checks.passed("masking")
+
+# %% [markdown]
+# ### An attack that needs no gradient
+#
+# A network behind a web service answers with probabilities; its weights stay secret. A **query attack**
+# only asks. SimBA ([Guo et al. 2019](https://arxiv.org/abs/1905.07121)) goes through directions in a
+# random order, here through the pixels. It tries a step one way, then the other way, and keeps the first
+# one that lowers the probability of the true class. What it costs is counted in queries. (The Square
+# Attack, [Andriushchenko et al. 2020](https://arxiv.org/abs/1912.00049), changes squares of pixels
+# instead; it is the part of AutoAttack that needs no gradient.)
+#
+# ### Task 10: attack by queries (3 points)
+#
+# Write `query_attack(model, images, labels, epsilon, order)` for inputs (N, *shape) in [0, 1]. `order`
+# (K,) holds indices of features of a flattened image, each once: the order in which they are tried.
+# `model` returns logits; what counts is the softmax probability of the label. Every image for itself:
+#
+# 1. Ask for the image as it is. This is its first query.
+# 2. For each feature of `order`: if `model` already puts the image into another class than its label,
+#    the image is done, and asks no more. Otherwise ask for the image with this feature raised by
+#    `epsilon`, clipped to [0, 1]: one query. If the probability of the label falls by more than
+#    $10^{-4}$ (less may be rounding), keep the change and go on to the next feature.
+# 3. If it does not, ask for the image with the feature lowered by `epsilon`, clipped: one more query.
+#    Keep this change if the probability falls by more than $10^{-4}$; otherwise the feature stays.
+#
+# Return the changed images (N, *shape) and the number of queries of each, (N,). Leave `images` itself
+# as it is: who calls the function still needs it.
+
+
+# %% nbgrader={"grade_id": "query", "solution": true}
+# answer: query
+def query_attack(
+    model: nn.Module, images: Tensor, labels: Tensor, epsilon: float, order: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the images after the changes that lowered the label's probability, and the queries."""
+    ### BEGIN SOLUTION
+    rows, now, queries = torch.arange(len(images)), images.clone(), torch.ones_like(labels)
+    with torch.no_grad():
+        known = model(now).softmax(1)
+        for feature in order.tolist():
+            going = known.argmax(1) == labels
+            for way in (epsilon, -epsilon):
+                tried = now.flatten(1).clone()
+                tried[:, feature] = (tried[:, feature] + way).clamp(0, 1)
+                asked = model(tried.view_as(now)).softmax(1)
+                queries = queries + going
+                fallen = known[rows, labels] - asked[rows, labels]
+                better = going & (fallen > 1e-4)
+                now[better], known[better] = tried.view_as(now)[better], asked[better]
+                going = going & ~better
+    return now, queries
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "query-test", "grade": true, "points": 3}
+pair, pair_labels = torch.tensor([[0.5, 0.5, 0.5], [0.0, 0.95, 0.0]]), torch.tensor([0, 0])
+kept_pair = pair.clone()
+both = query_attack(toy, pair, pair_labels, 0.1, torch.tensor([2, 0]))
+checks.expect(
+    isinstance(both, tuple | list) and len(both) == 2, "Return two things: the images, the queries."
+)
+found, asked = both
+checks.close(
+    found,
+    [[0.4, 0.5, 0.4], [0.0, 0.95, 0.0]],
+    "query_attack(toy, …)",
+    "the first image is of class 0, and lower features 0 and 2 make class 0 less likely; the second is "
+    "of class 1 from the beginning, so it stays.",
+)
+checks.close(
+    asked,
+    [5, 1],
+    "the queries of query_attack(toy, …)",
+    "the first image costs one query, then two for each feature, because the first way does not help; "
+    "the second costs one.",
+)
+border = torch.tensor([[1.0, 1.0, 0.9]])
+found, asked = query_attack(toy, border, pair_labels[:1], 0.1, torch.tensor([1]))
+checks.close(
+    found,
+    border,
+    "query_attack at the border",
+    "feature 1 is 1 and cannot be raised: clip to [0, 1] before you ask.",
+)
+faint = copy.deepcopy(toy)
+with torch.no_grad():
+    faint[0].weight[:, 1] *= 1e-4
+found, asked = query_attack(faint, middle, pair_labels[:1], 0.1, torch.tensor([1]))
+checks.close(
+    found,
+    middle,
+    "query_attack where a feature makes nearly no difference",
+    "a fall of the probability by less than 10⁻⁴ does not count.",
+)
+checks.expect(torch.equal(pair, kept_pair), "`images` has changed: work on a copy.")
+order = torch.randperm(784, generator=torch.Generator().manual_seed(4))[:250].to(device)
+found, asked = query_attack(model, images[:20], labels[:20], 0.2, order)
+found = torch.as_tensor(checks.numbers(found, (20, 1, 28, 28), "query_attack(model, …)")).to(images)
+asked = checks.numbers(asked, (20,), "the queries of query_attack(model, …)")
+fooled = (said(model, found) != labels[:20]).cpu().numpy()
+low, high = wilson(fooled.mean(), 20)
+print(f"{fooled.sum()} of 20 images are misclassified (95 % interval {low:.0%} to {high:.0%})")
+if fooled.any():
+    print(
+        f"queries of these: median {np.median(asked[fooled]):.0f}, most {asked[fooled].max():.0f}"
+    )
+display(plots.image_row(found[:6].cpu(), [classes[int(c)] for c in said(model, found[:6])]))
+checks.passed("query")
+
+# %% [markdown]
+# With 250 pixels and ε = 0.2, 12 of the 20 images are misclassified, after 116 queries in the median. That
+# is no gradient and no weight, but a hundred questions in place of a few passes. It is also another threat
+# model than the ball of this ε: few pixels change, most of them once by ε.
+#
+# A query attack follows the probability in place of the gradient, so a saturated softmax stops it as well:
+# on `sure` the probability of the label is 1 to the precision of the computer, no change lowers it, and
+# nothing is found. Here, too, one would ask for the margin of the logits, if the service tells them.

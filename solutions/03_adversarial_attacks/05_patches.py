@@ -4,7 +4,7 @@
 # **You learn** to attack a small part of the image only: one patch an image, and one for all.
 # **Time:** one and a half hours.
 #
-# Small changes everywhere are hard to bring about in the world. A sticker is easy. [Brown et al.
+# To change every pixel a little is hard outside a computer. To put on a sticker is easy. [Brown et al.
 # 2017](https://arxiv.org/abs/1712.09665) trained a patch that works on every image it is put on,
 # and [Karmon, Zoran and Goldberg 2018](https://arxiv.org/abs/1801.02608) patches of about 2 % of one
 # image, beside the main object. With a mask $m \in \{0, 1\}^{H \times W}$, which is 1 inside the patch,
@@ -14,12 +14,13 @@
 # Outside, the change is *exactly* zero; inside, any change is allowed. Signed steps on the loss find
 # the pixels $p$, as before; the mask takes the place of the ball.
 #
-# ### Task 9: a patch by hand (3 points)
+# ### Task 11: a patch by hand (3 points)
 #
 # Write `patch_attack(model, images, labels, mask, start, step, steps, targets=None)`. `mask` (H, W) is
 # boolean, `start` (N, C, H, W) holds the pixels to begin with *inside* the mask. Each of the `steps`
 # moves the pixels inside by `step` along the sign of the gradient that raises the cross-entropy of the
-# label, or lowers that of the target, and clips to [0, 1]. Return the images with their patches.
+# label, or lowers that of the target, and clips to [0, 1]. Return the images with their patches, also
+# for `steps = 0`.
 
 
 # %% nbgrader={"grade_id": "patch", "solution": true}
@@ -38,13 +39,12 @@ def patch_attack(
     ### BEGIN SOLUTION
     now = torch.where(mask, start, images)
     for _ in range(steps):
-        now = now.detach().requires_grad_()
-        loss = nn.functional.cross_entropy(
-            model(now), labels if targets is None else targets, reduction="sum"
-        )
+        now.requires_grad_()
+        loss = nn.functional.cross_entropy(model(now), labels if targets is None else targets)
         (slope,) = torch.autograd.grad(loss, now)
         uphill = slope.sign() if targets is None else -slope.sign()
-        now = torch.where(mask, (now.detach() + step * uphill).clamp(0, 1), images)
+        with torch.no_grad():
+            now = torch.where(mask, (now + step * uphill).clamp(0, 1), images)
     return now
     ### END SOLUTION
 
@@ -88,9 +88,10 @@ checks.passed("patch")
 # %% [markdown]
 # ### Which place?
 #
-# A patch does not do the same harm everywhere. The figure below shows the share of the first forty
-# images that a 5 × 5 patch fools at each of 36 *fixed* places, and three images, each with a patch at
-# its own best place.
+# The place of a patch matters. The figure below shows the share of the first forty images that a 5 × 5
+# patch fools at each of 36 *fixed* places, and three images, each with a patch at its own best place.
+# Forty images are few: near one half the 95 % interval reaches 15 points to either side, so that two
+# neighbouring places may well be equal. The middle and the upper corners differ by more than chance.
 
 # %%
 forty, forty_labels = images[:40], labels[:40]
@@ -124,7 +125,7 @@ figure.suptitle("A 5 × 5 patch: which place?", fontsize=11)
 plt.show()
 
 # %% [markdown]
-# ### Task 10: size and place (3 points)
+# ### Task 12: size and place (3 points)
 #
 # Set `patch_accuracy`, a dictionary with a list for each key: the robust accuracy of `model` on
 # `forty` against a patch of each size in `sizes`,
@@ -178,15 +179,16 @@ for (name, values), style, colour in zip(
     curves.items(), ("-", "--", ":"), line_colours, strict=False
 ):
     label = {"fixed": "in the middle", "best": "best place", "noise": "noise in the middle"}[name]
-    axis.plot((0, *sizes), (1, *values), style, color=colour, marker="o", label=label)
-axis.set(xlabel="side of the patch (pixels)", ylabel="robust accuracy", ylim=(-0.02, 1.02))
-axis.set_title("Robust accuracy against the size of a patch", fontsize=11)
+    shares = np.array([1, *values])
+    plot_shares(axis, (0, *sizes), shares, 40, style, colour, label)
+axis.set(xlabel="side of the patch (pixels)", ylabel="robust accuracy", ylim=(-0.02, 1.04))
+axis.set_title("Robust accuracy against the size of a patch (40 images, bars: 95 %)", fontsize=11)
 axis.legend(frameon=False, fontsize=9)
 plt.show()
 checks.passed("sizes")
 
 # %% [markdown]
-# ### Task 11: everything is a bag (2 points)
+# ### Task 13: a targeted patch (2 points)
 #
 # A targeted attack is harder. Set `bagged` to the 40 images in `not_bags`, each with a square of at most
 # 8 × 8 pixels changed, at any place, one square an image and pixels in [0, 1], such that `model` says
@@ -235,7 +237,7 @@ checks.passed("targeted")
 #
 # and, as with any learning, evaluates the patch on images that it was not learned from.
 #
-# ### Task 12: learn a sticker (3 points)
+# ### Task 14: learn a sticker (3 points)
 #
 # Learn `sticker`, pixels of shape (1, 10, 10) in [0, 1], for the square whose upper left corner lies in
 # row 9 and column 9. You may use `images` and `labels`. It is judged on *other* test images: put onto
@@ -280,7 +282,11 @@ for name, each in (("sticker", found), ("noise", noise_sticker)):
     for which, some, true in (("seen", images, labels), ("unseen", held_out, held_out_labels)):
         answers = said(model, with_sticker(some, each))
         shares[name, which] = float((answers != true).float().mean())
-        print(f"{name:8}on {which:7}images: {shares[name, which]:.0%} fooled")
+        low, high = wilson(shares[name, which], len(true))
+        print(
+            f"{name:8}on {which:7}images: {shares[name, which]:.0%} fooled "
+            f"(95 % interval {low:.0%} to {high:.0%})"
+        )
 display(
     plots.image_row(
         with_sticker(held_out[:6], found).cpu(),

@@ -4,9 +4,9 @@
 # **You learn** to ask a map about an attack, with the two controls that make the answer mean something.
 # **Time:** one and a half hours.
 #
-# The network was right, a sticker was put on, now it is wrong. A map of notebook 02 should tell us why.
-# Two hopes are common: that the map of an attacked image *looks different*, and that it *points at the
-# patch*. Both can be measured:
+# The network was right, a sticker was put on, now it is wrong. A map of notebook 02 should show why.
+# Two claims are common: the map of an attacked image *looks different*, and it *points at the patch*.
+# Both can be measured:
 #
 # - the **rank correlation** of the maps before and after (Spearman's, over all pixels);
 # - the **share of positive mass** inside the patch (`localisation`, notebook 02).
@@ -16,14 +16,14 @@
 # 1. **One target.** Before and after, the network says different classes. If you explain "the
 #    prediction" each time, you compare the maps of two questions. The target stays fixed: here we ask
 #    both times for the *true* class and both times for the class that it is *fooled to*.
-# 2. **The area.** A patch of 25 pixels is 3.2 % of the image. A map that knows nothing has that share
-#    inside.
+# 2. **The area.** A patch of 25 pixels is 3.2 % of the image. A map that does not depend on the image
+#    has that share inside.
 # 3. **Noise of the same size.** Any square that is pasted onto a garment changes the map, and a map
 #    that multiplies by the input is large wherever something bright lies on black ground. So we also
 #    explain images with a *harmless* patch: the very pixels of the adversarial one, at the same place,
 #    but shuffled, so that the network says the right class again.
 #
-# ### Task 13: three numbers for two maps (3 points)
+# ### Task 15: three numbers for two maps (3 points)
 #
 # Write `compare_maps(clean, attacked, mask)` for two maps (H, W) of the same target and a boolean
 # `mask` (H, W). It returns Spearman's rank correlation of the maps over all pixels (no two pixels of a
@@ -37,8 +37,7 @@ def compare_maps(clean: Tensor, attacked: Tensor, mask: Tensor) -> tuple[float, 
     """Return the rank correlation and the share of positive mass inside, before and after."""
     ### BEGIN SOLUTION
     ranks = [each.flatten().argsort().argsort().double() for each in (clean, attacked)]
-    first, second = (rank - rank.mean() for rank in ranks)
-    correlation = (first * second).sum() / (first.norm() * second.norm())
+    correlation = torch.corrcoef(torch.stack(ranks))[0, 1]
     positive = [each.clamp(min=0) for each in (clean, attacked)]
     shares = [each[mask].sum() / each.sum() for each in positive]
     return correlation.item(), shares[0].item(), shares[1].item()
@@ -66,9 +65,9 @@ checks.expect(
 checks.passed("compare-maps")
 
 # %% [markdown]
-# ### Task 14: predict, then run (3 points)
+# ### Task 16: predict, then run (3 points)
 #
-# A patch changes the pixels inside a mask, and nothing outside. Decide with a pencil, `"yes"` or
+# A patch changes the pixels inside a mask, and nothing outside. Decide without running code, `"yes"` or
 # `"no"`, for one *fixed* target unless said otherwise. `linear` means $f(x) = Wx + b$, `network` one of
 # convolutions and ReLUs. "Can" asks whether it happens for some network and image.
 
@@ -99,7 +98,7 @@ prediction = dict(
             "no",  # weight times the same pixel
             "no",  # the same, weight times difference from black
             "yes",  # another class, another row of the weights
-            "yes",  # other units are on
+            "yes",  # other ReLUs are active
             "no",  # zero times something
             "yes",  # what pixels give, others may take: only the sum is fixed
             "no",  # there the difference from the baseline is zero: 100 % inside by construction
@@ -143,12 +142,14 @@ for _ in tqdm(range(40), desc="shuffling"):
 clean, harmless, attacked = clean[is_harmless], harmless[is_harmless], attacked[is_harmless]
 masks, true, fooled_to = masks[is_harmless], true[is_harmless], fooled_to[is_harmless]
 both = torch.stack([true, fooled_to], 1)  # (N, 2): the two fixed targets
-print(f"{len(was_fooled)} of {len(many)} images are fooled; {len(clean)} have a harmless twin")
+print(
+    f"{len(was_fooled)} of {len(many)} images are fooled; {len(clean)} have a harmless patch, too"
+)
 for name, changed in (("adversarial", attacked), ("harmless", harmless)):
     length = float((changed - clean).flatten(1).norm(dim=1).mean())
     print(f"{name:12}mean Euclidean length of the change {length:.2f}")
 
-judges = {
+map_methods = {
     "gradient": {},
     "guided_backprop": {},
     "input_x_gradient": {},
@@ -158,8 +159,8 @@ judges = {
 }
 
 # %% [markdown]
-# Look before you count: three images, each clean, with the harmless and with the adversarial patch, and
-# their maps for the class that the adversarial patch leads to. Could you say from the maps which is which?
+# First look at three images, each clean, with the harmless and with the adversarial patch, and at their
+# maps for the class that the adversarial patch leads to. Could you say from the maps which is which?
 
 
 # %% tags=["figure"]
@@ -175,17 +176,17 @@ def framed(axis: plt.Axes, mask: Tensor) -> None:
     )
 
 
-shown_judges = ("gradient", "integrated_gradients", "lrp", "grad_cam")
+shown_methods = ("gradient", "integrated_gradients", "lrp", "grad_cam")
 shown = [int(torch.nonzero(true == c)[0]) for c in (1, 4, 9)]
 figure, axes = plt.subplots(9, 5, figsize=(7.6, 13.6), layout="constrained")
 for block, index in enumerate(shown):
     here = slice(index, index + 1)
     maps = {
         (name, method): explain(
-            model, pixels[here], int(fooled_to[index]), method, **judges[method]
+            model, pixels[here], int(fooled_to[index]), method, **map_methods[method]
         ).attributions[0, 0, 0]
         for name, pixels in (("clean", clean), ("harmless", harmless), ("adversarial", attacked))
-        for method in shown_judges
+        for method in shown_methods
     }
     for line, (name, pixels) in enumerate(
         (("clean", clean), ("harmless", harmless), ("adversarial", attacked))
@@ -193,7 +194,7 @@ for block, index in enumerate(shown):
         row = axes[3 * block + line]
         row[0].imshow(pixels[index, 0].cpu(), cmap="gray", vmin=0, vmax=1)
         row[0].set_title(f"{name}: {classes[int(said(model, pixels[here])[0])]}", fontsize=8)
-        for axis, method in zip(row[1:], shown_judges, strict=True):
+        for axis, method in zip(row[1:], shown_methods, strict=True):
             limit = max(
                 float(maps[each, method].abs().max())
                 for each in ("clean", "harmless", "adversarial")
@@ -217,19 +218,20 @@ figure.suptitle("red: for the class asked for, blue: against it; frame: the patc
 plt.show()
 
 # %% [markdown]
-# ### Task 15: measure it (4 points)
+# ### Task 17: measure it (4 points)
 #
-# For each method in `judges`, with its options, explain `clean`, `harmless` and `attacked` for `both`
-# targets. With means over the images that leave out nan (`.nanmean(0)`), set three dictionaries from
-# method to numbers:
+# For each method in `map_methods`, with its options, explain `clean`, `harmless` and `attacked` for `both`
+# targets. Set three tables. Their first axis is the method, in the order of `map_methods`; the last axis
+# of the first two is the target, true and fooled to. Means are over the images and leave out nan
+# (`.nanmean(0)`):
 #
-# - `agreement[method]`, shape (2, 2): `rank_agreement` of the clean maps with the harmless ones (first
-#   row) and with the attacked ones (second row); columns are the targets, true and fooled to;
-# - `inside[method]`, shape (3, 2): `localisation` inside `masks` for clean, harmless, attacked (rows)
-#   and the two targets (columns);
-# - `told_apart[method]`: the share of images whose map for the class *fooled to* has a larger share of
-#   its positive mass inside the mask under the adversarial patch than under the harmless one (a
-#   comparison with nan counts as no). A coin scores one half.
+# - `agreement`, shape (6, 2, 2): `rank_agreement` of the clean maps with the harmless ones (first row)
+#   and with the attacked ones (second row);
+# - `inside`, shape (6, 3, 2): `localisation` inside `masks` for clean, harmless, attacked (rows);
+# - `told_apart`, shape (6,): the share of images whose map for the class *fooled to* has a larger share
+#   of its positive mass inside the mask under the adversarial patch than under the harmless one (a
+#   comparison with nan counts as no). Guessing gives one half. As the answer to this section rests on
+#   the harmless patch, `told_apart` counts for half of the points, and the harmless rows for a quarter.
 
 # %% nbgrader={"grade_id": "measure", "solution": true}
 # answer: measure
@@ -237,51 +239,54 @@ agreement = None
 inside = None
 told_apart = None
 ### BEGIN SOLUTION
-agreement, inside, told_apart = {}, {}, {}
-for method, chosen_options in tqdm(judges.items(), desc="measuring"):
+agreement, inside, told_apart = torch.zeros(6, 2, 2), torch.zeros(6, 3, 2), torch.zeros(6)
+for row, (method, chosen_options) in enumerate(tqdm(map_methods.items(), desc="measuring")):
     before, with_noise, after = (
         explain(model, pixels, both, method, **chosen_options)
         for pixels in (clean, harmless, attacked)
     )
-    agreement[method] = torch.stack(
+    agreement[row] = torch.stack(
         [rank_agreement(before, each).nanmean(0) for each in (with_noise, after)]
     )
     masses = [localisation(each, masks) for each in (before, with_noise, after)]
-    inside[method] = torch.stack([mass.nanmean(0) for mass in masses])
-    told_apart[method] = (masses[2] > masses[1])[:, 1].float().mean().item()
+    inside[row] = torch.stack([mass.nanmean(0) for mass in masses])
+    told_apart[row] = (masses[2] > masses[1])[:, 1].float().mean()
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "measure-test", "grade": true, "points": 4}
-tables = {}
-for name, found, shape in (
-    ("agreement", agreement, (2, 2)),
-    ("inside", inside, (3, 2)),
-    ("told_apart", told_apart, ()),
-):
-    checks.expect(
-        isinstance(found, dict) and sorted(found) == sorted(judges),
-        f"`{name}` should be a dictionary with the six methods in `judges` as keys.",
+tables = {
+    name: checks.numbers(found, shape, name)
+    for name, found, shape in (
+        ("agreement", agreement, (6, 2, 2)),
+        ("inside", inside, (6, 3, 2)),
+        ("told_apart", told_apart, (6,)),
     )
-    tables[name] = {m: checks.numbers(found[m], shape, f"{name}[{m!r}]") for m in judges}
-for method in judges:
-    checks.expect(abs(tables["agreement"][method]).max() <= 1, "A correlation is at most 1.")
-    for name in ("inside", "told_apart"):
-        low, high = np.min(tables[name][method]), np.max(tables[name][method])
-        checks.expect(0 <= low <= high <= 1, f"`{name}` holds shares: from 0 to 1.")
-names = [method.replace("_", " ") for method in judges]
-places = np.arange(len(judges))
+}
+checks.expect(abs(tables["agreement"]).max() <= 1, "A correlation is at most 1.")
+for name in ("inside", "told_apart"):
+    low, high = tables[name].min(), tables[name].max()
+    checks.expect(0 <= low <= high <= 1, f"`{name}` holds shares: from 0 to 1.")
+names = [method.replace("_", " ") for method in map_methods]
+places = np.arange(len(map_methods))
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), sharey=True, layout="constrained")
 for row, (label, hatch, shade) in enumerate(
     (("clean", "", "0.95"), ("harmless patch", "..", "0.75"), ("adversarial patch", "//", "0.5"))
 ):
     style = {"color": shade, "edgecolor": "black", "hatch": hatch}
-    values = [tables["inside"][m][row, 1] for m in judges]
+    values = tables["inside"][:, row, 1]
     axes[1].barh(places + 0.27 * (row - 1), values, 0.27, label=label, **style)
     if row > 0:
-        values = [tables["agreement"][m][row - 1, 1] for m in judges]
+        values = tables["agreement"][:, row - 1, 1]
         axes[0].barh(places + 0.27 * (row - 1.5), values, 0.27, **style)
+shares = tables["told_apart"]
 axes[2].barh(
-    places, [tables["told_apart"][m] for m in judges], 0.5, color="0.75", edgecolor="black"
+    places,
+    shares,
+    0.5,
+    xerr=bars(shares, len(clean)),
+    capsize=3,
+    color="0.75",
+    edgecolor="black",
 )
 area = float(masks.float().mean())
 axes[1].axvline(area, color="black", linestyle="--", label="share of the area")
@@ -290,10 +295,10 @@ axes[0].set_yticks(places, names)
 axes[0].invert_yaxis()
 axes[0].set(xlim=(0, 1), xlabel="rank correlation with the clean map")
 axes[1].set(xlabel="share of positive mass inside the patch")
-axes[2].set(xlim=(0, 1), xlabel="adversarial beats harmless (dashed: a coin)")
+axes[2].set(xlim=(0, 1), xlabel="share of images (dashed: guessing; bars: 95 %)")
 axes[0].set_title("Does the map change?", fontsize=10)
 axes[1].set_title("Does it point at the patch?", fontsize=10)
-axes[2].set_title("Does it tell the two patches apart?", fontsize=10)
+axes[2].set_title("More inside the adversarial patch?", fontsize=10)
 figure.legend(loc="outside lower center", ncols=4, frameon=False)
 figure.suptitle(f"Maps for the class fooled to, mean of {len(clean)} images", fontsize=11)
 plt.show()
@@ -323,16 +328,17 @@ checks.passed("measure")
 # 2. For the class fooled to, LRP has 28 % of its positive mass inside the adversarial patch, nine times
 #    the patch's share of the area of 3.2 %, against 4 % on the clean image and 2 % for the true class.
 #    So it points at the patch, and it points for the right class. But inside the *harmless* patch it is
-#    23 %. In three of four images the adversarial one has more: LRP is best, at 0.76, Integrated
-#    Gradients and input × gradient follow at 0.7. The plain gradient and Grad-CAM have less than twice
-#    the area's share inside and tell the two apart like a coin. The gradient says what a small change *would* do; it lacks the
-#    factor that says what the pixels *have* done, and a bright patch on dark ground has much of it, which
-#    is also why harmless patches score high. Grad-CAM of this network knows 8 × 8 places, smeared over
+#    23 %. In three of four images the adversarial one has more: LRP is best, at 0.76 (95 % interval
+#    0.70 to 0.81); Integrated Gradients, input × gradient and guided backpropagation follow at 0.7, and
+#    their intervals overlap with it. The plain gradient and Grad-CAM have less than twice the area's share
+#    inside and do no better than guessing: their 95 % intervals contain one half. The gradient says what a
+#    small change *would* do; it lacks the factor that says what the pixels *have* done, and a bright patch on dark ground has much of it, which
+#    is also why harmless patches score high. Grad-CAM of this network has 8 × 8 places, interpolated to
 #    28 × 28 pixels, and a patch of 5 × 5 is hardly one and a half of them wide.
-# 3. With LRP it would ring for most of the adversarial and most of the harmless patches, since both
+# 3. With LRP it would be raised for most of the adversarial and most of the harmless patches, since both
 #    means are above 20 %, so it is an alarm for stickers, not for attacks; and as it looks at *every*
-#    square, it would ring at a buckle or a logo of a clean image as well. With the gradient it would
-#    hardly ring at all. An attacker who knows of it adds the map's mass inside the patch to his loss, as
+#    square, it would be raised for a buckle or a logo of a clean image as well. With the gradient it would
+#    hardly ever be raised. An attacker who knows of it adds the map's mass inside the patch to his loss, as
 #    Subramanya et al. did, or spreads a small change over the whole image, where there is no square.
 # 4. If we *suspect* an image, the map of the wrong class shows a person where to look, and covering that
 #    place tests the suspicion. It is no detector: it neither proves an attack nor excludes one.
@@ -348,7 +354,7 @@ checks.passed("measure")
 #   (half), with the harmless patch (half), a best and a worst method with a reason from the formula, such
 #   as the factor *input*, coarse maps of Grad-CAM, or that the gradient says what *would* help, not what
 #   has (half).
-# - 1 point: the alarm fires at harmless stickers or bright details as well, or misses attacks, shown
+# - 1 point: the alarm is raised for harmless stickers or bright details as well, or misses attacks, shown
 #   with numbers from the table; and an attacker can include the map in his loss, spread his change, or
 #   use an attack without a patch (half a point each).
 # - 1 point: a use that the numbers support, such as: *given* that an image is suspected, the map helps a

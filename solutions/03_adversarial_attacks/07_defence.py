@@ -1,7 +1,7 @@
 # %% [markdown]
-# Attackers can hide from the map, in practice, too: [Subramanya, Pillai and Pirsiavash
-# 2019](https://arxiv.org/abs/1812.02843) train patches that fool the network *and* keep Grad-CAM away
-# from themselves, and [Ghorbani, Abid and Zou 2019](https://arxiv.org/abs/1710.10547) change maps by
+# An attacker can also keep the map away from the patch: [Subramanya, Pillai and Pirsiavash
+# 2019](https://arxiv.org/abs/1812.02843) train patches that fool the network *and* have a small
+# Grad-CAM, and [Ghorbani, Abid and Zou 2019](https://arxiv.org/abs/1710.10547) change maps by
 # small perturbations while the prediction stays, as you did in notebook 02.
 #
 # ## 7 · A defence, and how to read a claim
@@ -21,7 +21,7 @@
 # maximum has a closed form, because the loss only depends on $y (w \cdot x + b)$, and section 2 says how
 # far that can be pushed down.
 #
-# ### Task 16: the worst loss, exactly (2 points)
+# ### Task 18: the worst loss, exactly (2 points)
 #
 # Write `worst_logistic_loss(w, b, x, y, epsilon)`: the *mean* over the rows of `x` (N, d) of the largest
 # logistic loss within ε (maximum norm, no limits of pixels). `w` (d,), `b` a number, `y` (N,) of −1
@@ -61,7 +61,7 @@ checks.passed("worst-loss")
 # outside the loss. Here the norm is subtracted from the margin *inside* the loss, so that its effect
 # fades where the model is confident enough.
 #
-# ### Task 17: harden a network (4 points)
+# ### Task 19: harden a network (4 points)
 #
 # Train a network of the architecture of `model` on `train_images` and `train_labels` such that it
 # withstands more. Start from a copy of `model`; two or three passes in batches of 50 are enough, for
@@ -126,19 +126,19 @@ checks.expect(
 checks.passed("harden")
 
 # %% [markdown]
-# ### The robust twin, trained for longer
+# ### The network `robust`, trained for longer
 #
 # `robust` was trained from scratch in this way, with four steps of PGD a batch, for twelve passes over
 # all 60,000 images, with ε = 0.1.
 #
-# ### Task 18: what has been gained, and what not? (2 points)
+# ### Task 20: what has been gained, and what not? (2 points)
 #
-# Set `kept`, a dictionary with an entry for `"model"` and one for `"robust"`, each a dictionary with two
-# lists: robust accuracies on `sample`, *all* of its images counted, each network attacked by images that
-# are made for *it*, under
+# Set two tables of robust accuracies on `sample`, *all* of its images counted. The first row is `model`,
+# the second `robust`; each network is attacked by images that are made for *it*:
 #
-# - `"pgd"`: PGD with 20 steps at each radius in `radii`, of which 0 means no attack;
-# - `"patch"`: a patch in the middle (`place=(14 - s // 2, 14 - s // 2)`, 30 steps) of each size in `sides_of_patch`.
+# - `kept_pgd`, shape (2, 5): PGD with 20 steps at each radius in `radii`, of which 0 means no attack;
+# - `kept_patch`, shape (2, 3): a patch in the middle (`place=(14 - s // 2, 14 - s // 2)`, 30 steps) of
+#   each size in `sides_of_patch`.
 
 # %%
 sample, sample_labels = pictures[:100], truth[:100]
@@ -146,10 +146,11 @@ radii, sides_of_patch = (0.0, 0.02, 0.05, 0.1, 0.2), (3, 5, 7)
 
 # %% nbgrader={"grade_id": "gain", "solution": true}
 # answer: gain
-kept = None
+kept_pgd = None
+kept_patch = None
 ### BEGIN SOLUTION
-kept = {}
-for name, network in (("model", model), ("robust", robust)):
+kept_pgd, kept_patch = [], []
+for network in (model, robust):
     by_pgd = [
         attack(network, sample, sample_labels, "pgd", epsilon=radius, steps=20) for radius in radii
     ]
@@ -165,37 +166,25 @@ for name, network in (("model", model), ("robust", robust)):
         )
         for side in sides_of_patch
     ]
-    kept[name] = {
-        "pgd": [1 - result.success.float().mean().item() for result in by_pgd],
-        "patch": [1 - result.success.float().mean().item() for result in by_patch],
-    }
+    kept_pgd.append([1 - result.success.float().mean().item() for result in by_pgd])
+    kept_patch.append([1 - result.success.float().mean().item() for result in by_patch])
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "gain-test", "grade": true, "points": 2}
-checks.expect(
-    isinstance(kept, dict) and sorted(kept) == ["model", "robust"],
-    "`kept` should be a dictionary with the keys 'model' and 'robust'.",
-)
-for name, found in kept.items():
-    checks.expect(
-        isinstance(found, dict) and sorted(found) == ["patch", "pgd"],
-        f"`kept[{name!r}]` should be a dictionary with the keys 'pgd' and 'patch'.",
-    )
-    for kind, length in (("pgd", 5), ("patch", 3)):
-        values = checks.numbers(found[kind], (length,), f"kept[{name!r}][{kind!r}]")
-        checks.expect(0 <= values.min() <= values.max() <= 1, "A share lies between 0 and 1.")
+by_pgd = checks.numbers(kept_pgd, (2, 5), "kept_pgd")
+by_patch = checks.numbers(kept_patch, (2, 3), "kept_patch")
+for values in (by_pgd, by_patch):
+    checks.expect(0 <= values.min() <= values.max() <= 1, "A share lies between 0 and 1.")
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.3), sharey=True, layout="constrained")
-for (name, found), style, colour in zip(kept.items(), ("-", "--"), line_colours, strict=False):
-    axes[0].plot(radii, found["pgd"], style, color=colour, marker="o", label=name)
-    axes[1].plot(
-        (0, *sides_of_patch),
-        (found["pgd"][0], *found["patch"]),
-        style,
-        color=colour,
-        marker="o",
-        label=name,
-    )
-axes[0].set(xlabel="ε of PGD (maximum norm)", ylabel="robust accuracy", ylim=(-0.02, 1.02))
+for row, (name, style, colour) in enumerate(
+    zip(("model", "robust"), ("-", "--"), line_colours, strict=False)
+):
+    for axis, steps, shares in (
+        (axes[0], radii, by_pgd[row]),
+        (axes[1], (0, *sides_of_patch), np.array([by_pgd[row, 0], *by_patch[row]])),
+    ):
+        plot_shares(axis, steps, shares, 100, style, colour, name)
+axes[0].set(xlabel="ε of PGD (maximum norm)", ylabel="robust accuracy", ylim=(-0.02, 1.04))
 axes[1].set(xlabel="side of the patch in the middle")
 axes[0].set_xticks(radii)
 axes[0].tick_params(labelsize=8)
@@ -203,6 +192,7 @@ axes[0].axvline(0.1, color="0.5", linestyle=":", linewidth=1)
 axes[0].set_title("PGD (dotted: the ε that `robust` was trained with)", fontsize=10)
 axes[1].set_title("a patch, which neither was trained against", fontsize=10)
 axes[0].legend(frameon=False)
+figure.suptitle("What adversarial training keeps (100 images, bars: 95 % intervals)", fontsize=11)
 plt.show()
 checks.passed("gain")
 
@@ -251,7 +241,7 @@ plt.show()
 # An answer:
 #
 # 1. *Masked gradients.* Dividing the temperature by 500 multiplies the logits by it; no decision changes, but the
-#    gradient of the cross-entropy vanishes (task 8). Attack the margin, or the network without the factor,
+#    gradient of the cross-entropy vanishes (task 9). Attack the margin, or the network without the factor,
 #    and show that copy's adversarial images to TempShield: they fool both alike.
 # 2. *A warning sign in their own numbers.* PGD leaves 98 % and the single step of FGSM 97 %: many steps
 #    should find more than one. No curve up to ε = 1 is shown, where an attack that works has to
@@ -261,9 +251,9 @@ plt.show()
 #    98 % is more than the clean one, so it must have been counted on the images that were right, and with
 #    another denominator than the success rate (task 1).
 # 4. *The maps prove nothing.* If the attack leaves the image as it was, its map is the same, too. Maps of
-#    attacked images should be compared where the attack succeeds, and with harmless noise (task 15).
-# 5. *Robust against what?* One norm, one radius; no Euclidean ball, no patch, no transfer (tasks 7, 10,
-#    18), no attacker who knows of the defence.
+#    attacked images should be compared where the attack succeeds, and with harmless noise (task 17).
+# 5. *Robust against what?* One norm, one radius; no Euclidean ball, no patch, no transfer, no queries
+#    (tasks 8, 10, 12, 20), no attacker who knows of the defence. No number has an interval.
 #
 # What they could claim: "Scaling the logits by 500 makes attacks that follow the gradient of the
 # cross-entropy fail; it does not move the decision boundary, so the robustness against an attacker who

@@ -76,8 +76,8 @@ def test_fgsm_pgd_and_the_repaired_attack_agree_with_foolbox(
 
 
 def test_a_linear_model_flips_exactly_at_the_distance(source: Source) -> None:
+    calls = []
     for weight, bias, x, label in hidden(source, "linear"):
-        task = source.checks.tasks["linear"]
         # The largest loss of margin within ε lies at a corner of the cube: try all of them.
         corners = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=len(x))))
 
@@ -98,8 +98,8 @@ def test_a_linear_model_flips_exactly_at_the_distance(source: Source) -> None:
         for _ in range(60):
             middle = (bottom + top) / 2
             bottom, top = (bottom, middle) if flipped(middle, ways) else (middle, top)
-        call = Called((weight, bias, x, label), plain((high, top)))
-        assert task.score([call]) is None
+        calls.append(Called((weight, bias, x, label), plain((high, top))))
+    assert source.checks.tasks["linear"].score(calls) is None
 
 
 def test_the_worst_logistic_loss_is_found_by_trying(source: Source) -> None:
@@ -124,7 +124,7 @@ def test_what_enters_the_references_is_what_the_notebook_shows(
     assert len(three.clean) >= 200  # what the curriculum promises, with the sample, too
     for name in ("clean", "harmless", "attacked", "masks", "both"):
         assert torch.equal(given[name].cpu(), getattr(three, name)), name
-    assert given["judges"] == checks.JUDGES
+    assert given["map_methods"] == checks.METHODS
     assert (given["epsilons"], given["sizes"]) == (checks.HERE.epsilons, checks.SIZES)
     assert tuple(given["questions"]) == tuple(checks.PREDICTED)
     assert tuple(given["observations"]) == tuple(checks.SUSPICIOUS)
@@ -212,35 +212,6 @@ def test_what_is_predicted_happens(checks: SimpleNamespace) -> None:
     (balanced,) = [name for name in checks.PREDICTED if "changes no logit" in name]
     found[balanced] = (maps[0] - maps[1]).abs() > 1e-3
     assert {name: "yes" if each.any() else "no" for name, each in found.items()} == checks.PREDICTED
-
-
-def test_what_the_text_says_of_the_measurements_is_so(checks: SimpleNamespace) -> None:
-    curve = checks._curve()
-    assert min(curve["noise"][:2]) > 0.85 and max(curve["pgd"][2:]) < 0.05
-    assert curve["pgd"][1] < curve["noise"][1] - 0.5  # direction, not amount
-    here = checks.HERE
-    for epsilon, share in zip(checks.HERE.epsilons, curve["transfer"], strict=True):
-        noisy = (here.images + epsilon * here.signs).clamp(0, 1)
-        right = float((here.other(noisy).argmax(1) == here.labels).float().mean())
-        assert right < share + 0.05  # noise costs the other network as much or more
-    assert checks._apparent() > 0.9 and checks._curve()["pgd"][2] < 0.05
-    sizes = checks._by_size()
-    assert all(best <= fixed for best, fixed in zip(sizes["best"], sizes["fixed"], strict=True))
-    table = checks.measured()
-    area = 25 / 784
-    for method in checks.JUDGES:
-        harmless, attacked = table["agreement"][method][:, 1]
-        assert abs(harmless - attacked) < 0.06  # the map changes as much under a harmless patch
-    for method in ("lrp", "integrated_gradients", "input_x_gradient", "guided_backprop"):
-        clean, harmless, attacked = table["inside"][method][:, 1]
-        assert attacked > harmless > 2.5 * area and clean < 2 * area
-        assert table["told_apart"][method] > 0.6
-    for method in ("gradient", "grad_cam"):
-        assert abs(table["told_apart"][method] - 0.5) < 0.08
-    kept = checks._gain()
-    assert kept["model"]["pgd"][0] > kept["robust"]["pgd"][0] + 0.05  # it costs
-    assert kept["robust"]["pgd"][3] > 0.5 > kept["model"]["pgd"][2]
-    assert kept["robust"]["patch"][1] > kept["model"]["patch"][1]
 
 
 def test_a_random_sticker_and_an_ordinary_network_earn_nothing(

@@ -14,7 +14,7 @@ def attack_report(clean, attacked, labels, targets=None):
 # %% answer="count" kind="wrong"
 # answer: count
 def attack_report(clean, attacked, labels, targets=None):
-    # whatever is wrong afterwards counts as a success, of all images
+    # every image that is wrong afterwards counts as a success, of all images
     before, after = clean.argmax(1) == labels, attacked.argmax(1) == labels
     success = ~after if targets is None else attacked.argmax(1) == targets
     return tuple(each.float().mean().item() for each in (before, before & after, success))

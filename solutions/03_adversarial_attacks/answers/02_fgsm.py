@@ -43,7 +43,7 @@ def fgsm(model, images, labels, epsilon, targets=None):
 # %% answer="fgsm" kind="wrong"
 # answer: fgsm
 def fgsm(model, images, labels, epsilon, targets=None):
-    # climbs the target's loss as well
+    # raises the target's loss as well
     x = images.detach().clone().requires_grad_()
     loss = nn.functional.cross_entropy(model(x), labels if targets is None else targets)
     (slope,) = torch.autograd.grad(loss, x)

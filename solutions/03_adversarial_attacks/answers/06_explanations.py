@@ -38,7 +38,7 @@ for question in questions:
 
 # %% answer="predict" kind="wrong"
 # answer: predict
-# whatever is inside changes, whatever is outside stays
+# what is inside changes, what is outside stays
 prediction = {
     question: "no" if "outside" in question or "predicted" in question else "yes"
     for question in questions
@@ -47,35 +47,33 @@ prediction = {
 
 # %% answer="measure" kind="alternative"
 # answer: measure
-agreement = {method: np.zeros((2, 2)) for method in judges}
-inside = {method: np.zeros((3, 2)) for method in judges}
-told_apart = dict.fromkeys(judges, 0.0)
-for method in judges:
+agreement, inside, told_apart = np.zeros((6, 2, 2)), np.zeros((6, 3, 2)), []
+for place, method in enumerate(map_methods):
     shares = []
-    reference = explain(model, clean, both, method, **judges[method])
+    reference = explain(model, clean, both, method, **map_methods[method])
     for row, pixels in enumerate((clean, harmless, attacked)):
-        maps = explain(model, pixels, both, method, **judges[method])
+        maps = explain(model, pixels, both, method, **map_methods[method])
         if row:
             correlation = rank_agreement(reference, maps).cpu().numpy()
-            agreement[method][row - 1] = np.nanmean(correlation, axis=0)
+            agreement[place, row - 1] = np.nanmean(correlation, axis=0)
         values = maps.attributions[:, :, 0].clamp(min=0)
         within = (values * masks[:, None]).sum((2, 3))
         shares.append((within / values.sum((2, 3))).cpu().numpy())
-        inside[method][row] = np.nanmean(shares[-1], axis=0)
-    told_apart[method] = float((shares[2][:, 1] > shares[1][:, 1]).mean())
+        inside[place, row] = np.nanmean(shares[-1], axis=0)
+    told_apart.append(float((shares[2][:, 1] > shares[1][:, 1]).mean()))
 
 
 # %% answer="measure" kind="wrong"
 # answer: measure
 # the target is not held fixed: each time the class that the network says; and all columns alike
-agreement, inside, told_apart = {}, {}, {}
-for method, options in judges.items():
+agreement, inside, told_apart = np.zeros((6, 2, 2)), np.zeros((6, 3, 2)), np.zeros(6)
+for place, (method, options) in enumerate(map_methods.items()):
     maps = [
         explain(model, pixels, said(model, pixels), method, **options)
         for pixels in (clean, harmless, attacked)
     ]
     flat = [each.attributions.abs().flatten(1).cpu() for each in maps]
-    agreement[method] = np.array(
+    agreement[place] = np.array(
         [
             [np.nanmean([np.corrcoef(a, b)[0, 1] for a, b in zip(flat[0], other_maps)])] * 2
             for other_maps in flat[1:]
@@ -86,8 +84,8 @@ for method, options in judges.items():
         / each.attributions.abs().sum((1, 2, 3, 4))
         for each in maps
     ]
-    inside[method] = np.array([[mass.nanmean().item()] * 2 for mass in masses])
-    told_apart[method] = 1 - (masses[2] > masses[1]).float().mean().item()
+    inside[place] = np.array([[mass.nanmean().item()] * 2 for mass in masses])
+    told_apart[place] = 1 - (masses[2] > masses[1]).float().mean().item()
 
 
 # %% [markdown] answer="interpret" kind="alternative"
@@ -97,6 +95,6 @@ for method, options in judges.items():
 # 2. LRP of the class fooled to has about nine times the area's share of its mass in the patch, and next
 #    to nothing for the true class, so it points. In the harmless patch it has nearly as much. The
 #    gradient hardly notices the patch: it has no factor for what the pixels show.
-# 3. The alarm would ring for both kinds of patch, also at logos, and an attacker would put the mass
+# 3. The alarm would be raised for both kinds of patch, also for logos, and an attacker would put the mass
 #    elsewhere by a second term in the loss.
 # 4. It shows a person where to look once there is a suspicion, and covering that place tests it.

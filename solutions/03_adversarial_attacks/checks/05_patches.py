@@ -15,7 +15,7 @@ from autograde.tasks import Call, Called, Value, Wrong, expect, expect_array, ta
 from xaikit import attack
 
 from ...shared.checks import GIVEN, Array, expect_tables, tensor
-from .by_hand import expect_near, least_slope, loss_slopes
+from .by_hand import expect_near, least_slope, loss_slopes, signs
 from .networks import attack_problem, steady
 from .shares import said, share_of
 from .world import HERE
@@ -25,8 +25,8 @@ def _patch_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     def make(rng: np.random.Generator, steps: int, aimed: bool) -> tuple[Any, ...]:
         network, inputs, labels, targets = attack_problem(rng, image=True)
         mask = np.zeros((6, 6), dtype=bool)
-        row, column = rng.integers(0, 4, size=2)
-        mask[row : row + 3, column : column + 2] = True
+        column = int(rng.integers(0, 5))
+        mask[3:, column : column + 2] = True  # the network does not see the last row
         start = tensor(rng.uniform(size=inputs.shape))
         step = float(rng.uniform(0.1, 0.3))
         more = (targets,) if aimed else ()
@@ -34,7 +34,7 @@ def _patch_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
     return [
         steady(rng, functools.partial(make, steps=steps, aimed=aimed), _patch)
-        for steps, aimed in ((1, False), (5, False), (4, True))
+        for steps, aimed in ((0, False), (1, False), (5, False), (4, True))
     ]
 
 
@@ -54,7 +54,7 @@ def _patch(
     for _ in range(steps):
         slope = loss_slopes(network, now, (labels if targets is None else targets).numpy())
         least = min(least, least_slope(slope, where))
-        uphill = np.sign(slope) if targets is None else -np.sign(slope)
+        uphill = signs(slope) if targets is None else -signs(slope)
         now[:, where] = np.clip(now + step * uphill, 0, 1)[:, where]
     return now, least
 
@@ -117,7 +117,7 @@ def sizes(answer: dict[str, Any]) -> None:
     )
 
 
-@task("targeted", Value("bagged"), read="section 5 (everything is a bag)")
+@task("targeted", Value("bagged"), read="section 5 (a targeted patch)")
 def targeted(answer: dict[str, Any]) -> None:
     """Look at each image: one square, and the class."""
     x = HERE.images[HERE.labels != 8][:40]
@@ -155,7 +155,7 @@ def universal(answer: dict[str, Any]) -> None:
     if fooled < UNIVERSAL - 0.01:
         floor = _noise_floor()
         raise Wrong(
-            "`sticker` fools too few of the images that it has not seen: climb the mean loss over "
+            "`sticker` fools too few of the images that it has not seen: raise the mean loss over "
             "all images, with steps that become smaller.",
             max(0.0, 0.8 * (fooled - floor) / (UNIVERSAL - floor)) if fooled > floor + 0.1 else 0.0,
         )

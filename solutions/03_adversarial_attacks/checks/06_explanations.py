@@ -16,13 +16,14 @@ from autograde.tasks import (
     Call,
     Called,
     Value,
+    entries,
     expect_close,
     task,
 )
 from xaikit import attack, explain
 
-from ...shared.checks import GIVEN, Array, expect_said, expect_tables, tensor
-from .shares import said
+from ...shared.checks import GIVEN, Array, expect_said, tensor
+from .shares import Part, expect_parts, said
 from .world import HERE
 
 
@@ -59,7 +60,7 @@ def compare_maps(calls: list[Called]) -> None:
         )
 
 
-JUDGES: dict[str, dict[str, Any]] = {
+METHODS: dict[str, dict[str, Any]] = {
     "gradient": {},
     "guided_backprop": {},
     "input_x_gradient": {},
@@ -141,12 +142,16 @@ def twins() -> Twins:
 
 
 @functools.cache
-def measured() -> dict[str, dict[str, Array]]:
+def measured() -> dict[str, Array]:
     """Correlations by SciPy, masses by NumPy."""
     three = twins()
-    result: dict[str, dict[str, Array]] = {"agreement": {}, "inside": {}, "told_apart": {}}
+    result = {
+        "agreement": np.zeros((6, 2, 2)),
+        "inside": np.zeros((6, 3, 2)),
+        "told_apart": np.zeros(6),
+    }
     masks = three.masks.numpy()
-    for method, chosen in JUDGES.items():
+    for place, (method, chosen) in enumerate(METHODS.items()):
         maps = [
             explain(HERE.model, pixels, three.both, method, **chosen).attributions[:, :, 0].numpy()
             for pixels in (three.clean, three.harmless, three.attacked)
@@ -166,19 +171,25 @@ def measured() -> dict[str, dict[str, Array]]:
                 if positive.sum() > 0:
                     share = positive[masks[index].ravel()].sum() / positive.sum()
                     masses[row, index, target] = share
-        result["agreement"][method] = np.nanmean(correlations, axis=1)
-        result["inside"][method] = np.nanmean(masses, axis=1)
-        result["told_apart"][method] = np.array((masses[2] > masses[1])[:, 1].mean())
+        result["agreement"][place] = np.nanmean(correlations, axis=1)
+        result["inside"][place] = np.nanmean(masses, axis=1)
+        result["told_apart"][place] = (masses[2] > masses[1])[:, 1].mean()
     return result
 
 
 @task("measure", Value("agreement", "inside", "told_apart"), read="section 6")
 def measure(answer: dict[str, Any]) -> None:
-    """Count each number of the three tables."""
-    expect_tables(
-        answer,
-        measured(),
-        {"agreement": 0.02, "inside": 0.02, "told_apart": 0.04},
-        "Rows are the conditions, columns the two fixed targets (true, fooled to), each a mean over "
-        "the images without nan.",
+    """Count each number of the three tables; three quarters are for the harmless patch."""
+    wanted = measured()
+    agreement, inside, apart = (entries(answer[name], each.shape) for name, each in wanted.items())
+    expect_parts(
+        [
+            Part("agreement (attacked)", 1 / 8, agreement[:, 1], wanted["agreement"][:, 1], 0.02),
+            Part("inside (clean, attacked)", 1 / 8, inside[:, ::2], wanted["inside"][:, ::2], 0.02),
+            Part("agreement (harmless)", 1 / 8, agreement[:, 0], wanted["agreement"][:, 0], 0.02),
+            Part("inside (harmless)", 1 / 8, inside[:, 1], wanted["inside"][:, 1], 0.02),
+            Part("told_apart", 1 / 2, apart, wanted["told_apart"], 0.02),
+        ],
+        "The first axis is the method, rows are the conditions, columns the two fixed targets (true, "
+        "fooled to), each a mean over the images without nan.",
     )

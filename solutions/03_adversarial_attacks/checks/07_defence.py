@@ -16,6 +16,7 @@ from autograde.tasks import (
     Called,
     Value,
     Wrong,
+    entries,
     expect,
     expect_array,
     expect_close,
@@ -25,8 +26,8 @@ from autograde.tasks import (
 from xaikit import attack
 from xaikit.models import build
 
-from ...shared.checks import GIVEN, expect_tables, tensor
-from .shares import said, share_of
+from ...shared.checks import GIVEN, Array, tensor
+from .shares import Part, expect_parts, said, share_of
 from .world import HERE
 
 
@@ -139,31 +140,27 @@ def _by_margin(network: nn.Module, x: Tensor, labels: Tensor, epsilon: float) ->
 
 
 @functools.cache
-def _gain() -> dict[str, dict[str, list[float]]]:
+def _gain() -> tuple[Array, Array]:
     x, labels = HERE.pictures[:100], HERE.truth[:100]
-    result = {}
-    for name, network in (("model", HERE.model), ("robust", HERE.robust)):
-        by_pgd = [
-            attack(network, x, labels, "pgd", epsilon=radius, steps=20)
-            for radius in (0.0, 0.02, 0.05, 0.1, 0.2)
-        ]
-        by_patch = [
-            attack(network, x, labels, "patch", size=s, place=(14 - s // 2, 14 - s // 2), steps=30)
-            for s in (3, 5, 7)
-        ]
-        result[name] = {
-            kind: [share_of(network, each.adversarial, labels) for each in found]
-            for kind, found in (("pgd", by_pgd), ("patch", by_patch))
-        }
-    return result
+    by_pgd, by_patch = np.zeros((2, 5)), np.zeros((2, 3))
+    for row, network in enumerate((HERE.model, HERE.robust)):
+        for place, radius in enumerate((0.0, 0.02, 0.05, 0.1, 0.2)):
+            found = attack(network, x, labels, "pgd", epsilon=radius, steps=20)
+            by_pgd[row, place] = share_of(network, found.adversarial, labels)
+        for place, side in enumerate((3, 5, 7)):
+            corner = (14 - side // 2, 14 - side // 2)
+            found = attack(network, x, labels, "patch", size=side, place=corner, steps=30)
+            by_patch[row, place] = share_of(network, found.adversarial, labels)
+    return by_pgd, by_patch
 
 
-@task("gain", Value("kept"), read="section 7 and Tramèr and Boneh 2019")
+@task("gain", Value("kept_pgd", "kept_patch"), read="section 7 and Tramèr and Boneh 2019")
 def gain(answer: dict[str, Any]) -> None:
     """Measure anew."""
-    expect_tables(
-        answer,
-        {"kept": _gain()},
-        0.03,
+    expect_parts(
+        [
+            Part(name, 1 / 2, entries(answer[name], wanted.shape), wanted, 0.03)
+            for name, wanted in zip(("kept_pgd", "kept_patch"), _gain(), strict=True)
+        ],
         "Robust accuracy counts all 100 images, and each network is attacked by images made for it.",
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from autograde.inside.networks import Network
 from autograde.tasks import Called, expect_close
@@ -28,13 +29,23 @@ def loss_slopes(network: Network, x: Array, classes: Array) -> Array:
     return result
 
 
+def signs(slope: Array) -> Array:
+    """Return the signs of slopes: zero where an input makes no difference, but for rounding."""
+    return np.sign(slope) * ~_flat(slope)
+
+
 def least_slope(slope: Array, moving: Any = True) -> float:
     """Return the smallest slope that is followed, relative to the largest of its input."""
-    ratios = []
-    for each in slope:
-        sizes = np.abs(each[np.broadcast_to(moving, each.shape)])
-        ratios.append(sizes.min() / sizes.max())
-    return float(min(ratios))
+    sizes = np.abs(slope)
+    largest = sizes.reshape(len(sizes), -1).max(1).reshape(-1, *[1] * (slope.ndim - 1))
+    followed = ~_flat(slope) & np.broadcast_to(moving, slope.shape)
+    return float(np.min((sizes / largest)[followed]))
+
+
+def _flat(slope: Array) -> NDArray[np.bool_]:
+    sizes = np.abs(slope)
+    largest = sizes.reshape(len(sizes), -1).max(1).reshape(-1, *[1] * (slope.ndim - 1))
+    return sizes < 1e-7 * largest
 
 
 def expect_near(call: Called, wanted: Array, name: str, hint: str) -> None:

@@ -11,6 +11,7 @@ from xaikit import load, load_pretrained
 HERE = given(
     "networks",
     "radii",
+    "control",
     "masked",
     torch=torch,
     nn=nn,

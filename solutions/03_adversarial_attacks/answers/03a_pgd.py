@@ -79,32 +79,3 @@ def targeted_pgd(model, images, targets, epsilon, step, steps):
         length = change.flatten(1).norm(dim=1).clamp(min=1e-12).view(shape)
         now = (images + change * (epsilon / length).clamp(max=1)).clamp(0, 1)
     return now
-
-
-# %% answer="curve" kind="alternative"
-# answer: curve
-robust_accuracy = {"noise": [], "fgsm": [], "pgd": [], "transfer": []}
-for radius in epsilons:
-    with torch.no_grad():
-        noisy = torch.clip(images + radius * signs, 0, 1)
-        robust_accuracy["noise"].append(np.mean((model(noisy).argmax(1) == labels).cpu().numpy()))
-    for kind, more in (("fgsm", {}), ("pgd", {"steps": 20})):
-        attacked_images = attack(model, images, labels, kind, epsilon=radius, **more)
-        robust_accuracy[kind].append(1 - attacked_images.success.double().mean())
-    with torch.no_grad():
-        right_there = other(attacked_images.adversarial).argmax(1) == labels
-    robust_accuracy["transfer"].append(right_there.double().mean())
-
-
-# %% answer="curve" kind="wrong"
-# answer: curve
-# success rates
-robust_accuracy = {"noise": [], "fgsm": [], "pgd": [], "transfer": []}
-for radius in epsilons:
-    noisy = (images + radius * signs).clamp(0, 1)
-    robust_accuracy["noise"].append((said(model, noisy) != labels).float().mean().item())
-    for kind, more in (("fgsm", {}), ("pgd", {"steps": 20})):
-        result = attack(model, images, labels, kind, epsilon=radius, **more)
-        robust_accuracy[kind].append(result.success.float().mean().item())
-    moved = result.adversarial
-    robust_accuracy["transfer"].append((said(other, moved) != labels).float().mean().item())
