@@ -57,7 +57,8 @@ checks.passed("nearest-l2")
 # Which point of the plane $w^\top x + b = 0$ is nearest in $L_1$? A step of size $t$ along coordinate
 # $i$ changes $f$ by $w_i t$ and costs $|t|$: so all of the budget belongs to *one* coordinate. Write
 # `nearest_l1(x, weight, bias, free)`, which returns that point, for the case that only the features
-# with `free` true may change (nobody can lower their age). The others keep their values exactly.
+# with `free` true may change (nobody can lower their age). The others keep their values exactly. Return
+# a new tensor: `x` itself is needed afterwards, and must stay as it is.
 
 
 # %% nbgrader={"grade_id": "nearest-l1", "solution": true}
@@ -69,7 +70,7 @@ def nearest_l1(x: Tensor, weight: Tensor, bias: float, free: Tensor) -> Tensor:
     """
     ### BEGIN SOLUTION
     strength = torch.where(free, weight.abs(), torch.zeros_like(weight))
-    most = int(strength.argmax())
+    most = strength.argmax()
     moved = x.clone()
     moved[most] -= (weight @ x + bias) / weight[most]
     return moved
@@ -78,6 +79,7 @@ def nearest_l1(x: Tensor, weight: Tensor, bias: float, free: Tensor) -> Tensor:
 
 # %% nbgrader={"grade_id": "nearest-l1-test", "grade": true, "points": 2}
 person = torch.tensor([1.0, 2.0, -1.0])
+before = person.clone()
 both = [
     checks.numbers(
         nearest_l1(person, torch.tensor([1.0, -2.0, 4.0]), 1.0, free), (3,), "nearest_l1(…)"
@@ -95,6 +97,10 @@ for point in both:
     )
 checks.expect(
     abs(both[1][2] - person[2]) < 1e-6, "A feature that is not free has to keep its value."
+)
+checks.expect(
+    torch.equal(person, before),
+    "Your function changed the `x` that it was given: work on a copy of it.",
 )
 checks.passed("nearest-l1")
 

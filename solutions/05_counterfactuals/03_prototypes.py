@@ -39,16 +39,13 @@ def nearest_prototype(
     least k images.
     """
     ### BEGIN SOLUTION
-    best, nearest, prototype = math.inf, -1, code
-    for label in labels.unique().tolist():
-        if label == original:
-            continue
+    prototypes = {}
+    for label in labels[labels != original].unique().tolist():
         own = codes[labels == label]
         order = (own - code).norm(dim=1).argsort()[:k]
-        mean = own[order].mean(dim=0)
-        if (mean - code).norm() < best:
-            best, nearest, prototype = float((mean - code).norm()), label, mean
-    return nearest, prototype
+        prototypes[label] = own[order].mean(dim=0)
+    nearest = min(prototypes, key=lambda label: (prototypes[label] - code).norm())
+    return nearest, prototypes[nearest]
     ### END SOLUTION
 
 

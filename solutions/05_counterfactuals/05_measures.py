@@ -45,10 +45,7 @@ def qualities(
 before = torch.zeros(2, 4)
 after = torch.tensor([[0.3, 0.4, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
 said = torch.tensor([[0.2, 0.8], [0.2, 0.8]])
-four = qualities(before, after, said, torch.tensor([1, 0]))
-checks.expect(
-    four is not None and len(four) == 4, "Return four numbers: validity, L1, L2, sparsity."
-)
+four = checks.numbers(qualities(before, after, said, torch.tensor([1, 0])), (4,), "qualities(…)")
 checks.close(four[0], 0.5, "validity", "One of these two reaches its target.")
 checks.expect(
     abs(float(four[1]) - 0.7) < 1e-5,
@@ -104,7 +101,7 @@ picture = torch.tensor([[1.0, 1.0]])
 pair = im(
     picture, torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 3.0]]), torch.tensor([[1.0, 1.0]]), 0.0
 )
-checks.expect(pair is not None and len(pair) == 2, "Return two tensors, IM1 and IM2.")
+pair = checks.numbers(None if pair is None else [*pair], (2, 1), "im(…)")
 checks.close(
     pair[0], [0.25], "IM1", "Squared error of the target's autoencoder over the old class's."
 )

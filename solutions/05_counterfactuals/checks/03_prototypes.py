@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,74 @@ import torch
 
 from autograde.tasks import Call, Called, expect, expect_close, task
 
-from ...shared.checks import GIVEN, tensor
+from ...shared.checks import GIVEN, Array, drawn, tensor
 
 
-def _code_tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+Distance = Callable[[Array], Array]
+_EUCLIDEAN: Distance = lambda apart: np.linalg.norm(apart, axis=-1)  # noqa: E731
+_CITY: Distance = lambda apart: np.abs(apart).sum(axis=-1)  # noqa: E731
+
+
+def _answer(
+    code: Array,
+    codes: Array,
+    labels: Array,
+    k: int,
+    original: int,
+    by: Distance = _EUCLIDEAN,
+    among: Distance = _EUCLIDEAN,
+) -> tuple[int, Array]:
+    """Return the class and prototype by a rule: how to pick the k codes, how to compare classes."""
+    prototypes = {
+        int(label): codes[labels == label][by(codes[labels == label] - code).argsort()[:k]].mean(0)
+        for label in set(labels.tolist()) - {original}
+    }
+    nearest = min(prototypes, key=lambda label: float(among(prototypes[label] - code)))
+    return nearest, prototypes[nearest]
+
+
+def _other_rules(case: Any) -> dict[str, tuple[int, Array]]:
+    """Return what a table's answer would be by rules that are not the task's."""
+    code, codes, labels, k, original = case
+    return {
+        "the nearest single code's class": _answer(code, codes, labels, 1, original),
+        "means of whole classes": _answer(code, codes, labels, len(codes), original),
+        "classes compared in L1": _answer(*case, among=_CITY),
+        "the first class": _answer(*case, among=lambda _: np.zeros(1)),
+        "codes picked in L1": _answer(*case, by=_CITY),
+        "codes nearest to the origin": _answer(0 * code, codes, labels, k, original),
+        "the input's own class, too": _answer(code, codes, labels, k, -1),
+    }
+
+
+def _code_tables(rng: np.random.Generator) -> list[Any]:
+    """Return tables without some class numbers, drawn until each other rule gives another answer.
+
+    The rules share the tables between them. In the last table, k is 1.
+    """
     cases = []
-    for count, width, k, labels in ((12, 2, 2, 3), (40, 5, 3, 4), (30, 3, 1, 5)):
-        own = rng.permutation(np.arange(count) % labels)
-        centres = rng.normal(size=(labels, width)) * 3
-        codes = centres[own] + rng.normal(size=(count, width))
-        original = int(rng.integers(labels))
-        code = centres[original] + rng.normal(size=width)
-        cases.append((tensor(code), tensor(codes), torch.from_numpy(own), k, original))
+    for count, width, k, classes, rules in (
+        (20, 2, 3, 4, ("the nearest single code's class", "codes nearest to the origin")),
+        (32, 4, 4, 4, ("means of whole classes", "codes picked in L1")),
+        (24, 3, 2, 4, ("classes compared in L1", "the first class")),
+        (30, 3, 1, 5, ("the input's own class, too",)),
+    ):
+
+        def draw(size: tuple[int, int] = (count, width), k: int = k, classes: int = classes) -> Any:
+            labels = rng.choice(12, size=classes, replace=False)
+            own = labels[rng.permutation(np.arange(size[0]) % classes)]
+            code, codes = rng.normal(size=size[1]) + 1, rng.normal(size=size) * 1.5
+            return code, codes, own, k, int(rng.choice(labels))
+
+        def tells(case: Any, rules: tuple[str, ...] = rules) -> bool:
+            right, prototype = _answer(*case)
+            others = [_other_rules(case)[rule] for rule in rules]
+            return all(
+                label != right or np.abs(mean - prototype).max() > 0.05 for label, mean in others
+            )
+
+        case = drawn(draw, tells)
+        cases.append((tensor(case[0]), tensor(case[1]), torch.from_numpy(case[2]), *case[3:]))
     return cases
 
 
