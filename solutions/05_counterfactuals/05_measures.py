@@ -5,12 +5,12 @@
 #
 # | measure | asks | flaw |
 # |---|---|---|
-# | validity | does the model say the desired class? | so it does to an adversarial example |
+# | validity | does the model say the desired class? | an adversarial example is valid, too |
 # | $L_1$, $L_2$ | how much has changed? | small changes may be invisible |
-# | sparsity | which share of the pixels is untouched? | one stroke of the brush touches many |
-# | IM1 | is it nearer to the desired class than to the old one? | by an autoencoder's opinion |
+# | sparsity | which share of the pixels is untouched? | a plausible change (a longer sleeve) changes many |
+# | IM1 | is it nearer to the desired class than to the old one? | depends on the autoencoders |
 # | IM2 | does it look like the desired class as much as like clothes at all? | see task 15 |
-# | seconds | what does it cost? | the machine |
+# | seconds | how long does it take? | depends on the machine |
 #
 # ### Task 12: four numbers (2 points)
 #

@@ -52,13 +52,15 @@ FORGOTTEN = frozenset(
         *("abs", "fabs", "clip", "clamp", "clamp_", "sign", "sqrt"),
         *("square", "exp", "log", "log2", "log1p", "relu", "softmax"),
         *("sigmoid", "tanh", "norm", "normalize", "sorted", "sort", "flip"),
-        *("reversed", "unique", "round", "copy", "clone", "detach", "copysign"),
-        *("maximum", "minimum", "where", "mean", "median", "power", "argsort"),
-        *("triu", "tril", "diag", "set", "float", "int", "bool"),
-        *("double"),
+        *("reversed", "unique", "round", "copy", "clone", "copysign", "maximum"),
+        *("minimum", "where", "mean", "median", "power", "argsort", "triu"),
+        *("tril", "diag", "set", "double"),
     }
 )
 """Calls that are left out: what they were called on, or their first argument, stays."""
+
+FORM = frozenset({"strict", "device"})
+"""Options that change no value, as ``detach`` and ``float`` do not: nobody forgets what they do."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ def _places(tree: ast.AST, path: _Path = ()) -> Iterator[_Path]:
         items = value if isinstance(value, list) else [value]
         for position, item in enumerate(items):
             if not isinstance(item, ast.AST) or _is_text(item):
+                continue
+            if isinstance(item, ast.keyword) and item.arg in FORM:
                 continue
             here = (*path, (field, position if isinstance(value, list) else None))
             if isinstance(item, ast.expr | ast.stmt):
@@ -250,7 +254,7 @@ def _other_calls(node: ast.Call) -> Iterator[ast.AST]:
             if name in ("maximum", "minimum", "copysign"):
                 yield from node.args[1:2]
     for position, keyword in enumerate(node.keywords):
-        if keyword.arg is not None:
+        if keyword.arg is not None and keyword.arg not in FORM:
             left = [*node.keywords[:position], *node.keywords[position + 1 :]]
             yield _with(node, keywords=left)
 

@@ -1,0 +1,202 @@
+# %% [markdown]
+# ## 8 · Several answers, and how stable they are
+#
+# **You learn** to measure how much several counterfactuals of one input differ, and how much one of them
+# changes when the input changes a little. **Time:** one hour.
+#
+# An input has many counterfactuals, and a person may prefer one that is not the nearest. Mothilal, Sharma
+# and Tan ([2020](https://arxiv.org/abs/1905.07697)) search for $k$ of them at once (their method is called
+# DiCE), and add to the loss a term that rewards **diversity**, a determinant:
+#
+# $$\operatorname{diversity} = \det K, \qquad K_{ij} = \frac{1}{1 + d(c_i, c_j)}, \qquad
+#   d(c, c') = \frac{1}{D} \sum_{p=1}^{D} \frac{|c_p - c'_p|}{s_p},$$
+#
+# where $s_p$ is the scale of feature $p$ (in their work its MAD, as in task 3). If two counterfactuals are
+# equal, two rows of $K$ are equal, and the determinant is 0. If all are far apart, $K$ is nearly the
+# identity, and the determinant nearly 1.
+#
+# ### Task 17: diversity (2 points)
+#
+# Write `diversity(changed, spread)` for $k$ counterfactuals of one input.
+#
+# The next cell searches for a dress near `shirt` six times, as in task 8. Each time only the pixels of one
+# region may change. The check of your answer shows the three of the six that differ most by your measure, and the three that
+# differ least. The scale is the same for all pixels: the median distance of two real dresses.
+
+# %%
+rows, columns = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")
+regions = {
+    "anywhere": rows >= 0,
+    "upper half": rows < 14,
+    "lower half": rows >= 14,
+    "left half": columns < 14,
+    "right half": columns >= 14,
+    "middle": (columns >= 7) & (columns < 21),
+}
+
+
+def within(free: Tensor, weight: float = 30.0, steps: int = 200) -> tuple[Tensor, Tensor]:
+    """Return the nearest dresses (R, 1, 28, 28) found by changing free pixels, and whether found."""
+    made = shirt.expand(len(free), -1, -1, -1)
+    nearest, least = made, torch.full((len(free),), math.inf, device=device)
+    for step in range(steps):
+        made = made.detach().requires_grad_()
+        chance = model(made).log_softmax(1)[:, dress]
+        (slope,) = torch.autograd.grad(chance.sum(), made)
+        change = made.detach() - shirt
+        size = change.abs().flatten(1).sum(1)
+        better = (chance.detach().exp() >= 0.9) & (size < least)
+        least = torch.where(better, size, least)
+        nearest = torch.where(better[:, None, None, None], made.detach(), nearest)
+        rate = 0.02 * (1 - step / steps) / weight**0.5
+        change = torch.where(free, change + rate * weight * slope, 0.0)
+        change = change.sign() * (change.abs() - rate).clamp(min=0)
+        made = (shirt + change).clamp(0, 1)
+    return nearest, least < math.inf
+
+
+pool, reached = within(torch.stack([*regions.values()])[:, None].to(device))
+print(f"found in {int(reached.sum())} of {len(regions)} regions")
+some = test.images[test.labels == dress][:40].flatten(1)
+scale = torch.cdist(some, some, p=1)[torch.triu(torch.ones(40, 40), 1) > 0].median() / 784
+spread = torch.full((784,), float(scale))
+
+
+# %% nbgrader={"grade_id": "diversity", "solution": true}
+# answer: diversity
+def diversity(changed: Tensor, spread: Tensor) -> float:
+    """Return det K of the counterfactuals `changed` (k, D), each feature in units of `spread` (D,)."""
+    ### BEGIN SOLUTION
+    apart = ((changed[:, None] - changed).abs() / spread).mean(dim=2)
+    return torch.linalg.det(1 / (1 + apart)).item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "diversity-test", "grade": true, "points": 2}
+import itertools
+
+equal = checks.numbers(diversity(torch.ones(2, 3), torch.ones(3)), (), "diversity(…)")
+checks.expect(abs(equal) < 1e-5, "Two equal counterfactuals have no diversity: two equal rows.")
+far = torch.tensor([[0.0, 0.0], [1e6, 1e6]])
+checks.close(diversity(far, torch.ones(2)), 1.0, "diversity(…)", "Far apart, K is the identity.")
+checks.close(
+    diversity(torch.tensor([[0.0, 0.0], [2.0, 4.0]]), torch.tensor([2.0, 2.0])),
+    1 - 0.4**2,
+    "diversity(…)",
+    "Here d is the mean of 1 and 2, so that K holds 1 and 0.4.",
+)
+usable_trios = itertools.combinations(torch.nonzero(reached)[:, 0].tolist(), 3)
+ranked = sorted(
+    (float(diversity(pool[[*trio]].flatten(1).cpu(), spread)), trio) for trio in usable_trios
+)
+figure, axes = plt.subplots(2, 4, figsize=(8.5, 4.6), layout="constrained")
+for line, (value, trio) in zip(axes, (ranked[0], ranked[-1]), strict=True):
+    line[0].imshow(shirt[0].cpu(), cmap="gray", vmin=0, vmax=1)
+    line[0].set_title(f"the shirt; det K = {value:.3f}", fontsize=9)
+    for axis, place in zip(line[1:], trio, strict=True):
+        change = (pool[place] - shirt)[0].cpu()
+        drawn = axis.imshow(change, cmap="RdBu_r", vmin=-1, vmax=1)
+        axis.set_title(f"{[*regions][place]}: L1 {float(change.abs().sum()):.0f}", fontsize=9)
+for axis in axes.flat:
+    axis.axis("off")
+figure.colorbar(drawn, ax=axes[:, 3], shrink=0.7, label="darker ← → brighter")
+figure.suptitle(
+    "changes that make it a dress: least diverse (above), most diverse (below)", fontsize=10
+)
+plt.show()
+checks.passed("diversity")
+
+# %% [markdown]
+# Two things to notice. The nearest counterfactual belongs to the set with the *least* diversity or to none:
+# diversity costs distance, and DiCE weighs the two against each other. And the number depends on $s$: with
+# a scale ten times as large all determinants are nearly 0, so they can only be compared at one scale.
+#
+# ### Stability
+#
+# If two nearly equal shirts get very different answers, neither answer says much about the shirt. Slack,
+# Hilgard, Lakkaraju and Singh ([2021](https://arxiv.org/abs/2106.02666)) train models whose counterfactuals
+# change drastically after a small change of the input, and so hide what the model does. A measure for any
+# explanation is the local Lipschitz estimate of Alvarez-Melis and Jaakkola
+# ([2018](https://arxiv.org/abs/1806.08049)), the largest ratio of the two changes over inputs
+# $\tilde x$ near $x$:
+#
+# $$\max_{\tilde x}\ \frac{\lVert c(\tilde x) - c(x) \rVert_2}{\lVert \tilde x - x \rVert_2} .$$
+#
+# A ratio of 1 means that the counterfactual moves as much as the input does.
+#
+# ### Task 18: stability (2 points)
+#
+# Write `instability(x, near, made, made_near, found)`, which returns this largest ratio. Leave out inputs
+# `near` for which no counterfactual was found.
+#
+# The check applies your function to the twelve images of section 6, each with three neighbours at the $L_2$
+# distance 0.5 (noise that is hard to see), for the target *dress*.
+
+# %%
+noise = torch.randn((12, 3, 1, 28, 28), generator=torch.Generator().manual_seed(1)).to(device)
+noise = 0.5 * noise / noise.flatten(2).norm(dim=2)[..., None, None, None]
+family = torch.cat([twelve[:, None], (twelve[:, None] + noise).clamp(0, 1)], dim=1)
+answers = {
+    name: counterfactual(
+        model, family.flatten(0, 1), dress, name, **({} if name == "rl" else {"steps": 60})
+    )
+    for name in methods
+}
+
+
+# %% nbgrader={"grade_id": "stability", "solution": true}
+# answer: stability
+def instability(x: Tensor, near: Tensor, made: Tensor, made_near: Tensor, found: Tensor) -> float:
+    """Return the largest ratio of the counterfactuals' distance to the inputs' distance.
+
+    x, made: (D,), an input and its counterfactual. near, made_near: (M, D), other inputs and theirs.
+    found: (M,) booleans, true somewhere. No input of near equals x.
+    """
+    ### BEGIN SOLUTION
+    ratios = (made_near - made).norm(dim=1) / (near - x).norm(dim=1)
+    return ratios[found].max().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "stability-test", "grade": true, "points": 2}
+toy = (
+    torch.zeros(2),
+    torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.1, 0.0]]),
+    torch.tensor([1.0, 1.0]),
+    torch.tensor([[1.0, 4.0], [5.0, 1.0], [9.0, 9.0]]),
+    torch.tensor([True, True, False]),
+)
+largest = float(checks.numbers(instability(*toy), (), "instability(…)"))
+checks.expect(largest < 50, "The third counterfactual was not found: it does not count.")
+checks.expect(
+    abs(largest - 3) < 1e-5,
+    "The first moved by 3 after a change of 1, the second by 4 after a change of 2: the ratio of the "
+    "first is the largest, although the second moved farther.",
+)
+figure, axis = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
+for row, name in enumerate(methods):
+    found = answers[name].found.view(12, 4).cpu()
+    images, made = (
+        each.reshape(12, 4, -1).cpu() for each in (family, answers[name].counterfactuals)
+    )
+    ratios = [
+        float(instability(x[0], x[1:], c[0], c[1:], ok[1:]))
+        for x, c, ok in zip(images, made, found, strict=True)
+        if ok[0] and ok[1:].any()
+    ]
+    draws = np.random.default_rng(0).choice(ratios, (1000, len(ratios)))
+    ends = np.percentile(np.median(draws, axis=1), (2.5, 97.5))
+    axis.plot(ratios, np.full(len(ratios), row + 0.15), "o", color="0.6", markersize=4)
+    axis.plot(ends, (row, row), "k-", linewidth=1)
+    axis.plot(np.median(ratios), row, "ko")
+    print(f"{name:10} median {np.median(ratios):.2f}, 95 % interval {ends[0]:.2f} to {ends[1]:.2f}")
+axis.axvline(1, color="0.8", linewidth=1, zorder=0)
+axis.set_yticks(range(3), methods)
+axis.set_ylim(2.5, -0.5)
+axis.set_xlabel("largest ratio: change of the counterfactual / change of the input")
+axis.set_title("grey: the images; black: median and its 95 % interval", fontsize=9)
+plt.show()
+checks.passed("stability")
+
+# %% [markdown]
+# CONCLUSION
