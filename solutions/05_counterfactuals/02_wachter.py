@@ -200,10 +200,10 @@ shirt, dress = originals[2], classes.index("Dress")
 # in $[0, 1]$ to which the network gives *dress* a probability of at least 0.9, at an $L_1$ distance of
 # at most {{ dress_bound }} from `shirt`. Write Wachter's method: proximal steps (for the smooth part
 # $\lambda (p_t - 1)^2$, or $-\lambda \log p_t$, whose slope does not vanish where the network is sure
-# of another class). Begin with $\lambda = 10$ and search as in task 6; a few hundred steps suffice, with a
-# rate of about 0.02, and shorter ones for a larger $\lambda$ (the rate divided by its root). Keep, of all
-# points on the way with a probability of at least 0.9, the one nearest to `shirt`: at the last
-# one the probability may be lower again.
+# of another class). Begin with $\lambda = 10$ and search as in task 6; a few hundred steps suffice,
+# with a rate of about 0.02, and shorter ones for a larger $\lambda$ (the rate divided by its root).
+# Keep, of all points on the way with a probability of at least 0.9, the one nearest to `shirt`: at the
+# last one the probability may be lower again.
 
 # %% nbgrader={"grade_id": "my-dress", "solution": true}
 # answer: my-dress

@@ -16,11 +16,11 @@
 #   \lVert\delta\rVert_2^2 + \gamma \lVert x' - \mathrm{AE}(x')\rVert_2^2 + \theta\,
 #   \lVert \mathrm{ENC}(x') - \mathrm{proto}_t\rVert_2^2 .$$
 #
-# (Their own first term always asks for any class but the present one; to which class it goes is left
-# to the prototype. Ours asks for $t$.) The prototype of a class, *for an input $x$*, is the mean
-# code of the $K$ training images of that class (those that the model assigns to it) whose codes are nearest to
-# $\mathrm{ENC}(x)$. Without a network to encode, a k-d tree finds near training
-# examples of a class in the input space.
+# (Their own first term always asks for any class but the present one; to which class it goes is left to
+# the prototype. Ours asks for $t$.) The prototype of a class, *for an input $x$*, is the mean code of
+# the $K$ training images of that class (those that the model assigns to it) whose codes are nearest to
+# $\mathrm{ENC}(x)$. Without a network to encode, a k-d tree finds near training examples of a class in
+# the input space.
 #
 # ### Task 9: the nearest prototype (2 points)
 #

@@ -1,7 +1,8 @@
 # %% [markdown]
 # ## 6 · Three methods, one network
 #
-# **You learn** to compare methods on the same work, and why a single number does not suffice. **Time:** one hour.
+# **You learn** to compare methods on the same work, and why a single number does not suffice. **Time:**
+# one hour.
 #
 # The library does what you wrote above, for all images and classes at once. The autoencoders that
 # judge (`judges["all"]`, `judges["3"]` for class 3, …) were trained apart and enter no search.
@@ -172,11 +173,11 @@ checks.passed("table")
 # %% [markdown]
 # ### Task 15: a small IM2 without a dress (2 points)
 #
-# IM2 compares two *rebuilt* images, and divides by the brightness of $x'$. It never looks whether
-# $x'$ itself is like what was rebuilt. Prove that this is a weakness: set `pleasing` to an image
+# IM2 compares two *rebuilt* images, and divides by the brightness of $x'$. It does not compare
+# $x'$ itself with what was rebuilt. Show that this is a weakness: set `pleasing` to an image
 # (1, 28, 28) with pixels in $[0, 1]$ whose IM2 for the class *dress* (with $\epsilon = 0$) is at most
 # half of the median IM2 of real dresses (`dress_im2`, below), although the network takes it for
-# something else. The boot `originals[3]` may be a start; you have gradients.
+# something else. Start from the boot `originals[3]`, for example, and descend the gradient.
 
 
 # %%
@@ -225,7 +226,10 @@ for axis, each, title in zip(axes, pictures, titles, strict=True):
     axis.axis("off")
 figure.suptitle(f"IM2 {value:.4f}, of real dresses {dress_im2:.4f}", fontsize=10)
 plt.show()
-checks.expect(says != dress, "The network takes it for a dress: then IM2 is right to be small.")
+checks.expect(
+    says != dress,
+    "The network takes it for a dress, so a small IM2 is right: the picture should be something else.",
+)
 checks.expect(
     value <= dress_im2 / 2,
     "IM2 is still too large: make the two rebuilt images more alike (descend IM2), or x' brighter.",

@@ -1,8 +1,8 @@
 # %% [markdown]
 # ## 7 · Adversarial example or counterfactual?
 #
-# **You learn** to tell two things apart that solve nearly the same optimisation problem. **Time:** three
-# quarters of an hour.
+# **You learn** to tell two things apart that solve nearly the same optimisation problem. **Time:**
+# three quarters of an hour.
 #
 # Both ask for a small change after which the model says another class. An **adversarial example** is
 # meant to leave the image what it was for people; a **counterfactual** should show what would have to
@@ -119,14 +119,15 @@ checks.passed("transfer")
 #
 # As they are, the actor's pictures persuade the second network most often (37 of 60, 95 % interval 49 to
 # 73 %), those with prototypes less often (10 of 60, 9 to 28 %), Wachter's and the adversarial ones never
-# (0 of 60, at most 6 %). Noise of equal length persuades it once, of 240 images: length alone does nothing.
+# (0 of 60, at most 6 %). Noise of the same lengths persuades it at most once in 60 images: the length alone
+# does not do it.
 #
-# Is it the direction, then? At the length 4 many pictures no longer persuade the first network, and of
-# those that do, about 9 of 16 from the actor, 12 of 39 with prototypes, 2 of 51 of Wachter's and 0 of 24
-# adversarial ones persuade the second. The actor and the prototypes differ from the adversarial examples by
-# more than chance. Between actor and prototypes it is another matter: the actor's changes are nearly twice
-# as long (6.9 against 3.8), and at equal length the two intervals (33 to 77 % and 19 to 46 %) overlap: these
-# few images cannot tell which direction is better.
+# At the length 4 fewer pictures persuade the first network. Of those that do, about 10 of 16 from the actor
+# (39 to 82 %), 13 of 39 with prototypes (21 to 49 %), 6 of 43 of Wachter's (7 to 27 %) and 0 of 23
+# adversarial ones (at most 14 %) persuade the second. So the direction matters: the actor and the prototypes
+# differ from the adversarial examples by more than chance. But a part of the actor's lead comes from its
+# longer changes (6.9 against 3.8): at equal length it differs from the prototypes no more than chance allows
+# (Fisher's exact test: p = 0.07), and so do Wachter's pictures from the adversarial ones (p = 0.08).
 #
 # (One might object that PGD stops as soon as the network says *dress*, with a probability of about 0.65,
 # whereas the others go on to 0.95. An attack that goes on until the probability is nearly 1, inside $L_2$
@@ -156,10 +157,11 @@ checks.passed("transfer")
 #    has a handle, as a dress it is waisted and long: both would pass; the boot as trousers is three
 #    bright stripes, and has nothing of trousers but being upright.
 # 2. Agreement: the pictures of Wachter's method have the smallest $L_1$ distance and look as if nothing
-#    had happened; their IM1 is the largest, the actor's the smallest. Disagreement: validity is (nearly) perfect for pictures that
-#    nobody would call a dress, because it asks the network that the picture was made for. It overlooks
-#    whether the evidence means anything to anybody else; transfer to the second network is a better
-#    test, but it depends on how long the changes are, and two networks that were trained on the same images can share a weakness.
+#    had happened; their IM1 is the largest, the actor's the smallest. Disagreement: validity is
+#    (nearly) perfect for pictures that nobody would call a dress, because it asks the network that the
+#    picture was made for. It overlooks whether the evidence means anything to anybody else; transfer to
+#    the second network is a better test, but it depends on how long the changes are, and two networks
+#    that were trained on the same images can share a weakness.
 # 3. Customers: the actor, because they have to *see* the difference, at once, and a larger change does
 #    no harm. Developers: Wachter's method, because
 #    its few changed pixels show what the network really reacts to, also if that makes no sense; a

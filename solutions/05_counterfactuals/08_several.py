@@ -19,9 +19,10 @@
 #
 # Write `diversity(changed, spread)` for $k$ counterfactuals of one input.
 #
-# The next cell searches for a dress near `shirt` six times, as in task 8. Each time only the pixels of one
-# region may change. The check of your answer shows the three of the six that differ most by your measure, and the three that
-# differ least. The scale is the same for all pixels: the median distance of two real dresses.
+# The next cell searches for a dress near `shirt` six times, as in task 8. Each time only the pixels of
+# one region may change. The check of your answer shows the three of the six that differ most by your
+# measure, and the three that differ least. The scale is the same for all pixels: the median distance of
+# two real dresses.
 
 # %%
 rows, columns = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")
@@ -107,9 +108,9 @@ plt.show()
 checks.passed("diversity")
 
 # %% [markdown]
-# Two things to notice. The nearest counterfactual belongs to the set with the *least* diversity or to none:
-# diversity costs distance, and DiCE weighs the two against each other. And the number depends on $s$: with
-# a scale ten times as large all determinants are nearly 0, so they can only be compared at one scale.
+# Diversity costs distance: the three that differ most change the shirt more ($L_1$ 10 to 13) than the three
+# that differ least (8 to 10). DiCE weighs the one against the other. And the number depends on $s$: with a
+# larger scale all determinants come nearer to 0, so they can only be compared at one scale.
 #
 # ### Stability
 #
@@ -199,4 +200,9 @@ plt.show()
 checks.passed("stability")
 
 # %% [markdown]
-# CONCLUSION
+# On these twelve images Wachter's counterfactuals change about three times as much as the input does (median
+# of the largest ratios 2.9, 95 % interval 2.5 to 3.1), those with prototypes 1.5 times (1.2 to 1.7), the
+# actor's a third as much (0.3 to 0.4). The intervals do not overlap, so this order is more than chance.
+# An $L_1$ search changes few pixels, and which ones depends on details of the input. The actor is a smooth
+# function of a short code, in which most of the noise is lost: stable, but a stable answer is not a faithful
+# one. An actor that always returned the same dress would have the ratio 0.
