@@ -14,7 +14,7 @@ from autograde.tasks import Call, Called, expect, expect_close, task
 from ...shared.checks import GIVEN, Array, drawn, tensor
 
 
-Distance = Callable[[Array], Array]
+Distance = Callable[[Array], Any]
 _EUCLIDEAN: Distance = lambda apart: np.linalg.norm(apart, axis=-1)  # noqa: E731
 _CITY: Distance = lambda apart: np.abs(apart).sum(axis=-1)  # noqa: E731
 
@@ -31,24 +31,22 @@ def _answer(
     """Return the class and prototype by a rule: how to pick the k codes, how to compare classes."""
     prototypes = {
         int(label): codes[labels == label][by(codes[labels == label] - code).argsort()[:k]].mean(0)
-        for label in set(labels.tolist()) - {original}
+        for label in sorted(set(labels.tolist()) - {original})
     }
     nearest = min(prototypes, key=lambda label: float(among(prototypes[label] - code)))
     return nearest, prototypes[nearest]
 
 
-def _other_rules(case: Any) -> dict[str, tuple[int, Array]]:
-    """Return what a table's answer would be by rules that are not the task's."""
-    code, codes, labels, k, original = case
-    return {
-        "the nearest single code's class": _answer(code, codes, labels, 1, original),
-        "means of whole classes": _answer(code, codes, labels, len(codes), original),
-        "classes compared in L1": _answer(*case, among=_CITY),
-        "the first class": _answer(*case, among=lambda _: np.zeros(1)),
-        "codes picked in L1": _answer(*case, by=_CITY),
-        "codes nearest to the origin": _answer(0 * code, codes, labels, k, original),
-        "the input's own class, too": _answer(code, codes, labels, k, -1),
-    }
+_OTHER_RULES: dict[str, Callable[..., tuple[int, Array]]] = {
+    "the nearest single code's class": lambda c, cs, ls, k, o: _answer(c, cs, ls, 1, o),
+    "means of whole classes": lambda c, cs, ls, k, o: _answer(c, cs, ls, len(cs), o),
+    "classes compared in L1": lambda *case: _answer(*case, among=_CITY),
+    "the first class": lambda *case: _answer(*case, among=lambda _: np.float64(0)),
+    "codes picked in L1": lambda *case: _answer(*case, by=_CITY),
+    "codes nearest to the origin": lambda c, *rest: _answer(0 * c, *rest),
+    "the input's own class, too": lambda c, cs, ls, k, o: _answer(c, cs, ls, k, -1),
+}
+"""What a table's answer would be by rules that are not the task's."""
 
 
 def _code_tables(rng: np.random.Generator) -> list[Any]:
@@ -72,7 +70,7 @@ def _code_tables(rng: np.random.Generator) -> list[Any]:
 
         def tells(case: Any, rules: tuple[str, ...] = rules) -> bool:
             right, prototype = _answer(*case)
-            others = [_other_rules(case)[rule] for rule in rules]
+            others = [_OTHER_RULES[rule](*case) for rule in rules]
             return all(
                 label != right or np.abs(mean - prototype).max() > 0.05 for label, mean in others
             )
