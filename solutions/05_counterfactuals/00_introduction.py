@@ -18,10 +18,11 @@
 #    their core;
 # 4. measure counterfactuals (validity, distance, sparsity, closeness to a class) and say what each
 #    measure misses;
-# 5. tell an adversarial example from a counterfactual, by measurement.
+# 5. tell an adversarial example from a counterfactual, by measurement;
+# 6. measure how diverse several counterfactuals are, and how stable one is.
 #
-# **Time:** about six hours for a group: sections 1 to 2 two hours, 3 and 4 one hour and a half, 5
-# to 7 two hours and a half. All cells together run in about a minute on a CPU.
+# **Time:** about seven hours for a group: sections 1 to 2 two hours, 3 and 4 one hour and a half, 5
+# to 8 three hours and a half. All cells together run in less than two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

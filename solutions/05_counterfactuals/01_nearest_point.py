@@ -8,8 +8,8 @@
 #
 # $$x^\star = x - \frac{w^\top x + b}{w^\top w}\, w .$$
 #
-# *On* the plane nothing is decided yet, so one goes a little further: by a factor $1 + m$ of the way,
-# with a small margin $m > 0$.
+# *On* the plane the classifier does not decide, so the counterfactual lies a little beyond it: $1 + m$ times
+# as far from $x$, with a small margin $m > 0$.
 #
 # ### Task 1: the projection (1 point)
 #
@@ -55,9 +55,10 @@ checks.passed("nearest-l2")
 # ### Task 2: as few features as possible (2 points)
 #
 # Which point of the plane $w^\top x + b = 0$ is nearest in $L_1$? A step of size $t$ along coordinate
-# $i$ changes $f$ by $w_i t$ and costs $|t|$: so all of the budget belongs to *one* coordinate. Write
+# $i$ changes $f$ by $w_i t$ and costs $|t|$: so it is cheapest to change *one* coordinate only. Write
 # `nearest_l1(x, weight, bias, free)`, which returns that point, for the case that only the features
-# with `free` true may change (nobody can lower their age). The others keep their values exactly.
+# with `free` true may change (nobody can lower their age). The others keep their values exactly. Return
+# a new tensor: `x` itself is needed afterwards, and must stay as it is.
 
 
 # %% nbgrader={"grade_id": "nearest-l1", "solution": true}
@@ -69,7 +70,7 @@ def nearest_l1(x: Tensor, weight: Tensor, bias: float, free: Tensor) -> Tensor:
     """
     ### BEGIN SOLUTION
     strength = torch.where(free, weight.abs(), torch.zeros_like(weight))
-    most = int(strength.argmax())
+    most = strength.argmax()
     moved = x.clone()
     moved[most] -= (weight @ x + bias) / weight[most]
     return moved
@@ -78,6 +79,7 @@ def nearest_l1(x: Tensor, weight: Tensor, bias: float, free: Tensor) -> Tensor:
 
 # %% nbgrader={"grade_id": "nearest-l1-test", "grade": true, "points": 2}
 person = torch.tensor([1.0, 2.0, -1.0])
+before = person.clone()
 both = [
     checks.numbers(
         nearest_l1(person, torch.tensor([1.0, -2.0, 4.0]), 1.0, free), (3,), "nearest_l1(…)"
@@ -91,10 +93,14 @@ for point in both:
     )
     checks.expect(
         (np.abs(point - person.numpy()) > 1e-6).sum() == 1,
-        "In L1 it never pays to split the change: exactly one feature moves.",
+        "In L1 the cheapest change is one of a single feature: exactly one feature should move.",
     )
 checks.expect(
     abs(both[1][2] - person[2]) < 1e-6, "A feature that is not free has to keep its value."
+)
+checks.expect(
+    torch.equal(person, before),
+    "Your function changed the `x` that it was given: work on a copy of it.",
 )
 checks.passed("nearest-l1")
 
@@ -102,12 +108,12 @@ checks.passed("nearest-l1")
 # ### Features of different scale
 #
 # Is a year of age as far as a euro of income? Wachter et al. divide each feature by its **median
-# absolute deviation** over the data, which hardly notices outliers:
+# absolute deviation** over the data, which a few outliers change little:
 #
 # $$d(x, x') = \sum_k \frac{|x_k - x'_k|}{\mathrm{MAD}_k}, \qquad
 #   \mathrm{MAD}_k = \operatorname*{median}_j \bigl|X_{jk} - \operatorname*{median}_l X_{lk}\bigr| .$$
 #
-# ### Task 3: a fair distance (1 point)
+# ### Task 3: a distance without units (1 point)
 #
 # Write `mad_distance(x, changed, data)` for `data` (N, D), no column of which is constant in more
 # than half of its rows. (N is odd here, so that a median is one of the values.)
@@ -133,12 +139,12 @@ checks.close(
     mad_distance(people[0], people[0], people),
     0.0,
     "mad_distance(x, x, …)",
-    "No change, no distance.",
+    "Without any change the distance is zero.",
 )
 checks.close(
     mad_distance(1000 * people[0], 1000 * people[1], 1000 * people),
     mad_distance(people[0], people[1], people),
     "mad_distance(…)",
-    "In grams or in kilograms: the distance should not depend on the unit, so divide by the MAD.",
+    "The distance should not depend on the features' units: divide each change by the feature's MAD.",
 )
 checks.passed("mad")

@@ -26,7 +26,7 @@ def wachter_loss(
     weight is λ, wanted is y, target is t.
     """
     ### BEGIN SOLUTION
-    probability = network(changed[None]).softmax(dim=1)[0, target]
+    probability = network(changed[None]).softmax(dim=1).flatten()[target]
     return weight * (probability - wanted) ** 2 + (changed - x).abs().sum()
     ### END SOLUTION
 
@@ -41,7 +41,7 @@ checks.close(
     wachter_loss(coin, start, start, 0, 0.5, 7.0),
     0.0,
     "wachter_loss(…)",
-    "Equal logits are probabilities of one half: with wanted = 0.5 and no change nothing is lost.",
+    "Equal logits are probabilities of one half: with wanted = 0.5 and no change the loss is zero.",
 )
 checks.expect(
     abs(checks.numbers(wachter_loss(coin, start, start, 0, 1.0, 8.0), (), "wachter_loss(…)") - 2)
@@ -51,7 +51,7 @@ checks.expect(
 checks.passed("wachter-loss")
 
 # %% [markdown]
-# ### The step that leaves pixels alone
+# ### A step that leaves most pixels unchanged
 #
 # Plain gradient descent on $|x_i - x_i'|$ never *stays* at zero: it jumps around it, and in the end
 # every pixel has changed a little. The **proximal** step of ISTA (Daubechies, Defrise and De Mol 2004,
@@ -65,7 +65,7 @@ checks.passed("wachter-loss")
 #
 # Last, the pixels are clipped to $[0, 1]$.
 #
-# ### Task 5: shrink (2 points)
+# ### Task 5: the proximal step (2 points)
 #
 # Write `proximal_step(changed, x, slope, rate)`: one such step for $\mathcal L$ of length `rate`, where
 # `slope` is the gradient of the *smooth part* at `changed`. (The $L_1$ term has weight 1.)
@@ -107,8 +107,8 @@ checks.passed("proximal")
 # %% [markdown]
 # ### How large should λ be?
 #
-# If $\lambda$ is too small, the cheapest is not to change anything; if it is huge, distance does not
-# count any more. Wachter et al. raise it until the prediction is close enough to what is wanted. One
+# If $\lambda$ is too small, the loss is smallest without any change; if it is very large, the distance has
+# no influence. Wachter et al. raise it until the prediction is close enough to what is wanted. One
 # can do better: once a $\lambda$ works, a smaller one may, too. So keep the largest $\lambda$ that
 # failed and the smallest that worked, and try between them. As long as none has worked, multiply by
 # ten.
@@ -152,10 +152,10 @@ checks.passed("search")
 # %% [markdown]
 # ### Task 7: which λ? (1 point)
 #
-# Read before you copy a number: the library alibi minimises
+# The letter $\lambda$ does not mean the same everywhere: the library alibi minimises
 # $(p_t(x') - y)^2 + \lambda\, d(x, x')$ instead. For each of the two losses, what does a *larger*
 # $\lambda$ do? Answer with `"nearer"` (to the input, at the risk of missing the class) or `"surer"`
-# (of the class, at the price of distance). And where does alibi's search go after a $\lambda$ that
+# (of the class, at a larger distance). And where does alibi's search go after a $\lambda$ that
 # found nothing: `"up"` or `"down"`?
 
 # %% nbgrader={"grade_id": "which-lambda", "solution": true}
@@ -200,10 +200,10 @@ shirt, dress = originals[2], classes.index("Dress")
 # in $[0, 1]$ to which the network gives *dress* a probability of at least 0.9, at an $L_1$ distance of
 # at most {{ dress_bound }} from `shirt`. Write Wachter's method: proximal steps (for the smooth part
 # $\lambda (p_t - 1)^2$, or $-\lambda \log p_t$, whose slope does not vanish where the network is sure
-# of another class). Begin with $\lambda = 10$ and search as in task 6; a few hundred steps suffice, with a
-# rate of about 0.02, and shorter ones for a larger $\lambda$ (the rate divided by its root). Keep, of all
-# points on the way with a probability of at least 0.9, the one nearest to `shirt`: the last one may have
-# fallen back.
+# of another class). Begin with $\lambda = 10$ and search as in task 6; a few hundred steps suffice,
+# with a rate of about 0.02, and shorter ones for a larger $\lambda$ (the rate divided by its root).
+# Keep, of all points on the way with a probability of at least 0.9, the one nearest to `shirt`: at the
+# last one the probability may be lower again.
 
 # %% nbgrader={"grade_id": "my-dress", "solution": true}
 # answer: my-dress

@@ -4,10 +4,10 @@
 #
 # ## 3 · Guided by prototypes
 #
-# **You learn** how to pull a counterfactual towards what a class looks like. **Time:** three quarters
+# **You learn** how prototypes lead a counterfactual towards images of the class. **Time:** three quarters
 # of an hour.
 #
-# Nothing in Wachter's loss knows what dresses look like. Van Looveren and Klaise
+# Wachter's loss does not depend on what dresses look like. Van Looveren and Klaise
 # ([2019](https://arxiv.org/abs/1907.02584)) add terms that do: an autoencoder $\mathrm{AE}$, trained
 # on all images, should be able to rebuild the counterfactual, and its code should be near the
 # **prototype** of the class, with $\beta$ weighing $L_1$ against $L_2$ (an *elastic net*):
@@ -16,10 +16,11 @@
 #   \lVert\delta\rVert_2^2 + \gamma \lVert x' - \mathrm{AE}(x')\rVert_2^2 + \theta\,
 #   \lVert \mathrm{ENC}(x') - \mathrm{proto}_t\rVert_2^2 .$$
 #
-# (Their own first term always asks for any class but the present one; to which class it goes is left
-# to the prototype. Ours asks for $t$.) The prototype of a class, *for an input $x$*, is the mean code of the $K$ training images of that class whose codes
-# are nearest to $\mathrm{ENC}(x)$. Without a network to encode, a k-d tree finds near training
-# examples of a class in the input space.
+# (Their own first term always asks for any class but the present one; to which class it goes is left to
+# the prototype. Ours asks for $t$.) The prototype of a class, *for an input $x$*, is the mean code of
+# the $K$ training images of that class (those that the model assigns to it) whose codes are nearest to
+# $\mathrm{ENC}(x)$. Without a network to encode, a k-d tree finds near training examples of a class in
+# the input space.
 #
 # ### Task 9: the nearest prototype (2 points)
 #
@@ -39,16 +40,13 @@ def nearest_prototype(
     least k images.
     """
     ### BEGIN SOLUTION
-    best, nearest, prototype = math.inf, -1, code
-    for label in labels.unique().tolist():
-        if label == original:
-            continue
+    prototypes = {}
+    for label in labels[labels != original].unique().tolist():
         own = codes[labels == label]
         order = (own - code).norm(dim=1).argsort()[:k]
-        mean = own[order].mean(dim=0)
-        if (mean - code).norm() < best:
-            best, nearest, prototype = float((mean - code).norm()), label, mean
-    return nearest, prototype
+        prototypes[label] = own[order].mean(dim=0)
+    nearest = min(prototypes, key=lambda label: (prototypes[label] - code).norm())
+    return nearest, prototypes[nearest]
     ### END SOLUTION
 
 

@@ -8,7 +8,7 @@
 # ([2021](https://arxiv.org/abs/2106.02597)) train a network, the **actor** $\mu$, to do it: it takes
 # the code $z = \mathrm{ENC}(x)$ and the class $t$, and returns a new code, from which a decoder makes
 # the counterfactual. The model is asked for its prediction only, so it may be anything, a forest for
-# example. The price: a reward that is 1 if the model says $t$ and 0 if not has no gradient. Therefore
+# example. But a reward that is 1 if the model says $t$ and 0 if not has no gradient. Therefore
 # a second network, the **critic** $Q(z, t, a)$, learns to predict the reward of an action $a$, and the
 # actor raises the critic's value (DDPG, [Lillicrap et al. 2016](https://arxiv.org/abs/1509.02971), here with
 # episodes of a single step, so that nothing has to be discounted):
@@ -63,14 +63,17 @@ batch = {
     "rebuilt": torch.zeros(2, 3),
     "alpha": 2.0,
 }
-two = losses(**batch)
-checks.expect(two is not None and len(two) == 2, "Return two losses: the critic's and the actor's.")
+two = checks.numbers(losses(**batch), (2,), "losses(…)")
 checks.close(
-    two[0], 0.0, "the critic's loss", "Here the critic foresaw both rewards: 1 for a hit, 0 else."
+    two[0],
+    0.0,
+    "the critic's loss",
+    "Here the critic predicted both rewards correctly: 1 if the target is reached, else 0.",
 )
 better = losses(**batch | {"value_now": torch.tensor([0.9, 0.9])})
 checks.expect(
-    float(better[1]) < float(two[1]), "The actor should lose less where the critic promises more."
+    float(better[1]) < float(two[1]),
+    "The actor's loss should be smaller where the critic's value is larger.",
 )
 wide = [
     losses(**batch | {"rebuilt": torch.full((2, n), 0.1), "x": torch.zeros(2, n)}) for n in (3, 6)

@@ -5,12 +5,12 @@
 #
 # | measure | asks | flaw |
 # |---|---|---|
-# | validity | does the model say the desired class? | so it does to an adversarial example |
+# | validity | does the model say the desired class? | an adversarial example is valid, too |
 # | $L_1$, $L_2$ | how much has changed? | small changes may be invisible |
-# | sparsity | which share of the pixels is untouched? | one stroke of the brush touches many |
-# | IM1 | is it nearer to the desired class than to the old one? | by an autoencoder's opinion |
+# | sparsity | which share of the pixels is untouched? | a plausible change (a longer sleeve) changes many |
+# | IM1 | is it nearer to the desired class than to the old one? | depends on the autoencoders |
 # | IM2 | does it look like the desired class as much as like clothes at all? | see task 15 |
-# | seconds | what does it cost? | the machine |
+# | seconds | how long does it take? | depends on the machine |
 #
 # ### Task 12: four numbers (2 points)
 #
@@ -45,10 +45,7 @@ def qualities(
 before = torch.zeros(2, 4)
 after = torch.tensor([[0.3, 0.4, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
 said = torch.tensor([[0.2, 0.8], [0.2, 0.8]])
-four = qualities(before, after, said, torch.tensor([1, 0]))
-checks.expect(
-    four is not None and len(four) == 4, "Return four numbers: validity, L1, L2, sparsity."
-)
+four = checks.numbers(qualities(before, after, said, torch.tensor([1, 0])), (4,), "qualities(…)")
 checks.close(four[0], 0.5, "validity", "One of these two reaches its target.")
 checks.expect(
     abs(float(four[1]) - 0.7) < 1e-5,
@@ -104,7 +101,7 @@ picture = torch.tensor([[1.0, 1.0]])
 pair = im(
     picture, torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 3.0]]), torch.tensor([[1.0, 1.0]]), 0.0
 )
-checks.expect(pair is not None and len(pair) == 2, "Return two tensors, IM1 and IM2.")
+pair = checks.numbers(None if pair is None else [*pair], (2, 1), "im(…)")
 checks.close(
     pair[0], [0.25], "IM1", "Squared error of the target's autoencoder over the old class's."
 )

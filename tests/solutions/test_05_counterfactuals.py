@@ -71,6 +71,80 @@ def test_im_of_a_pencil(source: Source) -> None:
     assert verdict(source, "im", (*four, 0.0), np.array([[0.5], [0.5]])) == 0
 
 
+def test_the_diversity_of_a_pencil(source: Source) -> None:
+    # d is the mean of 2/2 and 4/2, so K = (1, 0.4; 0.4, 1) and its determinant 1 − 0.16.
+    pair = (torch.tensor([[0.0, 0.0], [2.0, 4.0]]), torch.tensor([2.0, 2.0]))
+    assert verdict(source, "diversity", pair, np.array(0.84)) == 1
+    assert verdict(source, "diversity", pair, np.array(0.6)) == 0
+
+
+def test_the_stability_of_a_pencil(source: Source) -> None:
+    # Ratios 3/1, 4/2 and 9/1, the last one of a neighbour without a counterfactual.
+    near = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 1.0]])
+    after = torch.tensor([[3.0, 0.0], [0.0, 4.0], [9.0, 0.0]])
+    none = torch.zeros(2)
+    arguments = (none, near, none, after, torch.tensor([True, True, False]))
+    assert verdict(source, "stability", arguments, np.array(3.0)) == 1
+    assert verdict(source, "stability", arguments, np.array(9.0)) == 0
+
+
+# --- conditions that the tables' tasks teach ------------------------------------------------------
+
+
+def table(trials: Any, found: np.ndarray, over: np.ndarray, common: np.ndarray) -> dict[str, Any]:
+    """Return an answer: of each method, which pairs count as found, and its medians over which."""
+    rows = [
+        (found[k].sum() / 108, np.median(trials.l1[k][over[k]]), np.median(trials.im1[k][over[k]]))
+        for k in range(3)
+    ]
+    return {"common": common.astype(float), "table": np.array(rows)}
+
+
+def test_each_condition_of_the_table_costs_marks(source: Source, checks: SimpleNamespace) -> None:
+    trials = checks.trials()
+    others = np.zeros((12, 10), dtype=bool)
+    for pair in trials.pairs:
+        others[pair] = True
+    found = (trials.sure.numpy() >= 0.99) & others
+    reached = trials.reached.numpy() & others
+    common = found.all(0)
+    three = np.stack([common] * 3)
+    assert mark(source, "table", table(trials, found, three, common)) == 1
+    # There are failures to leave out, and enough pairs to compare.
+    assert 30 <= common.sum() < found.any(0).sum() == 108
+    own = table(trials, found, found, common)
+    everything = table(trials, found, np.stack([others] * 3), others)
+    as_found = table(trials, reached, np.stack([reached.all(0)] * 3), reached.all(0))
+    any_of_them = table(trials, found, np.stack([found.any(0)] * 3), found.any(0))
+    upside_down = table(trials, ~found & others, three, common)
+    for wrong in (own, everything, as_found, any_of_them):
+        assert mark(source, "table", wrong) <= 0.5
+    assert mark(source, "table", upside_down) == 0.75
+
+
+def test_each_condition_of_the_transfer_costs_marks(
+    source: Source, checks: SimpleNamespace
+) -> None:
+    first, second = np.moveaxis(checks.persuaded(), -1, 0)
+    above = {kind: "yes" if kind in ("prototype", "rl") else "no" for kind in checks.KINDS}
+
+    def earned(shares: np.ndarray, said: dict[str, str] = above) -> float:
+        return mark(source, "transfer", {"transfer": shares, "above_noise": said})
+
+    right = (first * second).sum(-1)[:, :2] / first.sum(-1)[:, :2]
+    assert earned(right) == 1
+    # Some pictures fail to persuade the first network, and noise persuades hardly any.
+    assert (first[:, 1].sum(-1) < 60).all() and second[:, 2].mean() < 0.05
+    of_all = second.mean(-1)[:, :2]
+    of_the_second = (first * second).sum(-1)[:, :2] / np.maximum(second.sum(-1)[:, :2], 1)
+    unscaled = right[:, [0, 0]]
+    first_alone = first.mean(-1)[:, :2]
+    for wrong in (of_all, of_the_second, unscaled, first_alone):
+        assert earned(wrong) <= 0.75
+    assert earned(right, dict.fromkeys(checks.KINDS, "yes")) <= 0.7
+    assert earned(right, above | {"wachter": "yes"}) < 1
+
+
 def test_the_numbers_in_the_text_are_those_of_the_checks(
     source: Source, checks: SimpleNamespace
 ) -> None:

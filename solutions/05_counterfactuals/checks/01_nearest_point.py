@@ -8,25 +8,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.tasks import Call, Called, expect_close, task
+from autograde.tasks import Call, Called, expect_close, expect_unchanged, task
 
-from ...shared.checks import GIVEN, tensor
+from ...shared.checks import GIVEN, drawn, tensor
 
 
 def _lines(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return points and planes (x, weight, bias, margin), no weight near zero."""
+    """Return points and planes (x, weight, bias, margin), no weight near zero or of length one."""
     cases = []
     for size, margin in ((2, 0.0), (5, 0.1), (9, 0.5)):
-        weight = rng.choice((-1, 1), size=size) * rng.uniform(0.5, 2, size=size)
-        cases.append((tensor(rng.normal(size=size)), tensor(weight), float(rng.normal()), margin))
+        weight = rng.choice((-1, 1), size=size) * rng.uniform(0.8, 2, size=size)
+        cases.append((*_off_the_plane(rng, weight), margin))
     return cases
 
 
 def _partly_free(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return planes of which the steepest coordinate may change, and some of which it may not."""
+    """Return planes of which the steepest coordinate may change, and some of which it may not.
+
+    In the last one all slopes are small, those of features that may not change, too.
+    """
     cases = []
-    for size, blocked in ((4, 0), (5, 1), (8, 3)):
-        steep = rng.permutation(np.arange(1, size + 1)) * rng.choice((-1, 1), size=size) * 0.7
+    for size, blocked, slope in ((4, 0, 0.7), (5, 1, 0.7), (8, 3, 0.7), (6, 2, 0.1)):
+        steep = rng.permutation(np.arange(1, size + 1)) * rng.choice((-1, 1), size=size) * slope
         order = np.abs(steep).argsort()
         free = np.ones(size, dtype=bool)
         free[order[size - blocked :]] = False
@@ -34,13 +37,21 @@ def _partly_free(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         steep[best] = -abs(steep[best])
         cases.append(
             (
-                tensor(rng.normal(size=size)),
-                tensor(steep),
-                float(rng.normal()),
+                *_off_the_plane(rng, steep),
                 torch.from_numpy(free),
             )
         )
     return cases
+
+
+def _off_the_plane(rng: np.random.Generator, weight: Any) -> tuple[Any, Any, float]:
+    """Return a point that is not on the plane, the weight, and a bias that matters."""
+
+    def draw() -> tuple[Any, float]:
+        return rng.normal(size=len(weight)), float(rng.normal())
+
+    x, bias = drawn(draw, lambda pair: abs(weight @ pair[0] + pair[1]) > 0.1 < abs(pair[1]))
+    return tensor(x), tensor(weight), bias
 
 
 def _tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -90,6 +101,7 @@ def nearest_l1(calls: list[Called]) -> None:
             "enough to reach the plane.",
             atol=1e-5,
         )
+    expect_unchanged(calls, 0, "x")
 
 
 @task("mad", Call("mad_distance", _tables, GIVEN), read="section 1 and Wachter et al. 2017")

@@ -14,11 +14,12 @@ from autograde.tasks import (
     Called,
     Value,
     expect,
+    expect_array,
     expect_close,
     task,
 )
 
-from ...shared.checks import GIVEN, all_said, tensor
+from ...shared.checks import GIVEN, all_said, drawn, tensor
 from .world import expect_picture, world
 
 DRESS_BOUND = 25
@@ -28,31 +29,57 @@ TEXT = {"dress_bound": str(DRESS_BOUND)}
 
 
 def _candidates(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    cases = []
-    for wanted, weight in ((1.0, 3.0), (0.7, 20.0), (0.5, 0.4)):
-        network = Network.random(rng, (6, 8, 4), "tanh")
+    """Return candidates that the network takes for another class than the target.
+
+    In the last, the target is more probable than is wanted.
+    """
+
+    def draw() -> tuple[Network, torch.Tensor, torch.Tensor, int]:
         x = rng.uniform(size=6)
-        changed = x + rng.normal(size=6) * 0.3
-        cases.append((network, tensor(changed), tensor(x), int(rng.integers(4)), wanted, weight))
-    return cases
+        changed = x + rng.choice((-1, 1), size=6) * rng.uniform(0.1, 0.5, size=6)
+        network = Network.random(rng, (6, 8, 4), "tanh")
+        return network, tensor(changed), tensor(x), int(rng.integers(4))
+
+    def right(case: tuple[Network, torch.Tensor, torch.Tensor, int]) -> bool:
+        network, changed, _, target = case
+        with torch.no_grad():
+            said = network.module()(changed[None]).softmax(1)[0]
+        return bool(0.1 < said[target] < said.max() - 0.05)
+
+    return [
+        (*drawn(draw, right), wanted, weight)
+        for wanted, weight in ((1.0, 3.0), (0.7, 20.0), (0.05, 40.0))
+    ]
 
 
 def _steps(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return steps of which the first four pixels show what each part of the rule does.
+
+    One is pushed far beyond white and one far beyond black, so that clipping before shrinking
+    leaves another value; one has moved by less than the shrinkage, downwards, and returns to its
+    start exactly; one keeps most of a change, downwards.
+    """
     cases = []
-    for size, rate in ((12, 0.02), (30, 0.1), (30, 0.4)):
+    for size, rate in ((12, 0.02), (30, 0.1), (30, 0.3)):
         x = rng.uniform(size=size)
         changed = (x + rng.normal(size=size) * 0.2).clip(0, 1)
         changed[: size // 3] = x[: size // 3]
-        cases.append((tensor(changed), tensor(x), tensor(rng.normal(size=size) * 1.5), rate))
+        slope = rng.normal(size=size) * 1.5
+        x[:4] = rng.uniform(0.9, 0.95), rng.uniform(0.05, 0.1), *rng.uniform(0.7, 0.8, size=2)
+        changed[:4] = x[:4] - (0, 0, 0.5 * rate, 2 * rate)
+        slope[:4] = -3 / rate, 3 / rate, 0.2, -0.5
+        order = rng.permutation(size)
+        cases.append((tensor(changed[order]), tensor(x[order]), tensor(slope[order]), rate))
     return cases
 
 
 def _rounds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    low, high = sorted(float(each) for each in rng.uniform(1, 50, size=2))
+    low, high = float(rng.uniform(1, 20)), float(rng.uniform(30, 50))
     middle = (low + high) / 2
     return [
         (0.0, 0.0, low, False),
         (low, 0.0, 10 * low, True),
+        (low, 0.0, 10 * low, False),
         (0.0, 0.0, low, True),
         (low, high, middle, True),
         (low, high, middle, False),
@@ -110,11 +137,7 @@ def search(calls: list[Called]) -> None:
     """Bounds first, then the next try."""
     for call in calls:
         low, high, weight, found = call.arguments
-        try:
-            got = [np.asarray(float(each)) for each in call.returned]
-        except (TypeError, ValueError):
-            got = []
-        expect(len(got) == 3, "`next_weight(…)` should return three numbers: low, high and next.")
+        got = [np.asarray(each) for each in expect_array(call.returned, (3,), "next_weight(…)")]
         bounds = (low, weight) if found else (weight, high)
         expect_close(
             got[0], bounds[0], "low", "A λ that failed is the new lower bound; else it stays."

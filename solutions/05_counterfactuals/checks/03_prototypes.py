@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,72 @@ import torch
 
 from autograde.tasks import Call, Called, expect, expect_close, task
 
-from ...shared.checks import GIVEN, tensor
+from ...shared.checks import GIVEN, Array, drawn, tensor
 
 
-def _code_tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+Distance = Callable[[Array], Any]
+_EUCLIDEAN: Distance = lambda apart: np.linalg.norm(apart, axis=-1)  # noqa: E731
+_CITY: Distance = lambda apart: np.abs(apart).sum(axis=-1)  # noqa: E731
+
+
+def _answer(
+    code: Array,
+    codes: Array,
+    labels: Array,
+    k: int,
+    original: int,
+    by: Distance = _EUCLIDEAN,
+    among: Distance = _EUCLIDEAN,
+) -> tuple[int, Array]:
+    """Return the class and prototype by a rule: how to pick the k codes, how to compare classes."""
+    prototypes = {
+        int(label): codes[labels == label][by(codes[labels == label] - code).argsort()[:k]].mean(0)
+        for label in sorted(set(labels.tolist()) - {original})
+    }
+    nearest = min(prototypes, key=lambda label: float(among(prototypes[label] - code)))
+    return nearest, prototypes[nearest]
+
+
+_OTHER_RULES: dict[str, Callable[..., tuple[int, Array]]] = {
+    "the nearest single code's class": lambda c, cs, ls, k, o: _answer(c, cs, ls, 1, o),
+    "means of whole classes": lambda c, cs, ls, k, o: _answer(c, cs, ls, len(cs), o),
+    "classes compared in L1": lambda *case: _answer(*case, among=_CITY),
+    "the first class": lambda *case: _answer(*case, among=lambda _: np.float64(0)),
+    "codes picked in L1": lambda *case: _answer(*case, by=_CITY),
+    "codes nearest to the origin": lambda c, *rest: _answer(0 * c, *rest),
+    "the input's own class, too": lambda c, cs, ls, k, o: _answer(c, cs, ls, k, -1),
+}
+"""What a table's answer would be by rules that are not the task's."""
+
+
+def _code_tables(rng: np.random.Generator) -> list[Any]:
+    """Return tables without some class numbers, drawn until each other rule gives another answer.
+
+    The rules share the tables between them. In the last table, k is 1.
+    """
     cases = []
-    for count, width, k, labels in ((12, 2, 2, 3), (40, 5, 3, 4), (30, 3, 1, 5)):
-        own = rng.permutation(np.arange(count) % labels)
-        centres = rng.normal(size=(labels, width)) * 3
-        codes = centres[own] + rng.normal(size=(count, width))
-        original = int(rng.integers(labels))
-        code = centres[original] + rng.normal(size=width)
-        cases.append((tensor(code), tensor(codes), torch.from_numpy(own), k, original))
+    for count, width, k, classes, rules in (
+        (20, 2, 3, 4, ("the nearest single code's class", "codes nearest to the origin")),
+        (32, 4, 4, 4, ("means of whole classes", "codes picked in L1")),
+        (24, 3, 2, 4, ("classes compared in L1", "the first class")),
+        (30, 3, 1, 5, ("the input's own class, too",)),
+    ):
+
+        def draw(size: tuple[int, int] = (count, width), k: int = k, classes: int = classes) -> Any:
+            labels = rng.choice(12, size=classes, replace=False)
+            own = labels[rng.permutation(np.arange(size[0]) % classes)]
+            code, codes = rng.normal(size=size[1]) + 1, rng.normal(size=size) * 1.5
+            return code, codes, own, k, int(rng.choice(labels))
+
+        def tells(case: Any, rules: tuple[str, ...] = rules) -> bool:
+            right, prototype = _answer(*case)
+            others = [_OTHER_RULES[rule](*case) for rule in rules]
+            return all(
+                label != right or np.abs(mean - prototype).max() > 0.05 for label, mean in others
+            )
+
+        case = drawn(draw, tells)
+        cases.append((tensor(case[0]), tensor(case[1]), torch.from_numpy(case[2]), *case[3:]))
     return cases
 
 

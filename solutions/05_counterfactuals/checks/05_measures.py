@@ -15,14 +15,24 @@ from ...shared.checks import GIVEN, tensor
 
 
 def _found_images(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return batches of which half the items reach the target.
+
+    Of these the first does so with a probability below one half; its features moved by nothing, by
+    less than 0.001 in both directions, by 0.001 exactly, and far in both directions.
+    """
     cases = []
-    for count, width, classes in ((6, 5, 3), (10, 8, 4)):
+    for count, width, classes in ((6, 7, 3), (10, 8, 4)):
         x = rng.uniform(0.1, 0.9, size=(count, width))
         moved = np.where(rng.random((count, width)) < 0.5, x, rng.uniform(size=(count, width)))
         targets = rng.integers(classes, size=count)
         scores = rng.normal(size=(count, classes))
         scores[np.arange(count // 2), targets[: count // 2]] = 9  # half of them hit
         scores[np.arange(count // 2, count), targets[count // 2 :]] = -9
+        scores[0] = 0
+        scores[0, targets[0]] = 0.5
+        x[0, :3] = 0, 0.5, 0.5
+        moved[0] = x[0]
+        moved[0, :5] += 0.001, 0.0005, -0.0005, -0.3, 0.2
         order = rng.permutation(count)
         probabilities = torch.softmax(tensor(scores[order]), 1)
         cases.append(
@@ -37,10 +47,10 @@ def _found_images(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _rebuilt(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    return [
-        (*(tensor(rng.uniform(size=(count, width))) for _ in range(4)), epsilon)
-        for count, width, epsilon in ((3, 4, 0.0), (6, 9, 0.1))
-    ]
+    """Return images, and in the second case features of both signs."""
+    images = [rng.uniform(size=(3, 4)) for _ in range(4)]
+    features = [rng.normal(size=(6, 9)) for _ in range(4)]
+    return [(*map(tensor, images), 0.0), (*map(tensor, features), 0.1)]
 
 
 @task("qualities", Call("qualities", _found_images, GIVEN), read="section 5")

@@ -1,16 +1,16 @@
 # %% [markdown]
-# ## 9 · Summary
+# ## 10 · Summary
 #
 # | method | minimises | needs of the model | one more image costs | you choose | beware |
 # |---|---|---|---|---|---|
 # | closed form | the distance, exactly | to be linear | nothing | distance, free features | linear models only |
 # | Wachter | $\lambda (p_t - y)^2 + d$ | gradients (as here) | a search | distance, $y$ | looks like an adversarial example |
-# | prototypes | elastic net, autoencoder, prototype | gradients (as here) | a search | $\beta, \gamma, \theta, K$ | an encoder's idea of a class |
+# | prototypes | elastic net, autoencoder, prototype | gradients (as here) | a search | $\beta, \gamma, \theta, K$ | the class as the encoder represents it |
 # | reinforcement | nothing: an actor was trained | predictions | one pass | the reward, $\alpha$ | blurred by the decoder; one actor a model |
 #
 # A counterfactual is a statement about the *model*, not about the world: it says what would change
 # the prediction, not what would change the garment. And there are many for one input; showing one
-# is a choice.
+# is a choice, which a small change of the input may change.
 #
 # **Read on**
 #
@@ -20,6 +20,10 @@
 #   Prototypes](https://arxiv.org/abs/1907.02584).
 # - R.-F. Samoilescu, A. Van Looveren, J. Klaise 2021, [Model-agnostic and Scalable Counterfactual
 #   Explanations via Reinforcement Learning](https://arxiv.org/abs/2106.02597).
+# - R. K. Mothilal, A. Sharma, C. Tan 2020, [Explaining Machine Learning Classifiers through Diverse
+#   Counterfactual Explanations](https://arxiv.org/abs/1905.07697).
+# - D. Slack, S. Hilgard, H. Lakkaraju, S. Singh 2021, [Counterfactual Explanations Can Be
+#   Manipulated](https://arxiv.org/abs/2106.02666).
 # - S. Verma et al. 2020, [Counterfactual Explanations and Algorithmic Recourses for Machine Learning: A
 #   Review](https://arxiv.org/abs/2010.10596).
 # - C. Molnar, [Interpretable Machine Learning](https://christophm.github.io/interpretable-ml-book/), the

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 8 · Explore, and the original library
+# ## 9 · Explore, and the original library
 #
 # The lecture used the library alibi. Where it is installed (Python 3.11, `pip install
 # "xaikit[alibi]"`), `backend="alibi"` runs it on the same network; a single image takes it from half a
@@ -15,7 +15,7 @@ if there:
         'alibi is here: try counterfactual(model, shirt[None], dress, "prototype", backend="alibi").'
     )
 else:
-    print("alibi is not installed here, and nothing is lost: xaikit's own methods need no more.")
+    print("alibi is not installed here. xaikit's own methods do not need it.")
 
 # %% [markdown]
 # Digits are easier to judge by eye. MNIST is not part of xaikit; the cell uses it if it is on this
@@ -25,7 +25,7 @@ else:
 try:
     digits = load("mnist", split="test")
 except (FileNotFoundError, OSError) as reason:
-    print(f"No digits today, and nothing is lost: {reason}")
+    print(f"MNIST is not here, so this figure is left out: {reason}")
 else:
     some = digits.images[[0, 2, 3]].to(device)
     every = torch.arange(10, device=device).expand(3, 10)
