@@ -152,6 +152,17 @@ def function(value: Any, name: str) -> Callable[..., Any]:
     return value  # type: ignore[no-any-return]
 
 
+AUTOGRAD = (
+    *("torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward"),
+    *("torch.autograd.functional.jacobian", "torch.func.grad", "torch.func.jacrev"),
+    "torch.func.jacfwd",
+)
+"""What computes a gradient by itself: for tasks in which students compute one."""
+
+COSINE = ("torch.nn.functional.cosine_similarity", "torch.cosine_similarity")
+CROSS_ENTROPY = ("torch.nn.functional.cross_entropy",)
+
+
 def without(value: Any, *names: str) -> None:
     """Fail if a function uses what it is to replace: what grading refuses during hidden calls.
 

@@ -174,9 +174,9 @@ def _validate_without(
             place(name)
         except LookupError:
             raise SourceError(f"{where}, which is no function of an installed package.") from None
-        if f'"{name}"' not in visible:
+        if "checks.without(" not in visible:
             raise SourceError(
-                f"{where}; please name it in its test cell, too: checks.without(function, names)."
+                f"{where}; please let its test cell say so: checks.without(function, *names)."
             )
 
 

@@ -43,6 +43,7 @@ def finite_differences(model, x, target, h):
 
 
 # %% nbgrader={"grade_id": "finite-differences-test", "grade": true, "points": 2}
+checks.without(finite_differences, *checks.AUTOGRAD)
 linear = torch.nn.Linear(3, 2)
 slopes = finite_differences(linear, torch.tensor([1.0, -2.0, 0.5]), 1, 0.5)
 checks.close(
@@ -61,7 +62,7 @@ checks.passed("finite-differences")
 # Take $f(x) = W_2\,\mathrm{ReLU}(W_1 x + b_1) + b_2$. By the chain rule the gradient of output $t$
 # goes back through the row $t$ of $W_2$, through the ReLUs (factor 1 where their input is above 0,
 # factor 0 elsewhere; at 0 itself PyTorch takes 0, and so should you), and through $W_1$. Write that in
-# NumPy, for weights laid out as in PyTorch: (outputs, inputs).
+# NumPy, without autograd, for weights laid out as in PyTorch: (outputs, inputs).
 
 
 # %% nbgrader={"grade_id": "input-gradient", "solution": true}
@@ -79,6 +80,7 @@ def input_gradient(x, W1, b1, W2, b2, target):
 
 
 # %% nbgrader={"grade_id": "input-gradient-test", "grade": true, "points": 2}
+checks.without(input_gradient, *checks.AUTOGRAD)
 # One hidden neuron is active here, two are not (the last one's input is 0): which row of W1 is left?
 W1 = np.array([[1.0, 2.0, 0.0], [-3.0, 0.0, 1.0], [1.0, -1.0, 4.0]])
 b1 = np.array([0.0, -1.0, -4.0])
@@ -216,7 +218,7 @@ checks.passed("repair-guided")
 # compares the gradients $a, b$ of their losses by the cosine (*Grad-Cos*, Hanawa 2021). The function
 # below is to return a **distance**: 0 for gradients of the same direction, 1 for orthogonal ones,
 # 2 for opposite ones. If you sort training examples by it, smallest first, the unlike ones come first.
-# Correct it.
+# Correct it, without torch's own cosine similarity.
 
 
 # %% nbgrader={"grade_id": "repair-cosine", "solution": true}
@@ -236,6 +238,7 @@ def cosine_distance(a, b):
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "repair-cosine-test", "grade": true, "points": 1}
+checks.without(cosine_distance, *checks.COSINE)
 distance = checks.numbers(
     cosine_distance(np.ones((2, 2)), 3 * np.ones((2, 2))), (), "cosine_distance"
 )

@@ -11,6 +11,8 @@ import torch
 from autograde.inside.networks import Network
 from autograde.tasks import Call, Called, entries, expect, expect_array, expect_close, task
 
+from xaikit.checks import AUTOGRAD, COSINE
+
 from ...shared.checks import GIVEN, Arguments, Array, drawn
 from .networks import (
     normal_vector,
@@ -33,7 +35,7 @@ def smooth_networks(rng: np.random.Generator) -> Arguments:
 
 @task(
     "finite-differences",
-    Call("finite_differences", smooth_networks, GIVEN),
+    Call("finite_differences", smooth_networks, GIVEN, without=AUTOGRAD),
     read="Section 2, the formula of the central difference",
 )
 def finite_differences(calls: list[Called]) -> None:
@@ -75,7 +77,7 @@ def masked_networks(rng: np.random.Generator) -> Arguments:
 
 @task(
     "input-gradient",
-    Call("input_gradient", masked_networks, GIVEN),
+    Call("input_gradient", masked_networks, GIVEN, without=AUTOGRAD),
     read="Section 2, Task 3: the chain rule through one hidden layer",
 )
 def input_gradient(calls: list[Called]) -> None:
@@ -204,7 +206,11 @@ def gradient_pairs(rng: np.random.Generator) -> Arguments:
     return [*cases, (cases[0][0], -2 * cases[0][0])]
 
 
-@task("repair-cosine", Call("cosine_distance", gradient_pairs, GIVEN), read="Section 2, Task 6")
+@task(
+    "repair-cosine",
+    Call("cosine_distance", gradient_pairs, GIVEN, without=COSINE),
+    read="Section 2, Task 6",
+)
 def repair_cosine(calls: list[Called]) -> None:
     for call in calls:
         # Half the squared distance of the unit vectors: 1 − cos by the cosine rule.

@@ -172,7 +172,7 @@ def test_what_a_task_does_without_is_there_and_is_named_to_students(tmp_path: Pa
     for name in ("numpy.doubled", "no_package.double", "numpy"):
         with pytest.raises(SourceError, match=f"does without {name}, which is no function"):
             small_source(tmp_path, checks=without(name))
-    with pytest.raises(SourceError, match="name it in its test cell"):
+    with pytest.raises(SourceError, match="let its test cell say so"):
         small_source(tmp_path, checks=without("numpy.multiply"))
     start = SOURCE.index('{"grade_id": "double-test"')
     end = SOURCE.index("\n", start)
