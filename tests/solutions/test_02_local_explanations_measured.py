@@ -114,7 +114,7 @@ def test_rows_in_another_order_lose(source: Source, checks: SimpleNamespace) -> 
 def test_a_gap_to_the_wrong_reference_loses(source: Source, checks: SimpleNamespace) -> None:
     gaps = checks._gaps()
     complete = {
-        name: bool(row.mean() < 0.05) for name, row in zip(checks.SUMMED, gaps, strict=True)
+        name: np.array(row.mean() < 0.05) for name, row in zip(checks.SUMMED, gaps, strict=True)
     }
     assert mark(source, "completeness", {"gap": gaps, "complete": complete}) == 1
     # Images and targets averaged together, a mean of one image for all, the halves of the gaps.

@@ -72,8 +72,9 @@ def _well_posed(problem: Problem) -> bool:
 def _relevance_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     """Return for both rules logits of either sign, and denominators that are 0.
 
-    0/0 is met at units that are off, that are on by their bias alone, at a logit for which nothing
-    speaks, and in zᴮ's layer where each pixel has the value that speaks least for a unit.
+    0/0 is met at units that are off, also in zᴮ's layer, where each pixel has the value that speaks
+    least for such a unit; R/0 at units that are on by their bias alone (not in zᴮ's layer, where a
+    small number in place of the 0 would cancel badly), and at a logit for which nothing speaks.
     """
     problems: list[tuple[Any, ...]] = []
     for rule in ("alpha1_beta0", "deep_taylor"):
@@ -92,12 +93,10 @@ def _with_zeros(rng: np.random.Generator, rule: str) -> Problem:
     layers, x = relu_layers(rng, (5, 8, 7, 3)), exact_inputs(rng, 5)
     x[:2] = 0.0, 1.0
     (first, shift), (second, bias), (last, _) = layers
-    first[0] = [1.0, -1.0, 0.0, 0.0, 0.0]  # x = (0, 1, …): on by its bias, and zᴮ has 0/0
-    shift[0] = 2.0
+    first[0], shift[0] = [1.0, -1.0, 0.0, 0.0, 0.0], -2.0  # x = (0, 1, …): off, and zᴮ has 0/0
     first[1], shift[1] = -np.abs(first[1]), -0.5  # off, with nothing that speaks for it
     second[0], bias[0] = -np.abs(second[0]), -0.5
     second[1, :], bias[1] = -np.abs(second[1]) * 0.2, 3.0  # on by its bias alone
-    second[2:4, 0] = np.abs(second[2:4, 0]) + 0.5  # so that relevance reaches those of zᴮ
     bias[2:4] += 1.0
     last[:, 1:4] = np.abs(last[:, 1:4]) + 0.5
     return _asking(rng, layers, x, 1.5, rule)
