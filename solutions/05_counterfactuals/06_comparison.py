@@ -66,8 +66,8 @@ for name, result in results.items():
 # %% [markdown]
 # ### With a budget
 #
-# With as many steps as they liked, all three methods found nearly everything. A comparison needs
-# failures, too. So let us ask for more and give less: twelve images (three of each of the four
+# With up to 150 steps a search, all three methods found everything. A comparison needs failures, too.
+# So the next cell makes the task harder: twelve images (three of each of the four
 # classes), every class as target, *twelve steps* for a search, and a probability of at least 0.99.
 #
 # `trials[name]` are the results. `.found` of `"rl"` only asks whether the target is the most likely
