@@ -66,8 +66,8 @@ for name, result in results.items():
 # %% [markdown]
 # ### With a budget
 #
-# With as many steps as they liked, all three methods found nearly everything. A comparison needs
-# failures, too. So let us ask for more and give less: twelve images (three of each of the four
+# With up to 150 steps a search, all three methods found everything. A comparison needs failures, too.
+# So the next cell makes the task harder: twelve images (three of each of the four
 # classes), every class as target, *twelve steps* for a search, and a probability of at least 0.99.
 #
 # `trials[name]` are the results. `.found` of `"rl"` only asks whether the target is the most likely
@@ -78,9 +78,8 @@ for name, result in results.items():
 from xaikit.counterfactuals.qualities import qualities as measured
 
 by_class = [torch.nonzero(right & (test.labels[:1000] == classes.index(n)))[:3, 0] for n in names]
-many = torch.stack(
-    by_class, dim=1
-).flatten()  # the first image of each class, the second, the third
+# The first image of each class, then the second ones, then the third ones.
+many = torch.stack(by_class, dim=1).flatten()
 twelve, own = test.images[many].to(device), test.labels[many].to(device)
 goals = torch.arange(10, device=device).expand(12, 10)
 others = goals != own[:, None]  # (12, 10): the 108 pairs of an image and a class other than its own
