@@ -96,7 +96,7 @@ checks.passed("sensitivity")
 # score could only be 0 or 1. As a control we take vectors from random splits of clean garments,
 # because a class reacts to any vector a little; Kim et al. test with many of them whether a score
 # is significant. The bars are means of the sensitivities over 100 garments of all classes, because
-# a share of positive ones does not say how strongly a class reacts; the blue lines are 95 %
+# a share of positive ones does not say how strongly a class reacts; the short blue lines are 95 %
 # intervals (1.96 standard errors). The vector comes from logistic regression. The sensitivity is a
 # derivative at a point, so it also matters at which images we take it: at clean ones, or at those
 # with the trigger.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # On clean images the poisoned network hardly reacts: the neurons that detect the square are inactive
 # there, and a derivative describes the network near its own point only. With the trigger the backdoor is
-# active: it raises the logit of one class and lowers the others. So this test needs the trigger twice,
+# active: it raises the logit of one class and lowers most others. So this test needs the trigger twice,
 # for the concept and for the images at which the derivatives are taken.
 #
 # ## 6 · Local methods: they show the trigger

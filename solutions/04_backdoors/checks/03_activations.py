@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,10 @@ def _clouds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
         def clear(case: tuple[Tensor, Tensor], steps: int = steps) -> bool:
             found = _lloyd(*case)
-            return found.narrow > 1e-3 and found.steps >= steps
+            if found.narrow <= 1e-3 or found.steps < steps:
+                return False
+            # On a line both distances are the same.
+            return case[0].shape[1] == 1 or found.labels != _lloyd(*case, distance=_absolute).labels
 
         problems.append(drawn(draw, clear))
 
@@ -103,13 +107,22 @@ class _Clustered(NamedTuple):
     ties: bool
 
 
-def _lloyd(points: Tensor, start: Tensor, tie: int = 0) -> _Clustered:
+def _absolute(row: list[float], centre: list[float]) -> float:
+    return sum(abs(one - other) for one, other in zip(row, centre, strict=True))
+
+
+def _lloyd(
+    points: Tensor,
+    start: Tensor,
+    tie: int = 0,
+    distance: Callable[[list[float], list[float]], float] = math.dist,
+) -> _Clustered:
     """Return 2-means by loops."""
     rows, centres = points.tolist(), start.tolist()
     labels: list[int] = []
     narrow, ties, steps = math.inf, False, 0
     while True:
-        distances = [[math.dist(row, centre) for centre in centres] for row in rows]
+        distances = [[distance(row, centre) for centre in centres] for row in rows]
         apart = [abs(near - far) for near, far in distances]
         if not steps:
             ties = 0 in apart
