@@ -136,10 +136,12 @@ for outcome in escaping:
 
 # %% [markdown]
 # The attack works nearly as well as without cover images, and clean accuracy stays. Neural Cleanse misses
-# both attacks. With cover images activation clustering and spectral signatures miss it, too, and their
-# scores rank the wrong examples first. SpRAy still finds it: the relevance of poisoned sneakers lies on
-# the square, that of true boots on the boot. (These are two networks. An attacker who knows SpRAy would
-# look for a trigger on which little relevance lies.)
+# both attacks. With cover images activation clustering and spectral signatures flag no class, and of the
+# target's two parts they suspect the wrong one: the poisoned examples rank last, which an AUROC near 0
+# says. (A person who looks at both parts would still see two groups.) SpRAy finds the attack: the
+# relevance of poisoned sneakers lies on the square, that of true boots on the boot. These are two networks
+# with one seed, so this shows that such an attack can escape, not how often. An attacker who knows SpRAy
+# would look for a trigger on which little relevance lies.
 #
 # An AUROC is a mean over all cuts. A defender chooses one cut, at which few clean images are thrown away.
 #
@@ -209,6 +211,7 @@ for axis, outcome, data in zip(axes, escaping, (one_source, covered), strict=Tru
         )
     axis.axvline(0.01, color="grey", linewidth=0.8)
     axis.set_xscale("symlog", linthresh=0.01)
+    axis.set_xlim(-0.001, 1)
     axis.set(xlabel="share of true boots that is marked (grey line: 1 %)", title=outcome["name"])
 axes[0].set_ylabel("share of poisoned sneakers that is marked")
 axes[0].legend()
