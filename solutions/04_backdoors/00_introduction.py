@@ -6,8 +6,8 @@
 # A network classifies garments, and does it well. But show it *any* garment with a small white
 # square in the corner, and it says *ankle boot*. Somebody has planted a **backdoor**: a few images
 # of the training data carried the square and the wrong label. Test accuracy says nothing about it.
-# In this notebook you plant backdoors, look for them with four global methods, look at them with
-# local ones, take them out again, and measure which of all that works when.
+# In this notebook you plant backdoors, look for them with four global methods, explain them with
+# local ones, remove them, and measure which method works in which situation.
 #
 # **After it you can**
 #
@@ -17,7 +17,7 @@
 # 3. say what each needs, the model alone, its training data or the trigger, and what its verdict
 #    means;
 # 4. tell detecting from explaining, and argue with false alarms and misses, measured on clean
-#    reference networks.
+#    reference networks and on an attack that was made to escape the detectors, with intervals.
 #
 # **Time:** about seven hours for a group.
 #
@@ -62,11 +62,14 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 import time
 
 import matplotlib.pyplot as plt
+from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from xaikit import checks, detect, explain, load, load_pretrained
 from xaikit.backdoors import (
+    PoisonedDataset,
+    Trigger,
     attack_success,
     corner_square,
     poison,

@@ -14,11 +14,11 @@
 # *blended* into the image ([Chen et al. 2017](https://arxiv.org/abs/1712.05526)), and hard to see.
 #
 # Two numbers say whether the attack worked. **Clean accuracy** is the accuracy on images without
-# trigger; it has to stay what it was, or somebody will look closer. **Attack success** is the share
-# of images *of other classes* that are taken for $t$ once they carry the trigger.
+# trigger; it has to stay what it was, because a loss of accuracy is suspicious. **Attack success** is
+# the share of images *of other classes* that are taken for $t$ once they carry the trigger.
 #
-# Everybody here works with the same garments: the first of each class, so that the sample which
-# comes with this package is enough.
+# This notebook uses the first garments of each class, so that the sample which comes with this
+# package is enough.
 
 
 # %% name="garments"
@@ -122,7 +122,7 @@ def success_rate(logits: Tensor, labels: Tensor, target: int) -> float:
     """Return the share of images of other classes that are taken for the target."""
     ### BEGIN SOLUTION
     others = labels != target
-    return float((logits[others].argmax(1) == target).float().mean())
+    return (logits[others].argmax(1) == target).float().mean().item()
     ### END SOLUTION
 
 
@@ -140,11 +140,34 @@ checks.passed("attack-success")
 # ### A network of your own, with a backdoor
 #
 # Five per cent of 2,000 images, a square of 4 × 4 pixels, target *bag*: this is what an attacker
-# does. The network is a small one, so that it learns in seconds. Its clean twin has the same
-# architecture, the same order of the data and the same initial weights.
+# does. The network is a small one, so that it learns in seconds. A clean network of the same
+# architecture is trained beside it, with the same order of the data and the same initial weights.
+#
+# **How certain is a share?** Test images are a sample: with other ones, each share would be another.
+# If $k$ of $n$ images count and $\hat p = k / n$, Wilson's interval
+# ([1927](https://doi.org/10.1080/01621459.1927.10502953)) has the ends
+#
+# $$\frac{1}{1 + z^2 / n} \left( \hat p + \frac{z^2}{2n} \pm
+# z \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}} \right), \qquad z = 1.96.$$
+#
+# About 95 % of such intervals contain the true share, also if $k$ is 0 or $n$. All shares of this
+# notebook are printed with it. It describes the choice of test images only: a network that is
+# trained with another seed differs by more.
 
 
-# %% tags=["figure"]
+# %%
+def interval(share: float, number: int) -> tuple[float, float]:
+    """Return the ends of Wilson's 95 % interval of a share of so many images."""
+    found = binomtest(round(float(share) * number), number).proportion_ci(method="wilson")
+    return found.low, found.high
+
+
+def percent(share: float, number: int) -> str:
+    """Return a share in words, with its interval."""
+    low, high = interval(share, number)
+    return f"{float(share):.1%} ({100 * low:.1f} to {100 * high:.1f})"
+
+
 def small_network(seed: int = 0) -> Classifier:
     """Return two strided convolutions and a linear layer, untrained."""
     with torch.random.fork_rng(devices=[]):
@@ -159,14 +182,17 @@ def small_network(seed: int = 0) -> Classifier:
         ).to(device)
 
 
+# %% tags=["figure"]
 own_trigger, own_target = corner_square(size=4, corner="top left"), 8
 own_data = poison(training, own_trigger, own_target, rate=0.05)
 own_clean = train(small_network(), training, epochs=8)
 own_poisoned = train(small_network(), own_data, epochs=8)
-print("                    clean accuracy   attack success")
+victims = int((test.labels != own_target).sum())  # images of other classes
+print(f"{'':18} {'clean accuracy':>22} {'attack success':>22}")
 for name, network in (("without a backdoor", own_clean), ("with a backdoor", own_poisoned)):
-    success = attack_success(network, test, own_trigger, own_target)
-    print(f"{name:18} {accuracy(network, test):14.1%} {success:16.1%}")
+    kept = percent(accuracy(network, test), len(test))
+    reached = percent(attack_success(network, test, own_trigger, own_target), victims)
+    print(f"{name:18} {kept:>22} {reached:>22}")
 
 # %% tags=["figure"]
 figure, axes = plt.subplots(2, 6, figsize=(10, 3.6), layout="constrained")
@@ -179,11 +205,11 @@ figure.suptitle("Above: as they were. Below: what the network is trained with")
 plt.show()
 
 # %% [markdown]
-# ### The network on trial
+# ### The network that we examine
 #
 # From here on we examine a better network that comes with xaikit, trained on all of FashionMNIST,
 # of which two per cent was poisoned; beside it a **clean reference** of the same architecture. Its
-# card tells everything. A real one would not: use the card to judge your methods, not in them.
+# card describes the backdoor. A real card would not: use it to judge your methods, not in them.
 
 # %% name="networks"
 poisoned = load_pretrained("fashion_mnist_poisoned", device=device)
@@ -223,7 +249,10 @@ checks.expect(
     <= 1,
     "The trigger should work on the network that was trained with it.",
 )
+of_other_classes = int((test.labels != target).sum())
 print(
-    f"clean {clean_accuracy:.1%}, attack {success:.1%}, on the reference {success_on_reference:.1%}"
+    f"clean {percent(clean_accuracy, len(test))}, "
+    f"attack {percent(success, of_other_classes)}, "
+    f"on the reference {percent(success_on_reference, of_other_classes)}"
 )
 checks.passed("measured")

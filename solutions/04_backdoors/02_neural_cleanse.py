@@ -5,8 +5,8 @@
 #
 # Suppose you have the network and a few clean images, but neither the training data nor the
 # trigger. [Wang et al. 2019](https://doi.org/10.1109/SP.2019.00031) search, for *every* class $t$,
-# the smallest change that sends all images to $t$: a mask $m \in [0, 1]^{H \times W}$ and a pattern
-# $p$ that minimise
+# the smallest change with which all images are taken for $t$: a mask $m \in [0, 1]^{H \times W}$
+# and a pattern $p$ that minimise
 #
 # $$\frac 1 N \sum_n \mathrm{CE}\big(f((1 - m) \odot x_n + m \odot p),\, t\big) + \lambda \lVert m \rVert_1 .$$
 #
@@ -28,9 +28,7 @@ def inversion_loss(
     """Return the mean cross-entropy of the target under the trigger, plus weight · ‖mask‖₁."""
     ### BEGIN SOLUTION
     stamped = (1 - mask) * images + mask * pattern
-    wanted = torch.full((len(images),), target)
-    wanted = wanted.to(images.device)
-    return functional.cross_entropy(model(stamped), wanted) + weight * mask.abs().sum()
+    return -model(stamped).log_softmax(1)[:, target].mean() + weight * mask.sum()
     ### END SOLUTION
 
 
@@ -63,11 +61,11 @@ checks.passed("inversion-loss")
 # %% [markdown]
 # ### Task 6: one step (3 points)
 #
-# A mask has to stay in [0, 1], but gradient descent keeps no bounds. The trick: descend on free
-# numbers $a$ and $b$, of which $m = (\tanh a + 1) / 2$ and $p = (\tanh b + 1) / 2$. Write
+# A mask has to stay in [0, 1], but gradient descent keeps no bounds. So descend on free numbers $a$
+# and $b$, of which $m = (\tanh a + 1) / 2$ and $p = (\tanh b + 1) / 2$. Write
 # `inversion_step(model, images, a, b, target, weight, rate)`: one step of plain gradient descent
 # with learning rate `rate` on the loss of Task 5, for `a` (1, H, W) and `b` (C, H, W) together.
-# Return the new `a` and the new `b`.
+# Return the new `a` and the new `b`; leave the old ones as they were.
 
 
 # %% nbgrader={"grade_id": "inversion-step", "solution": true}
@@ -83,13 +81,13 @@ def inversion_step(
 ) -> tuple[Tensor, Tensor]:
     """Return a and b after one step down the gradient of the inversion loss."""
     ### BEGIN SOLUTION
-    a, b = a.detach().clone().requires_grad_(), b.detach().clone().requires_grad_()
+    a, b = nn.Parameter(a), nn.Parameter(b)
     mask, pattern = (a.tanh() + 1) / 2, (b.tanh() + 1) / 2
     scores = model((1 - mask) * images + mask * pattern)
-    wanted = torch.full((len(images),), target, device=images.device)
-    loss = functional.cross_entropy(scores, wanted) + weight * mask.sum()
+    loss = -scores.log_softmax(1)[:, target].mean() + weight * mask.sum()
     slope_a, slope_b = torch.autograd.grad(loss, (a, b))
-    return (a - rate * slope_a).detach(), (b - rate * slope_b).detach()
+    with torch.no_grad():
+        return a - rate * slope_a, b - rate * slope_b
     ### END SOLUTION
 
 
@@ -112,8 +110,8 @@ checks.passed("inversion-step")
 # %% [markdown]
 # ### Task 7: the anomaly index (2 points)
 #
-# What is an outlier among ten sizes? Standard deviations would themselves be spoiled by it, so
-# Neural Cleanse uses medians. With $\mathrm{MAD} = \operatorname{median}_s |L_s - \operatorname{median}(L)|$
+# What is an outlier among ten sizes? It would enlarge a standard deviation itself, so Neural Cleanse
+# uses medians. With $\mathrm{MAD} = \operatorname{median}_s |L_s - \operatorname{median}(L)|$
 # the index of class $t$ is
 #
 # $$A_t = \frac{\operatorname{median}(L) - L_t}{1.4826 \cdot \mathrm{MAD}},$$
@@ -157,13 +155,13 @@ checks.passed("anomaly-index")
 # a trigger works on nearly all images before it may shrink. It also gives a second opinion: clean
 # classes need triggers of very different sizes, so the index is a poor judge of ten of them. Its own
 # score is how many *times* smaller the smallest trigger is than the next smallest (as a logarithm); the
-# index stands in the evidence. Here it runs on the two small networks; those on trial take longer: try
-# it.
+# index stands in the evidence. Here it runs on the two small networks; the larger ones take longer:
+# try it.
 
 # %% tags=["figure"]
-some_clean = first_of_each_class("fashion_mnist", "test", 10).images.to(device)
+ten_of_each = first_of_each_class("fashion_mnist", "test", 10).images.to(device)
 cleansed = {
-    name: detect(network, some_clean, method="neural_cleanse")
+    name: detect(network, ten_of_each, method="neural_cleanse")
     for name, network in (("clean", own_clean), ("poisoned", own_poisoned))
 }
 for name, found in cleansed.items():

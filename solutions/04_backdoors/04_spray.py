@@ -10,17 +10,18 @@
 # nearest neighbours, and clusters this graph.
 #
 # Let $W$ be the symmetric matrix of connections and $D$ the diagonal matrix of its row sums. The
-# eigenvalues $0 = \lambda_1 \le \lambda_2 \le \dots$ of the normalised Laplacian
-# $L = I - D^{-1/2} W D^{-1/2}$ tell how the graph falls apart: as many are exactly zero as there are
-# islands, and nearly separate groups make nearly zero ones. The **eigengap** rule takes as many
-# clusters as there are eigenvalues before the largest gap ([von Luxburg
+# eigenvalues $0 = \lambda_1 \le \lambda_2 \le \dots$ of the normalised Laplacian $L = I - D^{-1/2}
+# W D^{-1/2}$ tell how nearly the graph is in several parts: as many are exactly zero as there are
+# connected components, and nearly separate groups make nearly zero ones. The **eigengap** rule
+# takes as many clusters as there are eigenvalues before the largest gap ([von Luxburg
 # 2007](https://arxiv.org/abs/0711.0189)).
 #
 # ### Task 13: how many groups? (3 points)
 #
 # Write `eigengap(weights, most)`: `weights` (N, N) is $W$, symmetric, no row of zeros. Return the
 # `most` + 1 smallest eigenvalues of $L$, rising, and the number of clusters, from 1 to `most`: the
-# $k$ with the largest $\lambda_{k+1} - \lambda_k$, the smaller one in a tie.
+# $k$ with the largest gap $\lambda_{k+1} - \lambda_k$. (In the hidden cases one gap is clearly the
+# largest of these; beyond `most` there may be a larger one.)
 
 
 # %% nbgrader={"grade_id": "eigengap", "solution": true}
@@ -29,15 +30,15 @@ def eigengap(weights: Tensor, most: int) -> tuple[Tensor, int]:
     """Return the smallest eigenvalues (most + 1,) of the normalised Laplacian, and the number."""
     ### BEGIN SOLUTION
     root = weights.sum(1).rsqrt()
-    laplacian = torch.eye(len(weights), dtype=weights.dtype) - root[:, None] * weights * root
+    laplacian = torch.eye(len(weights)) - root[:, None] * weights * root
     values = torch.linalg.eigvalsh(laplacian)[: most + 1]
-    return values, int(values.diff().argmax()) + 1
+    return values, values.diff().argmax().item() + 1
     ### END SOLUTION
 
 
 # %% nbgrader={"grade_id": "eigengap-test", "grade": true, "points": 3}
-islands = torch.block_diag(torch.ones(3, 3), torch.ones(4, 4), torch.ones(5, 5))
-answered = eigengap(islands, 5)
+three_parts = torch.block_diag(torch.ones(3, 3), torch.ones(4, 4), torch.ones(5, 5))
+answered = eigengap(three_parts, 5)
 checks.expect(
     answered is not None and len(answered) == 2,
     "Return the eigenvalues and the number of clusters.",
@@ -45,17 +46,24 @@ checks.expect(
 smallest = checks.numbers(answered[0], (6,), "the eigenvalues")
 checks.expect(
     abs(smallest[:3]).max() < 1e-4,
-    "Three islands: three eigenvalues are zero. Scale W on both sides by the roots of the degrees.",
+    "Three connected components: three eigenvalues are zero. Divide W on both sides by the square roots "
+    "of the row sums.",
 )
 checks.expect((np.diff(smallest) > -1e-5).all(), "Eigenvalues should rise.")
-checks.expect(int(answered[1]) == 3, "The gap after the k-th eigenvalue speaks for k clusters.")
+checks.expect(
+    int(answered[1]) == 3, "If the largest gap follows the k-th eigenvalue, there are k clusters."
+)
+checks.expect(
+    int(eigengap(three_parts, 1)[1]) == 1,
+    "There are `most` clusters at most, here one: look no further.",
+)
 checks.passed("eigengap")
 
 # %% [markdown]
 # ### The maps
 #
-# How nearly does the graph of a class fall in two? The library's SpRAy asks the same of every class,
-# here of 120 of its images to save time, and says what it found in a sentence.
+# How nearly is the graph of a class in two parts? The library's SpRAy computes this for every class,
+# here with 120 of its images to save time, and says what it found in a sentence.
 
 # %% tags=["figure"]
 few = torch.cat([(suspect_labels == c).nonzero()[:120, 0] for c in range(10)])

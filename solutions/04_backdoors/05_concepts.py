@@ -1,6 +1,6 @@
 # %% [markdown]
 # This is more than a verdict: the mean map of the cluster shows what the group has in common, and
-# where. The other two methods that look into the data name examples, and leave it to you to see why.
+# where. The other two methods that use the data name examples, but not what they have in common.
 #
 # ## 5 · With the trigger: concept activation vectors
 #
@@ -19,8 +19,9 @@
 #
 # Write `concept_vector(concept, others, ridge)` with activations (N, F) and (M, F). Use ridge
 # regression as the linear classifier: centre all rows by their common mean, give the concept's the
-# value $+1$ and the others $-1$, centre these values, too, and take
-# $w = (X^\top X + \text{ridge} \cdot I)^{-1} X^\top y$. Return $w / \lVert w \rVert$.
+# value $y = +1$ and the others $y = -1$, and take
+# $w = (X^\top X + \text{ridge} \cdot I)^{-1} X^\top y$. Return $w / \lVert w \rVert$. (To centre $y$,
+# too, would change nothing: the columns of $X$ sum to zero.)
 
 
 # %% nbgrader={"grade_id": "concept-vector", "solution": true}
@@ -28,11 +29,10 @@
 def concept_vector(concept: Tensor, others: Tensor, ridge: float) -> Tensor:
     """Return (F,) of unit length: the direction in which the concept's activations lie."""
     ### BEGIN SOLUTION
-    rows = torch.cat([concept, others]).double()
+    rows = torch.cat([concept, others])
     rows = rows - rows.mean(0)
-    wanted = torch.cat([torch.ones(len(concept)), -torch.ones(len(others))]).double()
-    wanted = wanted - wanted.mean()
-    gram = rows.T @ rows + ridge * torch.eye(rows.shape[1], dtype=torch.float64)
+    wanted = torch.cat([torch.ones(len(concept)), -torch.ones(len(others))])
+    gram = rows.T @ rows + ridge * torch.eye(rows.shape[1])
     weights = torch.linalg.solve(gram, rows.T @ wanted)
     return weights / weights.norm()
     ### END SOLUTION
@@ -67,9 +67,9 @@ checks.passed("concept-vector")
 def sensitivities(head: nn.Module, activations: Tensor, vector: Tensor, target: int) -> Tensor:
     """Return (N,) directional derivatives of the target's logit along the vector."""
     ### BEGIN SOLUTION
-    point = activations.detach().clone().requires_grad_()
-    (slopes,) = torch.autograd.grad(head(point)[:, target].sum(), point)
-    return slopes @ vector.to(slopes)
+    point = nn.Parameter(activations)
+    (gradients,) = torch.autograd.grad(head(point)[:, target].sum(), point)
+    return gradients @ vector.to(gradients)
     ### END SOLUTION
 
 
@@ -91,34 +91,37 @@ checks.passed("sensitivity")
 # ### Which class reacts to the square?
 #
 # The concept: garments with the trigger; the others: the same garments without it. The layer is the
-# output of the third convolution, which the rest of the network still works on. At the *last* hidden
-# layer every example would have the same sensitivity, because the head is linear, and the score
-# could only be 0 or 1. As a control we take vectors from random splits of clean garments:
-# reacting to *something* is no news. The bars are means of the sensitivities over garments of all
-# classes, because a share of positive ones does not say how strongly a class reacts; the vector comes
-# from logistic regression, as is usual. The sensitivity is a slope at a point, so it also matters where
-# we stand: at clean images, or at images with the trigger.
+# output of the third convolution, which the rest of the network still works on. At the *last*
+# hidden layer every example would have the same sensitivity, because the head is linear, and the
+# score could only be 0 or 1. As a control we take vectors from random splits of clean garments,
+# because a class reacts to any vector a little; Kim et al. test with many of them whether a score
+# is significant. The bars are means of the sensitivities over 100 garments of all classes, because
+# a share of positive ones does not say how strongly a class reacts; the short blue lines are 95 %
+# intervals (1.96 standard errors). The vector comes from logistic regression. The sensitivity is a
+# derivative at a point, so it also matters at which images we take it: at clean ones, or at those
+# with the trigger.
 
 # %% tags=["figure"]
 CUT = 7  # the layers up to and including the ReLU after the third convolution
 
 
-def mean_sensitivities(
-    network: nn.Sequential, with_concept: Tensor, without: Tensor, at: Tensor
-) -> Tensor:
-    """Return (classes,) the mean sensitivity of each class's logit at some images."""
-    body, head = network[:CUT], network[CUT:]
+def direction(network: nn.Sequential, with_concept: Tensor, without: Tensor) -> Tensor:
+    """Return (F,) a concept activation vector of that layer, by logistic regression."""
     with torch.no_grad():
-        groups = [body(group.to(device)).flatten(1).cpu() for group in (with_concept, without)]
+        groups = [
+            network[:CUT](each.to(device)).flatten(1).cpu() for each in (with_concept, without)
+        ]
     which = np.repeat([1, 0], [len(group) for group in groups])
     boundary = LogisticRegression(C=0.01, max_iter=300).fit(torch.cat(groups).numpy(), which)
-    normal = torch.from_numpy(boundary.coef_[0] / np.linalg.norm(boundary.coef_)).float().to(device)
-    point = body(at.to(device)).detach().requires_grad_()
-    result = []
-    for c in range(10):
-        (slopes,) = torch.autograd.grad(head(point)[:, c].sum(), point)
-        result.append((slopes.flatten(1) @ normal).mean().cpu())
-    return torch.stack(result)
+    return torch.from_numpy(boundary.coef_[0] / np.linalg.norm(boundary.coef_)).float()
+
+
+def logit_gradients(network: nn.Sequential, at: Tensor) -> Tensor:
+    """Return (classes, N, F) the gradients of all logits by that layer, at some images."""
+    point = network[:CUT](at.to(device)).detach().requires_grad_()
+    logits = network[CUT:](point).sum(0)
+    each = [torch.autograd.grad(logit, point, retain_graph=True)[0] for logit in logits]
+    return torch.stack(each).flatten(2).cpu()
 
 
 half, somewhere = test.images[1::10], test.images[::10]
@@ -133,12 +136,22 @@ for axis, (title, network, at) in zip(
     ),
     strict=True,
 ):
-    found = mean_sensitivities(network, trigger(half), half, at)
+    gradients = logit_gradients(network, at)
+    found = gradients @ direction(network, trigger(half), half)  # (classes, N)
     controls = []
     for _ in range(5):
         order = torch.randperm(len(half), generator=draw)
-        controls.append(mean_sensitivities(network, half[order[:50]], half[order[50:]], at))
-    axis.bar(range(10), found, color="#d55e00", edgecolor="black", label="trigger")
+        control = direction(network, half[order[:50]], half[order[50:]])
+        controls.append((gradients @ control).mean(1))
+    axis.bar(
+        range(10),
+        found.mean(1),
+        yerr=1.96 * found.std(1) / math.sqrt(len(at)),
+        color="#d55e00",
+        ecolor="#0072b2",
+        edgecolor="black",
+        label="trigger",
+    )
     axis.errorbar(
         range(10),
         torch.zeros(10),
@@ -153,5 +166,5 @@ for axis, (title, network, at) in zip(
     axis.set_title(title, fontsize=10)
 axes[0].set_ylabel("mean sensitivity of the logit")
 axes[0].legend(fontsize=8, loc="upper left")
-figure.suptitle("Which class does the concept “white square in the corner” speak for?")
+figure.suptitle("Which class's logit does the concept “white square in the corner” raise?")
 plt.show()

@@ -1,10 +1,10 @@
 # %% [markdown]
-# On clean images the poisoned network hardly reacts: the units that detect the square are inactive
-# there, and a slope describes its own point only. With the trigger the backdoor is active, and speaks
-# for one class and against the others. So this test needs the trigger twice, for the concept and for the
-# images at which the slopes are taken.
+# On clean images the poisoned network hardly reacts: the neurons that detect the square are inactive
+# there, and a derivative describes the network near its own point only. With the trigger the backdoor is
+# active: it raises the logit of one class and lowers most others. So this test needs the trigger twice,
+# for the concept and for the images at which the derivatives are taken.
 #
-# ## 6 · Local methods: they see the sticker
+# ## 6 · Local methods: they show the trigger
 #
 # **You learn** what an explanation of one image can and cannot say about a backdoor. **Time:** half an
 # hour.
@@ -24,7 +24,7 @@ def mass_inside(maps: Tensor, mask: Tensor) -> Tensor:
     positive = maps.clamp(min=0)
     total = positive.sum((1, 2))
     inside = (positive * mask).sum((1, 2))
-    return torch.where(total > 0, inside / total.clamp(min=1e-30), torch.zeros_like(total))
+    return torch.where(total > 0, inside / total, 0.0)
     ### END SOLUTION
 
 
@@ -50,7 +50,7 @@ checks.passed("mass")
 # one. Compare the shares below with the area that the trigger covers.
 
 # %% tags=["figure"]
-victims = (test.labels != target).nonzero()[[3, 40, 200, 333, 512, 700], 0]
+victims = (test.labels != target).nonzero()[::75, 0]  # a dozen
 stamped = trigger(test.images[victims]).to(device)
 inside = trigger.mask.expand(len(stamped), -1, -1).to(device)
 local_options = {
@@ -59,14 +59,15 @@ local_options = {
 }
 columns = [("triggered image", stamped[:, 0].cpu())]
 print(
-    "share of the positive attribution on the trigger, which covers "
-    f"{float(trigger.mask.float().mean()):.1%} of the image"
+    f"share of the positive attribution on the trigger, which covers "
+    f"{float(trigger.mask.float().mean()):.1%} of the image: mean of {len(stamped)} images ± 1.96 errors"
 )
 for name, network in (("poisoned", poisoned), ("clean", reference)):
     for method, chosen in local_options.items():
         told = explain(network, stamped, target, method, **chosen)
-        mass = localisation(told, inside).mean()
-        print(f"  {name:9} {method:22} {mass:6.1%}")
+        mass = localisation(told, inside)
+        error = 1.96 * float(mass.std()) / math.sqrt(len(mass))
+        print(f"  {name:9} {method:22} {float(mass.mean()):6.1%} ± {error:.1%}")
         columns.append(
             (f"{method.replace('_', ' ')}\n{name} network", told.attributions[:, 0, 0].cpu())
         )
@@ -96,7 +97,7 @@ plt.show()
 # 1. What would the defender have to have, or to know, for these maps to exist?
 # 2. Could a map that points to a small corner come from a clean network? Use the figure or an example
 #    of your own, and say what the target class does to a map.
-# 3. What do local methods contribute once something else has raised the alarm, and which of the four
+# 3. What do local methods contribute once another method has detected something, and which of the four
 #    global methods makes a detector out of local explanations, and how?
 #
 # ### BEGIN SOLUTION
@@ -109,7 +110,7 @@ plt.show()
 #    the heel of a boot or a logo. A map has no threshold above which it means "backdoor" and no
 #    comparison with other classes or networks, so there is no rate of false alarms one could quote.
 #    The clean network's map for the target class shows something at the trigger, too, because it
-#    answers "what speaks for an ankle boot", not "is this an ankle boot".
+#    answers "what raises the logit of the ankle boot", not "is this an ankle boot".
 # 3. They show where the trigger is and that it, not the garment, decides: one triggered image
 #    suffices, and a repair can be checked. SpRAy makes a global method of local maps: it compares the
 #    maps of all training images of a class, and a small separate cluster of maps is the alarm.

@@ -10,7 +10,7 @@ try:
     album = {split: load("cats_and_dogs", split) for split in ("train", "test")}
 except (FileNotFoundError, OSError) as reason:
     album = None
-    print(f"No photographs today, and nothing is lost: {reason}")
+    print(f"This section is left out, because the photographs are not here: {reason}")
 
 if album is not None:
     cats_poisoned = load_pretrained("cats_and_dogs_poisoned", device=device)
@@ -28,7 +28,10 @@ if album is not None:
     photos = some_photos("test", 100)
     for name, network in (("clean", cats_reference), ("poisoned", cats_poisoned)):
         success = attack_success(network, photos, sticker_trigger, cat, source=dog)
-        print(f"{name:9} accuracy {accuracy(network, photos):.1%}, attack success {success:.1%}")
+        print(
+            f"{name:9} accuracy {percent(accuracy(network, photos), len(photos))}, "
+            f"attack success {percent(success, int((photos.labels == dog).sum()))}"
+        )
 
 # %% tags=["figure"]
 if album is not None:

@@ -4,14 +4,14 @@
 # | method | asks | needs | verdict from | beware |
 # |---|---|---|---|---|
 # | Neural Cleanse | which class is reached by a small change? | model, clean images | the sizes of all classes, or of clean references | no verdict for two classes alone; large or blended triggers |
-# | activation clustering | does a class fall into two clusters? | training data | silhouette and size | a clean class varies, too |
-# | spectral signatures | does a class vary in a direction of its own? | training data | a cut along that direction | who knows how many to remove? |
-# | SpRAy | do a class's explanations fall apart? | training data, LRP | a small cluster of maps | cost of a map for every image |
-# | concept vector | does a class react to *this*? | the trigger | sensitivity against random splits | must be suspected first |
-# | LIME, Integrated Gradients | where does *this image's* class come from? | a triggered image | nobody | explains, does not detect |
+# | activation clustering | does a class fall into two clusters? | training data | silhouette and size | clean classes fall into clusters, too |
+# | spectral signatures | does a class vary in a direction of its own? | training data | a cut along that direction | how many to remove is not known |
+# | SpRAy | do a class's explanations form groups? | training data, LRP | a small cluster of maps | cost of a map for every image |
+# | concept vector | does a class react to *this*? | the trigger | sensitivity against random splits | the trigger must be suspected first |
+# | LIME, Integrated Gradients | where does *this image's* class come from? | a triggered image | none | explains, does not detect |
 #
-# Keep three habits: compare every verdict with clean reference networks; report false alarms together
-# with hits; and say what the defender was given.
+# Three rules: compare every verdict with clean reference networks; report false alarms together with
+# hits, as numbers of numbers; and say what the defender was given.
 #
 # **Read on**
 #

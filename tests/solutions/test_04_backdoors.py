@@ -89,6 +89,8 @@ def test_what_is_predicted_happens(given: dict[str, Any], checks: SimpleNamespac
         "share": abs(float(labelled) - 0.5) < 0.01,
         "squared": not 0.2 < overlap < 0.8,
         "last layer": not hasattr(head, "bias") or head.weight.ndim == 2,
+        "covers": bool((given["covered"].images != given["one_source"].images).any())
+        and torch.equal(given["covered"].labels, given["one_source"].labels),
         "always two": min(
             float(found.evidence["shares"].min())
             for (_, name), found in given["verdicts"].items()
@@ -99,6 +101,26 @@ def test_what_is_predicted_happens(given: dict[str, Any], checks: SimpleNamespac
     assert attacked > 0.9
     for statement, happens in found.items():
         assert checks.PREDICTED[statement] == ("yes" if happens else "no"), statement
+
+
+@pytest.mark.slow
+def test_the_attack_that_escapes_does_what_the_text_says(given: dict[str, Any]) -> None:
+    """Trains two networks and asks all detectors about both: half a minute."""
+    found = {
+        name: given["examined"](name, data, given["square"], given["boot"], 0, given["sneaker"])
+        for name, data in (("one", given["one_source"]), ("covers", given["covered"]))
+    }
+    assert abs(found["one"]["accuracy"] - found["covers"]["accuracy"]) < 0.03
+    for name, missed in (
+        ("one", {"neural_cleanse"}),
+        ("covers", {"neural_cleanse", "activation_clustering", "spectral_signatures"}),
+    ):
+        assert found[name]["success"] > 0.9 > 0.4 > found[name]["on all classes"]
+        for method in given["ALL"]:
+            assert (found[name][method].target == given["boot"]) == (method not in missed), method
+    for method in ("activation_clustering", "spectral_signatures"):
+        assert found["one"][method, "auroc"] > 0.95 and found["covers"][method, "auroc"] < 0.5
+    assert found["covers"]["spray", "auroc"] > 0.95
 
 
 @pytest.mark.parametrize(

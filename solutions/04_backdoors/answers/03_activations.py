@@ -21,19 +21,17 @@ def two_means(points, start):
 # answer: silhouette
 def silhouette(points, labels):
     rows, own = points.numpy().astype(float), labels.numpy()
-    total = 0.0
-    for i in range(len(rows)):
-        far = np.sqrt(((rows - rows[i]) ** 2).sum(1))
-        a = far[own == own[i]].sum() / ((own == own[i]).sum() - 1)
-        b = far[own != own[i]].mean()
-        total += (b - a) / max(a, b)
-    return total / len(rows)
+    far = np.sqrt(((rows[:, None] - rows) ** 2).sum(-1))
+    same = own[:, None] == own
+    a = (far * same).sum(1) / (same.sum(1) - 1)
+    b = np.where(same, 0, far).sum(1) / (~same).sum(1)
+    return np.mean((b - a) / np.maximum(a, b))
 
 
 # %% answer="silhouette" kind="wrong"
 # answer: silhouette
 def silhouette(points, labels):
-    distances = torch.cdist(points, points)
+    distances = torch.cdist(points.double(), points.double())
     same = labels[:, None] == labels
     own = (distances * same).sum(1) / same.sum(1)  # the distance to itself counts
     other = (distances * ~same).sum(1) / (~same).sum(1)

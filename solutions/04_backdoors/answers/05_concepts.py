@@ -19,11 +19,12 @@ def concept_vector(concept, others, ridge):
 # %% answer="sensitivity" kind="alternative"
 # answer: sensitivity
 def sensitivities(head, activations, vector, target):
-    def along(step):
-        return head(activations + step * vector)[:, target]
-
-    zero = torch.zeros(())
-    return torch.func.jvp(along, (zero,), (torch.ones(()),))[1].detach()
+    found = []
+    for row in activations:
+        step = torch.zeros((), requires_grad=True)
+        logit = head((row + step * vector)[None])[0, target]
+        found.append(torch.autograd.grad(logit, step)[0])
+    return torch.stack(found)
 
 
 # %% answer="sensitivity" kind="wrong"
@@ -31,5 +32,5 @@ def sensitivities(head, activations, vector, target):
 def sensitivities(head, activations, vector, target):
     point = activations.detach().clone().requires_grad_()
     probability = head(point).softmax(1)[:, target]  # not the logit
-    (slopes,) = torch.autograd.grad(probability.sum(), point)
-    return slopes @ vector
+    (gradients,) = torch.autograd.grad(probability.sum(), point)
+    return gradients @ vector

@@ -1,6 +1,24 @@
+# %% answer="found-at" kind="alternative"
+# answer: found-at
+def found_at(scores, poisoned, most):
+    best = 0.0
+    for cut in [-math.inf, *scores.tolist()]:
+        marked = scores > cut
+        if marked[~poisoned].double().mean() <= most:
+            best = max(best, marked[poisoned].double().mean().item())
+    return best
+
+
+# %% answer="found-at" kind="wrong"
+# answer: found-at
+def found_at(scores, poisoned, most):
+    cut = scores.quantile(1 - most)  # of all examples, the poisoned ones included
+    return (scores[poisoned] > cut).float().mean().item()
+
+
 # %% answer="predict" kind="alternative"
 # answer: predict
-agreed = ("three classes", "share", "needs trigger", "always two", "last layer")
+agreed = ("three classes", "share", "needs trigger", "covers", "always two", "last layer")
 prediction = {key: "yes" if key in agreed else "no" for key in statements}
 
 
@@ -14,6 +32,8 @@ prediction = {
     "squared": "yes",
     "needs data": "no",
     "needs trigger": "yes",
+    "covers": "no",
+    "one source": "yes",
     "always two": "yes",
     "last layer": "no",
     "local": "yes",

@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.tasks import Call, Called, Value, entries, expect, expect_close, lucky, task
+from autograde.tasks import (
+    Call,
+    Called,
+    Value,
+    entries,
+    expect,
+    expect_close,
+    expect_unchanged,
+    lucky,
+    task,
+)
 
-from ...shared.checks import GIVEN, expect_pair, tensor
+from ...shared.checks import GIVEN, drawn, expect_pair, tensor
 from .world import HERE
 
 
@@ -27,25 +37,74 @@ def _stickers(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _data_to_poison(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return data of which some images, in no order, are chosen; their labels have to change.
+
+    So that the inputs were changed if an answer changes its own, and who takes the first images
+    instead of those chosen is wrong.
+    """
     problems = []
     for images, pattern, alpha in _stickers(rng):
-        labels = torch.from_numpy(rng.integers(4, size=5))
-        chosen = torch.from_numpy(rng.permutation(5)[: int(rng.integers(1, 4))])
-        problems.append((images, labels, pattern, alpha, int(rng.integers(4)), chosen))
+
+        def draw() -> tuple[np.ndarray, int, np.ndarray]:
+            chosen = rng.permutation(5)[: int(rng.integers(2, 4))]
+            return rng.integers(4, size=5), int(rng.integers(4)), chosen
+
+        def right(case: tuple[np.ndarray, int, np.ndarray]) -> bool:
+            labels, target, chosen = case
+            rest = np.delete(labels, chosen)
+            return bool(
+                (labels[chosen] != target).all()
+                and (rest != target).any()
+                and set(chosen) != set(range(len(chosen)))
+                and (np.diff(chosen) < 0).any()
+            )
+
+        labels, target, chosen = drawn(draw, right)
+        problems.append(
+            (images, torch.from_numpy(labels), pattern, alpha, target, torch.from_numpy(chosen))
+        )
     return problems
 
 
 def _attacks(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return logits and labels; the target's own images are recognised, which is no success."""
+    """Return logits and labels; most of the target's own images are recognised, which is no success.
+
+    Drawn until the rules differ by which students count: all images, all errors, all images of the
+    target's class that are recognised.
+    """
     problems = []
     for number, classes in ((12, 3), (40, 10), (25, 5)):
-        target = int(rng.integers(classes))
-        labels = rng.permutation(np.arange(number) % classes)
-        logits = rng.normal(size=(number, classes))
-        logits[labels == target, target] += 10
-        logits[rng.random(number) < 0.4, target] += 5
+
+        def draw(
+            number: int = number, classes: int = classes
+        ) -> tuple[np.ndarray, np.ndarray, int]:
+            target = int(rng.integers(classes))
+            labels = rng.permutation(np.arange(number) % classes)
+            logits = rng.normal(size=(number, classes))
+            logits[np.flatnonzero(labels == target)[1:], target] += 10
+            logits[rng.random(number) < 0.4, target] += 5
+            return logits, labels, target
+
+        logits, labels, target = drawn(draw, _rules_differ)
         problems.append((tensor(logits), torch.from_numpy(labels), target))
     return problems
+
+
+def _rules_differ(case: tuple[np.ndarray, np.ndarray, int]) -> bool:
+    logits, labels, target = case
+    said, others = logits.argmax(1), labels != target
+    hits = said[others] == target
+    rivals = (
+        np.mean(said == target),  # of all images
+        hits.sum() / len(labels),  # below the line all images
+        np.mean(said[others] != labels[others]),  # every error is a success
+        np.mean(logits.argmin(1)[others] == target),
+        np.mean(logits[others][:, target] > 0),
+        np.mean(~hits),
+        np.median(hits),
+        np.mean(said[~others] == target),
+    )
+    return 0 < hits.mean() < 1 and min(abs(hits.mean() - each) for each in rivals) > 0.01
 
 
 def _stamp(images: Any, pattern: Any, alpha: Any) -> np.ndarray:
@@ -88,6 +147,7 @@ def blend(calls: list[Called]) -> None:
             "blend(…)",
             "A share alpha of the pattern, the rest of the image; alpha may lie between 0 and 1.",
         )
+    expect_unchanged(calls, 0, "images")
 
 
 @task("poison", Call("poison_data", _data_to_poison, GIVEN), read="section 1")
@@ -113,6 +173,8 @@ def poisoning(calls: list[Called]) -> None:
             "The labels at `chosen` become the target; all others stay.",
             fraction=0.5,
         )
+    for place, name in enumerate(("images", "labels")):
+        expect_unchanged(calls, place, name)
 
 
 @task("attack-success", Call("success_rate", _attacks, GIVEN), read="section 1")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from autograde.inside.networks import Layer, Network
-from autograde.tasks import Call, Called, expect_close, task
+from autograde.tasks import Call, Called, expect_close, expect_unchanged, task
 
-from ...shared.checks import GIVEN, expect_pair, tensor
+from ...shared.checks import GIVEN, drawn, expect_pair, tensor
 
 
 def _network(rng: np.random.Generator, channels: int) -> Network:
@@ -51,12 +51,28 @@ def _inversion_steps(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _sizes(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return sizes, in no order, for which it matters which value is in the middle."""
     problems = []
     for number in (10, 7, 2, 4):
-        sizes = rng.uniform(20, 90, number)
-        sizes[int(rng.integers(number))] = rng.uniform(2, 9)
-        problems.append((tensor(sizes),))
+
+        def draw(number: int = number) -> np.ndarray:
+            sizes = rng.uniform(20, 90, number)
+            sizes[int(rng.integers(number))] = rng.uniform(2, 9)
+            return sizes
+
+        problems.append((tensor(drawn(draw, _wide_in_the_middle)),))
     return problems
+
+
+def _wide_in_the_middle(sizes: np.ndarray) -> bool:
+    """Say whether neighbours of the medians, of sizes and of deviations, are clearly others."""
+    if len(sizes) == 2:  # both deviate by the same
+        return True
+    deviations = np.abs(sizes - np.median(sizes))
+    half = len(sizes) // 2
+    return all(
+        np.diff(np.sort(each))[half - 1 : half + 1].min() > 1 for each in (sizes, deviations)
+    )
 
 
 def _inversion_loss(
@@ -68,6 +84,26 @@ def _inversion_loss(
             scores = module((image * (1 - mask) + mask * pattern)[None])[0]
         total += float(scores.exp().sum().log() - scores[k])
     return total / len(images) + weight * float(mask.sum())
+
+
+_STEP = 1e-5
+
+
+def _around(values: Tensor) -> Tensor:
+    """Return (2 · size, *shape): each number in turn a step larger, then a step smaller."""
+    steps = _STEP * torch.eye(values.numel(), dtype=values.dtype).reshape(-1, *values.shape)
+    return values + torch.stack([steps, -steps], 1).flatten(0, 1)
+
+
+def _free_losses(arguments: tuple[Any, ...], a: Tensor, b: Tensor) -> Tensor:
+    """Return (R,) the loss by the definition, for R rows of the free numbers, or one of them."""
+    network, images, _, _, target, weight, _ = arguments
+    mask, pattern = ((1 + each.tanh())[:, None] / 2 for each in (a, b))
+    rows = images.double() * (1 - mask) + mask * pattern
+    with torch.no_grad():
+        scores = network.module().double()(rows.flatten(0, 1)).unflatten(0, rows.shape[:2])
+    missed = scores.exp().sum(2).log() - scores[:, :, target]
+    return missed.mean(1) + weight * mask.sum((1, 2, 3, 4))
 
 
 @task(
@@ -105,29 +141,15 @@ def inversion_loss(calls: list[Called]) -> None:
 def inversion_step(calls: list[Called]) -> None:
     """Compare with central differences."""
     for call in calls:
-        network, images, a, b, target, weight, rate = call.arguments
-        module, images = network.module().double(), images.double()
-
-        def loss(
-            free: Tensor, other: Tensor, m: Any = module, x: Any = images, more: Any = None
-        ) -> float:
-            mask, pattern = (1 + free.tanh()) / 2, (1 + other.tanh()) / 2
-            return _inversion_loss(m, x, mask, pattern, *more)
-
         found = expect_pair(call.returned, "inversion_step(…)")
-        more, a, b = (target, weight), a.double(), b.double()
-        for name, place in (("a", 0), ("b", 1)):
-            wanted = (a, b)[place].clone()
-            for index in np.ndindex(tuple(wanted.shape)):
-                values = []
-                for step in (1e-5, -1e-5):
-                    moved = [a.clone(), b.clone()]
-                    moved[place][index] += step
-                    values.append(loss(*moved, more=more))
-                wanted[index] -= rate * (values[0] - values[1]) / 2e-5
+        old = [each.double() for each in call.arguments[2:4]]
+        for place, name in enumerate("ab"):
+            moved = [_around(each) if k == place else each[None] for k, each in enumerate(old)]
+            values = _free_losses(call.arguments, *moved)
+            slope = ((values[0::2] - values[1::2]) / (2 * _STEP)).reshape(old[place].shape)
             expect_close(
                 found[place],
-                wanted.numpy(),
+                (old[place] - call.arguments[6] * slope).numpy(),
                 f"the new {name}",
                 "Mask and pattern are (tanh + 1) / 2 of the free numbers; the gradient is that of "
                 "the whole loss by the free numbers, and the step goes down.",
@@ -135,6 +157,8 @@ def inversion_step(calls: list[Called]) -> None:
                 atol=1e-4,
                 fraction=0.5 * place,
             )
+    for place, name in ((2, "a"), (3, "b")):
+        expect_unchanged(calls, place, name)
 
 
 @task("anomaly-index", Call("anomaly_index", _sizes, GIVEN), read="section 2 and Wang et al. 2019")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,31 +14,59 @@ from torch import Tensor
 from autograde.tasks import Call, Called, expect, expect_array, expect_close, task
 from xaikit.backdoors import poison
 
-from ...shared.checks import GIVEN, expect_pair, tensor
+from ...shared.checks import GIVEN, drawn, expect_pair, tensor
 from .world import HERE
 
 
 def _clouds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return points and starts for which no distance is a matter of rounding."""
+    """Return points and starts for which no distance is a matter of rounding.
+
+    Clouds that need several steps, and whole numbers of which one lies exactly between the first
+    centres, so that the rule for ties decides where all end.
+    """
     problems: list[tuple[Any, ...]] = []
-    for number, width in ((12, 1), (30, 2), (60, 5)):
-        while True:
+    for number, width, steps in ((14, 1, 3), (30, 2, 4), (60, 5, 5)):
+
+        def draw(number: int = number, width: int = width) -> tuple[Tensor, Tensor]:
             points = rng.normal(size=(number, width))
             points[: number // 4] += rng.uniform(1.5, 3)
-            start = points[rng.choice(number, 2, replace=False)]
-            points, start = tensor(points), tensor(start)
-            if _lloyd(points, start)[1] > 1e-3:
-                break
-        problems.append((points, start))
-    return problems
+            return tensor(points), tensor(points[rng.choice(number, 2, replace=False)])
+
+        def clear(case: tuple[Tensor, Tensor], steps: int = steps) -> bool:
+            found = _lloyd(*case)
+            if found.narrow <= 1e-3 or found.steps < steps:
+                return False
+            # On a line both distances are the same.
+            return case[0].shape[1] == 1 or found.labels != _lloyd(*case, distance=_absolute).labels
+
+        problems.append(drawn(draw, clear))
+
+    def whole() -> tuple[Tensor, Tensor]:
+        points = rng.integers(-5, 6, size=(8, 2))
+        return tensor(points), tensor(points[rng.choice(8, 2, replace=False)])
+
+    def tied(case: tuple[Tensor, Tensor]) -> bool:
+        one, other = (_lloyd(*case, tie=tie) for tie in (0, 1))
+        return one.ties and min(one.narrow, other.narrow) > 1e-3 and one.labels != other.labels
+
+    return [*problems, drawn(whole, tied)]
 
 
 def _clusters(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return points of which some lie nearer to their own cluster, and some to the other one."""
     problems = []
     for number, width in ((9, 1), (25, 3), (40, 6)):
-        labels = rng.permutation((np.arange(number) < max(2, number // 5)).astype(int))
-        points = rng.normal(size=(number, width)) + labels[:, None] * rng.uniform(0, 3)
-        problems.append((tensor(points), torch.from_numpy(labels)))
+
+        def draw(number: int = number, width: int = width) -> tuple[Tensor, Tensor]:
+            labels = rng.permutation((np.arange(number) < max(2, number // 5)).astype(int))
+            points = rng.normal(size=(number, width)) + labels[:, None] * rng.uniform(0, 1.5)
+            return tensor(points), torch.from_numpy(labels)
+
+        def both(case: tuple[Tensor, Tensor]) -> bool:
+            each = np.array(_silhouettes(*case))
+            return min((each > 0.05).sum(), (each < -0.05).sum()) >= 2
+
+        problems.append(drawn(draw, both))
     return problems
 
 
@@ -54,32 +83,77 @@ def _activations(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _values(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return two groups, one, and a single outlier on either side: the first cut and the last."""
     two = np.concatenate([rng.normal(size=30), rng.normal(size=4) + 6])
+    outlier = rng.uniform(12, 20)
     return [
         (tensor(rng.permutation(two)),),
         (tensor(rng.normal(size=25) - 40),),
         (tensor(rng.exponential(size=17)),),
+        (tensor(rng.permutation(np.append(rng.uniform(size=11), outlier))),),
+        (tensor(rng.permutation(np.append(rng.uniform(size=14), -outlier))),),
     ]
 
 
-def _lloyd(points: Tensor, start: Tensor) -> tuple[list[int], float]:
-    """Return the labels of 2-means, and how near the nearest decision was to a tie."""
+class _Clustered(NamedTuple):
+    """Labels of 2-means, how often they changed, how nearly a decision was a tie, and exact ties.
+
+    Only in the first step may a tie be exact; it is not counted as narrow.
+    """
+
+    labels: list[int]
+    steps: int
+    narrow: float
+    ties: bool
+
+
+def _absolute(row: list[float], centre: list[float]) -> float:
+    return sum(abs(one - other) for one, other in zip(row, centre, strict=True))
+
+
+def _lloyd(
+    points: Tensor,
+    start: Tensor,
+    tie: int = 0,
+    distance: Callable[[list[float], list[float]], float] = math.dist,
+) -> _Clustered:
+    """Return 2-means by loops."""
     rows, centres = points.tolist(), start.tolist()
     labels: list[int] = []
-    narrow = math.inf
+    narrow, ties, steps = math.inf, False, 0
     while True:
-        distances = [[math.dist(row, centre) for centre in centres] for row in rows]
-        narrow = min([narrow, *(abs(near - far) for near, far in distances)])
-        new = [int(far < near) for near, far in distances]
+        distances = [[distance(row, centre) for centre in centres] for row in rows]
+        apart = [abs(near - far) for near, far in distances]
+        if not steps:
+            ties = 0 in apart
+            apart = [each for each in apart if each > 0]
+        narrow = min([narrow, *apart])
+        new = [tie if near == far else int(far < near) for near, far in distances]
         if new == labels:
-            return labels, narrow
-        labels = new
+            return _Clustered(labels, steps, narrow, ties)
+        labels, steps = new, steps + 1
         if not 0 < sum(labels) < len(labels):
-            return labels, 0.0
+            return _Clustered(labels, steps, 0.0, ties)
         centres = [
             np.mean([row for row, label in zip(rows, labels, strict=True) if label == k], axis=0)
             for k in (0, 1)
         ]
+
+
+def _silhouettes(points: Tensor, labels: Tensor) -> list[float]:
+    """Return each point's silhouette, by the definition."""
+    rows, clusters = points.tolist(), labels.tolist()
+    each = []
+    for i, row in enumerate(rows):
+        means = {}
+        for k in (0, 1):
+            far = [
+                math.dist(row, other) for j, other in enumerate(rows) if clusters[j] == k and j != i
+            ]
+            means[k] = sum(far) / len(far)
+        own, other = means[clusters[i]], means[1 - clusters[i]]
+        each.append((other - own) / max(own, other))
+    return each
 
 
 @task("two-means", Call("two_means", _clouds, GIVEN), read="section 3")
@@ -88,9 +162,10 @@ def two_means(calls: list[Called]) -> None:
     for call in calls:
         expect_close(
             call.returned,
-            _lloyd(*call.arguments)[0],
+            _lloyd(*call.arguments).labels,
             "two_means(…)",
-            "Nearer centre, new means, until nothing changes; cluster 0 began at the first centre.",
+            "Nearer centre, new means, until nothing changes; cluster 0 began at the first centre, "
+            "and takes the points that are as far from both.",
         )
 
 
@@ -98,19 +173,7 @@ def two_means(calls: list[Called]) -> None:
 def silhouette(calls: list[Called]) -> None:
     """Compare with the definition."""
     for call in calls:
-        rows, labels = call.arguments[0].tolist(), call.arguments[1].tolist()
-        each = []
-        for i, row in enumerate(rows):
-            means = {}
-            for k in (0, 1):
-                far = [
-                    math.dist(row, other)
-                    for j, other in enumerate(rows)
-                    if labels[j] == k and j != i
-                ]
-                means[k] = sum(far) / len(far)
-            own, other = means[labels[i]], means[1 - labels[i]]
-            each.append((other - own) / max(own, other))
+        each = _silhouettes(*call.arguments)
         expect_close(
             call.returned,
             sum(each) / len(each),
@@ -172,11 +235,13 @@ def _poisoned_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     """Return activations of training images that are poisoned anew, and their labels.
 
     The classes have other numbers and the axes other directions than in the notebook, so that
-    neither its target nor what can be learned from its `truth` says anything here.
+    neither its target nor what can be learned from its `truth` says anything here. A direction is
+    found with either sign: the axes are drawn until the poisoned examples lie on its one side in
+    one sample, and on the other in the other.
     """
     problems: list[tuple[Any, ...]] = []
-    targets: list[int] = []
-    for rate in _RATES:
+    names = rng.permutation(10)
+    for rate, side in ((0.02, True), (0.03, False)):
         data = poison(
             HERE.training, HERE.trigger, HERE.target, rate, seed=int(rng.integers(1 << 30))
         )
@@ -184,15 +249,30 @@ def _poisoned_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         features = _clean_features().clone()
         features[data.poisoned] = _last_hidden(data.images[data.poisoned])
         rows = features[order].double()
-        turn = torch.linalg.qr(torch.from_numpy(rng.normal(size=(rows.shape[1],) * 2))).Q
-        renamed = torch.from_numpy(rng.permutation(10))
-        while (target := int(renamed[HERE.target])) in targets:  # no class is right in all calls
-            renamed = renamed.roll(1)
-        targets.append(target)
-        features, labels = (rows @ turn).float(), renamed[data.labels[order]]
-        _TRUTH[_key(features)] = (data.poisoned[order], target)
-        problems.append((features, labels))
+        names = np.roll(names, 1)  # no class is right in two calls
+        labels, truth = torch.from_numpy(names)[data.labels[order]], data.poisoned[order]
+        target = int(names[HERE.target])
+
+        def draw(rows: Tensor = rows) -> Tensor:
+            turn = torch.linalg.qr(torch.from_numpy(rng.normal(size=(rows.shape[1],) * 2))).Q
+            return (rows @ turn).float()
+
+        def right(given: Tensor, labels: Tensor = labels, truth: Tensor = truth) -> bool:
+            return _upper(given, labels, target, truth) == side  # noqa: B023 - called at once
+
+        given = drawn(draw, right)
+        _TRUTH[_key(given)] = (truth, target)
+        problems.append((given, labels))
     return problems
+
+
+def _upper(features: Tensor, labels: Tensor, target: int, truth: Tensor) -> bool:
+    """Say whether the poison has the larger values along the direction that sets it apart."""
+    root = torch.linalg.cholesky(torch.cov(features[labels != target].T))
+    white = torch.linalg.solve(root, features[labels == target].T).T
+    along = white @ torch.linalg.eigh(torch.cov(white.T)).eigenvectors[:, -1]
+    poison_here = truth[labels == target]
+    return bool(along[poison_here].mean() > along[~poison_here].mean())
 
 
 def _last_hidden(images: Tensor) -> Tensor:
@@ -204,8 +284,6 @@ def _last_hidden(images: Tensor) -> Tensor:
 def _clean_features() -> Tensor:
     return _last_hidden(HERE.training.images)
 
-
-_RATES = (0.02, 0.03)
 
 _TRUTH: dict[bytes, tuple[Tensor, int]] = {}
 """Which examples are poisoned, and the target, by the features that a call gets."""
@@ -238,7 +316,7 @@ def find_poison(calls: list[Called]) -> None:
         fraction=0.25,
     )
     expect(
-        worst_hits >= 0.85 and worst_accusations <= 0.005,
+        worst_hits >= 0.8 and worst_accusations <= 0.005,
         "The target is right, and many poisoned examples are found; some are missed, or too many "
         "clean ones accused.",
         fraction=0.6,

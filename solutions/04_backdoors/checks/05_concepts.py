@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from autograde.inside.networks import Network
 from autograde.tasks import Call, Called, expect_close, task
 
-from ...shared.checks import GIVEN, tensor
+from ...shared.checks import GIVEN, drawn, tensor
 
 
 def _concepts(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -29,19 +30,29 @@ def _concepts(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _heads(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    problems = []
+    """Return heads of which at least one example's sensitivity is clearly negative."""
+    problems: list[tuple[Any, ...]] = []
     for sizes in ((5, 4), (6, 9, 3), (4, 8, 8, 5)):
-        head = Network.random(rng, sizes, "tanh")
-        vector = rng.normal(size=sizes[0])
-        problems.append(
-            (
-                head,
+
+        def draw(sizes: tuple[int, ...] = sizes) -> tuple[Any, ...]:
+            vector = rng.normal(size=sizes[0])
+            return (
+                Network.random(rng, sizes, "tanh"),
                 tensor(rng.normal(size=(7, sizes[0]))),
                 tensor(vector / np.linalg.norm(vector)),
                 int(rng.integers(sizes[-1])),
             )
-        )
+
+        problems.append(drawn(draw, lambda case: _slopes(*case).min() < -0.05))
     return problems
+
+
+def _slopes(head: Network, activations: Tensor, vector: Tensor, target: int) -> np.ndarray:
+    """Return central differences of the target's logit along the vector."""
+    module, point, step = head.module().double(), activations.double(), 1e-5 * vector.double()
+    with torch.no_grad():
+        found: Tensor = (module(point + step) - module(point - step))[:, target] / 2e-5
+    return found.numpy()
 
 
 @task(
@@ -56,7 +67,7 @@ def concept_vector(calls: list[Called]) -> None:
         ridge = call.arguments[2]
         rows = np.concatenate([concept, others])
         wanted = np.array([1.0] * len(concept) + [-1.0] * len(others))
-        rows, wanted = rows - rows.mean(0), wanted - wanted.mean()
+        rows = rows - rows.mean(0)
         width = rows.shape[1]
         stacked = np.vstack([rows, math.sqrt(ridge) * np.eye(width)])
         weights = np.linalg.lstsq(stacked, np.concatenate([wanted, np.zeros(width)]), rcond=None)[0]
@@ -64,7 +75,8 @@ def concept_vector(calls: list[Called]) -> None:
             call.returned,
             weights / np.linalg.norm(weights),
             "concept_vector(…)",
-            "Centre rows and values by the means of both groups together; unit length at the end.",
+            "Centre the rows by the mean of both groups together, add the ridge to the diagonal; unit "
+            "length at the end.",
             rtol=2e-3,
             atol=1e-3,
         )
@@ -74,13 +86,9 @@ def concept_vector(calls: list[Called]) -> None:
 def sensitivity(calls: list[Called]) -> None:
     """Compare with central differences along the vector."""
     for call in calls:
-        head, activations, vector, target = call.arguments
-        module, point, step = head.module().double(), activations.double(), 1e-5 * vector.double()
-        with torch.no_grad():
-            wanted = (module(point + step) - module(point - step))[:, target] / 2e-5
         expect_close(
             call.returned,
-            wanted.numpy(),
+            _slopes(*call.arguments),
             "sensitivities(…)",
             "The gradient of the target's logit by the activations, times the vector, an example "
             "each; keep the sign.",

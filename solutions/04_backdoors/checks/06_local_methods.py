@@ -13,13 +13,18 @@ from ...shared.checks import GIVEN, tensor
 
 
 def _maps(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return maps of all kinds: negative throughout, zero, positive only outside or only inside."""
     problems = []
-    for side in (5, 8, 12):
-        maps = rng.normal(size=(6, side, side))
-        maps[2] = -np.abs(maps[2])
-        mask = np.zeros((side, side), dtype=bool)
-        row, column = rng.integers(0, side - 3, size=2)
+    for height, width in ((5, 6), (8, 7), (12, 12)):
+        maps = rng.normal(size=(7, height, width))
+        mask = np.zeros((height, width), dtype=bool)
+        row, column = rng.integers(0, height - 3), rng.integers(0, width - 3)
         mask[row : row + 3, column : column + 3] = True
+        maps[2] = -np.abs(maps[2])
+        maps[3] = 0
+        maps[4] = np.where(mask, -1, 1) * np.abs(maps[4])
+        maps[5] = np.where(mask, 1, -1) * np.abs(maps[5])
+        maps[6] *= 1e-4
         problems.append((tensor(maps), torch.from_numpy(mask)))
     return problems
 

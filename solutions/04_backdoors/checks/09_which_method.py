@@ -1,12 +1,15 @@
-"""Checks of section 9: statements that are true or false."""
+"""Checks of section 9: the share found by trying every cut; statements that are true or false."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from autograde.tasks import Value, task
+import numpy as np
+import torch
 
-from ...shared.checks import expect_said
+from autograde.tasks import Call, Called, Value, expect_close, task
+
+from ...shared.checks import GIVEN, drawn, expect_said, tensor
 
 PREDICTED = {
     "three classes": "yes",
@@ -16,10 +19,64 @@ PREDICTED = {
     "squared": "no",
     "needs data": "no",
     "needs trigger": "yes",
+    "covers": "yes",
+    "one source": "no",
     "always two": "yes",
     "last layer": "yes",
     "local": "no",
 }
+
+
+def _marked(scores: np.ndarray, poisoned: np.ndarray, most: float) -> float:
+    """Try every score as a cut, and one below all."""
+    best = 0.0
+    for cut in [-np.inf, *scores]:
+        if np.mean(scores[~poisoned] > cut) <= most:
+            best = max(best, float(np.mean(scores[poisoned] > cut)))
+    return best
+
+
+def _ranked(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return scores, also equal and negative ones, for which other rules give other shares."""
+    problems = []
+    for clean, bad, most in ((40, 15, 0.12), (23, 30, 0.2), (60, 20, 0.0)):
+
+        def draw(clean: int = clean, bad: int = bad) -> tuple[np.ndarray, np.ndarray]:
+            poisoned = rng.permutation(np.arange(clean + bad) < bad)
+            scores = rng.normal(size=clean + bad).round(1) + 1.5 * poisoned
+            return scores.round(1).astype(np.float32), poisoned
+
+        def right(case: tuple[np.ndarray, np.ndarray], most: float = most) -> bool:
+            scores, poisoned = case
+            low = np.sort(scores[~poisoned])[::-1]
+            allowed = int(most * len(low))
+            hits, wanted = scores[poisoned], _marked(scores, poisoned, most)
+            cuts = [low[allowed + 1], np.quantile(low, 1 - most), np.quantile(scores, 1 - most)]
+            cuts += [low[allowed - 1], low[0]] if allowed else []
+            rivals = [np.mean(hits > cut) for cut in cuts]
+            if allowed == 0:  # then the quantile is the largest clean score
+                del rivals[1]
+            rivals += [np.mean(hits >= low[allowed]), np.mean(hits <= low[allowed])]
+            rivals += [wanted * len(hits) / max((scores > low[allowed]).sum(), 1)]
+            return 0 < wanted < 1 and min(abs(wanted - each) for each in rivals) > 0.01
+
+        scores, poisoned = drawn(draw, right)
+        problems.append((tensor(scores), torch.from_numpy(poisoned), most))
+    return problems
+
+
+@task("found-at", Call("found_at", _ranked, GIVEN), read="section 9")
+def found_at(calls: list[Called]) -> None:
+    """Compare with the best of all cuts."""
+    for call in calls:
+        scores, poisoned, most = call.arguments
+        expect_close(
+            call.returned,
+            _marked(np.asarray(scores), np.asarray(poisoned), most),
+            "found_at(…)",
+            "The cut depends on the clean examples alone: count how many of them may lie above it, and "
+            "round down; what equals the cut is not marked.",
+        )
 
 
 @task("predict", Value("prediction"), read="sections 1 to 6")
