@@ -54,10 +54,9 @@ def texts(name: str) -> dict[str, str]:
 
 
 @functools.cache
-def alternatives(name: str) -> dict[str, str]:
-    """Return the differently written right answer of each task."""
-    written = load_answers(source(name).layout.path)
-    return {task: each["alternative"] for task, each in written.items() if "alternative" in each}
+def written(name: str) -> dict[str, dict[str, str]]:
+    """Return the answers beside the solution, by task and kind: ``alternative`` and ``wrong``."""
+    return load_answers(source(name).layout.path)
 
 
 def _plain_text(text: str) -> str:

@@ -54,7 +54,7 @@ FORGOTTEN = frozenset(
         *("sigmoid", "tanh", "norm", "normalize", "sorted", "sort", "flip"),
         *("reversed", "unique", "round", "copy", "clone", "copysign", "maximum"),
         *("minimum", "where", "mean", "median", "power", "argsort", "triu"),
-        *("tril", "diag", "set", "double"),
+        *("tril", "diag", "set"),
     }
 )
 """Calls that are left out: what they were called on, or their first argument, stays."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autograde.tasks import Call
-from tests.mutants.asked import source, texts
+from tests.mutants.asked import source, texts, written
 from tests.mutants.changes import mutants
 
 
@@ -27,6 +27,7 @@ def wrong_answers(name: str, task: str) -> Iterator[tuple[str, str, str, str]]:
     for (of, what), text in here.mistakes.items():
         if of == task:
             yield "mistake", what, "", text
+    yield "mistake", "the plausible wrong answer", "", written(name)[task]["wrong"]
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ask for every automatic task of the module's notebook, or those by hand."""
+    """Ask for every automatic task of the module's notebook."""
     if "automatic_task" in metafunc.fixturenames:
         metafunc.parametrize("automatic_task", list(read(metafunc.module.NAME).checks.tasks))
-    if "task_by_hand" in metafunc.fixturenames:
-        tasks = read(metafunc.module.NAME).checks.tasks.values()
-        by_hand = [t.id for t in tasks if isinstance(t.answer, Call) and t.answer.by_hand]
-        metafunc.parametrize("task_by_hand", by_hand)
 
 
 @functools.cache
