@@ -1,6 +1,7 @@
 """The hidden checks tell every broken reference from a right one, whatever the seed.
 
-Here with two seeds, with more in the slow tests; ``make mutants`` asks with fifty and prints tables.
+Here with two seeds, with more in the slow tests; ``make mutants`` asks with fifty and prints a
+table.
 """
 
 from __future__ import annotations

@@ -118,6 +118,11 @@ def box_rule(low: float, high: float, epsilon: float, called: str) -> Rule:
         else:
             parts.append(Part(ends[0], layer.weight.clamp(min=0)))
             parts.append(Part(ends[1], layer.weight.clamp(max=0)))
-        return [(1 / (layer.total(parts) + epsilon), parts)]
+        total = layer.total(parts)
+        # No contribution is below 0. Where all of them are 0, their sum is nothing but rounding,
+        # which the division would make as large as the relevance: nothing is passed on there.
+        sizes = [Part(x.abs(), None if w is None else w.abs()) for x, w in parts]
+        rounding = 16 * torch.finfo(total.dtype).eps * layer.total(sizes)
+        return [(torch.where(total > rounding, 1 / (total + epsilon), 0.0), parts)]
 
     return rule

@@ -100,6 +100,32 @@ def test_deep_taylor_by_hand() -> None:
     torch.testing.assert_close(found, torch.tensor([1.5 / 1.6, 0.9 / 1.6]).double())
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("deep_taylor", {}), ("lrp", {"rule": {"0": "z_box", "2": "z_plus"}})],
+    ids=["deep_taylor", "z_box"],
+)
+def test_a_unit_on_by_its_bias_alone_takes_nothing_from_others(
+    method: str, options: dict[str, Any], seed: int
+) -> None:
+    """All its inputs lie where zᴮ counts them as 0: its relevance is not passed on."""
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(60, 2), nn.ReLU(), nn.Linear(2, 1, bias=False))
+    w = torch.randn(2, 60)
+    x = (w[:1] < 0).float()  # 0 where the first unit's weight is positive, 1 where it is not
+    with torch.no_grad():
+        model[0].weight.copy_(w)
+        model[0].bias.copy_(torch.tensor([100.0, 50.0]))
+        model[2].weight.copy_(torch.ones(1, 2))
+        relevance = (w[1].double() @ x[0].double() + 50).clamp(min=0)
+    found = explain(model, x, 0, method, **options).attributions[0, 0]
+    share = w[1].double() * x[0].double() - w[1].double().clamp(max=0)
+    torch.testing.assert_close(
+        found.double(), relevance * share / share.sum(), rtol=1e-4, atol=1e-4
+    )
+
+
 @pytest.mark.parametrize("pool", [nn.MaxPool2d, nn.AvgPool2d])
 @pytest.mark.parametrize("settings", SETTINGS, ids=by_name)
 def test_is_the_obvious_loop(settings: dict[str, Any], pool: type[nn.Module]) -> None:
