@@ -14,13 +14,15 @@ import io
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 
 from autograde.notebooks.cells import answers
-from autograde.notebooks.figures import is_figure
+from autograde.notebooks.figures import defined, is_figure, needed
 from tests.mutants.asked import NAMES, TooLongError, at_most, called, source, texts
 from tests.mutants.wrong import wrong_answers
 
@@ -28,39 +30,62 @@ _SECONDS = 30.0
 
 
 @functools.cache
-def given(name: str) -> dict[str, Any]:
-    """Return what the given cells of a notebook define, those that only show something left out."""
+def given(name: str, task: str) -> dict[str, Any]:
+    """Return what those given cells define that a task and its test cell take names from."""
     matplotlib.use("Agg")
     notebook = source(name).notebook
     own = {index for a in answers(notebook) for index in (a.cell, a.test)}
+    position = _test_cell(name, task)
+    wanted = _names(notebook.cells[position].source) | _names(texts(name)[task])
+    chosen = []
+    for index in reversed(range(position)):
+        cell = notebook.cells[index]
+        if cell.cell_type != "code" or index in own or is_figure(cell):
+            continue
+        if defined(cell.source) & wanted:
+            wanted |= _names(cell.source)
+            chosen.append(cell.source)
     space: dict[str, Any] = {"__name__": "notebook"}
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for position, cell in enumerate(notebook.cells):
-            if cell.cell_type == "code" and position not in own and not is_figure(cell):
-                exec(cell.source, space)
+    with _quietly():
+        for text in reversed(chosen):
+            exec(text, space)
     return space
+
+
+def _names(text: str) -> frozenset[str]:
+    return needed(text) or frozenset()
+
+
+def _test_cell(name: str, task: str) -> int:
+    position = next(a.test for a in answers(source(name).notebook) if a.task == task)
+    assert position is not None
+    return position
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[io.StringIO]:
+    """Give what is printed, and show neither that nor warnings and progress."""
+    said = io.StringIO()
+    with (
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield said
 
 
 def ticked(name: str, task: str, text: str) -> bool:
     """Say whether an answer passes the visible checks of its task."""
-    notebook = source(name).notebook
-    position = next(a.test for a in answers(notebook) if a.task == task)
-    assert position is not None
-    space = dict(given(name))
+    space = dict(given(name, task))
     try:
-        with (
-            at_most(_SECONDS),
-            contextlib.redirect_stdout(io.StringIO()) as said,
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")
+        with at_most(_SECONDS), _quietly() as said:
             exec(text, space)
-            exec(notebook.cells[position].source, space)
+            exec(source(name).notebook.cells[_test_cell(name, task)].source, space)
     except (Exception, TooLongError):
         return False
     finally:
-        matplotlib.pyplot.close("all")
+        plt.close("all")
     return f"✓ {task}:" in said.getvalue()
 
 
