@@ -7,12 +7,17 @@ marks, not sufficient: grading also calls functions on inputs that nobody has se
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xaikit import run_all
+
+run_all.install()
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - students read this name
@@ -75,9 +80,7 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
         float64, of that shape.
     """
     if value is None or value is Ellipsis:
-        raise CheckFailed(
-            f"`{name}` has no value yet: write your answer in the cell above and run it."
-        )
+        raise CheckFailed(_nothing(name))
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     try:
@@ -90,6 +93,20 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
     if wrong := misfit(array, shape, name):
         raise CheckFailed(wrong)
     return array
+
+
+def _nothing(name: str) -> str:
+    """Say that there is no value, of a variable or from a function."""
+    function = name.partition("(")[0]
+    caller = sys._getframe(2)
+    while caller.f_back is not None and caller.f_globals.get("__name__") == __name__:
+        caller = caller.f_back
+    if "(" in name or callable(caller.f_globals.get(function)):
+        return (
+            f"`{function}` returned None: write your answer in the cell above, let it end with "
+            "`return …` (printing returns nothing), and run the cell."
+        )
+    return f"`{name}` has no value yet: write your answer in the cell above and run it."
 
 
 def _objects(array: NDArray[Any]) -> Iterable[Any]:
