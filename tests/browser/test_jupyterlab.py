@@ -32,18 +32,19 @@ def test_a_student_opens_a_notebook_and_runs_it(
     assert browser.find_element(By.CSS_SELECTOR, ".jp-Notebook img[src*='colab']")
     wait.until(lambda d: "Idle" in kernel_status(d))
     choose_from_menu(browser, "Run", "Run All Cells")
-    # A failing visible check stops "Run All", as it should: the first task is not answered yet.
-    output = wait.until(lambda d: _failed_check(d))
-    assert "Traceback" not in output
+    # No task is answered yet: each check says so, and the next cells run all the same.
+    few = 20 if name.startswith("01") else 2
+    failed = wait.until(lambda d: len(found := _failed_checks(d)) >= few and found)
+    assert all(text.startswith("✗") and "Traceback" not in text for text in failed)
     screenshot(browser, name)
     choose_from_menu(browser, "File", "Save Notebook")
     saved = wait.until(lambda _: _outputs(folder / f"{name}.ipynb"))
-    assert saved[0]["output_type"] != "error"
+    assert "error" not in {output["output_type"] for output in saved}
 
 
-def _failed_check(driver: WebDriver) -> str:
-    found = driver.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output[data-mime-type$='stderr']")
-    return next((output.text for output in found if "✗" in output.text), "")
+def _failed_checks(driver: WebDriver) -> list[str]:
+    found = driver.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output [role='alert']")
+    return [output.text for output in found]
 
 
 def _outputs(path: Path) -> list[dict[str, object]]:
