@@ -112,18 +112,19 @@ def in_other_types(value: Any, deep: int = 2) -> Iterator[tuple[str, Any]]:
 
 
 def answers_in_other_types(
-    task: Task, space: dict[str, Any]
+    task: Task, space: dict[str, Any], arguments: tuple[Any, ...] = ()
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what a notebook holds after an answer of other types."""
+    """Yield what a notebook holds after an answer of other types.
+
+    ``arguments`` are those of one call of the answer's function: what it returns tells its types.
+    """
     if isinstance(task.answer, Value):
         for name in task.answer.names:
             for label, other in in_other_types(space[name]):
                 yield f"{name} as {label}", {**space, name: other}
         return
     function = space[task.answer.function]
-    labels = [*_SEVERAL, *_ONE, *_WORD, *_DICTIONARY]
-    labels += [f"entries as {label}" for label in labels]
-    for label in dict.fromkeys(labels):
+    for label, _ in in_other_types(function(*arguments)):
         yield f"returns {label}", {**space, task.answer.function: _returning(function, label)}
 
 
