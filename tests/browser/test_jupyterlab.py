@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import requests
 from clicks import NOTEBOOKS, TOKEN, choose_from_menu, kernel_status, needs_chromium, screenshot
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -40,6 +41,13 @@ def test_a_student_opens_a_notebook_and_runs_it(
     choose_from_menu(browser, "File", "Save Notebook")
     saved = wait.until(lambda _: _outputs(folder / f"{name}.ipynb"))
     assert "error" not in {output["output_type"] for output in saved}
+    end_kernels(address)  # the rest of the notebook takes a minute or two
+
+
+def end_kernels(address: str) -> None:
+    ask = {"headers": {"Authorization": f"token {TOKEN}"}, "timeout": 60}
+    for kernel in requests.get(f"{address}/api/kernels", **ask).json():
+        requests.delete(f"{address}/api/kernels/{kernel['id']}", **ask)
 
 
 def _failed_checks(driver: WebDriver) -> list[str]:

@@ -1,8 +1,9 @@
 """``make mutants``: break every reference function in one place, and ask its hidden check.
 
 ``python -m tests.mutants [NOTEBOOK] [TASK …] [--seeds N]`` looks at some of them. It prints what
-does not lose on every seed, then a table by notebook, and ends with status 1 if a mutant is
-decided by the seed, or survives without a reason in ``tests/mutants/NOTEBOOK.toml``.
+does not lose on every seed, then a table by notebook. It ends with status 1 if a mutant is decided
+by the seed, or survives without a reason in ``tests/mutants/NOTEBOOK.toml``, or if a right answer
+loses marks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.mutants.asked import NAMES, SEEDS, Verdict, called, verdict
+from tests.mutants.asked import NAMES, SEEDS, Verdict, called, texts, verdict, written
 from tests.mutants.wrong import wrong_answers
 
 Row = tuple[str, str, str, Verdict]
@@ -24,6 +25,19 @@ def look(name: str, task: str, seeds: int) -> list[Row]:
     return [
         (kind, what, reason, verdict(name, task, text, range(seeds)))
         for kind, what, reason, text in wrong_answers(name, task)
+    ]
+
+
+def taken_marks(name: str, task: str, seeds: int) -> list[str]:
+    """Return the right answers that lose marks with some seed."""
+    right = {
+        "the solution": texts(name)[task],
+        "the alternative": written(name)[task]["alternative"],
+    }
+    return [
+        f"{what} loses marks ({found.seeds - found.full} of {found.seeds})"
+        for what, text in right.items()
+        if (found := verdict(name, task, text, range(seeds))).kind != "survives"
     ]
 
 
@@ -47,6 +61,7 @@ def main(arguments: list[str]) -> int:
     print(f"Asking {len(work)} hidden checks with {asked.seeds} seeds each", flush=True)
     with ProcessPoolExecutor(asked.processes) as pool:
         running = [pool.submit(look, name, task, asked.seeds) for name, task in work]
+        right = [pool.submit(taken_marks, name, task, asked.seeds) for name, task in work]
         for place, ((name, task), future) in enumerate(zip(work, running, strict=True)):
             rows = future.result()
             print(f"[{place + 1}/{len(work)}] {name} {task}: {len(rows)} wrong answers", flush=True)
@@ -61,6 +76,9 @@ def main(arguments: list[str]) -> int:
                 elif reason and not excused:
                     bad += 1
                     print(f"    {kind} loses and is called equivalent: {what}")
+            for said in right[place].result():
+                bad += 1
+                print(f"    {said}")
     _print_table(counts)
     return 1 if bad else 0
 

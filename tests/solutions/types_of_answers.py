@@ -33,15 +33,11 @@ _SEVERAL: dict[str, Change] = {
     "a list": _list,
     "tuples": _nested_tuple,
     "a set": lambda value: set(_list(value)),
-    "a frozenset": lambda value: frozenset(_list(value)),
     "an array": _array,
-    "an array of objects": lambda value: np.array(_list(value), dtype=object),
     "a tensor": lambda value: torch.as_tensor(_array(value)),
     "a tensor with gradient": lambda value: torch.tensor(_list(value), requires_grad=True),
-    "float32": lambda value: _array(value).astype(np.float32),
     "a column": lambda value: _array(value)[:, None],
     "a dictionary by place": lambda value: dict(enumerate(_list(value))),
-    "keys of a dictionary": lambda value: dict.fromkeys(_list(value)).keys(),
     "a list of tensors": lambda value: [torch.as_tensor(_array(each)) for each in value],
 }
 _ONE: dict[str, Change] = {
