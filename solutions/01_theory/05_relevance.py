@@ -320,7 +320,7 @@ with torch.no_grad():
     linear.weight[:] = torch.tensor([[1.0, 2.0], [3.0, -4.0]])
     linear.bias[:] = torch.tensor([9.0, 1.0])
 checks.close(
-    gradient_times_input(linear, torch.tensor([2.0, 1.5]), 1),
+    gradient_times_input(torch.nn.Sequential(linear), torch.tensor([2.0, 1.5]), 1),
     [6, -6],
     "gradient_times_input",
     "for the linear output 3 x₁ − 4 x₂ + 1 at (2, 1.5) the products are 6 and −6.",

@@ -96,7 +96,7 @@ with torch.no_grad():
     side.weight[:], side.bias[:] = torch.tensor([[0.0], [1.0]]), 0
 checks.close(
     distil(
-        side,
+        torch.nn.Sequential(side),
         torch.tensor([[-3.0], [-1.0], [3.0], [4.0]]),
         torch.tensor([1, 1, 0, 1]),
         torch.tensor([[-2.0], [0.5], [0.8], [2.0], [5.0]]),
