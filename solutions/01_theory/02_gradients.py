@@ -44,17 +44,33 @@ def finite_differences(model, x, target, h):
 
 # %% nbgrader={"grade_id": "finite-differences-test", "grade": true, "points": 2}
 checks.without(finite_differences, *checks.AUTOGRAD)
-linear = torch.nn.Linear(3, 2)
-slopes = finite_differences(linear, torch.tensor([1.0, -2.0, 0.5]), 1, 0.5)
+
+
+class Worked(torch.nn.Module):
+    """Class 1 is the function of the worked example; class 0 is always larger near its input."""
+
+    def forward(self, z):
+        """Return the outputs of a batch."""
+        return torch.stack([20 - z[:, 0] - z[:, 1], z[:, 0] ** 2 + 3 * z[:, 1]], dim=1)
+
+
 checks.close(
-    slopes,
-    linear.weight[1].tolist(),
+    finite_differences(Worked(), torch.tensor([2.0, 1.0]), 1, 0.1),
+    [4, 3],
     "finite_differences",
-    "for a linear model the gradient is its row of weights. "
-    "Do you divide by the whole distance between the two points?",
+    "the worked example, which is class 1 here, has the differences 4 and 3. Do you move one input "
+    "at a time, to both sides, and divide by the whole distance between the two points?",
     tolerance=1e-3,
 )
-checks.passed("finite-differences")
+linear = torch.nn.Linear(3, 2)
+checks.close(
+    finite_differences(linear, torch.tensor([1.0, -2.0, 0.5]), 1, 0.25),
+    linear.weight[1].tolist(),
+    "finite_differences",
+    "for a linear model the gradient is its row of weights, with any h.",
+    tolerance=1e-3,
+)
+checks.passed("finite-differences", "the worked example and a linear model")
 
 # %% [markdown]
 # ### Task 3: the gradient of a small network, with pencil and paper (2 points)
@@ -81,23 +97,20 @@ def input_gradient(x, W1, b1, W2, b2, target):
 
 # %% nbgrader={"grade_id": "input-gradient-test", "grade": true, "points": 2}
 checks.without(input_gradient, *checks.AUTOGRAD)
-# One hidden neuron is active here, two are not (the last one's input is 0): which row of W1 is left?
-W1 = np.array([[1.0, 2.0, 0.0], [-3.0, 0.0, 1.0], [1.0, -1.0, 4.0]])
-b1 = np.array([0.0, -1.0, -4.0])
-W2, b2 = np.array([[2.0, 5.0, 7.0], [1.0, 1.0, 1.0]]), np.zeros(2)
+# The inputs of the four hidden neurons are 3, 1, −2 and 0; the outputs are 14 and 6.
+W1 = np.array([[1.0, 2.0], [-3.0, 1.0], [1.0, -1.0], [2.0, 1.0]])
+b1 = np.array([-2.0, 2.0, -1.0, -4.0])
+W2, b2 = np.array([[3.0, 5.0, 7.0, 11.0], [2.0, -1.0, 3.0, 5.0]]), np.array([0.0, 1.0])
 gradient = checks.numbers(
-    input_gradient(np.array([1.0, 1.0, 1.0]), W1, b1, W2, b2, 0), (3,), "input_gradient"
+    input_gradient(np.array([1.0, 2.0]), W1, b1, W2, b2, 1), (2,), "input_gradient"
 )
 checks.expect(
-    gradient[2] == 0,
-    "A hidden neuron that is not active passes no gradient on, nor does one whose input is 0. "
-    "The bias belongs to that input.",
+    np.allclose(gradient, [5, 3]),
+    "With x = (1, 2) the gradient of output 1 is (5, 3). Which two hidden neurons are active here? "
+    "Their inputs include the bias, and at 0 a neuron passes nothing on. Which weights lead from "
+    "them to the output `target`?",
 )
-checks.expect(
-    np.allclose(gradient[1], 2 * gradient[0]),
-    "Only the first hidden neuron is active here: the gradient is a multiple of its row of W1.",
-)
-checks.passed("input-gradient")
+checks.passed("input-gradient", "the bias, the ReLUs and the target of a small network")
 
 # %% [markdown]
 # ### Task 4: what does it cost? (2 points)
@@ -129,13 +142,17 @@ def multiply_adds(widths):
 
 
 # %% nbgrader={"grade_id": "multiply-adds-test", "grade": true, "points": 2}
-small = checks.numbers(multiply_adds([3, 1]), (3,), "multiply_adds")
-large = checks.numbers(multiply_adds([6, 1]), (3,), "multiply_adds")
-checks.expect(small[0] == 3, "One layer from three inputs to one output multiplies three times.")
+forward, saliency, differences = checks.numbers(multiply_adds([3, 2, 4]), (3,), "multiply_adds")
+checks.expect(forward == 14, "Widths 3, 2, 4: the two layers need 6 and 8 in the forward pass.")
 checks.expect(
-    np.array_equal(large / small, [2, 2, 4]),
-    "If the number of inputs of a single layer doubles, a forward and a backward pass cost twice "
-    "as much. How many forward passes do central differences need, and what does each cost then?",
+    saliency == 28,
+    "Widths 3, 2, 4: the saliency map needs 28. Is each weight used once on the way there, and once "
+    "on the way back?",
+)
+checks.expect(
+    differences == 84,
+    "Widths 3, 2, 4: central differences need 84. How often do they evaluate the network for three "
+    "inputs?",
 )
 image = np.array(multiply_adds([784, 300, 100, 10]), dtype=float)
 figure, axis = plt.subplots(figsize=(6, 2.2))
@@ -149,7 +166,7 @@ axis.set(
 )
 axis.invert_yaxis()
 plt.show()
-checks.passed("multiply-adds")
+checks.passed("multiply-adds", "the three counts of a small network")
 
 # %% [markdown]
 # ### Task 5: find the error in guided backpropagation (2 points)
@@ -209,7 +226,24 @@ checks.expect(
     "passes. Compare the line in the loop with the three formulas above.",
 )
 checks.expect(guided[2] == 0, "The third neuron's input is 0, and [z > 0] is then 0.")
-checks.passed("repair-guided")
+# The inputs of the first layer's neurons are 0, 1, 2 and −1, those of the second layer's 3, 2, 1, 0.
+guided = guided_backpropagation(
+    np.array([-1.0, 2.0]),
+    np.array([[0.0, -1.0], [2.0, -1.0], [-2.0, 1.0], [1.0, -1.0]]),
+    np.array([2.0, 5.0, -2.0, 2.0]),
+    np.array([[-1.0, 1.0, 1.0, 0.0], [1.0, 2.0, -1.0, 2.0], [0.0, 1.0, -1.0, 0.0], [1, 3, -3, 0]]),
+    np.array([0.0, 2.0, 2.0, 3.0]),
+    np.array([[1.0, 1.0, 1.0, 1.0], [-1.0, 1.0, 1.0, 1.0]]),
+    1,
+)
+checks.close(
+    guided,
+    [6, -3],
+    "guided_backpropagation",
+    "for the output 1 of a larger network the map is (6, −3). Which neurons of each layer are "
+    "active, and which signals arrive there from above and are positive?",
+)
+checks.passed("repair-guided", "both conditions at both layers, biases and the target")
 
 # %% [markdown]
 # ### Task 6: find the error in a distance (1 point)
@@ -239,10 +273,11 @@ def cosine_distance(a, b):
 
 # %% nbgrader={"grade_id": "repair-cosine-test", "grade": true, "points": 1}
 checks.without(cosine_distance, *checks.COSINE)
-distance = checks.numbers(
-    cosine_distance(np.ones((2, 2)), 3 * np.ones((2, 2))), (), "cosine_distance"
-)
-checks.expect(abs(distance) < 1e-9, "Two gradients of the same direction have distance 0.")
-distance = checks.numbers(cosine_distance(np.ones(3), -np.ones(3)), (), "cosine_distance")
-checks.expect(abs(distance - 2) < 1e-9, "Two opposite gradients have distance 2.")
-checks.passed("repair-cosine")
+for a, b, wanted, hint in [
+    ([[1.0, 1.0], [1.0, 1.0]], [[3.0, 3.0], [3.0, 3.0]], 0, "the same direction: distance 0."),
+    ([3.0, 4.0], [8.0, -6.0], 1, "orthogonal gradients: distance 1."),
+    ([3.0, 4.0], [-6.0, -8.0], 2, "opposite gradients: distance 2."),
+    ([3.0, 4.0], [6.0, 0.0], 0.4, "(3, 4) and (6, 0): the cosine of their angle is 3/5."),
+]:
+    checks.close(cosine_distance(np.array(a), np.array(b)), wanted, "cosine_distance", hint)
+checks.passed("repair-cosine", "four pairs of gradients")

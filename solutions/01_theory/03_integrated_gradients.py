@@ -112,4 +112,4 @@ checks.expect(
     "The gradient of a square is linear, and for a linear gradient midpoints are exact, with two "
     "steps already. Which two points of the path does your function evaluate?",
 )
-checks.passed("integrated-gradients")
+checks.passed("integrated-gradients", "completeness, the baseline and the midpoints")

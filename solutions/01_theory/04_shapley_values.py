@@ -88,7 +88,11 @@ checks.expect(
     np.isclose(weights @ [1, 3, 3, 1], 1),
     "A Shapley value is a mean: the weights of all coalitions with player i should add up to 1.",
 )
-checks.passed("repair-weight")
+checks.expect(
+    np.isclose(weights[0], 1 / 4),
+    "Player i comes first in one of four orders: this is the weight of the coalition of i alone.",
+)
+checks.passed("repair-weight", "two properties of the weights for four players")
 
 # %% [markdown]
 # ### Task 11: any number of players (3 points)
@@ -128,7 +132,7 @@ checks.expect(
     np.isclose(four.sum(), game[15] - game[0]),
     "Efficiency: the values should add up to the worth of all minus the worth of nobody.",
 )
-checks.passed("shapley")
+checks.passed("shapley", "the worked example and efficiency")
 
 # %% [markdown]
 # ### Task 12: from a model to a game (2 points)
@@ -155,22 +159,24 @@ def coalition_worths(model, x, baseline, target):
 
 
 # %% nbgrader={"grade_id": "coalition-worths-test", "grade": true, "points": 2}
-adder = torch.nn.Linear(3, 1)
+adder = torch.nn.Linear(3, 2)  # class 1 is 1000 + x₁ + 10 x₂ + 100 x₃
 with torch.no_grad():
-    adder.weight[:] = torch.tensor([[1.0, 10.0, 100.0]])
-    adder.bias[:] = 0
-worths = checks.numbers(
-    coalition_worths(adder, torch.ones(3), torch.zeros(3), 0), (8,), "coalition_worths"
+    adder.weight[:] = torch.tensor([[5.0, 5.0, 5.0], [1.0, 10.0, 100.0]])
+    adder.bias[:] = torch.tensor([9000.0, 1000.0])
+here, absent = torch.tensor([2.0, 3.0, 4.0]), torch.tensor([1.0, 0.0, 5.0])
+worths = coalition_worths(torch.nn.Sequential(adder), here, absent, 1)
+worths = checks.numbers(worths, (8,), "coalition_worths")
+checks.expect(
+    np.allclose(worths[[0, 7]], [1501, 1432], atol=0.1),
+    "Coalition 0 is the baseline itself, with the output 1501; the last coalition is the input "
+    "itself, with the output 1432.",
 )
 checks.expect(
-    worths[0] == 0 and worths[7] == 111,
-    "Coalition 0 is the baseline itself, the last coalition the input itself.",
+    np.allclose(worths[[1, 4]], [1502, 1401], atol=0.1),
+    "The lowest bit stands for the first feature: coalition 1 has only feature 0 present, and "
+    "coalition 4 only feature 2. Absent features take the baseline's value.",
 )
-checks.expect(
-    worths[1] == 1 and worths[4] == 100,
-    "The lowest bit stands for the first feature: coalition 1 has only feature 0 present.",
-)
-checks.passed("coalition-worths")
+checks.passed("coalition-worths", "the bits, the baseline and the target of a linear model")
 
 # %% [markdown]
 # ### Task 13: what "not known" means when features are correlated (3 points)
@@ -245,28 +251,32 @@ for expectation, values in by_share.items():
         )
         values.append([game[1] - game[0] + game[3] - game[2], game[2] - game[0]])
     by_share[expectation] = np.array(values) / [2, 2]
-checks.expect(
-    np.allclose(by_share["marginal"][0], by_share["conditional"][0], atol=1e-5),
-    "Independent features: the two expectations should be equal.",
-)
 for expectation, second in (("marginal", 0), ("conditional", 0.15)):
     checks.expect(
         np.isclose(by_share[expectation][6, 1], second, atol=1e-5),
         f"{expectation}: see the share of the second feature in the worked example.",
     )
-unequal = expected_worths(
-    lambda z: (z[:, :1] - z[:, 1:]) ** 2,
-    corner,
-    table,
-    torch.tensor([0.4, 0.4, 0.1, 0.1]),
-    0,
-    "marginal",
-)
-checks.expect(
-    np.isclose(checks.numbers(unequal, (4,), "expected_worths")[0], 0.2, atol=1e-5),
-    "marginal: absent features are drawn together, with the probabilities of whole inputs. Here the "
-    "output is 1 where the two features differ, which has the probability 0.2.",
-)
+rows = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+for expectation, third in (("marginal", 0.9), ("conditional", 0.8)):  # the third feature's mean
+    three = expected_worths(
+        lambda z: torch.stack([50 + z[:, 0], (z[:, 0] - z[:, 1]) ** 2 + 10 * z[:, 2]], dim=1),
+        torch.ones(3),
+        rows,
+        torch.tensor([0.1, 0.2, 0.3, 0.4]),
+        1,
+        expectation,
+    )
+    three = checks.numbers(three, (8,), "expected_worths")
+    checks.expect(
+        np.isclose(three[0], 9.5, atol=1e-4),
+        f"{expectation}: absent features are drawn together, with the probabilities of whole inputs. "
+        "Here the first two differ with the probability 0.5, and the third is 1 with 0.9.",
+    )
+    checks.expect(
+        np.isclose(three[3], 10 * third, atol=1e-4),
+        f"{expectation}: if the first two features are known to be 1, the third is {third} on "
+        "average. Which inputs count, and do they agree in *all* known features?",
+    )
 figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), sharey=True)
 for axis, (expectation, values) in zip(axes, by_share.items(), strict=True):
     axis.plot(same, values[:, 0], "o-", color=BLUE, label="feature 1, used by the model")
@@ -275,4 +285,4 @@ for axis, (expectation, values) in zip(axes, by_share.items(), strict=True):
 axes[0].set_ylabel("Shapley value")
 axes[0].legend(fontsize="small", loc="center")
 plt.show()
-checks.passed("expected-worths")
+checks.passed("expected-worths", "the worked example and three features")

@@ -33,9 +33,17 @@
 
 # %%
 # Given, for the visible checks: the worked example as x, W1, b1, W2, b2 of a network whose second
-# layer passes the first one's output on unchanged.
+# layer passes the first one's output on unchanged. Then a network with three hidden neurons, whose
+# inputs are 5, −2 and 4, and with two outputs: 18 and 7.
 W1, b1, W2, b2 = np.array([[2.0, -1.0]]), np.ones(1), np.eye(1), np.zeros(1)
 worked_example = (np.array([3.0, 2.0]), W1, b1, W2, b2)
+three_neurons = (
+    np.array([3.0, 2.0]),
+    np.array([[2.0, -1.0], [-1.0, 1.0], [0.0, 1.0]]),
+    np.array([1.0, -1.0, 2.0]),
+    np.array([[1.0, 5.0, 3.0], [2.0, 3.0, 1.0]]),
+    np.array([1.0, -7.0]),
+)
 
 # %% [markdown]
 # ### Task 14: LRP-ε through two layers (3 points)
@@ -65,24 +73,29 @@ def lrp_epsilon(x, W1, b1, W2, b2, target, epsilon, keep_bias):
 
 
 # %% nbgrader={"grade_id": "lrp-epsilon-test", "grade": true, "points": 3}
-kept = checks.numbers(lrp_epsilon(*worked_example, 0, 1e-9, True), (2,), "lrp_epsilon")
-checks.expect(np.allclose(kept, [6, -2]), "The worked example with its bias kept: 6 and −2.")
-ignored = checks.numbers(lrp_epsilon(*worked_example, 0, 1e-9, False), (2,), "lrp_epsilon")
-checks.expect(np.isclose(ignored.sum(), 5), "With biases ignored, relevance is conserved.")
-negative = (np.array([3.0, 2.0]), W1, b1, -W2, b2)  # the output is −5 in place of 5
-for network in (worked_example, negative):
-    little, much = (
-        checks.numbers(lrp_epsilon(*network, 0, epsilon, True), (2,), "lrp_epsilon")
-        for epsilon in (1e-9, 5.0)
+for keep, one, three in [(True, [6, -2], [12, -2]), (False, [7.5, -2.5], [7.5, -0.5])]:
+    checks.close(
+        lrp_epsilon(*worked_example, 0, 1e-9, keep),
+        one,
+        "lrp_epsilon",
+        f"the worked example with keep_bias={keep}. Which z is the denominator?",
     )
-    checks.expect(
-        np.all(np.abs(much) < np.abs(little)),
-        "A larger ε absorbs more: the relevances shrink, also where a denominator is negative.",
+    checks.close(
+        lrp_epsilon(*three_neurons, 1, 1e-9, keep),
+        three,
+        "lrp_epsilon",
+        f"for the output 1 of `three_neurons` and keep_bias={keep} the relevances are {three}. "
+        "Start with 7, at this output alone. The hidden activations are 5, 0 and 4 in any case.",
     )
-at_zero = lrp_epsilon(np.array([1.0, 2.0]), W1, b1, W2, b2, 0, 1.0, False)
-at_zero = checks.numbers(at_zero, (2,), "lrp_epsilon")
-checks.expect(at_zero[0] > 0, "Without its bias z is 0 here, and sign(0) = 1: ε is added.")
-checks.passed("lrp-epsilon")
+for sign in (1, -1):  # the output is 1, then −1
+    checks.close(
+        lrp_epsilon(np.array([1.0, 2.0]), W1, b1, sign * W2, b2, 0, 1.0, False),
+        [sign, -sign],
+        "lrp_epsilon",
+        f"one neuron at a = (1, 2), its output times {sign}: with ε = 1 and biases ignored the "
+        f"denominators are {2 * sign}, then 1, because sign(0) = 1.",
+    )
+checks.passed("lrp-epsilon", "biases, activations, the target and ε in small networks")
 
 # %% [markdown]
 # ### Task 15: the z⁺ rule (2 points)
@@ -112,14 +125,26 @@ def lrp_z_plus(x, W1, b1, W2, b2, target):
 
 
 # %% nbgrader={"grade_id": "lrp-z-plus-test", "grade": true, "points": 2}
-plus = checks.numbers(lrp_z_plus(*worked_example, 0), (2,), "lrp_z_plus")
-checks.expect(plus[1] == 0, "A negative weight is no contribution here.")
-checks.expect(np.isclose(plus.sum(), 5), "The z⁺ rule conserves: everything should arrive.")
-# A second neuron is active by its bias alone: what it receives, 4 of 9, is not passed on.
-two = (np.array([3.0, 2.0]), np.vstack([W1, [-1, -1]]), np.array([1.0, 9.0]), np.ones((1, 2)), b2)
-plus = checks.numbers(lrp_z_plus(*two, 0), (2,), "lrp_z_plus")
-checks.expect(np.isclose(plus.sum(), 5), "Where a denominator is 0, nothing is passed on.")
-checks.passed("lrp-z-plus")
+checks.close(
+    lrp_z_plus(*worked_example, 0),
+    [5, 0],
+    "lrp_z_plus",
+    "the worked example: (5, 0). A negative weight is no contribution, and nothing is absorbed.",
+)
+checks.close(
+    lrp_z_plus(*three_neurons, 1),
+    [5, 2],
+    "lrp_z_plus",
+    "for the output 1 of `three_neurons` the relevances are (5, 2). Start with 7, at this output "
+    "alone. The hidden activations are 5, 0 and 4: all weights count in the forward pass.",
+)
+# A second neuron is active by its bias alone: what it receives, 0.4 of 0.9, is not passed on.
+weights = np.array([[0.2, -0.1], [-0.1, -0.1]])
+two = (worked_example[0], weights, np.array([0.1, 0.9]), np.ones((1, 2)), np.zeros(1))
+checks.close(
+    lrp_z_plus(*two, 0), [0.5, 0], "lrp_z_plus", "where a denominator is 0, nothing is passed on."
+)
+checks.passed("lrp-z-plus", "three small networks")
 
 # %% [markdown]
 # ### Task 16: rules for the first layer (3 points)
@@ -147,14 +172,22 @@ def first_layer(x, W, R, low, high, rule):
 
 
 # %% nbgrader={"grade_id": "lrp-first-layer-test", "grade": true, "points": 3}
-W, R = np.array([[-4.0, 3.0], [1.0, 1.0]]), np.array([25.0, 2.0])
-pixel, black, white = np.array([0.0, 0.5]), np.zeros(2), np.ones(2)
-for rule in ("w2", "zB"):
-    found = checks.numbers(first_layer(pixel, W, R, black, white, rule), (2,), "first_layer")
+W, R, pixel = np.array([[-4.0, 3.0], [1.0, -1.0]]), np.array([25.0, 2.0]), np.array([0.0, 0.5])
+low, high = np.array([-2.0, -1.5]), np.array([1.0, 2.5])
+for rule, wanted, hint in [
+    ("w2", [17, 10], "w2 shares 25 as 16 to 9, and 2 as 1 to 1."),
+    (
+        "zB",
+        [11, 16],
+        "zB, with bounds −2 and 1 of the first input, −1.5 and 2.5 of the second, shares 25 as 4 to "
+        "6, and 2 as 2 to 2. Which bound belongs to which sign of the weight?",
+    ),
+]:
+    found = checks.numbers(first_layer(pixel, W, R, low, high, rule), (2,), "first_layer")
     checks.expect(np.isclose(found.sum(), 27), f"{rule}: relevance should be conserved.")
-    checks.expect(found.min() >= 0, f"{rule}: positive relevance never turns negative here.")
+    checks.close(found, wanted, "first_layer", hint)
+black, white = np.zeros(2), np.ones(2)
 squares = first_layer(pixel, W, R, black, white, "w2")
-checks.expect(np.isclose(squares[0], 17), "w2 shares 25 as 16 to 9, and 2 as 1 to 1.")
 figure, axis = plt.subplots(figsize=(5, 2.8))
 bounded = first_layer(pixel, W, R, black, white, "zB")
 axis.bar(np.arange(2) - 0.2, squares, 0.4, color=BLUE, label="w²")
@@ -167,7 +200,7 @@ axis.set(
 )
 axis.legend()
 plt.show()
-checks.passed("lrp-first-layer")
+checks.passed("lrp-first-layer", "both rules for a layer of two neurons")
 
 # %% [markdown]
 # ### One function, two networks
@@ -282,4 +315,14 @@ checks.expect(
     "In a ReLU network without biases nothing is absorbed: the products add up to the output. "
     "Is it the gradient of the output `target` alone?",
 )
-checks.passed("gradient-times-input")
+linear = torch.nn.Linear(2, 2)
+with torch.no_grad():
+    linear.weight[:] = torch.tensor([[1.0, 2.0], [3.0, -4.0]])
+    linear.bias[:] = torch.tensor([9.0, 1.0])
+checks.close(
+    gradient_times_input(torch.nn.Sequential(linear), torch.tensor([2.0, 1.5]), 1),
+    [6, -6],
+    "gradient_times_input",
+    "for the linear output 3 x₁ − 4 x₂ + 1 at (2, 1.5) the products are 6 and −6.",
+)
+checks.passed("gradient-times-input", "a network without biases and a linear model")

@@ -57,7 +57,7 @@ checks.close(
     "weighted_least_squares",
     "a sample of weight 0 should have no effect: the other two lie on the line 0.",
 )
-checks.passed("least-squares")
+checks.passed("least-squares", "the worked example and weights of 2 and 0")
 
 # %% [markdown]
 # ### Task 20: LIME on a logistic regression (2 points)
@@ -88,6 +88,17 @@ def explain_regression(w, b, x, samples, sigma, scale):
 
 
 # %% nbgrader={"grade_id": "lime-logistic-test", "grade": true, "points": 2}
+# Four copies at the corners of a unit square, with the probabilities 1/4, 1/2, 3/4 and 9/10. The
+# kernel's width is such that copies at the distance 1 have the weight 1/2.
+corners = np.array([[1.0, 0.0], [2.0, 0.0], [1.0, 1.0], [2.0, 1.0]])
+regression = np.log(3) * np.array([1.0, 2.0]), -2 * np.log(3), corners[0]
+checks.close(
+    explain_regression(*regression, corners, 1 / np.log(2) ** 0.5, "probability"),
+    [13 / 60, 7 / 15],
+    "explain_regression",
+    "four copies at the corners of a square: the slopes are 13/60 and 7/15. The weights are 1, 1/2, "
+    "1/2 and 1/4: does your kernel take the whole squared distance, and divide it by σ²?",
+)
 rng = np.random.default_rng(3)
 w, b, x = np.array([4.0, -2.0]), -3.0, np.array([1.0, 0.0])
 copies = x + rng.normal(size=(500, 2))
@@ -115,4 +126,4 @@ for axis, (scale, values) in zip(axes, slopes.items(), strict=True):
     axis.set(title=f"LIME on the {scale}", xlabel="kernel width σ", ylabel="slope")
     axis.legend()
 plt.show()
-checks.passed("lime-logistic")
+checks.passed("lime-logistic", "four copies by hand, and both scales")

@@ -38,13 +38,24 @@ def linear_counterfactual(x, w, b, margin):
 # %% nbgrader={"grade_id": "linear-counterfactual-test", "grade": true, "points": 2}
 w, b = np.array([3.0, 4.0]), -5.0
 found = []
-for x in (np.array([3.0, 4.0]), np.array([-1.0, 0.5])):  # one on either side
+for x, wanted in [  # one on either side: the worked example, then w·x + b = −6
+    (np.array([3.0, 4.0]), ([0.6, 0.8], [0.3, 0.4])),
+    (np.array([-1.0, 0.5]), ([-0.28, 1.46], [0.02, 1.86])),
+]:
     on = checks.numbers(linear_counterfactual(x, w, b, 0.0), (2,), "linear_counterfactual")
     beyond = checks.numbers(linear_counterfactual(x, w, b, 0.5), (2,), "linear_counterfactual")
     checks.expect(abs(w @ on + b) < 1e-9, "For margin 0 the result should lie on the boundary.")
     checks.expect(
         np.sign(w @ beyond + b) == -np.sign(w @ x + b),
         "For a positive margin the class should have changed. Try inputs on both sides.",
+    )
+    checks.close(on, wanted[0], "linear_counterfactual", "is this the boundary's nearest point?")
+    checks.close(
+        beyond,
+        wanted[1],
+        "linear_counterfactual",
+        f"from x = {x.tolist()} with margin 0.5 it is {wanted[1]}, at the distance 0.5 from the "
+        "boundary. How long is w?",
     )
     found.append((x, on, beyond))
 figure, axis = plt.subplots(figsize=(6.5, 3.5))
@@ -58,7 +69,7 @@ for name, colour, (x, on, beyond) in zip(["first", "second"], [BLUE, ORANGE], fo
 axis.set(title="Linear counterfactuals", xlabel="x₁", ylabel="x₂", aspect="equal")
 axis.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
-checks.passed("linear-counterfactual")
+checks.passed("linear-counterfactual", "an input on either side, with two margins")
 
 # %% [markdown]
 # ### Task 22: adversarial example or counterfactual? (3 points, graded by a person)

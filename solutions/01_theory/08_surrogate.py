@@ -47,7 +47,17 @@ checks.expect(
     losses[0] == min(losses),
     "A student that copies its teacher exactly should have the smallest loss; here another has.",
 )
-checks.passed("repair-cross-entropy")
+checks.close(
+    cross_entropy(
+        np.array([[0.7, 0.2, 0.1], [0.2, 0.2, 0.6]]),
+        np.array([[1 / 2, 1 / 4, 1 / 4], [1 / 4, 1 / 4, 1 / 2]]),
+    ),
+    1.35 * np.log(2),
+    "cross_entropy",
+    "two examples with the cross-entropies 1.3 log 2 and 1.4 log 2: their mean is 1.35 log 2. The "
+    "student's probabilities are 1/2 and 1/4, whose logarithms are −log 2 and −2 log 2.",
+)
+checks.passed("repair-cross-entropy", "the smallest loss and two examples by hand")
 
 # %% [markdown]
 # ### Task 24: distil a network into a tree (3 points)
@@ -80,6 +90,24 @@ def distil(model, train, train_labels, test, test_labels, depth):
 
 
 # %% nbgrader={"grade_id": "distillation-test", "grade": true, "points": 3}
+# By hand: class 1 is x > 0, and the training inputs put the tree's threshold at 1.
+side = torch.nn.Linear(1, 2)
+with torch.no_grad():
+    side.weight[:], side.bias[:] = torch.tensor([[0.0], [1.0]]), 0
+checks.close(
+    distil(
+        torch.nn.Sequential(side),
+        torch.tensor([[-3.0], [-1.0], [3.0], [4.0]]),
+        torch.tensor([1, 1, 0, 1]),
+        torch.tensor([[-2.0], [0.5], [0.8], [2.0], [5.0]]),
+        torch.tensor([1, 0, 0, 1, 1]),
+        1,
+    ),
+    [0.6, 0.8],
+    "distil",
+    "by hand: the tree's threshold is 1. Of the five test inputs it imitates the model on three, and "
+    "is right about four. Which inputs and which labels enter each of the two shares?",
+)
 # A teacher that decides by a ring, while the labels follow its half plane x₁ > 0.
 rng = np.random.default_rng(4)
 angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
@@ -103,10 +131,11 @@ checks.expect(
     "A deep tree imitates this teacher well, and since the teacher is poor at its labels, so is "
     "the tree. Is the surrogate trained on what the model predicts, and is fidelity returned first?",
 )
+checks.expect(curve[0, 0] < 0.9, "A tree of depth 1 is a poor imitation of a ring: see `depth`.")
 figure, axis = plt.subplots(figsize=(5.5, 3))
 axis.plot(depths, curve[:, 0], "o-", color=BLUE, label="fidelity")
 axis.plot(depths, curve[:, 1], "s--", color=ORANGE, label="accuracy")
 axis.set(title="A tree imitates a poor teacher", xlabel="depth", ylabel="share", ylim=(0, 1.02))
 axis.legend(loc="lower right")
 plt.show()
-checks.passed("distillation")
+checks.passed("distillation", "five inputs by hand, and trees of eight depths")

@@ -79,6 +79,17 @@ def knockoff_statistics(z, z_knockoff, matrices):
 
 
 # %% nbgrader={"grade_id": "knockoff-statistic-test", "grade": true, "points": 2}
+by_hand = knockoff_statistics(
+    np.array([2.0, 1.0, 3.0]),
+    np.array([1.0, 2.0, -1.0]),
+    [np.array([[1.0, 2.0, 0.0], [1.0, -1.0, 1.0]]), np.array([[2.0, -1.0]])],
+)
+checks.close(
+    by_hand,
+    [3, -75, 8],
+    "knockoff_statistics",
+    "an example by hand, with u = (1, 5, −1): the statistics are 3, −75 and 8.",
+)
 statistic = checks.numbers(
     knockoff_statistics(z_trained, knockoff_trained, matrices), (features,), "knockoff_statistics"
 )
@@ -102,7 +113,7 @@ for group, colour, hatch, label in [
 axis.set(title="Each feature against its knockoff", xlabel="feature", ylabel="statistic")
 axis.legend()
 plt.show()
-checks.passed("knockoff-statistic")
+checks.passed("knockoff-statistic", "an example by hand, and what changes the sign and the size")
 
 # %% [markdown]
 # ### Task 26: selection at a given false discovery rate (3 points)
@@ -130,6 +141,15 @@ worked = checks.numbers(
     select_features(np.array([5.0, 4.0, 3.0, -1.0, 2.0]), 0.3, 1), (5,), "select_features"
 )
 checks.expect(np.array_equal(worked, [1, 1, 1, 0, 1]), "See the worked example above.")
+# For t = 0.5 the ratio without c is 2/4, for t = 1 it is 1/3, and for t = 1.5 it is 0.
+mixed = np.array([2.0, -0.5, 1.5, 1.0, -1.0, 0.5])
+for c, wanted in [(0, [1, 0, 1, 1, 0, 0]), (1, [0, 0, 0, 0, 0, 0])]:
+    found = checks.numbers(select_features(mixed, 0.4, c), (6,), "select_features")
+    checks.expect(
+        np.array_equal(found, wanted),
+        f"W = (2, −0.5, 1.5, 1, −1, 0.5), q = 0.4, c = {c}: {sum(wanted)} features are selected. "
+        "Write the ratio for each t on paper, from the smallest t on; statistics equal to t or −t count.",
+    )
 nothing = select_features(np.array([-2.0, 1.0, 3.0]), 0.1, 1)
 nothing = checks.numbers(nothing, (3,), "select_features")
 checks.expect(not nothing.any(), "If no threshold fulfils the condition, nothing is selected.")
@@ -159,4 +179,4 @@ for (label, values), colour, marker in zip(rates.items(), [ORANGE, BLUE], "so", 
 axis.set(title="Knockoff+, simulated", xlabel="bound q", ylabel="mean share", ylim=(0, 1))
 axis.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
-checks.passed("knockoff-selection")
+checks.passed("knockoff-selection", "five small examples")
