@@ -30,19 +30,17 @@ def nearest_l2(x: Tensor, weight: Tensor, bias: float, margin: float) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "nearest-l2-test", "grade": true, "points": 1}
-moved = checks.numbers(
-    nearest_l2(torch.tensor([3.0, 1.0]), torch.tensor([0.0, 2.0]), 0.0, 0.0),
-    (2,),
-    "nearest_l2(…)",
-)
-checks.expect(
-    abs(moved[0] - 3) < 1e-5,
-    "With w = (0, 2) only the second coordinate matters: the first should stay as it is.",
-)
-checks.expect(
-    abs(moved[1]) < 1e-5, "With margin 0 the point lies on the plane: there w·x + b is zero."
-)
-checks.passed("nearest-l2")
+checks.function(nearest_l2, "nearest_l2")
+for point, bias, margin, wanted, hint in (
+    ([3, 1], 5, 0, [1, -3], "With margin 0 it is the projection: w·x + b, with b, is zero there."),
+    ([3, 1], 5, 0.5, [0, -5], "With margin 0.5 the way from x is 1.5 times as long as with 0."),
+    ([0, 0], -5, 0.5, [1.5, 3], "Where w·x + b is negative, the way to the plane is along w."),
+):
+    moved = nearest_l2(
+        torch.tensor(point).float(), torch.tensor([1.0, 2.0]), float(bias), float(margin)
+    )
+    checks.close(moved, wanted, f"nearest_l2({point}, [1, 2], {bias}, {margin})", hint)
+checks.passed("nearest-l2", "a projection, a margin, and a point on the other side of the plane")
 
 # %% [markdown]
 # ### Another distance, another answer
@@ -78,31 +76,28 @@ def nearest_l1(x: Tensor, weight: Tensor, bias: float, free: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "nearest-l1-test", "grade": true, "points": 2}
-person = torch.tensor([1.0, 2.0, -1.0])
+checks.function(nearest_l1, "nearest_l1")
+person = torch.tensor([1.0, 2.0, -1.0])  # w·x + b is −6, or −6 / 8 with all weights divided by 8
 before = person.clone()
-both = [
-    checks.numbers(
-        nearest_l1(person, torch.tensor([1.0, -2.0, 4.0]), 1.0, free), (3,), "nearest_l1(…)"
-    )
-    for free in (torch.tensor([True, True, True]), torch.tensor([True, True, False]))
-]
-for point in both:
+for free, divisor, wanted in (
+    ([True, True, True], 1, [1, 2, 0.5]),
+    ([True, True, False], 1, [1, -1, -1]),
+    ([True, True, False], 8, [1, -1, -1]),
+    ([True, False, False], 1, [7, 2, -1]),
+):
+    name = f"nearest_l1(…) with free = {free}"
+    weight = torch.tensor([1.0, -2.0, 4.0]) / divisor
+    point = checks.numbers(nearest_l1(person, weight, 1 / divisor, torch.tensor(free)), (3,), name)
+    changed = np.abs(point - before.numpy()) > 1e-5
+    checks.expect(torch.equal(person, before), "Your function changed its `x`: work on a copy.")
+    checks.expect(changed.sum() == 1, f"`{name}`: in L1 it is cheapest to change one feature only.")
     checks.expect(
-        abs(point @ np.array([1.0, -2.0, 4.0]) + 1) < 1e-4,
-        "The point should lie on the plane: weight @ x + bias is not zero there.",
+        not changed[~np.array(free)].any(), f"`{name}`: what is not free has to keep its value."
     )
-    checks.expect(
-        (np.abs(point - person.numpy()) > 1e-6).sum() == 1,
-        "In L1 the cheapest change is one of a single feature: exactly one feature should move.",
-    )
-checks.expect(
-    abs(both[1][2] - person[2]) < 1e-6, "A feature that is not free has to keep its value."
-)
-checks.expect(
-    torch.equal(person, before),
-    "Your function changed the `x` that it was given: work on a copy of it.",
-)
-checks.passed("nearest-l1")
+    on_plane = abs(point @ weight.numpy() + 1 / divisor) < 1e-4
+    checks.expect(on_plane, f"`{name}`: weight @ x + bias is not zero at your point.")
+    checks.close(point, wanted, name, "Another free feature reaches the plane with less change.")
+checks.passed("nearest-l1", "three sets of free features, small weights, and the unchanged x")
 
 # %% [markdown]
 # ### Features of different scale
@@ -130,21 +125,21 @@ def mad_distance(x: Tensor, changed: Tensor, data: Tensor) -> float:
 
 
 # %% nbgrader={"grade_id": "mad-test", "grade": true, "points": 1}
+checks.function(mad_distance, "mad_distance")
 people = torch.tensor([[20.0, 1000.0], [30.0, 2000.0], [40.0, 9000.0]])
-distance = checks.numbers(
-    mad_distance(people[0], torch.tensor([20.0, 2000.0]), people), (), "mad_distance(…)"
-)
-checks.expect(distance >= 0, "A distance is never negative.")
+one, other = torch.tensor([25.0, 1500.0]), torch.tensor([20.0, 4500.0])
+distance = checks.numbers(mad_distance(one, other, people), (), "mad_distance(…)")
 checks.close(
-    mad_distance(people[0], people[0], people),
-    0.0,
-    "mad_distance(x, x, …)",
-    "Without any change the distance is zero.",
-)
-checks.close(
-    mad_distance(1000 * people[0], 1000 * people[1], 1000 * people),
-    mad_distance(people[0], people[1], people),
+    mad_distance(1000 * one, 1000 * other, 1000 * people),
+    distance,
     "mad_distance(…)",
     "The distance should not depend on the features' units: divide each change by the feature's MAD.",
 )
-checks.passed("mad")
+checks.close(
+    distance,
+    3.5,
+    "mad_distance(…)",
+    "A change of 5 years is half a MAD, and 3000 euros are three. Take the medians column by column.",
+    tolerance=1e-3,
+)
+checks.passed("mad", "units, and a small table of three people")

@@ -32,23 +32,22 @@ def wachter_loss(
 
 
 # %% nbgrader={"grade_id": "wachter-loss-test", "grade": true, "points": 1}
-coin = nn.Linear(2, 2)  # the logits are the inputs themselves
+checks.function(wachter_loss, "wachter_loss")
+toy = nn.Linear(2, 2)  # the logits are the inputs times log 3
 with torch.no_grad():
-    coin.weight.copy_(torch.eye(2))
-    coin.bias.zero_()
-start = torch.tensor([1.0, 1.0])
-checks.close(
-    wachter_loss(coin, start, start, 0, 0.5, 7.0),
-    0.0,
-    "wachter_loss(…)",
-    "Equal logits are probabilities of one half: with wanted = 0.5 and no change the loss is zero.",
-)
-checks.expect(
-    abs(checks.numbers(wachter_loss(coin, start, start, 0, 1.0, 8.0), (), "wachter_loss(…)") - 2)
-    < 1e-4,
-    "A probability of one half that should be 1 costs λ times a quarter.",
-)
-checks.passed("wachter-loss")
+    toy.weight.copy_(math.log(3) * torch.eye(2))
+    toy.bias.zero_()
+here, there = torch.tensor([1.5, 0.0]), torch.tensor([1.0, 2.0])  # at `there`, p is 1/4 and 3/4
+for target, wanted, weight, loss, hint in (
+    (0, 0.3, 0.0, 2.5, "With λ = 0 only the distance counts: the features moved by 0.5 and 2."),
+    (0, 0.25, 8.0, 2.5, "The probability is as wanted, 1/4: only the distance counts."),
+    (0, 0.75, 8.0, 4.5, "The probability is 1/4 instead of 3/4: λ multiplies what this costs."),
+    (1, 0.25, 8.0, 4.5, "The probability is 3/4 instead of 1/4: more than wanted costs, too."),
+):
+    answer = wachter_loss(toy, there, here, target, wanted, weight)
+    name = f"wachter_loss(…) with t = {target}, y = {wanted}, λ = {weight:g}"
+    checks.close(answer, loss, name, hint)
+checks.passed("wachter-loss", "both parts, a probability below the wish, and one above it")
 
 # %% [markdown]
 # ### A step that leaves most pixels unchanged
@@ -83,26 +82,22 @@ def proximal_step(changed: Tensor, x: Tensor, slope: Tensor, rate: float) -> Ten
 
 
 # %% nbgrader={"grade_id": "proximal-test", "grade": true, "points": 2}
-x = torch.tensor([0.5, 0.5, 0.5, 0.9])
-slope = torch.tensor([0.5, -4.0, 4.0, -90.0])
-stepped = checks.numbers(proximal_step(x, x, slope, 0.1), (4,), "proximal_step(…)")
-checks.expect(
-    stepped[0] == 0.5,
-    "The first pixel's step is shorter than the shrinkage: it should keep its value exactly.",
+checks.function(proximal_step, "proximal_step")
+pixels = (  # changed, x, slope, the next value for the rate 0.1, and what to try
+    (0.5, 0.5, 0.5, 0.5, "The step is shorter than the shrinkage: it keeps its value exactly."),
+    (0.5, 0.5, -4.0, 0.8, "A step goes against the slope; then the change shrinks by the rate."),
+    (0.5, 0.5, 4.0, 0.2, "A change downwards shrinks, too: towards x, so it gets brighter again."),
+    (0.8, 0.5, 0.0, 0.7, "Without slope only the change to x shrinks, and the step starts at x'."),
+    (0.3, 0.5, 1.0, 0.3, "The step starts at x', not at x; the change is measured from x."),
+    (0.45, 0.5, 0.0, 0.5, "A change that is smaller than the shrinkage becomes exactly zero."),
+    (0.9, 0.9, -90.0, 1.0, "Shrink first and clip to [0, 1] last."),
+    (0.1, 0.1, 9.0, 0.0, "Shrink first and clip to [0, 1] last."),
 )
-checks.expect(
-    stepped[1] > 0.5 > stepped[2],
-    "A step goes against the slope: where the slope is negative, the pixel gets brighter.",
-)
-checks.expect(
-    0 <= stepped.min() <= stepped.max() <= 1, "Pixels have to stay between 0 and 1: clip last."
-)
-back = checks.numbers(proximal_step(x - 0.05, x, torch.zeros(4), 0.02), (4,), "proximal_step(…)")
-checks.expect(
-    bool((back > (x - 0.05).numpy() + 0.01).all()),
-    "Without any slope the change should shrink: towards x, not towards zero brightness.",
-)
-checks.passed("proximal")
+three = [torch.tensor(column) for column in list(zip(*pixels, strict=True))[:3]]
+stepped = checks.numbers(proximal_step(*three, 0.1), (8,), "proximal_step(…)")
+for number, (value, (*_, wanted, hint)) in enumerate(zip(stepped, pixels, strict=True)):
+    checks.close(value, wanted, f"proximal_step(…)[{number}]", hint)
+checks.passed("proximal", "eight pixels: up, down, less than the shrinkage, and out of [0, 1]")
 
 # %% [markdown]
 # ### How large should λ be?
@@ -135,19 +130,22 @@ def next_weight(low: float, high: float, weight: float, found: bool) -> tuple[fl
 
 
 # %% nbgrader={"grade_id": "search-test", "grade": true, "points": 2}
-low, high, weight = 0.0, 0.0, 1.0
-for _ in range(14):
-    state = next_weight(low, high, weight, weight >= 37)
-    checks.expect(
-        isinstance(state, tuple) and len(state) == 3, "Return three things: low, high and weight."
-    )
-    low, high, weight = state
-checks.expect(
-    low < 37 <= high,
-    "Here 37 is the smallest λ that works: it should stay between low and high.",
-)
-checks.expect(high - low < 1, "After fourteen rounds the bounds should have closed in.")
-checks.passed("search")
+checks.function(next_weight, "next_weight")
+for state, wanted in (
+    ((0.0, 0.0, 4.0, False), (4, 0, 40)),
+    ((4.0, 0.0, 40.0, False), (40, 0, 400)),
+    ((4.0, 0.0, 40.0, True), (4, 40, 22)),
+    ((0.0, 0.0, 4.0, True), (0, 4, 2)),
+    ((4.0, 40.0, 22.0, False), (22, 40, 31)),
+    ((4.0, 40.0, 22.0, True), (4, 22, 13)),
+):
+    name = "next_weight({:g}, {:g}, {:g}, {})".format(*state)
+    low, high, weight = checks.numbers(next_weight(*state), (3,), name)
+    checks.close(low, wanted[0], f"low of {name}", "It is the largest λ that failed up to now.")
+    checks.close(high, wanted[1], f"high of {name}", "It is the smallest λ that worked; 0 if none.")
+    hint = "Is there a λ that worked, now that this one was tried? Then go between the bounds."
+    checks.close(weight, wanted[2], f"the next weight of {name}", hint)
+checks.passed("search", "bounds and next λ, with and without a λ that worked")
 
 # %% [markdown]
 # ### Task 7: which λ? (1 point)

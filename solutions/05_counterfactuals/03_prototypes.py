@@ -51,17 +51,28 @@ def nearest_prototype(
 
 
 # %% nbgrader={"grade_id": "prototype-test", "grade": true, "points": 2}
-toy_codes = torch.tensor([[0.0, 0.0], [4.0, 0.0], [6.0, 0.0], [90.0, 0.0], [0.0, 7.0], [0.0, 9.0]])
-toy_labels = torch.tensor([0, 1, 1, 1, 2, 2])
-answered = nearest_prototype(torch.zeros(2), toy_codes, toy_labels, 2, 0)
+checks.function(nearest_prototype, "nearest_prototype")
+toy = {  # images by class; the code is (10, 0), and k is 2
+    6: [[11.0, 1.0], [9.0, 1.0]],  # the input's own class
+    1: [[9.0, 0.0], [1.0, 0.0]],
+    4: [[10.0, 5.0], [14.0, 2.0], [10.0, 90.0], [12.0, 4.0]],
+}
+toy_codes = torch.tensor([each for images in toy.values() for each in images])
+toy_labels = torch.tensor([label for label, images in toy.items() for _ in images])
+answered = nearest_prototype(torch.tensor([10.0, 0.0]), toy_codes, toy_labels, 2, 6)
 checks.expect(
-    answered is not None and len(answered) == 2, "Return two things: the class and its prototype."
+    isinstance(answered, tuple | list) and len(answered) == 2,
+    "Return two things: the class and its prototype.",
 )
-which, mean = answered
-checks.expect(int(which) != 0, "The input's own class is no counterfactual: leave it out.")
-checks.expect(
-    int(which) == 1,
-    "Of class 1 only the two images that are nearest to the code count, the far one does not.",
+which = checks.numbers(answered[0], (), "the class")
+checks.expect(which != 6, "The input's own class is no counterfactual: leave it out.")
+checks.close(
+    which,
+    4,
+    "the class",
+    "Class 1 has the nearest single code, but its prototype is farther away (Euclidean) than that of "
+    "class 4, of which only the k images count that are nearest to the code.",
 )
-checks.close(mean, [5.0, 0.0], "the prototype", "It is the mean of the k nearest codes.")
-checks.passed("prototype")
+hint = "It is the mean of the k codes of the class that are nearest to the code (Euclidean)."
+checks.close(answered[1], [13.0, 3.0], "the prototype", hint, tolerance=1e-3)
+checks.passed("prototype", "form, class and prototype of a small table")

@@ -54,35 +54,33 @@ def losses(
 
 
 # %% nbgrader={"grade_id": "ddpg-test", "grade": true, "points": 2}
-batch = {
-    "value": torch.tensor([1.0, 0.0]),
-    "predicted": torch.tensor([3, 5]),
-    "targets": torch.tensor([3, 4]),
-    "value_now": torch.tensor([0.5, 0.1]),
-    "x": torch.zeros(2, 3),
-    "rebuilt": torch.zeros(2, 3),
-    "alpha": 2.0,
-}
-two = checks.numbers(losses(**batch), (2,), "losses(…)")
+checks.function(losses, "losses")
+batch = (
+    torch.tensor([1.5, 0.5, -1.0]),  # value
+    torch.tensor([3, 5, 2]),  # predicted
+    torch.tensor([3, 4, 2]),  # targets
+    torch.tensor([3.0, 0.0, 0.0]),  # value_now
+    torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]),  # x
+    torch.tensor([[0.25, 1.0], [0.0, 0.25], [0.5, 0.5]]),  # rebuilt
+)
+critic, without_distance = checks.numbers(losses(*batch, 0.0), (2,), "losses(…)")
 checks.close(
-    two[0],
-    0.0,
+    critic,
+    1.5,
     "the critic's loss",
-    "Here the critic predicted both rewards correctly: 1 if the target is reached, else 0.",
+    "The rewards are 1, 0 and 1 (1 if the target was reached, else 0), so the stored values are off "
+    "by 0.5, 0.5 and 2: square, then mean.",
 )
-better = losses(**batch | {"value_now": torch.tensor([0.9, 0.9])})
-checks.expect(
-    float(better[1]) < float(two[1]),
-    "The actor's loss should be smaller where the critic's value is larger.",
+checks.close(
+    without_distance,
+    -1.0,
+    "the actor's loss with alpha = 0",
+    "It falls as the mean of `value_now` rises.",
 )
-wide = [
-    losses(**batch | {"rebuilt": torch.full((2, n), 0.1), "x": torch.zeros(2, n)}) for n in (3, 6)
-]
-checks.expect(
-    abs(float(wide[1][1]) - float(wide[0][1]) - 2.0 * 0.3) < 1e-4,
-    "Twice as many changed features are twice the distance: sum over features, mean over items.",
-)
-checks.passed("ddpg")
+actor = checks.numbers(losses(*batch, 4.0), (2,), "losses(…)")[1]
+hint = "The distances are 0.25, 1.25 and 0: sum over features, mean over items, times alpha."
+checks.close(actor, 1.0, "the actor's loss with alpha = 4", hint)
+checks.passed("ddpg", "form and both losses of three items")
 
 # %% [markdown]
 # ### Task 11: what does each need? (2 points)

@@ -42,17 +42,28 @@ def qualities(
 
 
 # %% nbgrader={"grade_id": "qualities-test", "grade": true, "points": 2}
-before = torch.zeros(2, 4)
-after = torch.tensor([[0.3, 0.4, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
-said = torch.tensor([[0.2, 0.8], [0.2, 0.8]])
-four = checks.numbers(qualities(before, after, said, torch.tensor([1, 0])), (4,), "qualities(…)")
-checks.close(four[0], 0.5, "validity", "One of these two reaches its target.")
-checks.expect(
-    abs(float(four[1]) - 0.7) < 1e-5,
-    "Only the first item is valid, and its distance is the sum of its two changes: leave the others out.",
+checks.function(qualities, "qualities")
+before = torch.tensor([[0.0, 0.5, 0.5, 0.5, 0.5]]).repeat(3, 1)
+moves = torch.tensor(
+    [[0.001, 0.3, -0.4, 0.0005, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0, -1.0]]
 )
-checks.expect(0 <= float(four[3]) <= 1, "Sparsity is a share of the features.")
-checks.passed("qualities")
+said = torch.tensor([[0.2, 0.4, 0.3, 0.1], [0.6, 0.2, 0.1, 0.1], [0.1, 0.1, 0.7, 0.1]])
+reach = torch.tensor([1, 3, 2])
+four = checks.numbers(qualities(before, before + moves, said, reach), (4,), "qualities(…)")
+for value, wanted, name, hint in zip(
+    four,
+    (2 / 3, 0.85075, 0.75, 0.6),
+    ("validity", "the L1 distance", "the L2 distance", "sparsity"),
+    (
+        "The first and the third item reach their targets: no other class is more likely.",
+        "Sum the sizes of an item's changes; then take the mean, over valid items only.",
+        "The two valid items have lengths of 0.5 and 1: take their mean.",
+        "Of the valid items' features 2/5 and 4/5 moved by less than 0.001, one of them by 0.0005.",
+    ),
+    strict=True,
+):
+    checks.close(value, wanted, name, hint, tolerance=1e-3)
+checks.passed("qualities", "the numbers of two valid items and one that is not")
 
 # %% [markdown]
 # ### Closeness to a class
@@ -97,15 +108,26 @@ def im(
 
 
 # %% nbgrader={"grade_id": "im-test", "grade": true, "points": 2}
-picture = torch.tensor([[1.0, 1.0]])
-pair = im(
-    picture, torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 3.0]]), torch.tensor([[1.0, 1.0]]), 0.0
-)
-pair = checks.numbers(None if pair is None else [*pair], (2, 1), "im(…)")
+checks.function(im, "im")
+picture = torch.tensor([[1.0, -1.0], [3.0, 0.0]])
+by_target = torch.tensor([[1.0, 1.0], [3.0, 1.0]])
+by_original = torch.tensor([[-2.0, 2.0], [1.0, 2.0]])
+by_all = torch.tensor([[3.0, 1.0], [0.0, 1.0]])
+ones, twos = checks.numbers(im(picture, by_target, by_original, by_all, 2.0), (2, 2), "im(…)")
 checks.close(
-    pair[0], [0.25], "IM1", "Squared error of the target's autoencoder over the old class's."
+    ones,
+    [0.2, 0.1],
+    "IM1",
+    "The first item's squared errors are 4 (the target's autoencoder) and 18, the second's 1 and 8; "
+    "ε is 2.",
+    tolerance=1e-3,
 )
 checks.close(
-    pair[1], [0.5], "IM2", "Squared difference of two *rebuilt* images over the sum of x'."
+    twos,
+    [1.0, 1.8],
+    "IM2",
+    "The two *rebuilt* images are a squared distance of 4 apart, and 9 for the second item; the L1 "
+    "norms of x' are 2 and 3, and ε is 2.",
+    tolerance=1e-3,
 )
-checks.passed("im")
+checks.passed("im", "IM1 and IM2 of two items")
