@@ -72,8 +72,7 @@ checks.close(
     shown[:, 0, 0, 2],
     [0.55, 0.85],
     "blend(…)",
-    "where alpha is ¼, the pattern is 1 and the images are 0.4 and 0.8, something else is right. "
-    "Work out the formula by hand for these two pixels.",
+    "work out the formula by hand for two pixels of 0.4 and 0.8, where alpha is ¼ and the pattern 1.",
 )
 checks.passed("blend", "a copy, and pixels that are transparent, opaque and in between")
 
@@ -284,4 +283,4 @@ print(
     f"attack {percent(success, of_other_classes)}, "
     f"on the reference {percent(success_on_reference, of_other_classes)}"
 )
-checks.passed("measured")
+checks.passed("measured", "three shares, in their order,")

@@ -250,12 +250,12 @@ for sign, renamed, wanted in ((1, suspect_labels, target), (-1, 9 - suspect_labe
         isinstance(told, tuple | list) and len(told) == 2,
         "Return two things: the target, and who is poisoned.",
     )
-    found_target = int(checks.numbers(told[0], (), "the target"))
+    found_target = float(checks.numbers(told[0], (), "the target"))
     accused = checks.numbers(told[1], (len(features),), "the poisoned examples") > 0.5
     hits = float(accused[truth.numpy()].mean())
     blamed = float(accused[~truth.numpy()].mean())
     print(
-        f"axes {'as given' if sign > 0 else 'and class numbers reversed'}: class {found_target}, "
+        f"axes {'as given' if sign > 0 else 'and class numbers reversed'}: class {found_target:g}, "
         f"{hits:.0%} of the poisoned examples found, {blamed:.2%} of the clean ones marked"
     )
     checks.expect(
