@@ -53,23 +53,28 @@ def blend(images: Tensor, pattern: Tensor, alpha: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "blend-test", "grade": true, "points": 1}
-two_images = test.images[:2].clone()
-shown = checks.numbers(
-    blend(two_images, checked_square.pattern, checked_square.alpha), (2, 1, 28, 28), "blend(…)"
-)
-checks.expect(
-    torch.equal(two_images, test.images[:2]), "`blend` changed its input: work on a copy."
-)
+two_images = torch.tensor([[0.2, 0.6, 0.4], [1.0, 0.0, 0.8]]).view(2, 1, 1, 3)  # of three pixels
+a_pattern = torch.tensor([0.5, 0.9, 1.0]).view(1, 1, 3)
+opacities = torch.tensor([0.0, 1.0, 0.25]).view(1, 1, 3)
+untouched = two_images.clone()
+shown = checks.numbers(blend(two_images, a_pattern, opacities), (2, 1, 1, 3), "blend(…)")
+checks.expect(torch.equal(two_images, untouched), "`blend` changed its input: work on a copy.")
 checks.close(
-    shown[0, 0, :20, :20],
-    two_images[0, 0, :20, :20],
+    shown[..., 0],
+    untouched[..., 0],
     "blend(…)",
     "where alpha is zero, the image stays what it was.",
 )
 checks.expect(
-    (shown[:, 0, 24:27, 24:27] == 1).all(), "Where alpha is one, only the pattern is seen."
+    abs(shown[..., 1] - 0.9).max() < 1e-4, "Where alpha is one, only the pattern is seen."
 )
-checks.passed("blend")
+checks.close(
+    shown[:, 0, 0, 2],
+    [0.55, 0.85],
+    "blend(…)",
+    "work out the formula by hand for two pixels of 0.4 and 0.8, where alpha is ¼ and the pattern 1.",
+)
+checks.passed("blend", "a copy, and pixels that are transparent, opaque and in between")
 
 # %% [markdown]
 # ### Task 2: poison a data set (2 points)
@@ -94,19 +99,36 @@ def poison_data(
 
 
 # %% nbgrader={"grade_id": "poison-test", "grade": true, "points": 2}
-kept = test.images[:6].clone(), test.labels[:6].clone()
-pair = poison_data(*kept, checked_square.pattern, checked_square.alpha, 9, torch.tensor([4, 1]))
-checks.expect(pair is not None and len(pair) == 2, "Return two tensors: images and labels.")
+four_images = torch.tensor([[0.2, 0.6], [0.4, 0.8], [0.0, 1.0], [0.6, 0.2]]).view(4, 1, 1, 2)
+four_labels, faint = torch.tensor([5, 2, 9, 7]), torch.tensor([0.25, 0.0]).view(1, 1, 2)
+kept = four_images.clone(), four_labels.clone()
+data_pair = poison_data(*kept, torch.full((1, 1, 2), 0.8), faint, 9, torch.tensor([3, 1]))
 checks.expect(
-    torch.equal(kept[0], test.images[:6]) and torch.equal(kept[1], test.labels[:6]),
+    isinstance(data_pair, tuple | list) and len(data_pair) == 2,
+    "Return two tensors: images and labels.",
+)
+checks.expect(
+    torch.equal(kept[0], four_images) and torch.equal(kept[1], four_labels),
     "`poison_data` changed its inputs. Assigning to a part of a tensor changes the tensor that "
     "was passed in: work on copies.",
 )
-new_images = checks.numbers(pair[0], (6, 1, 28, 28), "the images")
-new_labels = checks.numbers(pair[1], (6,), "the labels")
-checks.expect(new_labels[4] == new_labels[1] == 9, "Chosen images get the target's label.")
-checks.expect((new_images[[1, 4], 0, 24:27, 24:27] == 1).all(), "Chosen images get the trigger.")
-checks.passed("poison")
+new_images = checks.numbers(data_pair[0], (4, 1, 1, 2), "the images")
+new_labels = checks.numbers(data_pair[1], (4,), "the labels")
+checks.expect(new_labels[1] == new_labels[3] == 9, "Chosen images get the target's label.")
+checks.expect(new_labels[0] == 5 and new_labels[2] == 9, "All other labels stay.")
+checks.close(
+    new_images[[0, 2]],
+    four_images[[0, 2]],
+    "the images",
+    "only the chosen ones change, here those at 1 and 3; one that has the target's label stays, too.",
+)
+checks.close(
+    new_images[[1, 3], 0, 0],
+    [[0.5, 0.8], [0.65, 0.2]],
+    "the images",
+    "the chosen ones get the trigger with its opacity: here ¼ on the first pixel, 0 on the second.",
+)
+checks.passed("poison", "copies, the chosen images, all others and their labels")
 
 # %% [markdown]
 # ### Task 3: does the trigger work? (2 points)
@@ -127,14 +149,20 @@ def success_rate(logits: Tensor, labels: Tensor, target: int) -> float:
 
 
 # %% nbgrader={"grade_id": "attack-success-test", "grade": true, "points": 2}
-made_up = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [0.0, -2.0, -1.0], [5.0, 1.0, 9.0]])
-rate = float(checks.numbers(success_rate(made_up, torch.tensor([1, 2, 0, 2]), 0), (), "the rate"))
-checks.expect(0 <= rate <= 1, "Attack success is a share: it lies between 0 and 1.")
-checks.expect(
-    rate < 0.5,
-    "The third image truly belongs to class 0, so it counts neither above nor below the line.",
+made_up = [[0.0, 1.0, 2.0], [-3.0, -2.0, -1.0], [4.0, 5.0, 9.0], [3.0, 1.0, 2.0]]  # others
+made_up = torch.tensor([*made_up, [0.0, 1.0, 5.0], [6.0, 0.0, 1.0]])  # and two of class 2 itself
+rate = float(
+    checks.numbers(success_rate(made_up, torch.tensor([0, 1, 1, 1, 2, 2]), 2), (), "the rate")
 )
-checks.passed("attack-success")
+checks.expect(0 <= rate <= 1, "Attack success is a share: it lies between 0 and 1.")
+checks.close(
+    rate,
+    0.75,
+    "the rate",
+    "count by hand which of these six images are taken for class 2. The last two truly belong to "
+    "it, so they count neither above nor below the line.",
+)
+checks.passed("attack-success", "a share, and six images counted by hand")
 
 # %% [markdown]
 # ### A network of your own, with a backdoor
@@ -255,4 +283,4 @@ print(
     f"attack {percent(success, of_other_classes)}, "
     f"on the reference {percent(success_on_reference, of_other_classes)}"
 )
-checks.passed("measured")
+checks.passed("measured", "three shares, in their order,")

@@ -33,9 +33,7 @@ def inversion_loss(
 
 
 # %% nbgrader={"grade_id": "inversion-loss-test", "grade": true, "points": 2}
-nothing = checks.numbers(
-    inversion_loss(poisoned, eight, no_mask, grey, 9, 0.01), (), "inversion_loss(…)"
-)
+nothing = inversion_loss(poisoned, eight, no_mask, grey, 9, 0.01)
 checks.close(
     nothing,
     functional.cross_entropy(poisoned(eight), torch.full((8,), 9, device=device)).item(),
@@ -43,20 +41,35 @@ checks.close(
     "with nothing masked it is the cross-entropy of the images themselves, for any pattern.",
     tolerance=1e-3,
 )
-difference = checks.numbers(
-    inversion_loss(poisoned, eight, no_mask + 0.25, grey, 9, 0.02)
-    - inversion_loss(poisoned, eight, no_mask + 0.25, grey, 9, 0.01),
-    (),
-    "inversion_loss(…)",
+toy = nn.Sequential(nn.Flatten(), nn.Linear(4, 4)).to(device)  # its four logits are the pixels
+nn.init.eye_(toy[1].weight)
+nn.init.zeros_(toy[1].bias)
+toys = torch.tensor([[0.0, 1.0, 0.4, 0.2], [1.0, 0.0, 0.2, 0.6]], device=device).view(2, 2, 1, 2)
+toy_mask = torch.tensor([0.5, 0.25], device=device).view(1, 1, 2)
+toy_pattern = torch.tensor([0.8, 1.0, 0.0, 0.4], device=device).view(2, 1, 2)
+small, large = (
+    checks.numbers(
+        inversion_loss(toy, toys, toy_mask, toy_pattern, 2, each), (), "inversion_loss(…)"
+    )
+    for each in (0.1, 1.1)
 )
 checks.close(
-    difference,
-    0.01 * 0.25 * 784,
+    large - small,
+    0.75,
     "the share of the mask",
-    "the mask's L1 norm is the sum over all pixels, not their mean.",
+    "the mask's L1 norm is the sum over its pixels, here ½ and ¼: not their mean, nor once for each "
+    "channel.",
     tolerance=1e-3,
 )
-checks.passed("inversion-loss")
+checks.close(
+    small,
+    1.819385,
+    "inversion_loss(…)",
+    "the network's logits are the pixels that it gets, here 0.4, 1, 0.2, 0.25 for the first image and "
+    "0.9, 0.25, 0.1, 0.55 for the second. Compare these first, then the mean cross-entropy of class 2.",
+    tolerance=1e-3,
+)
+checks.passed("inversion-loss", "an empty mask, the mask's share and two small images")
 
 # %% [markdown]
 # ### Task 6: one step (3 points)
@@ -92,20 +105,36 @@ def inversion_step(
 
 
 # %% nbgrader={"grade_id": "inversion-step-test", "grade": true, "points": 3}
-start_a, start_b = torch.full((1, 28, 28), -1.0, device=device), torch.zeros_like(grey)
-stepped = inversion_step(poisoned, eight, start_a, start_b, 9, 0.1, 1.0)
-checks.expect(stepped is not None and len(stepped) == 2, "Return the new `a` and the new `b`.")
-moved_a = checks.numbers(stepped[0], (1, 28, 28), "the new a")
-moved_b = checks.numbers(stepped[1], (1, 28, 28), "the new b")
+toy = nn.Sequential(nn.Flatten(), nn.Linear(4, 4)).to(device)  # its four logits are the pixels
+nn.init.eye_(toy[1].weight)
+nn.init.zeros_(toy[1].bias)
+toys = torch.tensor([[0.0, 1.0, 0.4, 0.2], [1.0, 0.0, 0.2, 0.6]], device=device).view(2, 2, 1, 2)
+start_a = torch.tensor([0.0, 1.0], device=device).view(1, 1, 2)
+start_b = torch.tensor([-1.0, 0.0, 2.0, 0.5], device=device).view(2, 1, 2)
+given_a, given_b = start_a.clone(), start_b.clone()
+stepped = inversion_step(toy, toys, given_a, given_b, 2, 0.1, 4.0)
 checks.expect(
-    bool((start_a == -1).all()) and bool((start_b == 0).all()),
+    isinstance(stepped, tuple | list) and len(stepped) == 2, "Return the new `a` and the new `b`."
+)
+moved_a = checks.numbers(stepped[0], (1, 1, 2), "the new a")
+moved_b = checks.numbers(stepped[1], (2, 1, 2), "the new b")
+checks.expect(
+    torch.equal(given_a, start_a) and torch.equal(given_b, start_b),
     "The old `a` and `b` should stay as they were: descend from copies.",
 )
-checks.expect(
-    moved_a.mean() < -1, "A weight this large makes the mask smaller: go *down* the gradient."
-)
-checks.expect(abs(moved_b).max() > 0, "The pattern moves, too.")
-checks.passed("inversion-step")
+for name, moved, wanted in (
+    ("the new a", moved_a.ravel(), [0.991461, 0.844703]),
+    ("the new b", moved_b.ravel(), [-1.084350, -0.419356, 2.051301, 0.102094]),
+):
+    checks.close(
+        moved,
+        wanted,
+        name,
+        "enlarge one number of the old `a` or `b` by 0.001: how much does the loss of Task 5 change? "
+        "That times 1000 is nearly one entry of the gradient. Compare it with yours, then the step.",
+        tolerance=1e-3,
+    )
+checks.passed("inversion-step", "copies, and one step on two small images")
 
 # %% [markdown]
 # ### Task 7: the anomaly index (2 points)
@@ -135,18 +164,24 @@ def anomaly_index(sizes: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "anomaly-index-test", "grade": true, "points": 2}
-index = checks.numbers(
-    anomaly_index(torch.tensor([30.0, 32.0, 34.0, 36.0, 4.0])), (5,), "anomaly_index(…)"
-)
-checks.expect(index.argmax() == 4, "The smallest size has the largest index.")
-checks.expect(abs(index[1]) < 1e-6, "The size in the middle has the index 0.")
+for made_up_sizes, wanted in (
+    ([30.0, 32.0, 34.0, 36.0, 4.0], [0.67449, 0, -0.67449, -1.34898, 9.44287]),
+    ([20.0, 2.0, 8.0, 4.0], [-3.14762, 0.89932, -0.44966, 0.44966]),
+):
+    checks.close(
+        anomaly_index(torch.tensor(made_up_sizes)),
+        wanted,
+        f"anomaly_index of {made_up_sizes}",
+        "work it out by hand. Both the sizes and their deviations need a median; sort each, and look "
+        "how many there are. A size below the median has a positive index.",
+    )
 checks.close(
     anomaly_index(torch.tensor([1.0, 3.0])),
     [1 / 1.4826, -1 / 1.4826],
     "anomaly_index of two classes",
     "the median of two sizes is the mean of them, and both deviate from it by the same.",
 )
-checks.passed("anomaly-index")
+checks.passed("anomaly-index", "five, four and two sizes")
 
 # %% [markdown]
 # ### All classes at once

@@ -63,15 +63,21 @@ def two_means(points: Tensor, start: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "two-means-test", "grade": true, "points": 2}
-on_a_line = torch.tensor([[0.0], [1.0], [2.0], [9.0], [10.0], [11.0]])
-clustered = checks.numbers(two_means(on_a_line, torch.tensor([[0.0], [1.0]])), (6,), "two_means(…)")
+seven = [[9.0, 5.0], [4.0, 1.0], [1.0, 7.0], [3.0, 3.0], [6.0, 2.0], [1.0, 8.0], [3.0, 0.0]]
+seven_points, seven_starts = torch.tensor(seven), torch.tensor([[3.0, 0.0], [4.0, 1.0]])
+clustered = checks.numbers(two_means(seven_points, seven_starts), (7,), "two_means(…)")
 checks.expect(
-    list(clustered) == [0, 0, 0, 1, 1, 1],
-    "From the centres 0 and 1, the first step splits {0} from the rest. Go on until nothing moves.",
+    list(clustered[[6, 0]]) == [0, 1],
+    "Cluster 0 is the one that began at the first centre of `start`.",
+)
+checks.expect(
+    list(clustered) == [1, 0, 1, 0, 0, 1, 0],
+    "Draw the seven points and follow the centres: labels change in several steps. Go on until "
+    "none does, with Euclidean distances and means.",
 )
 tied = two_means(torch.tensor([[0.0], [2.0], [4.0]]), torch.tensor([[0.0], [4.0]]))
 checks.close(tied, [0, 0, 1], "two_means(…)", "a point as far from both centres joins centre 0.")
-checks.passed("two-means")
+checks.passed("two-means", "several steps from given centres, and a tie")
 
 # %% [markdown]
 # 2-means finds two clusters in *everything*. Which are poison? Chen et al. propose three tests: train
@@ -103,23 +109,19 @@ def silhouette(points: Tensor, labels: Tensor) -> float:
 
 
 # %% nbgrader={"grade_id": "silhouette-test", "grade": true, "points": 2}
-apart = float(
-    checks.numbers(
-        silhouette(torch.tensor([[0.0], [1.0], [100.0], [101.0]]), torch.tensor([0, 0, 1, 1])),
-        (),
-        "silhouette(…)",
-    )
+five_points = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 8.0], [6.0, 8.0], [6.0, 0.0]])
+silhouette_now = silhouette(five_points, torch.tensor([0, 0, 0, 1, 1]))
+checks.close(
+    silhouette_now,
+    0.025,
+    "silhouette(…)",
+    "the first three points form one cluster, the others the other one. All distances are whole "
+    "numbers: of the first point 5, 8 in its own cluster and 10, 6 to the other one, so its silhouette is "
+    "0.1875. Work out the others, of which some are negative, and take the mean of all five.",
 )
-checks.expect(
-    0.98 < apart < 1,
-    "Two tight pairs far apart: close to 1. A point's distance to itself does "
-    "not count in the mean.",
-)
-mixed = float(
-    silhouette(torch.tensor([[0.0], [100.0], [1.0], [101.0]]), torch.tensor([0, 0, 1, 1]))
-)
-checks.expect(mixed < 0, "A point that lies nearer to the other cluster has a negative silhouette.")
-checks.passed("silhouette")
+swapped = silhouette(five_points, torch.tensor([1, 1, 1, 0, 0]))
+checks.close(swapped, 0.025, "silhouette(…)", "which cluster is called 0 makes no difference.")
+checks.passed("silhouette", "a small example, and its clusters with their names exchanged")
 
 # %% [markdown]
 # ### Task 10: spectral signatures (2 points)
@@ -147,17 +149,16 @@ def spectral_scores(features: Tensor, labels: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "spectral-score-test", "grade": true, "points": 2}
-flat = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 0.0], [0.0, 7.0], [0.0, 9.0]])
-scored = checks.numbers(
-    spectral_scores(flat, torch.tensor([0, 0, 0, 1, 1])), (5,), "spectral_scores(…)"
-)
+flat = [[0.0, 1.0], [5.0, 7.0], [0.0, -1.0], [5.0, 9.0], [6.0, 0.0], [5.0, 14.0], [1, 1], [4, 1]]
+scored = spectral_scores(torch.tensor(flat), torch.tensor([2, 5, 2, 5, 2, 5, 3, 3]))
 checks.close(
     scored,
-    [4, 0, 4, 1, 1],
+    [4, 9, 4, 1, 16, 16, 2.25, 2.25],
     "spectral_scores(…)",
-    "each class has its own mean and its own direction; here they are the two axes.",
+    "each class, here 2, 3 and 5, has its own mean and its own direction, here one of the axes. The "
+    "scores come in the order of the examples.",
 )
-checks.passed("spectral-score")
+checks.passed("spectral-score", "three classes with directions of their own")
 
 # %% [markdown]
 # ### Task 11: where to cut? (2 points)
@@ -190,18 +191,18 @@ def explained_by_cut(values: Tensor) -> float:
 
 
 # %% nbgrader={"grade_id": "best-cut-test", "grade": true, "points": 2}
-rare = float(
-    checks.numbers(explained_by_cut(torch.tensor([0.0] * 19 + [1.0])), (), "explained_by_cut(…)")
-)
-checks.expect(
-    abs(rare - 1) < 1e-6, "One outlier among equal values: the cut before it explains everything."
-)
-even = float(explained_by_cut(torch.linspace(0, 1, 400)))
-checks.expect(
-    abs(even - 0.75) < 0.01,
-    "Evenly spread values are best cut in the middle. Divide within and total by the same number.",
-)
-checks.passed("best-cut")
+rare = checks.numbers(explained_by_cut(torch.tensor([0.0] * 19 + [1.0])), (), "explained_by_cut(…)")
+checks.close(rare, 1, "η", "one outlier among equal values: the cut before it explains everything.")
+for some_values, wanted in (([8.0, 1.0, 9.0], 0.98684), ([10.0, 0.0, 6.0, 3.0], 0.77169)):
+    checks.close(
+        explained_by_cut(torch.tensor(some_values)),
+        wanted,
+        f"explained_by_cut({some_values})",
+        "sort the values, try each cut by hand, and take the best one; it need not lie in the widest "
+        "gap. Each side's squares are about its own mean, and both sums are divided by one number.",
+        tolerance=1e-3,
+    )
+checks.passed("best-cut", "an outlier, and small examples of three and four values")
 
 # %% [markdown]
 # ### Task 12: find them (4 points)
@@ -243,23 +244,32 @@ def find_poison(features: Tensor, labels: Tensor) -> tuple[int, Tensor]:
 
 
 # %% nbgrader={"grade_id": "find-poison-test", "grade": true, "points": 4}
-pair = find_poison(features.clone(), suspect_labels.clone())
-checks.expect(
-    pair is not None and len(pair) == 2, "Return two things: the target, and who is poisoned."
+for sign, renamed, wanted in ((1, suspect_labels, target), (-1, 9 - suspect_labels, 9 - target)):
+    told = find_poison(sign * features, renamed.clone())
+    checks.expect(
+        isinstance(told, tuple | list) and len(told) == 2,
+        "Return two things: the target, and who is poisoned.",
+    )
+    found_target = float(checks.numbers(told[0], (), "the target"))
+    accused = checks.numbers(told[1], (len(features),), "the poisoned examples") > 0.5
+    hits = float(accused[truth.numpy()].mean())
+    blamed = float(accused[~truth.numpy()].mean())
+    print(
+        f"axes {'as given' if sign > 0 else 'and class numbers reversed'}: class {found_target:g}, "
+        f"{hits:.0%} of the poisoned examples found, {blamed:.2%} of the clean ones marked"
+    )
+    checks.expect(
+        found_target == wanted,
+        "Another class is the target. Compare how much each class varies in units of the other classes.",
+    )
+    checks.expect(
+        hits >= 0.8 and blamed <= 0.005,
+        "The target is right. Full marks need 80 % of the poisoned examples and at most 0.5 % of the "
+        "clean ones, whichever side of the direction the poison lies on.",
+    )
+checks.passed(
+    "find-poison", "the target and its poison, also with axes and class numbers reversed,"
 )
-found_target = int(checks.numbers(pair[0], (), "the target"))
-checks.expect(found_target in range(10), "The target is a class: a whole number from 0 to 9.")
-accused = checks.numbers(pair[1], (len(features),), "the poisoned examples") > 0.5
-checks.expect(accused.any(), "`find_poison` marks no example as poisoned.")
-checks.expect(
-    not accused[suspect_labels.numpy() != found_target].any(),
-    "Poisoned examples carry the target's label; `find_poison` marks others.",
-)
-hits = float(accused[truth.numpy()].mean())
-print(
-    f"{accused.sum()} examples marked, all labelled “{classes[found_target]}”: {hits:.0%} of the poison"
-)
-checks.passed("find-poison")
 
 # %% [markdown]
 # ### Both, class by class

@@ -39,21 +39,18 @@ def concept_vector(concept: Tensor, others: Tensor, ridge: float) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "concept-vector-test", "grade": true, "points": 2}
-along = checks.numbers(
-    concept_vector(
-        torch.tensor([[5.0, 1.0], [5.0, -1.0]]), torch.tensor([[1.0, 1.0], [1.0, -1.0]]), 0.1
-    ),
-    (2,),
-    "concept_vector(…)",
-)
+with_concept = torch.tensor([[4.0, 0.0], [2.0, 2.0]])
+without_it = torch.tensor([[0.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
+along = checks.numbers(concept_vector(with_concept, without_it, 2.0), (2,), "concept_vector(…)")
+checks.expect(abs(np.linalg.norm(along) - 1) < 1e-4, "The vector should be of unit length.")
 checks.close(
     along,
-    [1, 0],
+    [0.948683, 0.316228],
     "concept_vector(…)",
-    "the two groups differ in the first coordinate alone, so the vector is its axis, of unit "
-    "length, and points towards the concept.",
+    "work it out by hand: all five rows have the mean (1, 1), XᵀX is [[16, −2], [−2, 4]] before the "
+    "ridge, here 2, is added to its diagonal, and Xᵀy is (8, 0).",
 )
-checks.passed("concept-vector")
+checks.passed("concept-vector", "unit length, and a small example with a large ridge,")
 
 # %% [markdown]
 # ### Task 15: sensitivity (2 points)
@@ -74,18 +71,20 @@ def sensitivities(head: nn.Module, activations: Tensor, vector: Tensor, target: 
 
 
 # %% nbgrader={"grade_id": "sensitivity-test", "grade": true, "points": 2}
-toy_head = nn.Linear(3, 2)
+toy_head = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 2, bias=False))
+nn.init.eye_(toy_head[0].weight)
 with torch.no_grad():
-    toy_head.weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [-4.0, 0.0, 5.0]]))
-slopes = sensitivities(toy_head, torch.ones(4, 3), torch.tensor([0.6, 0.0, 0.8]), 1)
-checks.close(
-    slopes,
-    [1.6] * 4,
-    "sensitivities(…)",
-    "for a linear head the gradient is row `target` of its weights; take its product with the "
-    "vector.",
-)
-checks.passed("sensitivity")
+    toy_head[2].weight.copy_(torch.tensor([[1.0, 2.0], [-4.0, 5.0]]))
+three_examples = torch.tensor([[1.0, 2.0], [1.0, -1.0], [-1.0, 2.0]])
+for one_class, wanted in ((1, [1.6, -2.4, 4.0]), (0, [2.2, 0.6, 1.6])):
+    checks.close(
+        sensitivities(toy_head, three_examples, torch.tensor([0.6, 0.8]), one_class),
+        wanted,
+        f"sensitivities(…) of class {one_class}",
+        "the head is a ReLU and then a matrix with the rows (1, 2) and (−4, 5). Which of an example's "
+        "two coordinates pass the ReLU? Take the product of that gradient with the vector (0.6, 0.8).",
+    )
+checks.passed("sensitivity", "three examples and both classes of a small head")
 
 # %% [markdown]
 # ### Which class reacts to the square?

@@ -29,19 +29,20 @@ def mass_inside(maps: Tensor, mask: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "mass-test", "grade": true, "points": 2}
-corner = torch.tensor([[False, False], [False, True]])
-shares = checks.numbers(
-    mass_inside(torch.tensor([[[1.0, -4.0], [0.0, 3.0]], [[-1.0, -1.0], [0.0, -2.0]]]), corner),
-    (2,),
-    "mass_inside(…)",
-)
+bottom = torch.tensor([[False, False, False], [False, True, True]])
+three_maps = [
+    [[1.0, -4.0, 0.0], [2.0, 3.0, -1.0]],
+    [[-1.0, -1.0, 0.0], [0.0, -2.0, -1.0]],
+    [[0.3, 0.0, 0.0], [-2.0, 0.05, 0.05]],
+]
 checks.close(
-    shares,
-    [0.75, 0],
+    mass_inside(torch.tensor(three_maps), bottom),
+    [0.5, 0, 0.25],
     "mass_inside(…)",
-    "negative values count neither inside nor in all; without positive ones the share is zero.",
+    "negative values count neither inside nor in all; without positive ones the share is zero; each map "
+    "has a share of its own.",
 )
-checks.passed("mass")
+checks.passed("mass", "three small maps, one of them without positive values,")
 
 # %% [markdown]
 # ### Maps of triggered images

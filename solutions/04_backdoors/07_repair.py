@@ -28,14 +28,19 @@ def dormant(activations: Tensor, share: float) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "dormant-test", "grade": true, "points": 2}
-fields = torch.tensor([2.0, -9.0, 0.5, 1.0]).view(1, 4, 1, 1) + torch.zeros(3, 4, 2, 2)
-least = checks.numbers(dormant(fields, 0.5), (2,), "dormant(…)")
-checks.expect(
-    list(least) == [1, 2],
-    "After the ReLU a negative channel is zero; then comes the one with the next smallest mean.",
-)
-checks.numbers(dormant(fields, 0.4), (2,), "dormant(…), 0.4 of four channels, rounded")
-checks.passed("dormant")
+first_image = [[3.0, -9.0], [0.5, 0.5], [0.0, -1.0], [1.0, 1.0]]  # four channels of two places
+second_image = [[0.0, 0.0], [0.5, 0.5], [0.4, 0.0], [1.0, 1.0]]
+fields = torch.tensor([first_image, second_image]).unsqueeze(2)
+for some_share, wanted in ((0.8, [2, 1, 0]), (0.4, [2, 1]), (0.3, [2])):
+    least = checks.numbers(
+        dormant(fields, some_share), (len(wanted),), f"dormant(…), {some_share} of four channels"
+    )
+    checks.expect(
+        list(least) == wanted,
+        "Each of the four channels has two places in two images. Work out the four means by hand, of what "
+        "the ReLU leaves; the smallest comes first.",
+    )
+checks.passed("dormant", "the order of four channels, and shares that are rounded up and down,")
 
 # %% tags=["figure"]
 clean_images = training.images[:500].to(device)

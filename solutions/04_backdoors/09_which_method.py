@@ -189,7 +189,7 @@ for (way, state), verdict in verdicts.items():  # of the larger network, in sect
     if state == "poisoned":
         hits = float(found_at(verdict.example_score.cpu()[own], truth[own], 0.01))
         print(f"{way}: finds {percent(hits, int(truth.sum()))}, and 1 % of the true boots")
-checks.passed("found-at")
+checks.passed("found-at", "three shares of false accusations, and scores that equal the cut,")
 
 # %% tags=["figure"]
 figure, axes = plt.subplots(1, 2, figsize=(10.5, 3.8), layout="constrained", sharey=True)
