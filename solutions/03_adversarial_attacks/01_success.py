@@ -82,29 +82,37 @@ def attack_report(
 
 
 # %% nbgrader={"grade_id": "count-test", "grade": true, "points": 2}
-# Five images of the classes 0, 1, 2, 0, 1, given by their logits: the last one is wrong before
-# (and after), and the attack succeeds on the first two.
-before = torch.eye(3)[[0, 1, 2, 0, 2]]
-after = torch.eye(3)[[1, 2, 2, 0, 0]]
-found = checks.numbers(attack_report(before, after, torch.tensor([0, 1, 2, 0, 1])), (3,), "report")
-checks.expect(abs(found[0] - 4 / 5) < 1e-6, "Four of the five images are right before the attack.")
-checks.expect(
-    abs(found[1] - 2 / 5) < 1e-6,
-    "Two of *all five* images are right before and after: robust accuracy has all in its denominator.",
+# Eight images of three classes, given by their logits: the last two are wrong before, and the attack
+# moves the first two to another class.
+eight = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+before = torch.eye(3)[[0, 1, 2, 0, 1, 2, 1, 2]]
+after = torch.eye(3)[[1, 2, 2, 0, 1, 2, 0, 0]]
+found = checks.numbers(attack_report(before, after, eight), (3,), "attack_report(…)")
+checks.close(found[0], 6 / 8, "clean accuracy", "six of the eight images are right before.")
+checks.close(
+    found[1],
+    4 / 8,
+    "robust accuracy",
+    "four of *all eight* images are right before and after: one that was wrong before is none of them.",
 )
-checks.expect(
-    abs(found[2] - 2 / 4) < 1e-6,
-    "Four images could be lost, and two were: the one that was wrong before counts in neither number.",
+checks.close(
+    found[2],
+    2 / 6,
+    "success rate",
+    "six images could be lost, and two were: those that were wrong before count in neither number.",
 )
-wanted = torch.tensor([1, 1, 1, 1, 1])
+wanted = torch.tensor([1, 0, 0, 0, 2, 1, 0, 0])
 found = checks.numbers(
-    attack_report(before, after, torch.tensor([0, 1, 2, 0, 1]), wanted), (3,), "report for a target"
+    attack_report(before, after, eight, wanted), (3,), "attack_report(…, targets)"
 )
-checks.expect(
-    abs(found[2] - 1 / 3) < 1e-6,
-    "With target 1, three images are right before and not of class 1 already; one of them ends there.",
+checks.close(
+    found,
+    [6 / 8, 4 / 8, 1 / 5],
+    "attack_report(…, targets)",
+    "the accuracies stay. Five images are right before and not of their target's class already: one of "
+    "them ends in the class of its target, one in another.",
 )
-checks.passed("count")
+checks.passed("count", "eight images, once with a target for each,")
 
 # %% [markdown]
 # ### What differs by chance?

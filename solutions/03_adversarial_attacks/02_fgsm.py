@@ -56,22 +56,20 @@ checks.expect(
     "which norm adds these up?",
 )
 checks.expect(abs(found[1] - 1 / 5) < 1e-5, "The second number has the Euclidean norm below.")
-# Three classes: class 1 comes second, but class 2 is nearer.
-found = checks.numbers(
+# Four classes, and the label is 2. The margins to 0, 1 and 3 are 2.8, 2.5 and 1.
+checks.close(
     flip_distances(
-        torch.tensor([[1.0, 0.0], [0.9, 0.0], [-9.0, 0.0]]),
-        torch.tensor([6.0, 5.0, 1.0]),
-        torch.zeros(2),
-        0,
+        torch.tensor([[-2.0, -2.0], [-4.0, 2.0], [1.0, 2.0], [0.0, 2.0]]),
+        torch.tensor([3.2, 3.5, 1.0, 1.0]),
+        torch.tensor([1.0, 0.5]),
+        2,
     ),
-    (2,),
-    "flip_distances(…)",
+    [0.4, 0.5],
+    "flip_distances of four classes",
+    "try every other class, for each norm anew: the smallest ratio decides, not the smallest margin. "
+    "Does the bias count?",
 )
-checks.expect(
-    np.allclose(found, 0.5, atol=1e-5),
-    "Try every other class: the smallest ratio decides, not the smallest margin.",
-)
-checks.passed("linear")
+checks.passed("linear", "a model of two classes and one of four")
 
 # %% [markdown]
 # ### The fast gradient sign method
@@ -89,14 +87,20 @@ checks.passed("linear")
 # Write `fgsm(model, images, labels, epsilon, targets=None)` for a batch of inputs (N, *shape) in
 # [0, 1]. With `targets` (N,) the attack is targeted, and the labels do not matter. Move every image,
 # also those that are misclassified already. A pixel that makes no difference to the loss has the
-# gradient 0, and the sign of 0 is 0: it stays. The check tries it on `toy`, a linear model whose answers
-# you can work out, and compares with `attack` on our network.
+# gradient 0, and the sign of 0 is 0: it stays. The check tries it on `toy` and `three`, linear models whose
+# answers you can work out, and compares with `attack` on our network.
 
 # %%
 toy = nn.Sequential(nn.Linear(3, 2, bias=False))
 with torch.no_grad():
     toy[0].weight.copy_(torch.tensor([[1.0, -2.0, 3.0], [-1.0, 1.0, 0.0]]))
 middle = torch.tensor([[0.5, 0.5, 0.5]])
+
+# Each of the three classes sees one feature of its own, and no class sees the fourth.
+three = nn.Sequential(nn.Linear(4, 3))
+with torch.no_grad():
+    three[0].weight.copy_(4 * torch.eye(3, 4))
+    three[0].bias.copy_(torch.tensor([1.0, 0.0, -1.0]))
 
 
 # %% nbgrader={"grade_id": "fgsm", "solution": true}
@@ -135,20 +139,19 @@ checks.close(
     "fgsm(toy, …) at the border",
     "pixels may not leave [0, 1]: clip after the step.",
 )
+two, two_labels = torch.tensor([[0.8, 0.2, 0.2, 0.5]] * 2), torch.tensor([2, 0])
 checks.close(
-    fgsm(toy, middle, torch.tensor([1]), 0.1, torch.tensor([0])),
-    [[0.6, 0.4, 0.6]],
-    "fgsm(toy, …, targets)",
-    "with a target the loss of the *target* has to go down.",
+    fgsm(three, two, two_labels, 0.1),
+    [[0.9, 0.3, 0.1, 0.5], [0.7, 0.3, 0.3, 0.5]],
+    "fgsm(three, …)",
+    "a lower logit of the label raises the loss, and so does a higher one of *each* other class. What "
+    "the network does not see stays. Is there one softmax only, that of the cross-entropy?",
 )
-blind = copy.deepcopy(toy)
-with torch.no_grad():
-    blind[0].weight[:, 1] = 0
 checks.close(
-    fgsm(blind, middle, torch.tensor([0]), 0.1),
-    [[0.4, 0.5, 0.4]],
-    "fgsm of a network that does not see feature 1",
-    "where the gradient is 0, its sign is 0, and the feature stays.",
+    fgsm(three, two, two_labels, 0.1, torch.tensor([1, 2])),
+    [[0.7, 0.3, 0.1, 0.5], [0.7, 0.1, 0.3, 0.5]],
+    "fgsm(three, …, targets)",
+    "with targets the loss of each image's own *target* has to go down, whatever its label is.",
 )
 by_hand = checks.numbers(
     fgsm(model, images[:20], labels[:20], 0.05), (20, 1, 28, 28), "fgsm on our network"
@@ -159,7 +162,7 @@ checks.expect(
     (abs(by_hand - by_library) < 1e-4).mean() > 0.98,
     "On our network it differs from `attack(…, 'fgsm')`: the loss is the cross-entropy of the logits.",
 )
-checks.passed("fgsm")
+checks.passed("fgsm", "two linear models, with and without targets, and our network")
 
 # %% [markdown]
 # How small is small? The figure below shows the same five images at four radii; the title is what the

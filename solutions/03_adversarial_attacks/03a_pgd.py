@@ -39,27 +39,24 @@ def project(moved: Tensor, images: Tensor, epsilon: float, norm: str) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "project-test", "grade": true, "points": 2}
-here, there = torch.zeros(3, 2), torch.tensor([[3.0, 4.0], [0.3, -0.1], [0.0, 0.0]])
-checks.close(
-    project(there, here, 0.5, "inf"),
-    [[0.5, 0.5], [0.3, -0.1], [0, 0]],
-    "project(…, 'inf')",
-    "each feature for itself comes back to at most ε from its original.",
-)
-checks.close(
-    project(there, here, 0.5, "2"),
-    [[0.3, 0.4], [0.3, -0.1], [0, 0]],
-    "project(…, '2')",
-    "the change of each *image* keeps its direction and is shortened to ε if it is longer; what is "
-    "inside stays, and a change of nothing gives no nan.",
-)
-checks.close(
-    project(there + 2, here + 2, 0.5, "2")[:1],
-    [[2.3, 2.4]],
-    "project around another point",
-    "the ball lies around the original, not around zero.",
-)
-checks.passed("project")
+change = torch.tensor([[3.0, -4.0], [-6.0, 8.0], [0.3, -0.1], [0.0, 0.0]])
+for shape in ((4, 2), (4, 1, 1, 2)):
+    here = torch.tensor([[0.5, 2.0], [1.0, 0.0], [0.5, 0.5], [-1.0, 1.0]]).view(shape)
+    there = here + change.view(shape)
+    checks.close(
+        project(there, here, 0.5, "inf"),
+        np.reshape([[1.0, 1.5], [0.5, 0.5], [0.8, 0.4], [-1.0, 1.0]], shape),
+        "project(…, 'inf')",
+        "each feature for itself comes back to at most ε from its original.",
+    )
+    checks.close(
+        project(there, here, 0.5, "2"),
+        np.reshape([[0.8, 1.6], [0.7, 0.4], [0.8, 0.4], [-1.0, 1.0]], shape),
+        "project(…, '2')",
+        "the change of each *image* keeps its direction and is shortened to ε if it is longer; what is "
+        "inside stays, and a change of nothing gives no nan.",
+    )
+checks.passed("project", "vectors and images, inside and outside of both balls,")
 
 # %% [markdown]
 # ### Task 5: PGD by hand (3 points)
@@ -97,33 +94,28 @@ def pgd(
 
 
 # %% nbgrader={"grade_id": "pgd-test", "grade": true, "points": 3}
-still, toy_label = torch.zeros_like(middle), torch.tensor([0])
-checks.close(
-    pgd(toy, middle, toy_label, 0.1, 0.04, 1, still),
-    [[0.46, 0.54, 0.46]],
-    "pgd(toy, …) after one step",
-    "one step is as long as `step`, not as ε.",
-)
-checks.close(
-    pgd(toy, middle, toy_label, 0.1, 0.04, 5, still),
-    [[0.4, 0.6, 0.4]],
-    "pgd(toy, …) after five steps",
-    "five steps would lead further than ε: project each onto the ball around the original.",
-)
-checks.close(
-    pgd(
-        toy,
-        torch.tensor([[0.5, 0.0, 1.0]]),
-        toy_label,
-        0.2,
-        0.04,
+two, two_labels = torch.tensor([[0.5, 0.5, 0.5, 0.5], [0.95, 0.05, 0.5, 0.5]]), torch.tensor([2, 0])
+start = torch.tensor([[0.08, -0.02, 0.05, 0.1], [0.1, -0.1, -0.06, 0.05]])
+for n, wanted, hint in (
+    (
         0,
-        0.1 * torch.tensor([[1.0, -1.0, 1.0]]),
+        [[0.58, 0.48, 0.55, 0.6], [1.0, 0.0, 0.44, 0.55]],
+        "it begins at `images + start`, clipped to [0, 1].",
     ),
-    [[0.6, 0.0, 1.0]],
-    "pgd(toy, …) without a step",
-    "it begins at `images + start`, clipped to [0, 1].",
-)
+    (
+        1,
+        [[0.6, 0.52, 0.51, 0.6], [0.96, 0.04, 0.48, 0.55]],
+        "one step from the clipped start is as long as `step`, not as ε; the ball lies around the "
+        "original; the fourth feature makes no difference, so it stays.",
+    ),
+    (
+        5,
+        [[0.6, 0.6, 0.4, 0.6], [0.85, 0.15, 0.6, 0.55]],
+        "five steps would lead further than ε: project each onto the ball around the original.",
+    ),
+):
+    moved = pgd(three, two, two_labels, 0.1, 0.04, n, start)
+    checks.close(moved, wanted, f"pgd(three, …) after {n} steps", hint)
 nowhere = torch.zeros_like(hundred)
 one, many = (
     torch.as_tensor(
@@ -146,8 +138,18 @@ checks.expect(
     by_many > by_one,
     "Twenty small steps should fool more images than one: take the gradient anew at every point.",
 )
-# Your own function, one step at a time, from the image itself and from four random starts.
 twenty, twenty_labels = hundred[:20], hundred_labels[:20]
+at_once = pgd(model, twenty, twenty_labels, 0.03, 0.02, 4, nowhere[:20])
+point = twenty
+for _ in range(4):
+    point = pgd(model, twenty, twenty_labels, 0.03, 0.02, 1, point - twenty)
+# A slope that is nearly zero may have either sign, by rounding: a few pixels may differ.
+checks.expect(
+    float(((point - at_once).abs() < 1e-4).float().mean()) > 0.97,
+    "Four steps should lead where one step leads four times, each from where the last one ended: "
+    "project and clip after every step.",
+)
+# Your own function, one step at a time, from the image itself and from four random starts.
 draw = torch.Generator().manual_seed(0)
 figure, axis = plt.subplots(figsize=(6.6, 3.2), layout="constrained")
 for run in range(5):
@@ -164,7 +166,7 @@ axis.set(xlabel="steps of ε / 5", ylabel="mean cross-entropy of 20 images")
 axis.set_title("Does PGD converge? ε = 0.03 in the maximum norm", fontsize=11)
 axis.legend(frameon=False)
 plt.show()
-checks.passed("pgd")
+checks.passed("pgd", "a linear model, with a start for each image, and our network")
 
 # %% [markdown]
 # ### Task 6: find the errors (2 points)
@@ -214,27 +216,29 @@ def targeted_pgd(
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "repair-test", "grade": true, "points": 2}
-pair = torch.tensor([[0.5, 0.5, 0.5], [0.4, 0.6, 0.5]])
-goals = torch.tensor([1, 1])
-moved = checks.numbers(targeted_pgd(toy, pair, goals, 1.0, 0.1, 1), (2, 3), "targeted_pgd(…)")
-way = np.array([2.0, -3.0, 3.0]) / math.sqrt(22)  # from class 1 to class 0, of length 1
-checks.expect(
-    float((moved[0] - pair[0].numpy()) @ way) < 0,
-    "After one step the first image is further from its target than before.",
+# Here all three logits are equal, so that the probabilities are, too.
+even = torch.tensor([[0.25, 0.5, 0.75, 0.5], [0.25, 0.5, 0.75, 0.1]])
+checks.close(
+    targeted_pgd(three, even, torch.tensor([0, 1]), 1.0, 0.1 * math.sqrt(6), 1),
+    [[0.45, 0.4, 0.65, 0.5], [0.15, 0.7, 0.65, 0.1]],
+    "targeted_pgd(three, …) after one step",
+    "both images should come nearer to their targets, and each by `step`, as if it were alone.",
 )
-checks.expect(
-    abs(np.linalg.norm(moved[0] - pair[0].numpy()) - 0.1) < 1e-4,
-    "Alone in a batch an image moves by `step`; in a batch of two it moves by less.",
+pair, goals = torch.tensor([[0.5, 0.5, 0.5], [0.4, 0.6, 0.5]]), torch.tensor([1, 1])
+checks.close(
+    targeted_pgd(toy, pair, goals, 0.1 * math.sqrt(22), 0.2, 4),
+    [[0.3, 0.8, 0.2], [0.2, 0.9, 0.2]],
+    "targeted_pgd(toy, …) after four steps",
+    "an image whose steps would lead out of its ball ends at the border, ε from its *original*.",
 )
-moved = checks.numbers(targeted_pgd(toy, pair, goals, 0.15, 0.1, 3), (2, 3), "targeted_pgd(…)")
-checks.expect(
-    np.linalg.norm(moved - pair.numpy(), axis=1).max() < 0.1501,
-    "After three steps of 0.1 an image is further than ε = 0.15 from its original.",
-)
-border = torch.tensor([[0.01, 0.99, 0.01]])
-moved = checks.numbers(targeted_pgd(toy, border, goals[:1], 0.5, 0.1, 2), (1, 3), "targeted_pgd(…)")
+border = torch.tensor([[0.0, 0.5, 0.5], [0.01, 0.99, 0.01]])
+moved = checks.numbers(targeted_pgd(toy, border, goals, 0.3, 0.1, 8), (2, 3), "targeted_pgd(…)")
 checks.expect(moved.min() >= 0 and moved.max() <= 1, "Pixels have to stay in [0, 1].")
-checks.passed("repair")
+checks.expect(
+    np.linalg.norm(moved[0] - border[0].numpy()) > 0.29,
+    "An image whose first pixel is 0 gets less far than it could: clip after every step.",
+)
+checks.passed("repair", "steps, balls and borders of two linear models")
 
 # %% [markdown]
 # ### How many steps, how many starts, in which norm?

@@ -50,6 +50,21 @@ def patch_attack(
 
 
 # %% nbgrader={"grade_id": "patch-test", "grade": true, "points": 3}
+# Images of 2 × 2 pixels, which `three` sees as four features: all but the second lie inside the mask.
+tiny, window = nn.Sequential(nn.Flatten(), *three), torch.tensor([[True, False], [True, True]])
+small = torch.tensor([0.5, 0.2, 0.5, 0.5]).repeat(2, 1).view(2, 1, 2, 2)
+start = torch.tensor([[0.4, 0.9, 0.1, 0.7], [0.6, 0.9, 0.3, 0.8]]).view(2, 1, 2, 2)
+for goal, wanted in (
+    (None, [[0.8, 0.2, 0.0, 0.7], [0.2, 0.2, 0.7, 0.8]]),
+    (torch.tensor([1, 2]), [[0.0, 0.2, 0.0, 0.7], [0.2, 0.2, 0.7, 0.8]]),
+):
+    checks.close(
+        patch_attack(tiny, small, torch.tensor([2, 0]), window, start, 0.2, 2, goal),
+        np.reshape(wanted, (2, 1, 2, 2)),
+        "patch_attack of 2 × 2 pixels" + ("" if goal is None else " with targets"),
+        "inside, two steps lead on from `start`, each pixel by `step` or, where it makes no difference, "
+        "not at all, and into [0, 1]: up the loss of the label, or down that of the image's own target.",
+    )
 centre = torch.zeros(28, 28, dtype=torch.bool, device=device)
 centre[10:17, 10:17] = True
 grey = torch.full_like(hundred, 0.5)
@@ -83,7 +98,16 @@ for steps, wanted in ((0, None), (30, None), (30, 8)):
         steps == 0 or share > (0.5 if wanted is None else 0.1),
         "The patch does too little: does each step raise the label's loss (or lower the target's)?",
     )
-checks.passed("patch")
+at_once = patch_attack(model, hundred, hundred_labels, centre, grey, 0.3, 4)
+point = grey
+for _ in range(4):
+    point = patch_attack(model, hundred, hundred_labels, centre, point, 0.3, 1)
+checks.expect(
+    float(((point - at_once)[..., centre].abs() < 1e-4).float().mean()) > 0.97,
+    "Four steps should lead where one step leads four times, each from where the last one ended: clip "
+    "after every step.",
+)
+checks.passed("patch", "two small images, with and without targets, and a hundred of ours")
 
 # %% [markdown]
 # ### Which place?

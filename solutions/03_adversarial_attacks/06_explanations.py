@@ -62,7 +62,13 @@ checks.expect(
     abs(found[0] + 1) < 1e-6,
     "The opposite order has the correlation −1: rank with sign, not by magnitude.",
 )
-checks.passed("compare-maps")
+swapped = torch.tensor([[2.0, 1.0], [-3.0, 5.0]])
+found = checks.numbers(compare_maps(one, swapped, corner), (3,), "compare_maps(…)")
+checks.expect(
+    abs(found[0] - 0.8) < 1e-6,
+    "The ranks 2, 3, 1, 4 meet 3, 2, 1, 4: what is Pearson's correlation of these?",
+)
+checks.passed("compare-maps", "three pairs of maps")
 
 # %% [markdown]
 # ### Task 16: predict, then run (3 points)

@@ -39,22 +39,24 @@ def worst_logistic_loss(w: Tensor, b: float, x: Tensor, y: Tensor, epsilon: floa
 
 
 # %% nbgrader={"grade_id": "worst-loss-test", "grade": true, "points": 2}
-line, points = torch.tensor([2.0, -1.0]), torch.tensor([[1.0, 1.0], [0.0, 1.0]])
-sides = torch.tensor([1.0, -1.0])  # both have the margin 1
+line = torch.tensor([2.0, -1.0])
+points = torch.tensor([[1.0, 1.0], [0.0, 2.0], [0.0, 0.5]])
+sides = torch.tensor([1.0, -1.0, 1.0])  # with b = 0.5 the margins are 1.5, 1.5 and 0
 checks.close(
-    worst_logistic_loss(line, 0.0, points, sides, 0.0),
-    math.log(1 + math.exp(-1)),
+    worst_logistic_loss(line, 0.5, points, sides, 0.0),
+    (0.201413 + 0.201413 + 0.693147) / 3,
     "worst_logistic_loss(…, 0)",
-    "with ε = 0 it is the ordinary logistic loss, log(1 + exp(−margin)).",
+    "with ε = 0 it is the mean of the ordinary logistic losses, log(1 + exp(−margin)), which are 0.201, "
+    "0.201 and 0.693.",
 )
 checks.close(
-    worst_logistic_loss(line, 0.0, points, sides, 1 / 3),
-    math.log(2),
-    "worst_logistic_loss(…, 1/3)",
-    "both margins are 1, and ε = ⅓ can take exactly all of it, for either sign of y: every feature "
-    "moves against y.",
+    worst_logistic_loss(line, 0.5, points, sides, 0.5),
+    (0.693147 + 0.693147 + 1.701413) / 3,
+    "worst_logistic_loss(…, 1/2)",
+    "the margins are 1.5, 1.5 and 0, and ε = ½ can take 1.5 from each, for either sign of y: every "
+    "feature moves against y. The losses are then 0.693, 0.693 and 1.701.",
 )
-checks.passed("worst-loss")
+checks.passed("worst-loss", "three points with a bias, with ε = 0 and ½,")
 
 # %% [markdown]
 # Goodfellow, Shlens and Szegedy (2015) compare this loss with an $L_1$ penalty on $w$, which is added
