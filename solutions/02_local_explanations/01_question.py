@@ -75,16 +75,20 @@ def targets_of_interest(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "targets-test", "grade": true, "points": 2}
-made_up = torch.tensor([[3.0, -1.0, 0.5, 2.0], [-5.0, 0.0, -4.0, -3.0]])
+made_up = [[3.0, -1.0, 0.5, 2.0, 1.0], [-5.0, 0.0, -3.0, -4.0, -3.5], [0.0, 1.0, 4.0, 2.0, -1.0]]
 four = checks.numbers(
-    targets_of_interest(made_up, torch.tensor([2, 1])), (2, 4), "targets_of_interest(…)"
+    targets_of_interest(torch.tensor(made_up), torch.tensor([2, 1, 3])),
+    (3, 4),
+    "targets_of_interest(…)",
 )
-checks.expect(list(four[:, 0]) == [2, 1], "The first column is the true class, that is, the label.")
-checks.expect(
-    list(four[:, 1]) == [0, 1] and list(four[:, 3]) == [1, 0],
-    "Column 1 belongs to the largest logit of a row, column 3 to its smallest, of either sign.",
-)
-checks.passed("targets")
+for column, expected, hint in (
+    (0, [2, 1, 3], "Column 0 is the true class, that is, the label."),
+    (1, [0, 1, 2], "Column 1 is the class with the largest logit of a row, of either sign."),
+    (2, [3, 2, 3], "Column 2 is the class with the second largest logit, also if it is the label."),
+    (3, [1, 0, 4], "Column 3 is the class with the smallest logit of a row, of either sign."),
+):
+    checks.expect(list(four[:, column]) == expected, hint)
+checks.passed("targets", "shape and three rows of logits")
 
 # %% [markdown]
 # ### The two examples

@@ -70,9 +70,9 @@ def lrp_epsilon(network: nn.Sequential, x: Tensor, target: int, epsilon: float) 
 single = nn.Sequential(nn.Linear(3, 1))
 with torch.no_grad():
     single[0].weight.copy_(torch.tensor([[2.0, -1.0, 1.0]]))
-    single[0].bias.fill_(1.0)
-spot = torch.tensor([0.5, 0.5, 1.0])  # contributions 1, −½, 1 and the bias 1: the logit is 2.5
-for epsilon, expected in ((1e-6, [1, -0.5, 1]), (2.5, [0.5, -0.25, 0.5])):
+    single[0].bias.fill_(-1.0)
+spot = torch.tensor([0.5, 0.5, 1.0])  # contributions 1, −½, 1 and the bias −1: the logit is ½
+for epsilon, expected in ((1e-6, [1, -0.5, 1]), (0.5, [0.5, -0.25, 0.5])):
     checks.close(
         lrp_epsilon(single, spot, 0, epsilon),
         expected,
@@ -81,11 +81,11 @@ for epsilon, expected in ((1e-6, [1, -0.5, 1]), (2.5, [0.5, -0.25, 0.5])):
         1e-3,
     )
 with torch.no_grad():
-    single[0].bias.fill_(-4.0)  # now the logit is −2.5
+    single[0].bias.fill_(-2.0)  # now the logit is −½
 checks.close(
-    lrp_epsilon(single, spot, 0, 2.5),
+    lrp_epsilon(single, spot, 0, 0.5),
     [0.5, -0.25, 0.5],
-    "lrp_epsilon(single, …, 2.5) with a negative logit",
+    "lrp_epsilon(single, …, 0.5) with a negative logit",
     "ε takes the sign of z, so that it always makes the denominator larger in magnitude.",
     1e-3,
 )
@@ -105,8 +105,11 @@ checks.close(
 last = nn.Sequential(model[-1])  # our network's own last layer, on what reaches it
 with torch.no_grad():
     reaching = model[:-1](examples[:1])
-torch.manual_seed(3)
+torch.manual_seed(4)
 small = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+with torch.no_grad():
+    for layer in small[::2]:
+        layer.weight.mul_(3.0)
 point = torch.rand(4)
 for network, x, target, name in (
     (last, reaching[0], predicted, "our network's last features"),
@@ -120,7 +123,7 @@ for network, x, target, name in (
         "it has to share.",
         1e-3,
     )
-checks.passed("relevance-epsilon")
+checks.passed("relevance-epsilon", "both signs of z, z = 0, two sizes of ε and several layers")
 
 # %% [markdown]
 # ### Task 10: relevance of what speaks for the class (2 points)
@@ -163,17 +166,23 @@ def relevance(network: nn.Sequential, x: Tensor, target: int, rule: str) -> Tens
 
 
 # %% nbgrader={"grade_id": "relevance-test", "grade": true, "points": 2}
-single = nn.Sequential(nn.Linear(3, 1))
+single = nn.Sequential(nn.Linear(3, 2))
 with torch.no_grad():
-    single[0].weight.copy_(torch.tensor([[2.0, -1.0, 1.0]]))
-    single[0].bias.fill_(1.0)
-spot = torch.tensor([0.5, 0.5, 1.0])  # contributions 1, −½, 1 and the bias 1: the logit is 2.5
-for rule, expected, hint in (
-    ("alpha1_beta0", [2.5 / 3, 0, 2.5 / 3], "what is positive takes a share, also a bias."),
-    ("deep_taylor", [1, 0.5, 1], "add to each contribution what a pixel of 1 could have cost."),
+    single[0].weight.copy_(torch.tensor([[2.0, -1.0, 1.0], [1.0, 1.0, 1.0]]))
+    single[0].bias.copy_(torch.tensor([1.0, -4.0]))
+spot = torch.tensor([0.5, 0.5, 1.0])  # logits: 1 − ½ + 1 + 1 = 2.5 and ½ + ½ + 1 − 4 = −2
+for target, rule, expected, hint in (
+    (0, "alpha1_beta0", [2.5 / 3, 0, 2.5 / 3], "what is positive takes a share, also a bias."),
+    (0, "deep_taylor", [1, 0.5, 1], "add to each contribution what a pixel of 1 could have cost."),
+    (1, "alpha1_beta0", [-0.5, -0.5, -1], "a negative bias takes nothing from a logit of −2."),
+    (1, "deep_taylor", [-0.5, -0.5, -1], "a logit of −2 is distributed as it is, without biases."),
 ):
     checks.close(
-        relevance(single, spot, 0, rule), expected, f"relevance(single, …, {rule!r})", hint, 1e-3
+        relevance(single, spot, target, rule),
+        expected,
+        f"relevance(single, …, {target}, {rule!r})",
+        hint,
+        1e-3,
     )
 lifted = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
 with torch.no_grad():
@@ -193,8 +202,11 @@ for rule in ("alpha1_beta0", "deep_taylor"):
         "layer before, so it passes nothing on, without nan.",
         1e-3,
     )
-torch.manual_seed(3)
+torch.manual_seed(4)
 small = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+with torch.no_grad():
+    for layer in small[::2]:
+        layer.weight.mul_(3.0)
 point = torch.rand(4)
 for rule, options in (
     ("alpha1_beta0", {"method": "lrp", "rule": "z_plus"}),
@@ -208,7 +220,9 @@ for rule, options in (
         "layer before it has to share.",
         1e-3,
     )
-checks.passed("relevance")
+checks.passed(
+    "relevance", "both rules with logits and biases of both signs, in one layer and several,"
+)
 
 # %% tags=["figure"]
 rows = {

@@ -39,16 +39,22 @@ def deletion_curve(
 
 
 # %% nbgrader={"grade_id": "deletion-test", "grade": true, "points": 3}
-adds = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+adds = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
 with torch.no_grad():
-    adds[1].weight.copy_(torch.tensor([[1.0, 2.0, 4.0, 8.0]]))
-ones, none = torch.ones(1, 2, 2), torch.zeros(1, 2, 2)
-checks.close(
-    deletion_curve(adds, ones, 0, torch.tensor([[[0.1, -3.0], [2.0, 1.0]]]), none, 4),
-    [15, 11, 3, 2, 0],
-    "deletion_curve(adds, …)",
-    "the pixels worth 1, 2, 4 and 8 should go in the order 4, 8, 1, 2 here: the largest signed "
-    "attribution first, and what has gone stays gone.",
+    adds[1].weight.copy_(torch.tensor([[9.0, 9.0, 9.0, 9.0], [1.0, 2.0, 4.0, 8.0]]))
+ones, half = torch.ones(1, 2, 2), torch.full((1, 2, 2), 0.5)
+for steps, expected in ((4, [15, 13, 9, 8.5, 7.5]), (2, [15, 9, 7.5])):
+    checks.close(
+        deletion_curve(adds, ones, 1, torch.tensor([[[0.1, -3.0], [2.0, 1.0]]]), half, steps),
+        expected,
+        f"deletion_curve(adds, …, {steps})",
+        "the pixels worth 1, 2, 4 and 8 lose half of that in the order 4, 8, 1, 2 here: the largest "
+        "signed attribution first, and what has gone stays gone.",
+        1e-3,
+    )
+checks.expect(
+    bool((ones == 1).all() and (half == 0.5).all()),
+    "`deletion_curve` has changed its arguments: work on a copy.",
 )
 shade = explain(model, examples[1:], targets[1:, 1], "integrated_gradients", steps=16)
 shade.attributions.add_(1e-6 * torch.arange(784, device=device).view(28, 28))  # no ties
@@ -64,7 +70,7 @@ for arguments, by_library, name in (
         "it differs from xaikit.metrics.",
         1e-2,
     )
-checks.passed("deletion")
+checks.passed("deletion", "four pixels by hand, and deletion and insertion on our network,")
 
 # %% [markdown]
 # ### What the curve mixes

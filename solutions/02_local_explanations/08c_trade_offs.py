@@ -213,11 +213,12 @@ def token_f1(gradients: Tensor, rationale: Tensor, count: int) -> float:
 
 
 # %% nbgrader={"grade_id": "token-f1-test", "grade": true, "points": 2}
-slopes = torch.tensor([[3.0, -4.0], [1.0, 1.0], [-2.0, 2.0], [0.0, 0.1]])
-marked = torch.tensor([True, False, False, True])
+slopes = torch.tensor([[3.0, -4.0], [0.0, 4.8], [-3.2, 3.2], [0.0, 0.1]])
+marked = torch.tensor([True, False, True, False])
 for count, expected, hint in (
-    (1, 2 / 3, "the first token has norm 5: precision 1, recall ½."),
-    (2, 0.5, "the third token has norm 2.8, although its values add up to 0."),
+    (1, 2 / 3, "the first token has the largest norm, 5: precision 1, recall ½."),
+    (2, 0.5, "the norms are 5, 4.8, 4.5 and 0.1: the first two tokens, of which one is marked."),
+    (3, 0.8, "the third token has norm 4.5, although its values add up to 0."),
     (4, 2 / 3, "with all four tokens precision is ½ and recall 1."),
 ):
     checks.close(token_f1(slopes, marked, count), expected, f"token_f1(…, {count})", hint)
@@ -235,4 +236,4 @@ with torch.no_grad():
         print(
             f"probability of “bad” without {' and '.join(drop) or 'nothing'}: {float(chance):.2f}"
         )
-checks.passed("token-f1")
+checks.passed("token-f1", "four tokens, and a map without a common token,")

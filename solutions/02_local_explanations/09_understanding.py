@@ -213,7 +213,7 @@ for name, maps in samples.items():
         bool(said) == (name == "trained"),
         "It is wrong about one of the two networks above: plot your measure for both.",
     )
-checks.passed("trained-or-random")
+checks.passed("trained-or-random", "the maps of the two networks above")
 
 # %% [markdown]
 # ### Task 31: forward simulation, with people (3 points)
