@@ -143,7 +143,7 @@ def test_a_mistake_loses_its_own_task_and_another_right_answer_earns_all(name: s
     tasks, others = automatic(name), other_answers(name)
     wrong = set(tasks[half::2])
     texts = {t: others[t]["wrong" if t in wrong else "alternative"] for t in tasks}
-    result = grade(name, texts)
+    result = grade(name, {**assignment(name).solutions, **texts})
     assert set(lost(result)) == wrong
     for task, message in lost(result).items():
         assert message.strip() not in ("", "Correct."), task
