@@ -20,7 +20,7 @@ never a hidden input or a reference value.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xaikit.checks import CheckFailed, misfit, no_numbers, words
+from xaikit.checks import misfit, no_numbers
 
 Score = Callable[[Any], float | None]
 """Takes ``dict[str, Any]`` (a :class:`Value` task) or ``list[Called]`` (a :class:`Call` task)."""
@@ -105,8 +105,8 @@ class Called:
 
     ``returned`` is read like a :class:`Value`. Of a call that raised, timed out or returned
     something unreadable it is :class:`Unusable`: to use it is :class:`Wrong`, with the reason. So a
-    check that pays case by case pays for the other calls, see :func:`paid_by_case`; none pays in
-    full. If all calls failed, the check is not asked. ``changed`` are the places of
+    check that catches that may pay for the other calls; none pays in full. If all calls failed, the
+    check is not asked. ``changed`` are the places of
     the arguments that hold other values after the call, see :func:`expect_unchanged`.
     """
 
@@ -249,15 +249,6 @@ def expect_entry(value: Any, key: str, name: str) -> Any:
     return value[key]
 
 
-def expect_words(value: Any, name: str) -> list[str]:
-    """Return a collection of words, read as the visible checks read it, or raise :class:`Wrong`."""
-    _expect_usable(value)
-    try:
-        return words(value, name)
-    except CheckFailed as failed:
-        raise Wrong(str(failed)) from None
-
-
 def expect_all(
     right: Sequence[str], wrong: Sequence[str], message: str, luck: float | None = None
 ) -> None:
@@ -307,49 +298,6 @@ def lucky(key: Iterable[Any], slack: Callable[[float], float] | float = 0.0) -> 
     ]
     # If some constant is within several intervals, then so is the lowest end of one of them.
     return max((sum(low <= end <= high for low, high in bounds) for _, end in bounds), default=0)
-
-
-def paid_by_case(
-    calls: Sequence[Called],
-    right: Callable[[Called], object],
-    kinds: Mapping[str, Callable[[Called], object]],
-) -> None:
-    """Pay one share for each kind of hidden case in which every call is right.
-
-    A kind without any right call earns nothing, whatever went wrong there: an exception, nan, a
-    wrong shape or value. Plan the kinds so that a constant answer is right in none.
-
-    Parameters
-    ----------
-    calls
-        The hidden calls.
-    right
-        Says whether what a call returned is right, or raises :class:`Wrong`.
-    kinds
-        What students read if calls of this kind are wrong, and which calls are of it. Each call is
-        of one kind at least.
-
-    Raises
-    ------
-    Wrong
-        With what is said of the first kind that is wrong, and the share of the others.
-    """
-
-    def good(call: Called) -> bool:
-        try:
-            return bool(right(call))
-        except Wrong:
-            return False
-
-    verdicts = {id(call): good(call) for call in calls}
-    wrong = [
-        said
-        for said, of_this_kind in kinds.items()
-        if not all(verdicts[id(call)] for call in calls if of_this_kind(call))
-    ]
-    if wrong or not all(verdicts.values()):
-        said = wrong[0] if wrong else "Some hidden case is not right."
-        raise Wrong(said, (len(kinds) - len(wrong)) / len(kinds) if wrong else 0.0)
 
 
 def expect_array(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.float64]:

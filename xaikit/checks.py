@@ -121,28 +121,6 @@ def close(value: Any, expected: Any, name: str, hint: str, tolerance: float = 1e
         raise CheckFailed(f"`{name}`: {hint}")
 
 
-def words(value: Any, name: str) -> list[str]:
-    """Return a collection of words as a list, or fail: what grading reads words by, too.
-
-    Parameters
-    ----------
-    value
-        A list, tuple, set or array of words.
-    name
-        What the student calls it.
-    """
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
-        raise CheckFailed(f"`{name}` should be a list of words.")
-    read = list(value)
-    if strange := [each for each in read if not isinstance(each, str)]:
-        raise CheckFailed(
-            f"`{name}` should hold words only; one entry is of type {type(strange[0]).__name__}."
-        )
-    return [word.strip() for word in read]
-
-
 def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str) -> None:
     """Fail unless ``answers`` is a dictionary with exactly these keys and only allowed values."""
     keys, allowed = list(keys), list(allowed)

@@ -202,8 +202,8 @@ def environment_inside(home: str, limits: Limits) -> dict[str, str]:
     return environment
 
 
-def resource_limits(limits: Limits, isolation: Isolation) -> dict[str, int]:
-    """Return what the kernel itself bounds, for each process on its own."""
+def limited(program: Sequence[str], limits: Limits, isolation: Isolation) -> list[str]:
+    """Return the command that runs a program under what the kernel bounds for each process."""
     bounds = {
         "core": 0,
         "cpu": int(limits.seconds * (limits.threads + 1)) + 60,
@@ -215,13 +215,7 @@ def resource_limits(limits: Limits, isolation: Isolation) -> dict[str, int]:
     }
     if isolation == "bubblewrap":  # outside, it would count the user's other processes too
         bounds["nproc"] = limits.processes
-    return bounds
-
-
-def limited(program: Sequence[str], limits: Limits, isolation: Isolation) -> list[str]:
-    """Return the command that runs a program under these resource limits."""
-    bounds = [f"--{name}={most}" for name, most in resource_limits(limits, isolation).items()]
-    return ["prlimit", *bounds, "--", *program]
+    return ["prlimit", *(f"--{name}={most}" for name, most in bounds.items()), "--", *program]
 
 
 def bubblewrap(

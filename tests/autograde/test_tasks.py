@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from autograde.tasks import (
-    Called,
     Unusable,
     Wrong,
     entries,
@@ -17,7 +16,6 @@ from autograde.tasks import (
     expect_array,
     expect_entry,
     lucky,
-    paid_by_case,
     says,
 )
 
@@ -111,37 +109,3 @@ def test_what_is_right_beyond_luck_is_paid(right: int, luck: Any, fraction: floa
     with pytest.raises(Wrong) as verdict:
         expect_all(labels[:right], labels[right:], "No.", luck)
     assert verdict.value.fraction == pytest.approx(fraction)
-
-
-KINDS = {
-    "Look at negative numbers.": lambda call: call.arguments[0] < 0,
-    "Look at large numbers.": lambda call: abs(call.arguments[0]) > 10,
-}
-NUMBERS = (-20, -1, 30, 40)
-
-
-@pytest.mark.parametrize(
-    ("answers", "fraction", "says"),
-    [
-        ((20, 1, 30, 40), None, ""),
-        ((20, 1, 30, 41), 0.5, "large"),
-        ((20, -1, 30, 40), 0.5, "negative"),
-        ((-20, -1, 30, 40), 0.0, "negative"),
-        ((20, 1, 30, BAD), 0.5, "large"),
-        ((BAD, BAD, BAD, BAD), 0.0, "negative"),
-    ],
-)
-def test_kinds_of_cases_are_paid_one_by_one(
-    answers: tuple[Any, ...], fraction: float | None, says: str
-) -> None:
-    calls = [Called((n,), a) for n, a in zip(NUMBERS, answers, strict=True)]
-
-    def ask() -> None:
-        paid_by_case(calls, lambda call: call.returned == abs(call.arguments[0]), KINDS)
-
-    if fraction is None:
-        ask()
-        return
-    with pytest.raises(Wrong) as wrong:
-        ask()
-    assert wrong.value.fraction == fraction and says in wrong.value.message

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.mutants.asked import NAMES, SEEDS, Verdict, called, texts, verdict, written
@@ -28,7 +29,23 @@ def look(name: str, task: str, seeds: int) -> list[Row]:
     ]
 
 
-def taken_marks(name: str, task: str, seeds: int) -> list[str]:
+def excused(row: Row) -> bool:
+    """Say whether a wrong answer survives for a reason."""
+    _, _, reason, found = row
+    return bool(reason) and found.kind == "survives"
+
+
+def fault(row: Row) -> str:
+    """Return what is wrong with a check, or with a reason; empty if nothing is."""
+    kind, what, reason, found = row
+    if found.kind != "every seed" and not excused(row):
+        return f"{kind} {found.kind} ({found.full} of {found.seeds}): {what}"
+    if found.kind == "every seed" and reason:
+        return f"{kind} loses and is called equivalent: {what}"
+    return ""
+
+
+def taken_marks(name: str, task: str, seeds: Sequence[int]) -> list[str]:
     """Return the right answers that lose marks with some seed."""
     right = {
         "the solution": texts(name)[task],
@@ -37,7 +54,7 @@ def taken_marks(name: str, task: str, seeds: int) -> list[str]:
     return [
         f"{what} loses marks ({found.seeds - found.full} of {found.seeds})"
         for what, text in right.items()
-        if (found := verdict(name, task, text, range(seeds))).kind != "survives"
+        if (found := verdict(name, task, text, seeds)).kind != "survives"
     ]
 
 
@@ -61,22 +78,15 @@ def main(arguments: list[str]) -> int:
     print(f"Asking {len(work)} hidden checks with {asked.seeds} seeds each", flush=True)
     with ProcessPoolExecutor(asked.processes) as pool:
         running = [pool.submit(look, name, task, asked.seeds) for name, task in work]
-        right = [pool.submit(taken_marks, name, task, asked.seeds) for name, task in work]
+        right = [pool.submit(taken_marks, name, task, range(asked.seeds)) for name, task in work]
         for place, ((name, task), future) in enumerate(zip(work, running, strict=True)):
             rows = future.result()
             print(f"[{place + 1}/{len(work)}] {name} {task}: {len(rows)} wrong answers", flush=True)
-            for kind, what, reason, found in rows:
-                counts[name][f"{kind}s"] += 1
-                counts[name][f"{kind}: {found.kind}"] += 1
-                excused = bool(reason) and found.kind == "survives"
-                counts[name]["with a reason"] += excused
-                if found.kind != "every seed" and not excused:
-                    bad += 1
-                    print(f"    {kind} {found.kind} ({found.full} of {found.seeds}): {what}")
-                elif reason and not excused:
-                    bad += 1
-                    print(f"    {kind} loses and is called equivalent: {what}")
-            for said in right[place].result():
+            for row in rows:
+                counts[name][f"{row[0]}s"] += 1
+                counts[name][f"{row[0]}: {row[3].kind}"] += 1
+                counts[name]["with a reason"] += excused(row)
+            for said in [*filter(None, map(fault, rows)), *right[place].result()]:
                 bad += 1
                 print(f"    {said}")
     _print_table(counts)

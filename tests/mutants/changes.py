@@ -39,13 +39,12 @@ _PAIRS = (
     *(("max", "min"), ("amax", "amin"), ("argmax", "argmin"), ("maximum", "minimum")),
     *(("any", "all"), ("zeros", "ones"), ("zeros_like", "ones_like"), ("ceil", "floor")),
     *(("mean", "sum"), ("mean", "median"), ("std", "var"), ("eigh", "eig"), ("prod", "sum")),
-    *(("cumsum", "cumprod"), ("union", "intersection"), ("itertools.permutations", "")),
+    *(("cumsum", "cumprod"), ("union", "intersection")),
 )
 OTHER_WORDS: dict[str, tuple[str, ...]] = {}
 for _one, _other in _PAIRS:
-    if _other:
-        OTHER_WORDS[_one] = (*OTHER_WORDS.get(_one, ()), _other)
-        OTHER_WORDS[_other] = (*OTHER_WORDS.get(_other, ()), _one)
+    OTHER_WORDS[_one] = (*OTHER_WORDS.get(_one, ()), _other)
+    OTHER_WORDS[_other] = (*OTHER_WORDS.get(_other, ()), _one)
 
 FORGOTTEN = frozenset(
     {

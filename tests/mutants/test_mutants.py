@@ -7,33 +7,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mutants.__main__ import look
-from tests.mutants.asked import NAMES, called, source, texts, verdict, written
-from tests.mutants.wrong import known
+from tests.mutants.__main__ import fault, look, taken_marks
+from tests.mutants.asked import NAMES, called
+from tests.mutants.wrong import known, wrong_answers
 
 TASKS = [(name, task.id) for name in NAMES for task in called(name)]
 
 
-def faults(name: str, task: str, seeds: int) -> list[str]:
-    """Return the wrong answers that do not lose with every seed, and reasons that are none."""
-    wrong = []
-    for kind, what, reason, found in look(name, task, seeds):
-        if reason and found.kind == "every seed":
-            wrong.append(f"{kind} loses and is called equivalent: {what}")
-        elif found.kind != "every seed" and not (reason and found.kind == "survives"):
-            wrong.append(f"{kind} {found.kind}: {what}")
-    return wrong
-
-
 @pytest.mark.parametrize(("name", "task"), TASKS)
 def test_every_wrong_answer_loses(name: str, task: str) -> None:
-    assert faults(name, task, 2) == []
+    assert list(filter(None, map(fault, look(name, task, 2)))) == []
 
 
 @pytest.mark.parametrize(("name", "task"), TASKS)
 def test_no_seed_takes_a_mark_from_a_right_answer(name: str, task: str) -> None:
-    for text in (texts(name)[task], written(name)[task]["alternative"]):
-        assert verdict(name, task, text, range(1, 6)).kind == "survives"
+    assert taken_marks(name, task, range(1, 6)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,9 +31,7 @@ def test_what_is_written_about_wrong_answers_is_about_some(name: str) -> None:
     assert {task for task, _ in known(name).mistakes} <= tasks
     for task, change, place in known(name).equivalent:
         assert task in tasks, task
-        rows = look(name, task, 0)
         assert any(
             what.startswith(f"{change}    [") and (not place or what.endswith(f"[{place}]"))
-            for _, what, _, _ in rows
+            for _, what, _, _ in wrong_answers(name, task)
         ), (task, change, place)
-    assert source(name)

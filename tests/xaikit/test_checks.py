@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from autograde.inside.read import plain
-from autograde.tasks import Wrong, expect_array, expect_words
+from autograde.tasks import expect_array
 from xaikit import checks
 
 NUMBERS: list[Any] = [
@@ -43,37 +43,6 @@ def test_numbers_of_every_kind_are_taken_here_and_in_grading(value: Any) -> None
 def test_what_grading_does_not_read_as_numbers_gets_no_tick(value: Any) -> None:
     with pytest.raises(checks.CheckFailed, match="should hold numbers"):
         checks.numbers(value, (2,), "x")
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        ["a", "b "],
-        ("a", "b"),
-        {"a": 1, "b": 2}.keys(),
-        np.array(["a", "b"]),
-        np.array(["a", "b"], dtype=object),
-    ],
-    ids=repr,
-)
-def test_words_of_every_kind_are_taken_here_and_in_grading(value: Any) -> None:
-    assert checks.words(value, "x") == ["a", "b"]
-    assert expect_words(plain(value), "x") == ["a", "b"]
-
-
-def test_a_set_of_words_is_taken_too() -> None:
-    assert sorted(checks.words({"b", "a"}, "x")) == ["a", "b"]
-    assert sorted(expect_words(plain({"b", "a"}), "x")) == ["a", "b"]
-
-
-@pytest.mark.parametrize("value", ["a", {"a": "b"}, 3, None, [["a"]], [1, "a"], np.ones(2)])
-def test_what_is_no_list_of_words_is_refused_in_the_same_words(value: Any) -> None:
-    with pytest.raises(checks.CheckFailed) as visible:
-        checks.words(value, "x")
-    if value is not None:
-        with pytest.raises(Wrong) as hidden:
-            expect_words(plain(value), "x")
-        assert str(hidden.value).partition(";")[0] == str(visible.value).partition(";")[0]
 
 
 def test_a_function_that_uses_what_it_is_to_replace_gets_no_tick() -> None:
