@@ -170,9 +170,9 @@ figure.legend(
 figure.suptitle("Mean of twelve images and its 95 % interval", fontsize=10)
 plt.show()
 print("area minus that of the random order, mean ± half of the 95 % interval")
-for line, fill in enumerate(("black", "mean")):
-    for place, name in enumerate(contenders):
-        print(f"{fill:6} {name:18} {middle[line, place]:6.2f} ± {half[line, place]:.2f}")
+for fill, values, halves in zip(("black", "mean"), middle, half, strict=True):
+    for name, value, width in zip(contenders, values, halves, strict=True):
+        print(f"{fill:6} {name:18} {value:6.2f} ± {width:.2f}")
 print(f"a black image is: {classes[int(empty_class)]}, probability {float(empty_probability):.2f}")
 checks.passed("rankings")
 
