@@ -1,8 +1,23 @@
-"""What holds for all tests: which of them share a worker."""
+"""What holds for all tests: which of them share a worker, and which environment each one finds."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """Give the next test the environment that this one found: nbgrader leaves variables behind."""
+    before = dict(os.environ)
+    yield
+    now = os.environ.pop("PYTEST_CURRENT_TEST", None)
+    os.environ.clear()
+    os.environ.update(before)
+    if now is not None:
+        os.environ["PYTEST_CURRENT_TEST"] = now
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,3 +198,8 @@ def test_source_and_release_are_the_two_versions(small: Class, course_folder: Pa
 def released_again(small: Class) -> Any:
     """Return the release as nbformat reads it back."""
     return nbformat.reads(nbformat.writes(small.releases[NAME]), as_version=4)
+
+
+def test_no_variable_of_nbgraders_is_left_behind() -> None:
+    """A command of nbgrader that refuses leaves one: JupyterLab, started later, would heed it."""
+    assert not [name for name in os.environ if name.startswith("NBGRADER")]
