@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.mutants.asked import NAMES, SEEDS, Verdict, called, texts, verdict, written
+from tests.mutants.asked import SEEDS, Verdict, called, texts, verdict
 from tests.mutants.wrong import wrong_answers
+from tests.sheets import NAMES, written
 
 Row = tuple[str, str, str, Verdict]
 """Whether a mutant or a mistake, what it is, why it may survive, what it earned."""

@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,25 +20,15 @@ from autograde.inside.harvest import seed as seed_all
 from autograde.inside.harvest import undisturbed
 from autograde.inside.read import plain
 from autograde.inside.wire import decode_arguments, encode_arguments
-from autograde.model.course_file import read_course
-from autograde.notebooks.answers import load_answers
 from autograde.notebooks.cells import grading
 from autograde.notebooks.release import solutions
-from autograde.notebooks.source import Source, find_source, read_source, sources
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Task
+from tests.sheets import source
 
-ROOT = Path(__file__).parents[2]
-NAMES = tuple(sorted(sources(ROOT / "solutions")))
 SEEDS = 50
 _PATIENCE = 20
 """A function may take so many times as long as the reference did, and at least a second."""
-
-
-@functools.cache
-def source(name: str) -> Source:
-    """Read a notebook's source."""
-    return read_source(find_source(ROOT / "solutions", name), read_course(ROOT / "course.toml"))
 
 
 def called(name: str) -> list[Task]:
@@ -51,12 +40,6 @@ def called(name: str) -> list[Task]:
 def texts(name: str) -> dict[str, str]:
     """Return the solution of each task."""
     return {task: _plain_text(text) for task, text in solutions(source(name)).items()}
-
-
-@functools.cache
-def written(name: str) -> dict[str, dict[str, str]]:
-    """Return the answers beside the solution, by task and kind: ``alternative`` and ``wrong``."""
-    return load_answers(source(name).layout.path)
 
 
 def _plain_text(text: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 
 from tests.mutants.__main__ import fault, look, taken_marks
-from tests.mutants.asked import NAMES, called
+from tests.mutants.asked import called
 from tests.mutants.wrong import known, wrong_answers
+from tests.sheets import NAMES
 
 TASKS = [(name, task.id) for name in NAMES for task in called(name)]
 

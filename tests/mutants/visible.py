@@ -23,8 +23,9 @@ import matplotlib.pyplot as plt
 
 from autograde.notebooks.cells import answers
 from autograde.notebooks.figures import defined, is_figure, needed
-from tests.mutants.asked import NAMES, TooLongError, at_most, called, source, texts
+from tests.mutants.asked import TooLongError, at_most, called, texts
 from tests.mutants.wrong import wrong_answers
+from tests.sheets import NAMES, source
 
 _SECONDS = 30.0
 

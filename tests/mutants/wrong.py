@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from autograde.tasks import Call
-from tests.mutants.asked import source, texts, written
+from tests.mutants.asked import texts
 from tests.mutants.changes import mutants
+from tests.sheets import source, written
 
 
 def wrong_answers(name: str, task: str) -> Iterator[tuple[str, str, str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,33 +13,25 @@ import pytest
 from scoring import called, mark
 
 from autograde.inside.read import plain
-from autograde.model.course_file import read_course
-from autograde.notebooks.answers import load_answers
 from autograde.notebooks.cells import answers, grading
 from autograde.notebooks.figures import is_figure
 from autograde.notebooks.release import solutions
-from autograde.notebooks.source import Source, find_source, read_source
+from autograde.notebooks.source import Source
 from autograde.tasks import Call, Called, Task, Value
-
-ROOT = Path(__file__).parents[2]
+from tests import sheets
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Ask for every automatic task of the module's notebook."""
     if "automatic_task" in metafunc.fixturenames:
-        metafunc.parametrize("automatic_task", list(read(metafunc.module.NAME).checks.tasks))
-
-
-@functools.cache
-def read(name: str) -> Source:
-    """Read a notebook's source, which makes sure that every automatic answer has its check."""
-    return read_source(find_source(ROOT / "solutions", name), read_course(ROOT / "course.toml"))
+        tasks = sheets.source(metafunc.module.NAME).checks.tasks
+        metafunc.parametrize("automatic_task", list(tasks))
 
 
 @pytest.fixture(scope="module")
 def source(request: pytest.FixtureRequest) -> Source:
     """Return the notebook with its solutions and hidden checks."""
-    return read(request.module.NAME)
+    return sheets.source(request.module.NAME)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +52,7 @@ class _Ambiguous:
 @pytest.fixture(scope="module")
 def texts(source: Source) -> dict[str, dict[str, str]]:
     """Return the answer cells by task and kind."""
-    written = load_answers(source.layout.path)
+    written = {task: dict(kinds) for task, kinds in sheets.written(source.name).items()}
     for task, text in solutions(source).items():
         written.setdefault(task, {})["solution"] = text
     return written

@@ -12,23 +12,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autograde.grading import mark as marking
-from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult
-from autograde.notebooks.answers import load_answers, submission
+from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.figures import defined, needed
-from autograde.notebooks.layout import find_layout
 from autograde.notebooks.release import released, solved, to_json
-from autograde.notebooks.source import find_source, read_source, sources
+from tests.sheets import COURSE, NAMES, source, written
 
-COURSE = read_course(Path(__file__))
-NAMES = sorted(sources(COURSE.folder / "solutions"))
 SECRET = b"the tests' own secret"
 
 
@@ -38,10 +33,6 @@ def assignment(name: str) -> marking.Assignment:
 
 def automatic(name: str) -> list[str]:
     return [a.task for a in answers(assignment(name).released) if not a.manual]
-
-
-def other_answers(name: str) -> dict[str, dict[str, str]]:
-    return load_answers(find_source(COURSE.folder / "solutions", name))
 
 
 def graded(
@@ -54,7 +45,7 @@ def graded(
 
 @cache
 def solution_run(name: str) -> tuple[SubmissionResult, marking.Timing]:
-    notebook = solved(read_source(find_source(COURSE.folder / "solutions", name), COURSE))
+    notebook = solved(source(name))
     texts = {a.task: notebook.cells[a.cell].source for a in answers(notebook)}
     return graded(name, texts, marking.UNTIMED)
 
@@ -88,8 +79,8 @@ every_half = pytest.mark.parametrize(
 @pytest.mark.parametrize("name", NAMES)
 def test_no_cell_takes_a_name_that_an_answer_before_it_binds(name: str):
     """Neither a given cell nor another answer does, so that one wrong answer loses one task."""
-    notebook = solved(read_source(find_source(COURSE.folder / "solutions", name), COURSE))
-    others = other_answers(name)
+    notebook = solved(source(name))
+    others = written(name)
     answered = {a.cell: a.task for a in answers(notebook) if not a.manual}
     own = {a.test for a in answers(notebook)}
     binders: dict[str, str] = {}
@@ -111,8 +102,8 @@ def test_no_cell_takes_a_name_that_an_answer_before_it_binds(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_automatic_task_has_both_other_answers(name: str):
-    others = other_answers(name)
+def test_every_automatic_task_has_both_written(name: str):
+    others = written(name)
     for task in automatic(name):
         assert set(others.get(task, {})) == {"alternative", "wrong"}, task
         assert len({assignment(name).solutions[task], *others[task].values()}) == 3, task
@@ -140,7 +131,7 @@ def test_the_untouched_notebook_earns_nothing_and_runs_to_its_end(name: str):
 
 @every_half
 def test_a_mistake_loses_its_own_task_and_another_right_answer_earns_all(name: str, half: int):
-    tasks, others = automatic(name), other_answers(name)
+    tasks, others = automatic(name), written(name)
     wrong = set(tasks[half::2])
     texts = {t: others[t]["wrong" if t in wrong else "alternative"] for t in tasks}
     result = grade(name, {**assignment(name).solutions, **texts})
@@ -151,7 +142,7 @@ def test_a_mistake_loses_its_own_task_and_another_right_answer_earns_all(name: s
 
 def script(name: str) -> str:
     """Return the author's text of all sections, one after the other."""
-    layout = find_layout(find_source(COURSE.folder / "solutions", name))
+    layout = source(name).layout
     return "\n".join(s.script.read_text(encoding="utf-8") for s in layout.sections)
 
 
@@ -166,9 +157,8 @@ def test_the_sections_define_what_they_use_and_use_what_they_import(name: str):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_notebook_is_what_release_generates(name: str):
-    source = read_source(find_source(COURSE.folder / "solutions", name), COURSE)
     committed = COURSE.folder / "notebooks" / f"{name}.ipynb"
-    assert committed.read_text(encoding="utf-8") == to_json(released(source))
+    assert committed.read_text(encoding="utf-8") == to_json(released(source(name)))
 
 
 def test_no_notebook_lacks_its_source():
@@ -180,11 +170,11 @@ def test_no_notebook_lacks_its_source():
 def test_no_telling_line_of_a_solution_or_check_is_in_the_notebook(name: str):
     """A crude search beside release's own: long lines of solutions and checks, as they stand."""
     text = (COURSE.folder / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
-    source = script(name)
-    regions = [part.split("### END SOLUTION")[0] for part in source.split("### BEGIN SOLUTION")[1:]]
+    author = script(name)
+    regions = [part.split("### END SOLUTION")[0] for part in author.split("### BEGIN SOLUTION")[1:]]
     public = {
         line.strip()
-        for part in source.split("### END SOLUTION")
+        for part in author.split("### END SOLUTION")
         for line in part.split("### BEGIN SOLUTION")[0].splitlines()
     }
     lines = {line.strip() for region in regions for line in region.splitlines()}

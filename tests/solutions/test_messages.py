@@ -10,36 +10,28 @@ from __future__ import annotations
 import ast
 import math
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from autograde.grading.mark import load_assignment
 from autograde.grading.score import hidden_inputs
 from autograde.inside import wire
 from autograde.inside.read import plain
-from autograde.model.course_file import read_course
-from autograde.notebooks.answers import load_answers
 from autograde.notebooks.cells import grading
-from autograde.notebooks.source import find_source, sources
+from autograde.notebooks.release import released
 from autograde.tasks import Call, Called, Task, Value, Wrong
+from tests.sheets import NAMES, source, written
 from xaikit import checks
 
-COURSE = read_course(Path(__file__))
 CALLS = [
     (name, task)
-    for name in sorted(sources(COURSE.folder / "solutions"))
-    for task, check in load_assignment(name, COURSE.file).checks.tasks.items()
+    for name in NAMES
+    for task, check in source(name).checks.tasks.items()
     if isinstance(check.answer, Call)
 ]
-TASKS = [
-    (name, task)
-    for name in sorted(sources(COURSE.folder / "solutions"))
-    for task in load_assignment(name, COURSE.file).checks.tasks
-]
+TASKS = [(name, task) for name in NAMES for task in source(name).checks.tasks]
 _SHAPE = re.compile(r"should have shape .*?; yours has [^.]*\.")
 # 12 of 30 is a count; 0.4172 or 5050 is a value.
 _VALUE = re.compile(r"\d+\.\d+|\d{3,}")
@@ -47,14 +39,13 @@ _VALUE = re.compile(r"\d+\.\d+|\d{3,}")
 
 def function_of(name: str, task: str) -> Any:
     """Return the author's wrong answer to a task by hand, run beside the cells that it needs."""
-    assignment = load_assignment(name, COURSE.file)
-    check = assignment.checks.tasks[task].answer
+    check = source(name).checks.tasks[task].answer
     assert isinstance(check, Call)
     space: dict[str, Any] = {}
-    for cell in assignment.released.cells:
+    for cell in released(source(name)).cells:
         if grading(cell).get("grade_id") in check.needs:
             exec(cell.source, space)
-    exec(load_answers(find_source(COURSE.folder / "solutions", name))[task]["wrong"], space)
+    exec(written(name)[task]["wrong"], space)
     return space[check.function]
 
 
@@ -108,10 +99,9 @@ def messages(check: Task, function: Any, digest: str, secret: bytes) -> dict[str
 
 def written_numbers(name: str) -> set[str]:
     """Return the numbers that stand in texts of a notebook's checks, or in the notebook."""
-    assignment = load_assignment(name, COURSE.file)
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in assignment.checks.files]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in source(name).checks.files]
     texts = [n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant)]
-    public = "\n".join(cell.source for cell in assignment.released.cells)
+    public = "\n".join(cell.source for cell in released(source(name)).cells)
     return set(_VALUE.findall("\n".join([public, *(t for t in texts if isinstance(t, str))])))
 
 
@@ -135,7 +125,7 @@ def leaks(check: Task, function: Any, known: set[str]) -> list[str]:
 
 @pytest.mark.parametrize(("name", "task"), CALLS)
 def test_a_message_tells_nothing_of_hidden_inputs(name: str, task: str) -> None:
-    check = load_assignment(name, COURSE.file).checks.tasks[task]
+    check = source(name).checks.tasks[task]
     assert leaks(check, function_of(name, task), written_numbers(name)) == []
 
 
@@ -162,10 +152,10 @@ def test_a_check_that_leaks_is_found(message: Any) -> None:
 
 @pytest.mark.parametrize(("name", "task"), TASKS)
 def test_every_task_says_where_to_read(name: str, task: str) -> None:
-    check = load_assignment(name, COURSE.file).checks.tasks[task]
+    check = source(name).checks.tasks[task]
     where = re.search(r"[Ss]ections? (\d+)", check.read)
     assert where, check.read
-    text = "\n".join(c.source for c in load_assignment(name, COURSE.file).released.cells)
+    text = "\n".join(c.source for c in released(source(name)).cells)
     headings = re.findall(r"(?m)^#+ (\d+)\b", text)
     assert where[1] in headings, (where[1], headings)
 
@@ -196,7 +186,7 @@ def test_the_notebook_and_the_grader_use_the_same_words(value: Any, shape: Any) 
 def test_a_message_tells_nothing_of_a_reference() -> None:
     """A Value task has no hidden inputs; what it could tell is its reference."""
     for name, task in TASKS:
-        check = load_assignment(name, COURSE.file).checks.tasks[task]
+        check = source(name).checks.tasks[task]
         if not isinstance(check.answer, Value):
             continue
         for filler in (np.zeros(()), np.ones(2), "42", {}, []):
