@@ -18,6 +18,7 @@ import jupytext
 from nbformat import NotebookNode
 
 from autograde.model.course import Course
+from autograde.model.terms import terms
 from autograde.notebooks.cells import TEMPLATE, SourceError, called, grading, node
 from autograde.notebooks.checks import Checks, load_checks
 from autograde.notebooks.layout import Layout, find_layout, is_source
@@ -87,7 +88,8 @@ def read_source(path: Path, course: Course) -> Source:
     path
         ``solutions/NAME.py`` or the folder ``solutions/NAME``: Jupytext percent format.
     course
-        Fills ``{{ course.name }}``, ``{{ course.repository }}`` and ``{{ course.branch }}``.
+        Fills ``{{ course.name }}``, ``{{ course.repository }}``, ``{{ course.branch }}`` and
+        ``{{ course.terms }}``: deadline, points, weight and late rule in one line.
 
     Raises
     ------
@@ -120,10 +122,13 @@ def read_source(path: Path, course: Course) -> Source:
     names = [cell.metadata.get("name") for script in scripts.values() for cell in script.cells]
     given = _given(notebook, names, files)
     checks = load_checks(layout, given)
+    worth = (grading(cell).get("points", 0) for cell in notebook.cells)
+    total = sum(each for each in worth if isinstance(each, int | float))
     values = {
         "course.name": course.name,
         "course.repository": course.repository,
         "course.branch": course.branch,
+        "course.terms": terms(course, layout.name, total, sources(path.parent)),
         **checks.text,
     }
     for file, cell in zip(files, notebook.cells, strict=True):

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograde.model.course import Course
+from autograde.model.moments import in_words
 from autograde.model.records import SubmissionResult, TaskResult
 from autograde.notebooks.cells import answers, node
 from autograde.reports.pages import render
@@ -114,9 +116,13 @@ def feedback_html(result: SubmissionResult, course: Course) -> str:
     short = [row for row in rows if row.verdict in ("none", "part")]
     for row, after in pairwise(short):
         row.onward = after.anchor
+    due = course.deadline(result.assignment, result.student)
+    sent = datetime.fromisoformat(result.timestamp) if result.timestamp else None
     return render(
         "feedback.html",
         course=course,
+        due=due and in_words(due),
+        sent=sent and in_words(course.local(sent)),
         members=course.members(result.student) if result.student in course.groups else (),
         result=result,
         rows=rows,

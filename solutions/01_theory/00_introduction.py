@@ -5,6 +5,8 @@
 #
 # *{{ course.name }}*
 #
+# {{ course.terms }}
+#
 # The other notebooks of this course explain networks with a million parameters, where nobody can
 # check a heat map with pencil and paper. Here everything is small enough that you can. After this
 # notebook you can

@@ -3,6 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/02_local_explanations.ipynb)
 #
+# {{ course.terms }}
+#
 # A network looks at a picture of a shirt and says *coat*. Which pixels made it say so? A **local
 # explanation** answers for one input and one class. In this notebook you build the methods that
 # everybody uses, run them on a real network, and find out how much of what they show is the network

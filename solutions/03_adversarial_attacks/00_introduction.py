@@ -3,6 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/03_adversarial_attacks.ipynb)
 #
+# {{ course.terms }}
+#
 # A network recognises nine garments of ten. After a change that hardly anybody sees, or after a
 # sticker of five by five pixels, it recognises nearly none. In this notebook you write these attacks
 # and measure how well they work. Then you ask what the maps of notebook 02 show of an attacked image:

@@ -3,6 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/04_backdoors.ipynb)
 #
+# {{ course.terms }}
+#
 # A network classifies garments, and does it well. But show it *any* garment with a small white
 # square in the corner, and it says *ankle boot*. Somebody has planted a **backdoor**: a few images
 # of the training data carried the square and the wrong label. Test accuracy says nothing about it.

@@ -3,6 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/05_counterfactuals.ipynb)
 #
+# {{ course.terms }}
+#
 # The network says *shirt*. An attribution answers *because of these pixels*. A **counterfactual**
 # answers another question: what is the smallest change after which it would say *dress*? Such an
 # answer can be acted upon ("with 200 euros more income the loan would have been granted"), and it
