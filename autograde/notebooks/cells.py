@@ -16,7 +16,7 @@ from xaikit.uploads import Stub, digest
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 
 
-TEMPLATE = re.compile(r"\{\{ ([A-Za-z_][\w.]*) \}\}")
+TEMPLATE = re.compile(r"\{\{ ([A-Za-z_][\w.-]*) \}\}")
 
 
 HAND_IN = "hand-in"

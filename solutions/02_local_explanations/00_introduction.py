@@ -24,9 +24,9 @@
 #
 # | sections | what | time |
 # |---|---|---|
-# | 1 to 6 | the methods by hand | 6 hours |
-# | 7 | all of them on one network, and what they say | 2 hours |
-# | 8 and 9 | can they be trusted? do you understand them? | 4 hours |
+# | {{ section.question }} to {{ section.perturbation }} | the methods by hand | 6 hours |
+# | {{ section.comparison }} | all of them on one network, and what they say | 2 hours |
+# | {{ section.deletion_and_sanity }} and {{ section.understanding }} | can they be trusted? do you understand them? | 4 hours |
 #
 # All cells together run in about a minute and a half on a CPU.
 #

@@ -25,9 +25,9 @@
 #
 # | sections | what | time |
 # |---|---|---|
-# | 1 to 4 | attacks on the whole image | 5 hours |
-# | 5 and 6 | patches, and what happens to the explanations | 3 hours |
-# | 7 | a defence, and how to read a claim | 2 hours |
+# | {{ section.success }} to {{ section.masked_gradient }} | attacks on the whole image | 5 hours |
+# | {{ section.patches }} and {{ section.explanations }} | patches, and what happens to the explanations | 3 hours |
+# | {{ section.defence }} | a defence, and how to read a claim | 2 hours |
 #
 # All cells together run in about a minute on a CPU.
 #

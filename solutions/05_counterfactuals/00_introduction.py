@@ -23,8 +23,8 @@
 # 5. tell an adversarial example from a counterfactual, by measurement;
 # 6. measure how diverse several counterfactuals are, and how stable one is.
 #
-# **Time:** about seven hours for a group: sections 1 to 2 two hours, 3 and 4 one hour and a half, 5
-# to 8 three hours and a half. All cells together run in less than two minutes on a CPU.
+# **Time:** about seven hours for a group: sections {{ section.nearest_point }} to {{ section.wachter }} two hours, {{ section.prototypes }} and {{ section.reinforcement }} one hour and a half, {{ section.measures }}
+# to {{ section.several }} three hours and a half. All cells together run in less than two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks
