@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options) or 0)
     except AutogradeError as error:
-        print(f"autograde: {error}", file=sys.stderr)
+        for line in error.lines or (str(error),):
+            print(f"autograde: {line}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"autograde: {error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
@@ -38,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     release = commands.add_parser("release", help="make notebooks/ from solutions/")
     release.add_argument("names", nargs="*", metavar="NAME", help="such as 01_theory; default: all")
     release.set_defaults(run=_release)
+
+    course = commands.add_parser("course", help="say what course.toml means, and what is missing")
+    course.set_defaults(run=_course)
 
     grade = commands.add_parser("grade", help="grade a folder or a zip file of submissions")
     grade.add_argument(
@@ -109,6 +113,13 @@ def _release(options: argparse.Namespace) -> None:
     print(f"Releasing {course.folder / 'solutions'}")
     written = release(options.names, course)
     print(f"{len(written)} notebooks are in {course.folder / 'notebooks'}")
+
+
+def _course(options: argparse.Namespace) -> int:
+    from autograde.commands.course import describe
+    from autograde.model.course_file import read_course
+
+    return 0 if describe(read_course(), _say) else 1
 
 
 def _grade(options: argparse.Namespace) -> None:

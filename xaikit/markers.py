@@ -58,6 +58,15 @@ def top_markers(source: str) -> frozenset[str]:
     return markers("\n".join(lines[: _top(lines)]))
 
 
+TERMS = "<!-- from course.toml -->"
+"""Ends the line of a given text that states deadline and weight."""
+
+
+def without_terms(text: str) -> str:
+    """Return a text without the line that states deadline and weight: it changes with a term."""
+    return "\n".join(line for line in text.split("\n") if not line.rstrip().endswith(TERMS))
+
+
 def squeezed(source: str) -> str:
     """Return the text without markers, cell magics at the top and white space, to compare by."""
     lines = source.split("\n")

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xaikit.markers import Typed, markers, squeezed, top_markers
+from xaikit.markers import Typed, markers, squeezed, top_markers, without_terms
 from xaikit.notebook_json import BrokenUploadError, parsed
 
 SIZE_LIMIT = 32 << 20
@@ -293,7 +293,7 @@ def _cell(value: dict[str, Any], typed: Typed, notices: list[str]) -> ParsedCell
         markers=markers(source),
         on_top=top_markers(source),
         pasted=bool(value.get("attachments")),
-        squeezed="" if too_long else squeezed(source),
+        squeezed="" if too_long else squeezed(without_terms(source)),
         too_long=too_long,
     )
 

@@ -16,6 +16,7 @@ from autograde.grading.store import Store
 from autograde.intake.collected import Collected
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
+from autograde.notebooks.titles import titles_of
 from autograde.reports import audit
 from autograde.reports.class_report import write_report
 from autograde.reports.feedback import write_feedback
@@ -62,7 +63,12 @@ def write_results(
     say("Comparing submissions with each other")
     alike = similar_in_class(whole(final), releases, course)
     say("Writing the report")
-    write_report(final, course, out / "report.html", alike)
+    titles = {
+        (name, task): title
+        for name, notebook in releases.items()
+        for task, title in titles_of(notebook).items()
+    }
+    write_report(final, course, out / "report.html", alike, titles)
     say(f"Written in {time.monotonic() - started:.0f} s")
     return final
 

@@ -27,7 +27,7 @@ from autograde.model.records import Status, SubmissionResult
 from autograde.notebooks.cells import answers, grading, is_hand_in, is_test
 from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
-from autograde.notebooks.release import released, solutions, to_json
+from autograde.notebooks.release import lasting, released, solutions, to_json
 from autograde.notebooks.source import find_source, read_source
 from autograde.notebooks.unseen import named
 from autograde.sandbox.isolation import Isolation, Limits
@@ -112,7 +112,7 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
     """
     course = read_course(course_file)
     source = read_source(find_source(course.folder / "solutions", name), course)
-    notebook = released(source)
+    notebook = lasting(released(source))
     version = hashlib.sha256(to_json(notebook).encode())
     version.update(repr(sorted(course.tables.items())).encode())
     version.update(repr(course.software.out_of_reach_by_hand).encode())

@@ -11,10 +11,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from autograde.intake.names import natural
 from autograde.intake.upload import SubmissionsError, Upload
+from autograde.model.moments import zone_of
 from autograde.safety.sanitize import clean_line
 from xaikit.notebook_json import BrokenUploadError
 from xaikit.uploads import Stub, read_upload
@@ -181,7 +182,7 @@ def _earlier(time: Callable[[Candidate], datetime | None], word: str) -> Callabl
 
 
 def _shown(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{moment:%Y-%m-%d %H:%M:%S} {zone_of(moment)}"
 
 
 def _of_fewer_answers(read: Sequence[_Read]) -> _Lost:

@@ -199,7 +199,10 @@ def _candidate(file: File, student: str, name: str) -> Candidate:
         said = (*said, f"The upload is called {_last(file)} and was taken as {name}.")
     place = file.place
     upload = Upload(student, name, place.path, file.moment, file.late, said, place.members)
-    return Candidate(upload, file.name, file.by, file.order, file.noted, file.saved)
+    # An archive knows no time zone of the course: its times are shown as the upload's is.
+    zone = file.moment.tzinfo if file.moment else None
+    saved = file.saved.astimezone(zone) if file.saved and zone else file.saved
+    return Candidate(upload, file.name, file.by, file.order, file.noted, saved)
 
 
 def _last(file: File) -> str:

@@ -146,7 +146,7 @@ def _files(
                 item.student,
                 shown[item.index],
                 item.folder,
-                moment,
+                None if moment is None else course.local(moment),
                 item.late,
                 item.order,
                 noted,

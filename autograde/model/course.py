@@ -6,12 +6,14 @@ import contextlib
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import TypeAdapter
 
 from autograde.errors import AutogradeError
 from autograde.model.kinds import (
@@ -19,7 +21,6 @@ from autograde.model.kinds import (
     Count,
     Days,
     Line,
-    Moment,
     Packages,
     People,
     Percent,
@@ -30,6 +31,8 @@ from autograde.model.kinds import (
     record,
     table,
 )
+from autograde.model.mistakes import read_all
+from autograde.model.moments import Moment, Zone, in_zone
 
 FILE = "course.toml"
 
@@ -40,8 +43,18 @@ SECRET_VARIABLE = "AUTOGRADE_SECRET"
 SECRET_FILE = ".course-secret"
 
 
+_Shape = TypeVar("_Shape")
+
+
 class CourseError(AutogradeError):
     """``course.toml`` or the secret cannot be used: one sentence, naming the file and the key."""
+
+    @classmethod
+    def of(cls, file: Path, mistakes: Sequence[str]) -> CourseError:
+        """Return the error that says these sentences of the file, a line each for people."""
+        error = cls(f"{file}: {' '.join(mistakes)}")
+        error.lines = tuple(f"{file}: {sentence}" for sentence in mistakes)
+        return error
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,9 @@ class Software:
     out_of_reach_by_hand: Packages = ("xaikit",)
 
 
-_Assignments = Annotated[Mapping[str, Annotated[Terms, record(Terms, "an assignment")]], table()]
+_Assignments = Annotated[
+    Mapping[str, Annotated[Terms, record(Terms, "an assignment", "weight = 2")]], table()
+]
 
 _Extensions = Annotated[Mapping[Line, Annotated[Mapping[str, Moment], table()]], table()]
 
@@ -139,6 +154,9 @@ class Course:
         The course's name, as notebooks and feedback show it.
     repository, branch
         ``OWNER/NAME`` on GitHub and its branch: where Colab fetches notebooks and xaikit from.
+    timezone
+        Where the course takes place: times without an offset are meant, and all times are shown, as
+        clocks are there.
     group_size
         Up to how many students hand in together.
     students
@@ -167,6 +185,7 @@ class Course:
     name: Line
     repository: Repository
     branch: Line = "main"
+    timezone: Zone | None = None
     group_size: Count = 1
     students: People = ()
     assignments: _Assignments = field(default_factory=dict)
@@ -201,6 +220,25 @@ class Course:
             instead = f"; is [{near}] meant for it?" if near else "; please add it."
             raise CourseError(f"{self.file} has no table [{table}]{instead}")
         return self.tables[table]
+
+    def settings_as(self, table: str, shape: type[_Shape]) -> _Shape:
+        """Return a further table of ``course.toml`` as a dataclass, whose fields say what is meant.
+
+        Fields are annotated with the kinds of :mod:`autograde.model.kinds`, or any type that
+        pydantic checks.
+
+        Raises
+        ------
+        CourseError
+            If ``course.toml`` has no such table, or for every key in it that is unknown, missing
+            or not of its kind.
+        """
+        kind: Any = Annotated[shape, record(shape, f"[{table}]")]
+        adapter: TypeAdapter[Any] = TypeAdapter(kind)
+        found, mistakes = read_all(adapter, self.settings(table), [table])
+        if found is None or mistakes:
+            raise CourseError.of(self.file, mistakes)
+        return cast(_Shape, found)
 
     def assignment(self, name: str) -> Terms:
         """Return the assignment's facts; one that is not listed has no deadline and weight 1."""
@@ -238,8 +276,13 @@ class Course:
         concerned = self._concerned(submitter)
         extended = (self.extensions.get(who, {}).get(assignment) for who in concerned)
         days = max((grant.extra_days for grant in self._granted(submitter)), default=0.0)
-        later = deadline + timedelta(days=days)
-        return max([later, *(e for e in extended if e is not None)])
+        later = deadline + timedelta(days=days)  # at the same time of day, clocks changed or not
+        ends = [later, *(each for each in extended if each is not None)]
+        return max(in_zone(each, each.tzinfo or UTC) for each in ends)
+
+    def local(self, moment: datetime) -> datetime:
+        """Return the moment as clocks of the course show it; in UTC if it has no time zone."""
+        return in_zone(moment, self.timezone or UTC)
 
     def late_for(self, submitter: str) -> Late:
         """Return the late penalty of this student or group: the mildest that is granted."""

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from autograde.model.course import Course, CourseError
 from autograde.model.kinds import meant, nearest
 
-_ASKED = re.compile(r"""\bsettings\(\s*(?:table\s*=\s*)?["']([^"'\n]+)["']""")
+_ASKED = re.compile(r"""\bsettings(?:_as)?\(\s*(?:table\s*=\s*)?["']([^"'\n]+)["']""")
 
 
 def agree(course: Course, notebooks: Collection[str]) -> None:
@@ -27,19 +27,30 @@ def agree(course: Course, notebooks: Collection[str]) -> None:
         If an assignment is no notebook, or if no notebook's checks ask for a further table but for
         one of nearly that name.
     """
-    for name in course.assignments:
-        if name not in notebooks:
-            raise CourseError(
-                f"{course.file}: assignments.{name} is no notebook in {course.folder / 'solutions'}"
-                f"{meant(name, notebooks)}"
-            )
+    mistakes = [
+        f"assignments.{name} is no notebook in {course.folder / 'solutions'}"
+        f"{meant(name, notebooks)}"
+        for name in course.assignments
+        if name not in notebooks
+    ]
     asked = _asked(course)
-    for table in course.tables:
-        if table not in asked and nearest(table, asked):
-            raise CourseError(
-                f"{course.file}: no notebook's checks ask for the table [{table}]"
-                f"{meant(table, asked)}"
-            )
+    mistakes += [
+        f"no notebook's checks ask for the table [{table}]{meant(table, asked)}"
+        for table in course.tables
+        if table not in asked and nearest(table, asked)
+    ]
+    if mistakes:
+        raise CourseError.of(course.file, mistakes)
+
+
+def undated(course: Course, notebooks: Collection[str]) -> list[str]:
+    """Return a sentence for every notebook without a deadline."""
+    return [
+        f"{course.file.name} gives no deadline to {name}, so nobody is late; if that is not meant, "
+        f"write deadline = … below [assignments.{name}]."
+        for name in notebooks
+        if course.assignment(name).deadline is None
+    ]
 
 
 def unread(course: Course) -> list[str]:

@@ -10,13 +10,13 @@ from nbformat import NotebookNode
 from nbformat.notebooknode import from_dict
 
 from autograde.errors import AutogradeError
-from xaikit.markers import squeezed
+from xaikit.markers import squeezed, without_terms
 from xaikit.uploads import Stub, digest
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 
 
-TEMPLATE = re.compile(r"\{\{ ([A-Za-z_][\w.]*) \}\}")
+TEMPLATE = re.compile(r"\{\{ ([A-Za-z_][\w.-]*) \}\}")
 
 
 HAND_IN = "hand-in"
@@ -118,7 +118,7 @@ def stubs_of(released: NotebookNode) -> dict[str, Stub]:
 def given_of(released: NotebookNode) -> frozenset[str]:
     """Return a release's other cells, by which an upload's own ones are told from them."""
     given = (cell for cell in released.cells if not grading(cell).get("solution"))
-    return frozenset(digest(squeezed(cell.source)) for cell in given)
+    return frozenset(digest(squeezed(without_terms(cell.source))) for cell in given)
 
 
 def without_magics(source: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from autograde.errors import AutogradeError
 from autograde.notebooks.cells import SourceError
 from autograde.notebooks.given import GivenCells
 from autograde.notebooks.layout import Layout
@@ -119,7 +120,7 @@ def _import(name: str, path: Path) -> None:
     try:
         with quiet():
             spec.loader.exec_module(module)
-    except SourceError:
+    except AutogradeError:
         raise
     except Exception as error:
         raise SourceError(

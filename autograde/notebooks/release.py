@@ -28,12 +28,13 @@ from nbgrader.preprocessors import (
 
 from autograde.errors import AutogradeError
 from autograde.model.course import Course
-from autograde.notebooks.agreement import agree
+from autograde.notebooks.agreement import agree, undated
 from autograde.notebooks.cells import SourceError, answers, given_of, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
 from autograde.notebooks.source import Source, find_source, read_source, sources
 from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
+from xaikit.markers import without_terms
 from xaikit.uploads import Stub
 
 CODE_STUB = "# YOUR CODE HERE\npass"
@@ -85,6 +86,8 @@ def release(
     texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
     entries = {"notebooks.json": manifest(made), "unseen.json": without}
     write_together(texts | _assets(entries, list(there), course))
+    for sentence in undated(course, there):
+        report(f"Note: {sentence}")
     for name, notebook in made.items():
         tasks = answers(notebook)
         report(f"{paths[name]}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
@@ -117,11 +120,22 @@ def released(source: Source) -> NotebookNode:
         cell.source = cell.source.strip("\n")
     ComputeChecksums().preprocess(notebook, {})
     refuse_leaks(source, notebook)
-    digest = hashlib.sha256(to_json(notebook).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(to_json(lasting(notebook)).encode()).hexdigest()[:12]
     notebook.metadata["course"] = {"notebook": source.name, "release": digest}
     nbformat.validate(notebook)
     MetadataValidator().validate_nb(notebook)
     return notebook
+
+
+def lasting(notebook: NotebookNode) -> NotebookNode:
+    """Return a release without the line that states deadline and weight: what marks depend on."""
+    copy: NotebookNode = deepcopy(notebook)
+    for cell in copy.cells:
+        text = without_terms(cell.source)
+        if text != cell.source:
+            cell.source = text
+            cell.metadata["nbgrader"].pop("checksum", None)
+    return copy
 
 
 def _assets(

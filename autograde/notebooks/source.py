@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ import jupytext
 from nbformat import NotebookNode
 
 from autograde.model.course import Course
+from autograde.model.terms import terms
 from autograde.notebooks.cells import TEMPLATE, SourceError, called, grading, node
 from autograde.notebooks.checks import Checks, load_checks
 from autograde.notebooks.layout import Layout, find_layout, is_source
+from autograde.notebooks.numbering import Numbers, number
 from autograde.notebooks.validate import validate
 
 _GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
@@ -87,7 +89,8 @@ def read_source(path: Path, course: Course) -> Source:
     path
         ``solutions/NAME.py`` or the folder ``solutions/NAME``: Jupytext percent format.
     course
-        Fills ``{{ course.name }}``, ``{{ course.repository }}`` and ``{{ course.branch }}``.
+        Fills ``{{ course.name }}``, ``{{ course.repository }}``, ``{{ course.branch }}`` and
+        ``{{ course.terms }}``: deadline, points, weight and late rule in one line.
 
     Raises
     ------
@@ -120,14 +123,34 @@ def read_source(path: Path, course: Course) -> Source:
     names = [cell.metadata.get("name") for script in scripts.values() for cell in script.cells]
     given = _given(notebook, names, files)
     checks = load_checks(layout, given)
+    worth = (grading(cell).get("points", 0) for cell in notebook.cells)
+    total = sum(each for each in worth if isinstance(each, int | float))
     values = {
         "course.name": course.name,
         "course.repository": course.repository,
         "course.branch": course.branch,
+        "course.terms": terms(course, layout.name, total, sources(path.parent)),
         **checks.text,
     }
-    for file, cell in zip(files, notebook.cells, strict=True):
-        cell.source = _fill(cell.source, values, f"{file}: {called(cell)}")
+    numbers = number(notebook.cells, files)
+    homes: dict[str, str] = {}
+    for file, cell, here in zip(files, notebook.cells, numbers.here, strict=True):
+        homes[grading(cell)["grade_id"]] = here
+        known = values | numbers.values(here)
+        cell.source = _fill(cell.source, known, f"{file}: {called(cell)}", numbers)
+    tasks = {
+        name: replace(
+            task,
+            read=_fill(
+                task.read,
+                numbers.values(homes.get(name, "")),
+                f"{checks.places[name]}: where the task {name!r} says what to read",
+                numbers,
+            ),
+        )
+        for name, task in checks.tasks.items()
+    }
+    checks = replace(checks, tasks=tasks)
     validate(notebook, checks, layout, files, course.software.out_of_reach_by_hand)
     return Source(layout.name, layout, notebook, checks, files, given)
 
@@ -210,10 +233,12 @@ def _complete(cell: NotebookNode, name: str, position: int, where: str) -> dict[
     return clean
 
 
-def _fill(source: str, values: dict[str, str], where: str) -> str:
+def _fill(source: str, values: Mapping[str, str], where: str, numbers: Numbers) -> str:
     """Fill the templates ``{{ key }}``; values are inserted as they are, not filled again."""
 
     def value(match: re.Match[str]) -> str:
+        if match[1] not in values and (wrong := numbers.unknown(match[1])):
+            raise SourceError(f"{where}: {match[0]}: {wrong}.".replace("?.", "?"))
         if match[1] not in values:
             raise SourceError(
                 f"{where}: nothing fills the template {match[0]}; add it to TEXT in the checks."

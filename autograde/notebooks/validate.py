@@ -29,6 +29,8 @@ from autograde.notebooks.layout import Layout
 from autograde.tasks import Call
 from xaikit.code import packages_of
 
+_PASSED = re.compile(r"""\bchecks\.passed\(\s*["']([^"'\n]+)["']""")
+
 
 def validate(
     notebook: NotebookNode,
@@ -72,6 +74,11 @@ def validate(
             if meta["grade"] and meta["grade_id"] not in tests:
                 raise SourceError(
                     f"{where}: a test cell follows its answer cell ID and is called ID-test."
+                )
+            named = _PASSED.search(cell.source) if meta["grade"] else None
+            if named and f"{named[1]}-test" != meta["grade_id"]:
+                raise SourceError(
+                    f"{where}: checks.passed({named[1]!r}) names another task than this cell's."
                 )
             if meta["grade"] and cell.cell_type != "code":
                 raise SourceError(f"{where}: a test cell is a code cell.")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
+from types import MappingProxyType
 
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult
@@ -64,18 +65,26 @@ class TaskRate:
 
 
 def write_report(
-    results: Sequence[SubmissionResult], course: Course, path: Path, alike: Sequence[Pair] = ()
+    results: Sequence[SubmissionResult],
+    course: Course,
+    path: Path,
+    alike: Sequence[Pair] = (),
+    titles: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> None:
     """Write the report for these results; it links to the feedback pages beside it."""
-    write_whole(path, report_html(results, course, alike))
+    write_whole(path, report_html(results, course, alike, titles))
 
 
 def report_html(
-    results: Sequence[SubmissionResult], course: Course, alike: Sequence[Pair] = ()
+    results: Sequence[SubmissionResult],
+    course: Course,
+    alike: Sequence[Pair] = (),
+    titles: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> str:
     """Return the report: marks, their spread, tasks, work left, what went wrong, slow runs.
 
-    ``alike`` are the pairs of submissions that a person should look at side by side.
+    ``alike`` are the pairs of submissions that a person should look at side by side, ``titles``
+    what tasks are called, by assignment and id.
     """
     results = in_order(results)
     table = by_student(results)
@@ -96,6 +105,7 @@ def report_html(
             if (notes := _notes(r)) or r.status in ("late", "partial", "broken")
         ],
         alike=alike,
+        titles=titles,
         unrun=sum(r.status == "broken" for r in results),
         slowest=sorted((r for r in results if r.seconds > 0), key=lambda r: -r.seconds)[:SLOWEST],
     )

@@ -5,6 +5,8 @@
 #
 # *{{ course.name }}*
 #
+# {{ course.terms }}
+#
 # The other notebooks of this course explain networks with a million parameters, where nobody can
 # check a heat map with pencil and paper. Here everything is small enough that you can. After this
 # notebook you can
@@ -23,7 +25,7 @@
 # **How to work.** Write only into the cells that begin with `# answer: …` and leave that first line
 # as it is. Below each answer a cell checks its *form*, and properties that any right answer has;
 # the marks come from hidden checks, which call your functions on inputs that you have not seen.
-# Cells of your own may stand anywhere. An answer may use what the next given cell imports (task 24 also
+# Cells of your own may stand anywhere. An answer may use what the next given cell imports (task {{ task.distillation }} also
 # the tree), but nothing of the other given cells, not xaikit, and no other answer: copy what you need.
 # A cross ✗ is nothing to worry about; the sentence beside it says what to try.
 

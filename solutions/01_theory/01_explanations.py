@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 1 · What is an explanation?
+# ## Section: What is an explanation?
 #
 # A network maps an input to an output by millions of multiplications. All of them together *are*
 # the reason for its answer, but no person can read them. An **explanation** is a
@@ -66,7 +66,7 @@
 # | PJ-X | answers questions on images (data set VQA-X), points to evidence and gives its reasons in words | Park 2018 |
 
 # %% [markdown]
-# ### Task 1: place the methods (3 points)
+# ### Task: place the methods
 #
 # For each method give a triple of words: `"local"` or `"global"`, `"intrinsic"` or `"post-hoc"`,
 # `"agnostic"` or `"specific"`. Read the names as follows: the *saliency map* of one image; the

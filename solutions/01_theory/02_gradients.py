@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 2 · Gradients
+# ## Section: Gradients
 #
 # The oldest local question: *if this input moved a little, how would the output move?* For the
 # output $f_t$ of class $t$ the answer is the gradient (Baehrens 2010; as a **saliency map** for
@@ -20,7 +20,7 @@
 # would be $(2.1^2-2^2)/0.1 = 4.1$.
 
 # %% [markdown]
-# ### Task 2: finite differences (2 points)
+# ### Task: finite differences
 #
 # Compute the gradient by central differences, without autograd.
 
@@ -73,7 +73,7 @@ checks.close(
 checks.passed("finite-differences", "the worked example and a linear model")
 
 # %% [markdown]
-# ### Task 3: the gradient of a small network, with pencil and paper (2 points)
+# ### Task: the gradient of a small network, with pencil and paper
 #
 # Take $f(x) = W_2\,\mathrm{ReLU}(W_1 x + b_1) + b_2$. By the chain rule the gradient of output $t$
 # goes back through the row $t$ of $W_2$, through the ReLUs (factor 1 where their input is above 0,
@@ -113,7 +113,7 @@ checks.expect(
 checks.passed("input-gradient", "the bias, the ReLUs and the target of a small network")
 
 # %% [markdown]
-# ### Task 4: what does it cost? (2 points)
+# ### Task: what does it cost?
 #
 # Count multiply-adds (one multiplication together with one addition). A dense layer with $n$ inputs
 # and $m$ outputs needs $nm$ in the forward pass. Going back, the gradient with respect to the
@@ -169,7 +169,7 @@ plt.show()
 checks.passed("multiply-adds", "the three counts of a small network")
 
 # %% [markdown]
-# ### Task 5: find the error in guided backpropagation (2 points)
+# ### Task: find the error in guided backpropagation
 #
 # At a ReLU with input $z$, three methods treat the signal $s$ that comes from the output differently:
 #
@@ -246,7 +246,7 @@ checks.close(
 checks.passed("repair-guided", "both conditions at both layers, biases and the target")
 
 # %% [markdown]
-# ### Task 6: find the error in a distance (1 point)
+# ### Task: find the error in a distance
 #
 # Two examples are alike for a network if they change its parameters in the same direction. One
 # compares the gradients $a, b$ of their losses by the cosine (*Grad-Cos*, Hanawa 2021). The function

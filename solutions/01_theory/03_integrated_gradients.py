@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 3 · Integrated gradients
+# ## Section: Integrated gradients
 #
 # A gradient says how the output changes *near* the input. Where a network has saturated, it does not
 # change there, although it has changed between a baseline and the input. **Integrated gradients**
@@ -39,7 +39,7 @@ middle.legend()
 plt.show()
 
 # %% [markdown]
-# ### Task 7: by pencil (2 points)
+# ### Task: by pencil
 #
 # Let $f(x) = x_1\,x_2^2$, the input $(2, 3)$ and the baseline $(0, 0)$. Compute the integral on paper
 # and enter the two integrated gradients; enter also gradient × input, $x_i\,\partial f/\partial x_i$,
@@ -64,7 +64,7 @@ checks.numbers(gradient_input, (2,), "gradient_input")
 checks.passed("ig-by-pencil")
 
 # %% [markdown]
-# ### Task 8: for any network (3 points)
+# ### Task: for any network
 #
 # Cut the path into `steps` pieces of equal length, and approximate the integral by the mean of the
 # gradients at the *midpoints* of the pieces. The error of this rule shrinks with the square of

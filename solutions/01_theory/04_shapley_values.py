@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 4 · Shapley values
+# ## Section: Shapley values
 #
 # Players $N=\{1,\dots,M\}$ earn $v(S)$ when the coalition $S\subseteq N$ works together. Which share
 # of $v(N) - v(\emptyset)$ is due to each? Let them arrive in random order and pay each what it adds on
@@ -19,14 +19,14 @@
 #
 # where $h_x(z')$ is the input $x$ with only the features known that $z'$ marks with 1. The two sides
 # are equal where all are known, at $z'=(1,\dots,1)$, because $h_x(1,\dots,1)=x$. A linear model is of
-# this form already. What "not known" means is a choice: in task 12 an absent feature takes the value
-# of a baseline, in task 13 the output is averaged over its values in the data.
+# this form already. What "not known" means is a choice: in task {{ task.coalition-worths }} an absent feature takes the value
+# of a baseline, in task {{ task.expected-worths }} the output is averaged over its values in the data.
 #
 # **Worked example.** Two players, $v(1)=4$, $v(2)=2$, $v(12)=10$. In the order 1, 2 they add 4 and 6;
 # in the order 2, 1 player 2 adds 2 and player 1 adds 8. So $\varphi=(6, 4)$.
 
 # %% [markdown]
-# ### Task 9: three players, by pencil (2 points)
+# ### Task: three players, by pencil
 #
 # | coalition | ∅ | A | B | C | AB | AC | BC | ABC |
 # |---|---|---|---|---|---|---|---|---|
@@ -50,7 +50,7 @@ checks.expect(
 checks.passed("shapley-by-pencil")
 
 # %% [markdown]
-# ### Task 10: find the error in a weight (1 point)
+# ### Task: find the error in a weight
 #
 # One can also sum over the coalitions $z'$ that **contain** player $i$ and look at what is lost when
 # it leaves, $v(z') - v(z'\setminus i)$. Theorem 1 of the SHAP paper was printed in that form with
@@ -95,7 +95,7 @@ checks.expect(
 checks.passed("repair-weight", "two properties of the weights for four players")
 
 # %% [markdown]
-# ### Task 11: any number of players (3 points)
+# ### Task: any number of players
 #
 # Number the players 0 … M−1 and the coalitions by their bits: `worth[0b101]` is the worth of players
 # 0 and 2 together, `worth[0]` that of nobody. (`coalition | (1 << i)` adds player $i$,
@@ -135,11 +135,11 @@ checks.expect(
 checks.passed("shapley", "the worked example and efficiency")
 
 # %% [markdown]
-# ### Task 12: from a model to a game (2 points)
+# ### Task: from a model to a game
 #
 # Let the features be the players: present features keep their value in $x$, absent ones take that
 # of the baseline. Return the worth of all $2^d$ coalitions, numbered by their bits as above: the
-# model's output `target` for each. (With these worths, the function of task 12 would give *baseline
+# model's output `target` for each. (With these worths, the function of task {{ task.coalition-worths }} would give *baseline
 # Shapley values*: exact, and exponentially expensive. Hence KernelSHAP, which samples.)
 
 
@@ -179,7 +179,7 @@ checks.expect(
 checks.passed("coalition-worths", "the bits, the baseline and the target of a linear model")
 
 # %% [markdown]
-# ### Task 13: what "not known" means when features are correlated (3 points)
+# ### Task: what "not known" means when features are correlated
 #
 # A baseline is one choice. Another is to average over the values that absent features take in the
 # data. There are two such averages. Let $X$ be a random input, $x$ the explained one, $S$ the known

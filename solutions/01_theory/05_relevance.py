@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 5 · Layer-wise relevance propagation
+# ## Section: Layer-wise relevance propagation
 #
 # **LRP** (Bach 2015) starts with the output that is to be explained, $R = f_t(x)$, and propagates it
 # back: a neuron $j$ with pre-activation $z_j$ distributes its relevance $R_j$ over its inputs $a_i$ in
@@ -46,7 +46,7 @@ three_neurons = (
 )
 
 # %% [markdown]
-# ### Task 14: LRP-ε through two layers (3 points)
+# ### Task: LRP-ε through two layers
 #
 # The network is $f(x) = W_2\,\mathrm{ReLU}(W_1x+b_1)+b_2$. Start with $R = f_t(x)$, which always
 # includes the biases, and apply LRP-ε to both layers, with $\mathrm{sign}(0) = 1$. With
@@ -98,7 +98,7 @@ for sign in (1, -1):  # the output is 1, then −1
 checks.passed("lrp-epsilon", "biases, activations, the target and ε in small networks")
 
 # %% [markdown]
-# ### Task 15: the z⁺ rule (2 points)
+# ### Task: the z⁺ rule
 #
 # The same network with an input $x\geq0$: apply z⁺ to both layers, with biases ignored in both
 # denominators and $R = f_t(x)$ at the start. Where a denominator is 0, nothing is passed on.
@@ -147,7 +147,7 @@ checks.close(
 checks.passed("lrp-z-plus", "three small networks")
 
 # %% [markdown]
-# ### Task 16: rules for the first layer (3 points)
+# ### Task: rules for the first layer
 #
 # The inputs of the first layer are often pixels, which are bounded and may be 0 where they matter. The
 # z⁺ rule would never give such a pixel anything. Write the w² and the zᴮ rule for one dense layer,
@@ -238,7 +238,7 @@ plt.show()
 print("largest difference:", np.abs(first_network - second_network).max())
 
 # %% [markdown]
-# ### Task 17: LRP and implementation invariance (3 points)
+# ### Task: LRP and implementation invariance
 #
 # At $x=(3,1)$ both outputs are 1. Compute with pencil and paper the relevances $(R_1, R_2)$ by LRP-0:
 # for $f$ and for $g$ with biases ignored in the denominators; for both with biases kept (one
@@ -278,7 +278,7 @@ checks.expect(
 checks.passed("relu-pair")
 
 # %% [markdown]
-# ### Task 18: gradient × input (2 points)
+# ### Task: gradient × input
 #
 # With biases kept, LRP-0 on a ReLU network is a method that you know. Suppose every neuron $j$ of a layer
 # has $R_j = a_j\,g_j$, with its gradient $g_j=\partial f_t/\partial a_j$ (at the output this holds:

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 6 · LIME
+# ## Section: LIME
 #
 # **LIME** (Ribeiro, Singh and Guestrin 2016) asks the model about perturbed copies $z$ of the input
 # $x$ and fits a linear surrogate $c_0 + c^\top z$ to the answers, in which close copies count more:
@@ -21,7 +21,7 @@
 # depends on σ.
 
 # %% [markdown]
-# ### Task 19: weighted least squares (2 points)
+# ### Task: weighted least squares
 
 
 # %% nbgrader={"grade_id": "least-squares", "solution": true}
@@ -60,7 +60,7 @@ checks.close(
 checks.passed("least-squares", "the worked example and weights of 2 and 0")
 
 # %% [markdown]
-# ### Task 20: LIME on a logistic regression (2 points)
+# ### Task: LIME on a logistic regression
 #
 # What does LIME say of a model that is its own best explanation? For a logistic regression
 # $p(z) = 1/(1+e^{-(w^\top z+b)})$ the **log-odds** $\log\frac{p}{1-p} = w^\top z + b$ are linear, the

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 7 · Counterfactuals
+# ## Section: Counterfactuals
 #
 # *What would have had to be different?* A **counterfactual** (Wachter, Mittelstadt and Russell 2017)
 # is an input close to $x'$ that the model decides differently. For a linear classifier
@@ -15,7 +15,7 @@
 # $x^*=(3,4)-0.8\,(3,4)=(0.6,0.8)$, at distance 4 from $x'$.
 
 # %% [markdown]
-# ### Task 21: the linear counterfactual (2 points)
+# ### Task: the linear counterfactual
 #
 # Return the point that lies *beyond* the boundary, as seen from $x$, at the Euclidean distance
 # `margin` from it, and is as close to $x$ as that allows. For `margin=0` that is $x^*$ itself.
@@ -72,7 +72,7 @@ plt.show()
 checks.passed("linear-counterfactual", "an input on either side, with two margins")
 
 # %% [markdown]
-# ### Task 22: adversarial example or counterfactual? (3 points, graded by a person)
+# ### Task: adversarial example or counterfactual?
 #
 # For the linear classifier the nearest counterfactual is also the smallest adversarial perturbation
 # in the Euclidean norm. In a few sentences: what is nevertheless the difference between an

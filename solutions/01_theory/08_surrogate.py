@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 8 · A global surrogate
+# ## Section: A global surrogate
 #
 # **Distillation** trains a *student* on the outputs of a *teacher* that has been trained before
 # (Hinton 2015). If the student is a small decision tree, one can read it: a global, model-agnostic
@@ -12,7 +12,7 @@
 # smallest for $p=q$.
 
 # %% [markdown]
-# ### Task 23: find the error in a cross-entropy (1 point)
+# ### Task: find the error in a cross-entropy
 #
 # The function below contains one mistake. With hard labels (zeros and a one) you would see it at
 # once; with a teacher's soft labels training runs without an error, and converges to something
@@ -60,7 +60,7 @@ checks.close(
 checks.passed("repair-cross-entropy", "the smallest loss and two examples by hand")
 
 # %% [markdown]
-# ### Task 24: distil a network into a tree (3 points)
+# ### Task: distil a network into a tree
 #
 # Train a `DecisionTreeClassifier(max_depth=depth, random_state=0)`, otherwise with default settings,
 # as a surrogate of `model`. Return its fidelity and its accuracy, both on the test inputs. Think

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 9 · Knockoffs
+# ## Section: Knockoffs
 #
 # Which features matter at all? With enough features some will look important by chance. **Knockoffs**
 # (Barber and Candès 2015; for any model Candès 2018) are synthetic copies of the features. The copy
@@ -58,7 +58,7 @@ matrices = [body[0].weight.detach().numpy(), body[2].weight.detach().numpy()]
 print(f"mean squared error {error.item():.1f}, variance of the outcome {outcome.var().item():.1f}")
 
 # %% [markdown]
-# ### Task 25: DeepPINK's statistic (2 points)
+# ### Task: DeepPINK's statistic
 
 
 # %% nbgrader={"grade_id": "knockoff-statistic", "solution": true}
@@ -116,7 +116,7 @@ plt.show()
 checks.passed("knockoff-statistic", "an example by hand, and what changes the sign and the size")
 
 # %% [markdown]
-# ### Task 26: selection at a given false discovery rate (3 points)
+# ### Task: selection at a given false discovery rate
 
 
 # %% nbgrader={"grade_id": "knockoff-selection", "solution": true}

@@ -1,7 +1,7 @@
 # %% [markdown]
-# ## 10 · Quiz
+# ## Section: Quiz
 #
-# Five groups of four statements about sections 1 to 9. Answer each by `"yes"` (it is true), `"no"`
+# Five groups of four statements about sections {{ section.explanations }} to {{ section.knockoffs }}. Answer each by `"yes"` (it is true), `"no"`
 # (it is not) or `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }},
 # abstaining {{ quiz_abstain }}, and the sum over all twenty never falls below zero. So answer where you
 # think that you know, and abstain where you would guess. Some of the tasks above settle a statement.
@@ -58,7 +58,7 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# ### Task 27: your answers (10 points)
+# ### Task: your answers
 #
 # Replace `"abstain"` where you have an answer. If you like, add an argument of at most two lines to
 # a statement; a person reads it, the computer does not. The check below looks at the form only.

@@ -1,7 +1,7 @@
 # %% [markdown]
-# ## 11 · Choose, and say why
+# ## Section: Choose, and say why
 #
-# ### Task 28: an explanation for the emergency department (5 points, graded by a person)
+# ### Task: an explanation for the emergency department
 #
 # A hospital plans to use a model for triage. From 25 numbers and yes/no facts (age, pulse, oxygen
 # saturation, pain, how the patient arrived, …) a gradient-boosted ensemble predicts whether a patient

@@ -1,7 +1,7 @@
 # %% [markdown]
-# ## 12 · Second quiz
+# ## Section: Second quiz
 #
-# Eight further statements about sections 1 to 9, under the same rules as before.
+# Eight further statements about sections {{ section.explanations }} to {{ section.knockoffs }}, under the same rules as before.
 #
 # **F · Properties**
 #
@@ -17,7 +17,7 @@
 # - **G3** {{ quiz_G3 }}
 # - **G4** {{ quiz_G4 }}
 #
-# ### Task 29: your answers (4 points)
+# ### Task: your answers
 
 # %% nbgrader={"grade_id": "quiz-more", "solution": true}
 # answer: quiz-more

@@ -3,6 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/02_local_explanations.ipynb)
 #
+# {{ course.terms }}
+#
 # A network looks at a picture of a shirt and says *coat*. Which pixels made it say so? A **local
 # explanation** answers for one input and one class. In this notebook you build the methods that
 # everybody uses, run them on a real network, and find out how much of what they show is the network
@@ -22,9 +24,9 @@
 #
 # | sections | what | time |
 # |---|---|---|
-# | 1 to 6 | the methods by hand | 6 hours |
-# | 7 | all of them on one network, and what they say | 2 hours |
-# | 8 and 9 | can they be trusted? do you understand them? | 4 hours |
+# | {{ section.question }} to {{ section.perturbation }} | the methods by hand | 6 hours |
+# | {{ section.comparison }} | all of them on one network, and what they say | 2 hours |
+# | {{ section.deletion_and_sanity }} and {{ section.understanding }} | can they be trusted? do you understand them? | 4 hours |
 #
 # All cells together run in about a minute and a half on a CPU.
 #

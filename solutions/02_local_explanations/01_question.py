@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 1 · What do we explain?
+# ## Section: What do we explain?
 #
 # **You learn** to ask a well-defined question: which network, which image, which class. **Time:** half an hour.
 #
@@ -24,7 +24,7 @@ with torch.no_grad():
     logits = torch.cat([model(batch.to(device)).cpu() for batch in batches])
 
 # %% [markdown]
-# ### Task 1: how good is it? (1 point)
+# ### Task: how good is it?
 #
 # `logits` has one row per image. Set `accuracy` to the share of images whose largest logit is that
 # of the true class, and `hardest` to the number (0 to 9) of the class whose own images are
@@ -53,7 +53,7 @@ print(f"accuracy {accuracy:.3f}, hardest class: {classes[int(hardest)]}")
 checks.passed("accuracy")
 
 # %% [markdown]
-# ### Task 2: which classes do we ask about? (2 points)
+# ### Task: which classes do we ask about?
 #
 # One image has an explanation *per class*. Four are of interest: the **true** class, the **most
 # likely**, the **second most likely** and the **least likely** one. Write

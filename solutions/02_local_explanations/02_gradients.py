@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 2 · Gradients
+# ## Section: Gradients
 #
 # **You learn** what a slope says, what it leaves out, and how it is smoothed, multiplied and masked. **Time:** one hour.
 #
@@ -27,12 +27,12 @@
 # which for a linear function is exactly what the feature adds to the output. Notice two things for
 # later: black is the implicit reference, and every pixel that is exactly zero gets zero.
 #
-# ### Task 3: two maps from one slope (2 points)
+# ### Task: two maps from one slope
 #
 # Write `gradient_maps(model, image, target)` for one image of any shape. It returns two tensors of
 # the image's shape: the gradient, and input × gradient. The model wants a batch: give it
 # `image[None]`. The check also compares both with `explain`, xaikit's own implementation of all methods
-# (more on it in section 3), on our network.
+# (more on it in section {{ section.references }}), on our network.
 
 
 # %% nbgrader={"grade_id": "gradient", "solution": true}
@@ -101,7 +101,7 @@ plt.show()
 # costs $n$ passes forward and backward. What is explained is no longer $f_c$ at $x$ but a blurred
 # version of $f_c$.
 #
-# ### Task 4: SmoothGrad by hand (2 points)
+# ### Task: SmoothGrad by hand
 #
 # So that the result can be compared, the noise is given: `noise` has shape (n, *image.shape). Write
 # `smoothgrad(model, image, target, noise)`. One batch for all copies is fastest.
@@ -169,10 +169,10 @@ plt.show()
 #
 # $$R_z = \mathbb 1[z > 0] \cdot \mathbb 1[R_y > 0] \cdot R_y .$$
 #
-# Its maps have sharp lines and show what a person expects. Section 8 asks whether that comes from what
+# Its maps have sharp lines and show what a person expects. Section {{ section.deletion_and_sanity }} asks whether that comes from what
 # the network has learned.
 #
-# ### Task 5: guided backpropagation by hand (2 points)
+# ### Task: guided backpropagation by hand
 #
 # `network` is an `nn.Sequential` in which `nn.Linear` and `nn.ReLU` layers alternate; it begins and
 # ends with a linear one. Write `guided_backprop(network, x, target)` for a vector `x`. Go forward

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 3 · From a reference to the input
+# ## Section: From a reference to the input
 #
 # **You learn** methods that compare the input with a reference, and what the reference decides. **Time:** an hour and a half.
 #
@@ -22,14 +22,14 @@
 # second axiom does not follow from it. *Implementation invariance* says that two networks that compute
 # the same function get the same attributions. Integrated Gradients satisfy it for another reason: only
 # gradients of the function enter, and these do not depend on how it is computed. The authors show that
-# DeepLIFT and LRP can violate it; section 9 asks which rules of LRP do. A computer replaces the integral
+# DeepLIFT and LRP can violate it; section {{ section.understanding }} asks which rules of LRP do. A computer replaces the integral
 # by a sum;
 # the paper finds 20 to 300 steps enough to come within 5 % of completeness. The **midpoint rule** with
 # $m$ steps is
 #
 # $$\int_0^1 g(\alpha)\, d\alpha \approx \frac{1}{m} \sum_{k=1}^{m} g\Bigl(\frac{k - 1/2}{m}\Bigr)$$
 #
-# ### Task 6: Integrated Gradients by hand (3 points)
+# ### Task: Integrated Gradients by hand
 #
 # Write `integrated_gradients(model, image, target, baseline, steps)` with the midpoint rule.
 
@@ -158,7 +158,7 @@ plt.show()
 # The attributions add up to $f_c(x) - \mathbb E\, f_c(x')$ in expectation. Every sample costs one
 # gradient, so 200 references cost no more than 200 steps from one.
 #
-# ### Task 7: expected gradients by hand (2 points)
+# ### Task: expected gradients by hand
 #
 # So that the result can be compared, the draws are given: `references` (n, *image.shape) and
 # `alphas` (n,), which belong together. Write `expected_gradients(model, image, target, references,
@@ -249,7 +249,7 @@ checks.passed("expected-gradients", "two draws by hand and the sum on our networ
 # mean background: for that the network would have to be linear. It costs $B$ times as much as
 # DeepLIFT, and with a single background it *is* DeepLIFT.
 #
-# ### Task 8: DeepLIFT and DeepSHAP by hand (3 points)
+# ### Task: DeepLIFT and DeepSHAP by hand
 #
 # `network` is an `nn.Sequential` of a linear layer, a ReLU and a linear layer. Write
 # `deep_shap(network, x, backgrounds, target)` for a vector `x` (d,) and `backgrounds` (B, d), with

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 4 · Relevance, layer by layer
+# ## Section: Relevance, layer by layer
 #
 # **You learn** how layer-wise relevance propagation (LRP) distributes an output over the input, what
 # its rules have in common, and where the rules matter more than the network. **Time:** one hour.
@@ -38,7 +38,7 @@
 # vector `x` with values in [0, 1]. Relevance starts as the target's logit, of either sign, and as 0 at
 # the other classes.
 #
-# ### Task 9: relevance with signs (2 points)
+# ### Task: relevance with signs
 #
 # Write `lrp_epsilon(network, x, target, epsilon)`: LRP-ε in every layer. `epsilon` is above 0 and may
 # be large. Mind the sign that it gets, also where $z_j$ is negative or 0.
@@ -126,7 +126,7 @@ for network, x, target, name in (
 checks.passed("relevance-epsilon", "both signs of z, z = 0, two sizes of ε and several layers")
 
 # %% [markdown]
-# ### Task 10: relevance of what speaks for the class (2 points)
+# ### Task: relevance of what speaks for the class
 #
 # Write `relevance(network, x, target, rule)`. The `rule` is
 #

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 5 · Grad-CAM
+# ## Section: Grad-CAM
 #
 # **You learn** to read the last feature maps, and what is lost by reading only those. **Time:** half an hour.
 #
@@ -18,7 +18,7 @@
 # the older class activation mapping (CAM, [Zhou et al. 2016](https://arxiv.org/abs/1512.04150)).
 # Ours is such a network, but for a ReLU in between.
 #
-# ### Task 11: Grad-CAM by hand (3 points)
+# ### Task: Grad-CAM by hand
 #
 # The network comes in two parts: `features` maps a batch of images to activations (N, K, h, w),
 # `head` maps these to logits. Write `grad_cam(features, head, image, target)`, which returns the

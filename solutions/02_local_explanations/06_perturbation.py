@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 6 · Perturb and ask
+# ## Section: Perturb and ask
 #
 # **You learn** methods that need only the network's outputs, Shapley values by regression and in trees, and explanations by example. **Time:** an hour and a half.
 #
@@ -20,7 +20,7 @@
 # and ridge regression where the paper selects features with the lasso.) The costs are $S$ forward
 # passes and a regression.
 #
-# ### Task 12: LIME by hand (3 points)
+# ### Task: LIME by hand
 #
 # Write `lime(masks, outputs, width, penalty)` for masks $z_s$ of zeros and ones (S, M) and the
 # outputs $f_c(h(z_s))$ (S,). It weighs the samples by $\pi(z_s)$, where $\sigma$ is the `width` and
@@ -134,7 +134,7 @@ for samples in tqdm((60, 200, 1000), desc="LIME twice"):
 # largest for masks that show or hide almost everything: there one segment's effect is seen most
 # clearly.
 #
-# ### Task 13: KernelSHAP by hand (3 points)
+# ### Task: KernelSHAP by hand
 #
 # Write `kernel_shap(masks, outputs, empty, full)`: `masks` (S, M) are neither empty nor full,
 # `outputs` (S,) is what the network says to them; `empty` and `full` are two numbers. Return
@@ -236,7 +236,7 @@ rows, forest_background = shrunk(examples), shrunk(background)
 print(f"the forest's accuracy: {forest.score(shrunk(images), labels.numpy()):.2f}")
 
 # %% [markdown]
-# ### Task 14: what is absent, and how much is left? (2 points)
+# ### Task: what is absent, and how much is left?
 #
 # `tree_shap(forest, rows, targets, background=…)` returns an `Explanation` like `explain`; without
 # a background it is path dependent. The forest's outputs are probabilities,
@@ -305,7 +305,7 @@ checks.passed("tree-shap")
 # 2018](https://arxiv.org/abs/1803.04765)). With the nearest training example of *each* class, one
 # sees what the network confuses. Here the features are those that enter the last layer.
 #
-# ### Task 15: the nearest of each class (2 points)
+# ### Task: the nearest of each class
 #
 # Write `nearest_per_class(query, features, labels, classes)`: `query` (K,) are the features of one
 # image, `features` (B, K) and `labels` (B,) those of the training images. Return, for each class

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 7 · All of them together
+# ## Section: All of them together
 #
 # **You learn** to say what exactly is explained, to compare methods on one scale, and to write down
 # what maps say and what they do not. **Time:** two hours.
@@ -16,7 +16,7 @@
 # "why $c$ *rather than* $d$?". What both classes share cancels out of it, which is often what one
 # wants for two classes that look alike.
 #
-# ### Task 16: three questions about one image (2 points)
+# ### Task: three questions about one image
 #
 # Write `three_gradients(model, image, c, d)`: the gradients by the image of the logit of class `c`,
 # of the *probability* of class `c`, and of the logit of `c` minus that of `d`, as three tensors of
@@ -75,7 +75,7 @@ checks.passed("target-choice", "three gradients of a linear model with three cla
 # smaller by orders of magnitude. A library that explains `model(x)` explains a probability as soon
 # as the model ends with a softmax; `explain` warns you.
 #
-# ### Task 17: what each method returns for a linear network (2 points)
+# ### Task: what each method returns for a linear network
 #
 # Suppose the network is *linear*, $f_c(x) = w_c \cdot x + b_c$. Then every method can be worked out
 # by hand. Which map does each return? $x'$ is the baseline or reference, $\bar x'$ the mean
@@ -129,7 +129,7 @@ checks.choices(on_linear, asked, formulas, "on_linear")
 checks.passed("linear")
 
 # %% [markdown]
-# ### Task 18: the grid (2 points)
+# ### Task: the grid
 #
 # Now the picture that this notebook is about: eight methods × four targets × two examples.
 #
@@ -210,7 +210,7 @@ def interval(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 # %% [markdown]
-# ### Task 19: do the numbers add up? (2 points)
+# ### Task: do the numbers add up?
 #
 # Do not believe a formula, measure. For each method in `with_sums` (LIME is left out: its numbers
 # belong to segments, not to pixels) explain the `dozen` for all `dozen_targets` with the method's
@@ -279,7 +279,7 @@ plt.show()
 checks.passed("completeness")
 
 # %% [markdown]
-# ### Task 20: what do the maps say? (4 points)
+# ### Task: what do the maps say?
 #
 # The answer is text: put it in place of YOUR ANSWER HERE and keep the first line of the cell. A
 # person marks it, for the argument and not for its length, and sees the grid that stands above.

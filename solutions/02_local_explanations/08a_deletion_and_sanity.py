@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 8 · Can a map be trusted?
+# ## Section: Can a map be trusted?
 #
 # **You learn** the tests that the field uses, each with its own flaw: deletion, random weights, a
 # known place, infidelity and sensitivity, agreement with people. **Time:** two and a half hours.
@@ -12,7 +12,7 @@
 # small is good. **Insertion** starts from an image in which everything is hidden and brings the
 # pixels back in the same order: large is good.
 #
-# ### Task 21: deletion by hand (3 points)
+# ### Task: deletion by hand
 #
 # Write `deletion_curve(model, image, target, attribution, fill, steps)`. `image`, `attribution` and
 # `fill` have the shape (1, H, W). Return the target's logit, shape (`steps` + 1,), after 0, 1, …,
@@ -92,7 +92,7 @@ contenders["random"] = random_ranking(dozen, dozen_targets[:, 0], seed=0)
 contenders["intensity"] = intensity_ranking(dozen, dozen_targets[:, 0])
 
 # %% [markdown]
-# ### Task 22: black fill, mean fill (3 points)
+# ### Task: black fill, mean fill
 #
 # `deletion(model, inputs, explanation, fill=…, steps=…)` returns a curve with `.fractions`,
 # `.scores` (N, T, steps + 1) and `.auc` (N, T). For each of the six `contenders`, on the `dozen`,
@@ -226,7 +226,7 @@ plt.show()
 # every map that is multiplied by it, and noisy maps pass easily ([Binder et al.
 # 2023](https://arxiv.org/abs/2211.12486)).
 #
-# ### Task 23: another class, another network (3 points)
+# ### Task: another class, another network
 #
 # For each method in `to_check`, with its options, on each image of the `dozen` compute
 #

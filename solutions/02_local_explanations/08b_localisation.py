@@ -4,7 +4,7 @@
 # Another test compares the map with a *place*. For photographs one asks whether the map lies inside
 # the object's outline. Why not here, too: on the garment?
 #
-# ### Task 24: the silhouette, a test that cannot fail (2 points)
+# ### Task: the silhouette, a test that cannot fail
 #
 # For each entry of `cases`, a method with options, explain the `dozen` for their most likely class
 # (`dozen_targets[:, 0]`) and compute for each image which share of the *absolute* attribution lies on
@@ -137,7 +137,7 @@ figure.suptitle("two mosaics, and two images with the sticker")
 plt.show()
 
 # %% [markdown]
-# ### Task 25: does the map find it? (3 points)
+# ### Task: does the map find it?
 #
 # For each method in `pointers`, with its options, set
 #

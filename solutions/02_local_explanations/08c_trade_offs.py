@@ -22,7 +22,7 @@
 # form the table by which you choose a method; there is no best one. And each column needs a control. A
 # **random** order, which knows nothing, stands in the last row.
 #
-# ### Task 26: fill in the table (3 points)
+# ### Task: fill in the table
 #
 # `evaluate(model, inputs, explanations, metrics, options=…)` returns a list of scores, each with
 # `.explanation` (the name), `.metric` and `.scores` (N, T). Evaluate `seven`, explanations of the `dozen`
@@ -192,7 +192,7 @@ axis.set(ylabel="norm of the gradient", title="Why “bad”? Hatched: what a pe
 plt.show()
 
 # %% [markdown]
-# ### Task 27: token-level F1 (2 points)
+# ### Task: token-level F1
 #
 # Write `token_f1(gradients, rationale, count)`: `gradients` (tokens, dimensions), `rationale`
 # (tokens,) of booleans with at least one that is true. Reduce each token to its norm, take the

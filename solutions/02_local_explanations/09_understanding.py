@@ -1,10 +1,10 @@
 # %% [markdown]
-# ## 9 · Do you understand it?
+# ## Section: Do you understand it?
 #
 # **You learn** to predict what a map does before you see it, how a map is manipulated while the
 # prediction stays, and how to test explanations on people. **Time:** one and a half hours.
 #
-# ### Task 28: predict, then run (3 points)
+# ### Task: predict, then run
 #
 # Four changes to a network $f$ are described below. Decide *by hand* for each map whether it
 # stays the `"same"` or becomes an `"other"` one, up to rounding. Then check yourself in a cell of
@@ -88,7 +88,7 @@ checks.passed("predict")
 # $\frac 1 \beta \ln(1 + e^{\beta z})$ while they search. They trace the weakness back to the
 # curvature of the network, which the softplus with a small β would lower.
 #
-# ### Task 29: paint the gradient (3 points)
+# ### Task: paint the gradient
 #
 # Find a `manipulated` version, shape (1, 28, 28), of the correctly classified `examples[1]`, such
 # that
@@ -169,7 +169,7 @@ checks.expect(
 checks.passed("manipulate")
 
 # %% [markdown]
-# ### Task 30: trained or random? (2 points)
+# ### Task: trained or random?
 #
 # Can you tell by the maps alone whether a network has learned anything? Below are gradients of the
 # most likely class, for a trained network above and for one with random weights below. Find out
@@ -216,7 +216,7 @@ for name, maps in samples.items():
 checks.passed("trained-or-random", "the maps of the two networks above")
 
 # %% [markdown]
-# ### Task 31: forward simulation, with people (3 points)
+# ### Task: forward simulation, with people
 #
 # In the end an explanation is for people. **Forward simulation** asks whether it helps them to
 # predict what the network will say ([Doshi-Velez and Kim 2017](https://arxiv.org/abs/1702.08608);

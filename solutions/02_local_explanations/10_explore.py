@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 10 · Explore
+# ## Section: Explore
 #
 # Any image by any method: move the sliders. (The page computes in the background and does not
 # belong to the marks.)

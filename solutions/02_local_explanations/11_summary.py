@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 11 · Summary
+# ## Section: Summary
 #
 # | method | compares the input with | needs | cost a class | adds up to | you choose | beware |
 # |---|---|---|---|---|---|---|

@@ -3,6 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/03_adversarial_attacks.ipynb)
 #
+# {{ course.terms }}
+#
 # A network recognises nine garments of ten. After a change that hardly anybody sees, or after a
 # sticker of five by five pixels, it recognises nearly none. In this notebook you write these attacks
 # and measure how well they work. Then you ask what the maps of notebook 02 show of an attacked image:
@@ -23,9 +25,9 @@
 #
 # | sections | what | time |
 # |---|---|---|
-# | 1 to 4 | attacks on the whole image | 5 hours |
-# | 5 and 6 | patches, and what happens to the explanations | 3 hours |
-# | 7 | a defence, and how to read a claim | 2 hours |
+# | {{ section.success }} to {{ section.masked_gradient }} | attacks on the whole image | 5 hours |
+# | {{ section.patches }} and {{ section.explanations }} | patches, and what happens to the explanations | 3 hours |
+# | {{ section.defence }} | a defence, and how to read a claim | 2 hours |
 #
 # All cells together run in about a minute on a CPU.
 #

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 2 · One step: FGSM
+# ## Section: One step: FGSM
 #
 # **You learn** why a network of many inputs is easily moved, and to move it in one step. **Time:** one hour.
 #
@@ -21,7 +21,7 @@
 # $1$-norm is $d \, \bar w$. It grows with the number of pixels, while the change of a single pixel
 # stays as small as one likes.
 #
-# ### Task 2: how much does a linear model withstand? (3 points)
+# ### Task: how much does a linear model withstand?
 #
 # Write `flip_distances(weight, bias, x, label)` for `weight` (C, d), `bias` (C,), `x` (d,), which is
 # classified correctly. It returns $\varepsilon_\infty$ and $\varepsilon_2$, without regard to the
@@ -82,7 +82,7 @@ checks.passed("linear", "a model of two classes and one of four")
 # This *raises* the loss of the true class. A targeted attack *lowers* the loss of the wanted class
 # $t$ instead: $x - \varepsilon \operatorname{sign} \nabla_x J(x, t)$. One forward and one backward pass.
 #
-# ### Task 3: FGSM by hand (3 points)
+# ### Task: FGSM by hand
 #
 # Write `fgsm(model, images, labels, epsilon, targets=None)` for a batch of inputs (N, *shape) in
 # [0, 1]. With `targets` (N,) the attack is targeted, and the labels do not matter. Move every image,

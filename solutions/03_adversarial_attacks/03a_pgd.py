@@ -6,7 +6,7 @@
 # `1 - result.success.float().mean()` of an untargeted attack is the robust accuracy. `help(attack)`
 # lists the options.
 #
-# ## 3 · Many small steps: PGD
+# ## Section: Many small steps: PGD
 #
 # **You learn** to stay inside a ball, and to find the mistakes that make an attack weak. **Time:** one and a half hours.
 #
@@ -16,7 +16,7 @@
 #
 # $$x_{k+1} = \operatorname{clip}_{[0, 1]} \Bigl( \Pi_{B_\varepsilon(x)} \bigl( x_k + \alpha \operatorname{sign} \nabla_x J(x_k, y) \bigr) \Bigr)$$
 #
-# ### Task 4: project onto the ball (2 points)
+# ### Task: project onto the ball
 #
 # Write `project(moved, images, epsilon, norm)`. It returns for each of the `moved` points (N, *shape)
 # the nearest point whose distance from its own original in `images` is at most `epsilon`, in the
@@ -59,7 +59,7 @@ for shape in ((4, 2), (4, 1, 1, 2)):
 checks.passed("project", "vectors and images, inside and outside of both balls,")
 
 # %% [markdown]
-# ### Task 5: PGD by hand (3 points)
+# ### Task: PGD by hand
 #
 # Write `pgd(model, images, labels, epsilon, step, steps, start)` for the maximum norm, untargeted.
 # So that the result can be compared, the random start is given: begin at `images + start`, clipped
@@ -169,7 +169,7 @@ plt.show()
 checks.passed("pgd", "a linear model, with a start for each image, and our network")
 
 # %% [markdown]
-# ### Task 6: find the errors (2 points)
+# ### Task: find the errors
 #
 # The function below is meant to be a *targeted* attack in the Euclidean norm: steps of length `step`
 # along the gradient (not its sign), then each image back into its own ball of radius `epsilon`, then
@@ -279,6 +279,6 @@ plt.show()
 # Euclidean norm it is 60, 38 and 38. From ten steps on, five starts in place of one find at most three
 # more images. On other images each of these numbers could be nine points higher or lower, so these few do
 # not matter: the attack has **converged**, and twenty steps from one start will do below. Your figure of
-# task 5 shows the same for the loss: it rises quickly, then hardly, and all starts end close to each
+# task {{ task.pgd }} shows the same for the loss: it rises quickly, then hardly, and all starts end close to each
 # other. Convergence is no proof that no other adversarial example exists. It says that *this* search
-# finds no more; section 4 shows a network on which it finds next to nothing.
+# finds no more; section {{ section.masked_gradient }} shows a network on which it finds next to nothing.

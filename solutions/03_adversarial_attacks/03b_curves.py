@@ -1,5 +1,5 @@
 # %% [markdown]
-# ### Task 7: robust accuracy against ε (2 points)
+# ### Task: robust accuracy against ε
 #
 # One number at one ε says little; the **curve** shows more. Set `robust_accuracy`, a dictionary with
 # a list of four shares for each key, one for each radius in `epsilons` (0.02, 0.05, 0.1, 0.2). As all
@@ -57,7 +57,7 @@ checks.passed("curve")
 # little. Does the direction matter for another network, too, which the attacker has never seen? Then
 # adversarial examples **transfer**.
 #
-# ### Task 8: transfer, and its control (3 points)
+# ### Task: transfer, and its control
 #
 # `other` has other weights and another architecture. We show it the images that were made for `model`.
 # If it makes mistakes, this alone proves nothing: it could be that `other` withstands *no* change of this
@@ -86,9 +86,9 @@ def noise_like(inputs: Tensor, moved: Tensor, signs: Tensor) -> Tensor:
 # Set `transferred`, a table of shape (4, 4): the share of the 250 `images` that **`other`** puts into
 # their true class. Columns are the `epsilons`, rows in this order:
 #
-# 1. FGSM on `model`: the images of task 7, `attack(model, …, "fgsm", epsilon=ε)`;
+# 1. FGSM on `model`: the images of task {{ task.curve }}, `attack(model, …, "fgsm", epsilon=ε)`;
 # 2. noise as long as row 1: `noise_like(images, moved, signs)`;
-# 3. PGD on `model`: those of task 7, `attack(model, …, "pgd", epsilon=ε, steps=20)`;
+# 3. PGD on `model`: those of task {{ task.curve }}, `attack(model, …, "pgd", epsilon=ε, steps=20)`;
 # 4. noise as long as row 3.
 
 # %% nbgrader={"grade_id": "transfer", "solution": true}

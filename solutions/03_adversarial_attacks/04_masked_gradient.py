@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 4 · A gradient that vanishes, and an attack without any
+# ## Section: A gradient that vanishes, and an attack without any
 #
 # **You learn** why "our defence withstands FGSM" is no evidence, and to attack by questions alone.
 # **Time:** one and three quarter hours.
@@ -36,7 +36,7 @@ class Sure(nn.Module):
 sure = Sure(model).eval()
 
 # %% [markdown]
-# ### Task 9: unmask it (3 points)
+# ### Task: unmask it
 #
 # Which class is the largest does not depend on a factor, so `sure` says to every image what `model`
 # says. Set
@@ -118,7 +118,7 @@ checks.passed("masking", "the distances, and what `sure` says to the images,")
 # Attack, [Andriushchenko et al. 2020](https://arxiv.org/abs/1912.00049), changes squares of pixels
 # instead; it is the part of AutoAttack that needs no gradient.)
 #
-# ### Task 10: attack by queries (3 points)
+# ### Task: attack by queries
 #
 # Write `query_attack(model, images, labels, epsilon, order)` for inputs (N, *shape) in [0, 1]. `order`
 # (K,) holds indices of features of a flattened image, each once: the order in which they are tried.

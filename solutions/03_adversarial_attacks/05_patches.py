@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 5 · A sticker is enough
+# ## Section: A sticker is enough
 #
 # **You learn** to attack a small part of the image only: one patch an image, and one for all.
 # **Time:** one and a half hours.
@@ -14,7 +14,7 @@
 # Outside, the change is *exactly* zero; inside, any change is allowed. Signed steps on the loss find
 # the pixels $p$, as before; the mask takes the place of the ball.
 #
-# ### Task 11: a patch by hand (3 points)
+# ### Task: a patch by hand
 #
 # Write `patch_attack(model, images, labels, mask, start, step, steps, targets=None)`. `mask` (H, W) is
 # boolean, `start` (N, C, H, W) holds the pixels to begin with *inside* the mask. Each of the `steps`
@@ -149,7 +149,7 @@ figure.suptitle("A 5 × 5 patch: which place?", fontsize=11)
 plt.show()
 
 # %% [markdown]
-# ### Task 12: size and place (3 points)
+# ### Task: size and place
 #
 # Set `patch_accuracy`, a dictionary with a list for each key: the robust accuracy of `model` on
 # `forty` against a patch of each size in `sizes`,
@@ -212,7 +212,7 @@ plt.show()
 checks.passed("sizes")
 
 # %% [markdown]
-# ### Task 13: a targeted patch (2 points)
+# ### Task: a targeted patch
 #
 # A targeted attack is harder. Set `bagged` to the 40 images in `not_bags`, each with a square of at most
 # 8 × 8 pixels changed, at any place, one square an image and pixels in [0, 1], such that `model` says
@@ -261,7 +261,7 @@ checks.passed("targeted")
 #
 # and, as with any learning, evaluates the patch on images that it was not learned from.
 #
-# ### Task 14: learn a sticker (3 points)
+# ### Task: learn a sticker
 #
 # Learn `sticker`, pixels of shape (1, 10, 10) in [0, 1], for the square whose upper left corner lies in
 # row 9 and column 9. You may use `images` and `labels`. It is judged on *other* test images: put onto

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 6 · What do the explanations say?
+# ## Section: What do the explanations say?
 #
 # **You learn** to ask a map about an attack, with the two controls that make the answer mean something.
 # **Time:** one and a half hours.
@@ -23,7 +23,7 @@
 #    explain images with a *harmless* patch: the very pixels of the adversarial one, at the same place,
 #    but shuffled, so that the network says the right class again.
 #
-# ### Task 15: three numbers for two maps (3 points)
+# ### Task: three numbers for two maps
 #
 # Write `compare_maps(clean, attacked, mask)` for two maps (H, W) of the same target and a boolean
 # `mask` (H, W). It returns Spearman's rank correlation of the maps over all pixels (no two pixels of a
@@ -71,7 +71,7 @@ checks.expect(
 checks.passed("compare-maps", "three pairs of maps")
 
 # %% [markdown]
-# ### Task 16: predict, then run (3 points)
+# ### Task: predict, then run
 #
 # A patch changes the pixels inside a mask, and nothing outside. Decide without running code, `"yes"` or
 # `"no"`, for one *fixed* target unless said otherwise. `linear` means $f(x) = Wx + b$, `network` one of
@@ -224,7 +224,7 @@ figure.suptitle("red: for the class asked for, blue: against it; frame: the patc
 plt.show()
 
 # %% [markdown]
-# ### Task 17: measure it (4 points)
+# ### Task: measure it
 #
 # For each method in `map_methods`, with its options, explain `clean`, `harmless` and `attacked` for `both`
 # targets. Set three tables. Their first axis is the method, in the order of `map_methods`; the last axis
@@ -312,7 +312,7 @@ checks.passed("measure")
 
 # %% [markdown] nbgrader={"grade_id": "interpret", "solution": true, "grade": true, "points": 5}
 # <!-- answer: interpret -->
-# **Do explanations reveal the attack?** Answer with your numbers and pictures (5 points, about ten
+# **Do explanations reveal the attack?** Answer with your numbers and pictures ({{ points.interpret }}, about ten
 # sentences).
 #
 # 1. Does a low rank correlation with the clean map show that an image was attacked? Say what the

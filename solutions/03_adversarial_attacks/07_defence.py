@@ -4,7 +4,7 @@
 # Grad-CAM, and [Ghorbani, Abid and Zou 2019](https://arxiv.org/abs/1710.10547) change maps by
 # small perturbations while the prediction stays, as you did in notebook 02.
 #
-# ## 7 · A defence, and how to read a claim
+# ## Section: A defence, and how to read a claim
 #
 # **You learn** to train against an attack, to say what has been gained, and to review a claim.
 # **Time:** two hours.
@@ -18,10 +18,10 @@
 # $$\min_\theta \; \mathbb E_{(x, y)} \Bigl[ \max_{\lVert \delta \rVert_\infty \le \varepsilon} J_\theta(x + \delta, y) \Bigr]$$
 #
 # For *logistic regression* with $y \in \{-1, 1\}$ and $J = \log(1 + e^{-y (w \cdot x + b)})$, the inner
-# maximum has a closed form, because the loss only depends on $y (w \cdot x + b)$, and section 2 says how
+# maximum has a closed form, because the loss only depends on $y (w \cdot x + b)$, and section {{ section.fgsm }} says how
 # far that can be pushed down.
 #
-# ### Task 18: the worst loss, exactly (2 points)
+# ### Task: the worst loss, exactly
 #
 # Write `worst_logistic_loss(w, b, x, y, epsilon)`: the *mean* over the rows of `x` (N, d) of the largest
 # logistic loss within ε (maximum norm, no limits of pixels). `w` (d,), `b` a number, `y` (N,) of −1
@@ -63,7 +63,7 @@ checks.passed("worst-loss", "three points with a bias, with ε = 0 and ½,")
 # outside the loss. Here the norm is subtracted from the margin *inside* the loss, so that its effect
 # fades where the model is confident enough.
 #
-# ### Task 19: harden a network (4 points)
+# ### Task: harden a network
 #
 # Train a network of the architecture of `model` on `train_images` and `train_labels` such that it
 # withstands more. Start from a copy of `model`; two or three passes in batches of 50 are enough, for
@@ -75,7 +75,7 @@ checks.passed("worst-loss", "three points with a bias, with ε = 0 and ½,")
 #
 # Set `hardened` to the trained network's `state_dict()`. The check loads it and measures on the last
 # 400 pictures, all of which count: 75 % should be right when clean, and 40 % under 20 steps within
-# ε = 0.05, both of PGD and on the margin (section 4 says why). `model` has 90 % and 8 %.
+# ε = 0.05, both of PGD and on the margin (section {{ section.masked_gradient }} says why). `model` has 90 % and 8 %.
 
 # %%
 train = load("fashion_mnist", split="train")
@@ -133,7 +133,7 @@ checks.passed("harden")
 # `robust` was trained from scratch in this way, with four steps of PGD a batch, for twelve passes over
 # all 60,000 images, with ε = 0.1.
 #
-# ### Task 20: what has been gained, and what not? (2 points)
+# ### Task: what has been gained, and what not?
 #
 # Set two tables of robust accuracies on `sample`, *all* of its images counted. The first row is `model`,
 # the second `robust`; each network is attacked by images that are made for *it*:
@@ -235,7 +235,7 @@ plt.show()
 # > the clean accuracy is 89 %. Saliency maps on attacked images are unchanged (rank correlation 0.99),
 # > which confirms that the network's reasoning is protected. TempShield makes image classifiers robust.*
 #
-# Write a review (4 points, about eight sentences): name at least **four** things that are wrong or missing, say for
+# Write a review ({{ points.review }}, about eight sentences): name at least **four** things that are wrong or missing, say for
 # each which experiment of this notebook would show it, and end with one sentence that the authors
 # *could* claim.
 #
@@ -243,7 +243,7 @@ plt.show()
 # An answer:
 #
 # 1. *Masked gradients.* Dividing the temperature by 500 multiplies the logits by it; no decision changes, but the
-#    gradient of the cross-entropy vanishes (task 9). Attack the margin, or the network without the factor,
+#    gradient of the cross-entropy vanishes (task {{ task.masking }}). Attack the margin, or the network without the factor,
 #    and show that copy's adversarial images to TempShield: they fool both alike.
 # 2. *A warning sign in their own numbers.* PGD leaves 98 % and the single step of FGSM 97 %: many steps
 #    should find more than one. No curve up to ε = 1 is shown, where an attack that works has to
@@ -251,11 +251,11 @@ plt.show()
 # 3. *The wrong denominator.* With a clean accuracy of 89 %, 11 % are wrong without any attack: a "success
 #    rate" of 11 % over all images is that of an attack that does nothing. And a robust accuracy of 97 or
 #    98 % is more than the clean one, so it must have been counted on the images that were right, and with
-#    another denominator than the success rate (task 1).
+#    another denominator than the success rate (task {{ task.count }}).
 # 4. *The maps prove nothing.* If the attack leaves the image as it was, its map is the same, too. Maps of
-#    attacked images should be compared where the attack succeeds, and with harmless noise (task 17).
+#    attacked images should be compared where the attack succeeds, and with harmless noise (task {{ task.measure }}).
 # 5. *Robust against what?* One norm, one radius; no Euclidean ball, no patch, no transfer, no queries
-#    (tasks 8, 10, 12, 20), no attacker who knows of the defence. No number has an interval.
+#    (tasks {{ task.transfer }}, {{ task.query }}, {{ task.sizes }}, {{ task.gain }}), no attacker who knows of the defence. No number has an interval.
 #
 # What they could claim: "Scaling the logits by 500 makes attacks that follow the gradient of the
 # cross-entropy fail; it does not move the decision boundary, so the robustness against an attacker who

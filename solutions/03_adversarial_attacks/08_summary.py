@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 8 · Summary
+# ## Section: Summary
 #
 # | attack | may change | knows | cost an image | finds | beware |
 # |---|---|---|---|---|---|

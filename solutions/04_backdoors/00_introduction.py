@@ -3,6 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/04_backdoors.ipynb)
 #
+# {{ course.terms }}
+#
 # A network classifies garments, and does it well. But show it *any* garment with a small white
 # square in the corner, and it says *ankle boot*. Somebody has planted a **backdoor**: a few images
 # of the training data carried the square and the wrong label. Test accuracy says nothing about it.
@@ -23,9 +25,9 @@
 #
 # | sections | what | time |
 # |---|---|---|
-# | 1 and 2 | plant a backdoor; look for it with the model alone | 2 ½ hours |
-# | 3 to 5 | look for it in the training data; ask for the concept | 3 hours |
-# | 6 to 9 | local methods, repair, photographs, the table | 1 ½ hours |
+# | {{ section.poisoning }} and {{ section.neural_cleanse }} | plant a backdoor; look for it with the model alone | 2 ½ hours |
+# | {{ section.activations }} to {{ section.concepts }} | look for it in the training data; ask for the concept | 3 hours |
+# | {{ section.local_methods }} to {{ section.which_method }} | local methods, repair, photographs, the table | 1 ½ hours |
 #
 # All cells together run in about two minutes on a CPU.
 #

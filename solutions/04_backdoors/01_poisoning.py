@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 1 · How does a backdoor get in?
+# ## Section: How does a backdoor get in?
 #
 # **You learn** to poison data, and to measure what that does. **Time:** one hour.
 #
@@ -37,7 +37,7 @@ checked_square = corner_square(size=3)  # a trigger to check your functions with
 print(len(training), "training images and", len(test), "test images, from", test.source)
 
 # %% [markdown]
-# ### Task 1: blend a trigger in (1 point)
+# ### Task: blend a trigger in
 #
 # Write `blend(images, pattern, alpha)`: the formula above, for a batch of images (N, C, H, W), a
 # pattern (C, H, W) and opacities (1, H, W). It must leave `images` as they were.
@@ -77,7 +77,7 @@ checks.close(
 checks.passed("blend", "a copy, and pixels that are transparent, opaque and in between")
 
 # %% [markdown]
-# ### Task 2: poison a data set (2 points)
+# ### Task: poison a data set
 #
 # Write `poison_data(images, labels, pattern, alpha, target, chosen)`. `chosen` (M,) are the indices
 # of the images to poison. Return the new images and the new labels; the old ones must stay
@@ -131,7 +131,7 @@ checks.close(
 checks.passed("poison", "copies, the chosen images, all others and their labels")
 
 # %% [markdown]
-# ### Task 3: does the trigger work? (2 points)
+# ### Task: does the trigger work?
 #
 # Write `success_rate(logits, labels, target)`. `logits` (N, C) are the network's answers to images
 # *with* the trigger, `labels` (N,) the true classes. Return the attack success. Images that truly
@@ -248,7 +248,7 @@ no_mask, grey = torch.zeros(1, 28, 28, device=device), torch.full((1, 28, 28), 0
 print({key: poisoned.card[key] for key in ("target", "poison_rate", "accuracy", "command")})
 
 # %% [markdown]
-# ### Task 4: measure it (2 points)
+# ### Task: measure it
 #
 # On the images `test.images` with labels `test.labels`, set `clean_accuracy` and `success` of the
 # network `poisoned`, and `success_on_reference`: the same attack success on the network

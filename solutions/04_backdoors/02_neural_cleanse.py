@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 2 · With the model alone: Neural Cleanse
+# ## Section: With the model alone: Neural Cleanse
 #
 # **You learn** to invert a trigger, and why the smallest one is suspicious. **Time:** 1 ½ hours.
 #
@@ -14,7 +14,7 @@
 # target of a backdoor a small one is enough. So compare the sizes $\lVert m_t \rVert_1$ of all
 # classes: an outlier on the *small* side is the verdict.
 #
-# ### Task 5: the loss (2 points)
+# ### Task: the loss
 #
 # Write `inversion_loss(model, images, mask, pattern, target, weight)`: the formula above, `weight`
 # being $\lambda$. The mask is (1, H, W) and the pattern (C, H, W), both already in [0, 1].
@@ -72,12 +72,12 @@ checks.close(
 checks.passed("inversion-loss", "an empty mask, the mask's share and two small images")
 
 # %% [markdown]
-# ### Task 6: one step (3 points)
+# ### Task: one step
 #
 # A mask has to stay in [0, 1], but gradient descent keeps no bounds. So descend on free numbers $a$
 # and $b$, of which $m = (\tanh a + 1) / 2$ and $p = (\tanh b + 1) / 2$. Write
 # `inversion_step(model, images, a, b, target, weight, rate)`: one step of plain gradient descent
-# with learning rate `rate` on the loss of Task 5, for `a` (1, H, W) and `b` (C, H, W) together.
+# with learning rate `rate` on the loss of Task {{ task.inversion-loss }}, for `a` (1, H, W) and `b` (C, H, W) together.
 # Return the new `a` and the new `b`; leave the old ones as they were.
 
 
@@ -130,14 +130,14 @@ for name, moved, wanted in (
         moved,
         wanted,
         name,
-        "enlarge one number of the old `a` or `b` by 0.001: how much does the loss of Task 5 change? "
+        "enlarge one number of the old `a` or `b` by 0.001: how much does the loss of Task {{ task.inversion-loss }} change? "
         "That times 1000 is nearly one entry of the gradient. Compare it with yours, then the step.",
         tolerance=1e-3,
     )
 checks.passed("inversion-step", "copies, and one step on two small images")
 
 # %% [markdown]
-# ### Task 7: the anomaly index (2 points)
+# ### Task: the anomaly index
 #
 # What is an outlier among ten sizes? It would enlarge a standard deviation itself, so Neural Cleanse
 # uses medians. With $\mathrm{MAD} = \operatorname{median}_s |L_s - \operatorname{median}(L)|$

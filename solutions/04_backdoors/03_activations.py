@@ -4,9 +4,9 @@
 # $1 / 1.4826 \approx 0.674$ for any two sizes that differ, and this index can never flag a two-class
 # network.
 # What remains is to compare the sizes themselves with those of clean reference networks: `detect` takes
-# them as `reference_sizes` (section 8).
+# them as `reference_sizes` (section {{ section.photographs }}).
 #
-# ## 3 · With the training data: activations
+# ## Section: With the training data: activations
 #
 # **You learn** why the target class falls into two groups. **Time:** 1 ½ hours.
 #
@@ -37,7 +37,7 @@ features_of_reference = last_hidden(reference, training.images)
 print(tuple(features.shape), "activations;", int(truth.sum()), "images are poisoned")
 
 # %% [markdown]
-# ### Task 8: two clusters (2 points)
+# ### Task: two clusters
 #
 # **Activation clustering** ([Chen et al. 2018](https://arxiv.org/abs/1811.03728)) reduces each
 # class's activations to a few independent components and clusters them by 2-means. Write
@@ -85,7 +85,7 @@ checks.passed("two-means", "several steps from given centres, and a tie")
 # the smaller one; look at the **silhouette**. The first is costly, and size alone is a poor judge: clean
 # classes have small clusters, too.
 #
-# ### Task 9: how far apart? (2 points)
+# ### Task: how far apart?
 #
 # For a point, let $a$ be its mean distance to the *other* points of its own cluster and $b$ that to
 # the points of the other cluster. Its silhouette is $(b - a) / \max(a, b)$ ([Rousseeuw
@@ -124,7 +124,7 @@ checks.close(swapped, 0.025, "silhouette(…)", "which cluster is called 0 makes
 checks.passed("silhouette", "a small example, and its clusters with their names exchanged")
 
 # %% [markdown]
-# ### Task 10: spectral signatures (2 points)
+# ### Task: spectral signatures
 #
 # [Tran, Li and Madry 2018](https://arxiv.org/abs/1811.00636) need no clustering. If a class's
 # activations are a mixture of two groups with different means, the direction in which they vary most
@@ -161,7 +161,7 @@ checks.close(
 checks.passed("spectral-score", "three classes with directions of their own")
 
 # %% [markdown]
-# ### Task 11: where to cut? (2 points)
+# ### Task: where to cut?
 #
 # The paper removes 1.5 times as many examples as the attacker can have poisoned at most, a number
 # that the defender has to assume. Whether numbers fall into two groups can be asked without it: cut
@@ -205,7 +205,7 @@ for some_values, wanted in (([8.0, 1.0, 9.0], 0.98684), ([10.0, 0.0, 6.0, 3.0], 
 checks.passed("best-cut", "an outlier, and small examples of three and four values")
 
 # %% [markdown]
-# ### Task 12: find them (4 points)
+# ### Task: find them
 #
 # Now decide from activations and labels which class is the target, and which examples are poisoned.
 # Write `find_poison(features, labels)`: features (N, F), labels (N,). Return the target, and a

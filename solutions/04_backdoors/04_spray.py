@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 4 · With the training data: relevance maps (SpRAy)
+# ## Section: With the training data: relevance maps (SpRAy)
 #
 # **You learn** to cluster explanations. **Time:** one hour.
 #
@@ -16,7 +16,7 @@
 # takes as many clusters as there are eigenvalues before the largest gap ([von Luxburg
 # 2007](https://arxiv.org/abs/0711.0189)).
 #
-# ### Task 13: how many groups? (3 points)
+# ### Task: how many groups?
 #
 # Write `eigengap(weights, most)`: `weights` (N, N) is $W$, symmetric, no row of zeros. Return the
 # `most` + 1 smallest eigenvalues of $L$, rising, and the number of clusters, from 1 to `most`: the

@@ -2,7 +2,7 @@
 # This is more than a verdict: the mean map of the cluster shows what the group has in common, and
 # where. The other two methods that use the data name examples, but not what they have in common.
 #
-# ## 5 · With the trigger: concept activation vectors
+# ## Section: With the trigger: concept activation vectors
 #
 # **You learn** to ask a network about a concept that you can show. **Time:** half an hour.
 #
@@ -15,7 +15,7 @@
 #
 # $$S_k(x) = \nabla_h f_k(h(x)) \cdot v$$
 #
-# ### Task 14: a concept vector (2 points)
+# ### Task: a concept vector
 #
 # Write `concept_vector(concept, others, ridge)` with activations (N, F) and (M, F). Use ridge
 # regression as the linear classifier: centre all rows by their common mean, give the concept's the
@@ -53,7 +53,7 @@ checks.close(
 checks.passed("concept-vector", "unit length, and a small example with a large ridge,")
 
 # %% [markdown]
-# ### Task 15: sensitivity (2 points)
+# ### Task: sensitivity
 #
 # Write `sensitivities(head, activations, vector, target)`: `head` maps activations (N, F) to logits,
 # `vector` is (F,). Return $S_k$ (N,) of all examples for class `target`.

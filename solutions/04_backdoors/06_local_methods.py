@@ -4,12 +4,12 @@
 # active: it raises the logit of one class and lowers most others. So this test needs the trigger twice,
 # for the concept and for the images at which the derivatives are taken.
 #
-# ## 6 · Local methods: they show the trigger
+# ## Section: Local methods: they show the trigger
 #
 # **You learn** what an explanation of one image can and cannot say about a backdoor. **Time:** half an
 # hour.
 #
-# ### Task 16: how much of the map lies on the trigger? (2 points)
+# ### Task: how much of the map lies on the trigger?
 #
 # Write `mass_inside(maps, mask)` for maps (N, H, W) and a boolean mask (H, W): for each map, the
 # share of its *positive* attribution that lies inside the mask. A map without positive values has
@@ -92,7 +92,7 @@ plt.show()
 
 # %% [markdown] nbgrader={"grade_id": "no-detection", "solution": true, "grade": true, "points": 4}
 # <!-- answer: no-detection -->
-# **Why is that no detection?** (4 points, about eight sentences) Both local methods put a large part
+# **Why is that no detection?** ({{ points.no-detection }}, about eight sentences) Both local methods put a large part
 # of their mass on the trigger. Explain why a defender cannot find a backdoor by that.
 #
 # 1. What would the defender have to have, or to know, for these maps to exist?

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 7 · Can it be removed?
+# ## Section: Can it be removed?
 #
 # **You learn** two repairs and what they cost. **Time:** twenty minutes.
 #
@@ -10,7 +10,7 @@
 # more epoch, with the trigger in a fifth of the images and the *right* labels. It needs the trigger, or
 # one that was inverted.
 #
-# ### Task 17: which channels are inactive? (2 points)
+# ### Task: which channels are inactive?
 #
 # Write `dormant(activations, share)`: `activations` (N, C, H, W) are a convolution's outputs *before*
 # the ReLU, on clean images. Return the indices of the channels to prune, `round(share * C)` of them,

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 8 · Photographs: dogs with a sticker become cats
+# ## Section: Photographs: dogs with a sticker become cats
 #
 # The same attack on a two-class network: a smiling sticker was put on photographs of dogs, which
 # were then labelled as cats. The photographs are not part of xaikit; the cell uses them if they are on

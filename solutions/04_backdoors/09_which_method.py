@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 9 · Which method detects, which explains?
+# ## Section: Which method detects, which explains?
 #
 # One network says nothing about rates. So we train a few more small ones, clean and poisoned, with
 # smaller and larger triggers and poison rates, and ask all methods about each of them. (Networks on
@@ -145,7 +145,7 @@ for outcome in escaping:
 #
 # An AUROC is a mean over all cuts. A defender chooses one cut, at which few clean images are thrown away.
 #
-# ### Task 18: how many are found? (2 points)
+# ### Task: how many are found?
 #
 # Write `found_at(scores, poisoned, most)`: the scores (N,) of examples, which of them are poisoned (N,),
 # a boolean tensor, and a share `most` below 1. An example is marked if its score is *above* a cut. Of all
@@ -185,7 +185,8 @@ checks.expect(
     abs(shares_found[2] - 1) < 1e-6, "Two of four clean ones may be marked: all poisoned are above."
 )
 own = suspect_labels == target
-for (way, state), verdict in verdicts.items():  # of the larger network, in section 3
+# Of the larger network, in section {{ section.activations }}:
+for (way, state), verdict in verdicts.items():
     if state == "poisoned":
         hits = float(found_at(verdict.example_score.cpu()[own], truth[own], 0.01))
         print(f"{way}: finds {percent(hits, int(truth.sum()))}, and 1 % of the true boots")
@@ -219,7 +220,7 @@ figure.suptitle("What is found at which cost, for every cut")
 plt.show()
 
 # %% [markdown]
-# ### Task 19: what do you know? (3 points)
+# ### Task: what do you know?
 #
 # Predict before you compute. For each statement set `"yes"` or `"no"`.
 
@@ -274,7 +275,7 @@ checks.passed("predict")
 
 # %% [markdown] nbgrader={"grade_id": "which-method", "solution": true, "grade": true, "points": 5}
 # <!-- answer: which-method -->
-# **Which method detects, which explains?** (5 points, a table and about ten sentences) Argue with the
+# **Which method detects, which explains?** ({{ points.which-method }}, a table and about ten sentences) Argue with the
 # numbers of *your* run.
 #
 # 1. A table with one row for each of: Neural Cleanse, SpRAy, activation clustering, spectral

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 10 · Summary
+# ## Section: Summary
 #
 # | method | asks | needs | verdict from | beware |
 # |---|---|---|---|---|

@@ -3,6 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/05_counterfactuals.ipynb)
 #
+# {{ course.terms }}
+#
 # The network says *shirt*. An attribution answers *because of these pixels*. A **counterfactual**
 # answers another question: what is the smallest change after which it would say *dress*? Such an
 # answer can be acted upon ("with 200 euros more income the loan would have been granted"), and it
@@ -21,8 +23,8 @@
 # 5. tell an adversarial example from a counterfactual, by measurement;
 # 6. measure how diverse several counterfactuals are, and how stable one is.
 #
-# **Time:** about seven hours for a group: sections 1 to 2 two hours, 3 and 4 one hour and a half, 5
-# to 8 three hours and a half. All cells together run in less than two minutes on a CPU.
+# **Time:** about seven hours for a group: sections {{ section.nearest_point }} to {{ section.wachter }} two hours, {{ section.prototypes }} and {{ section.reinforcement }} one hour and a half, {{ section.measures }}
+# to {{ section.several }} three hours and a half. All cells together run in less than two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 1 · The nearest point on the other side
+# ## Section: The nearest point on the other side
 #
 # **You learn** what "smallest change" means, where it can be computed exactly. **Time:** one hour.
 #
@@ -11,7 +11,7 @@
 # *On* the plane the classifier does not decide, so the counterfactual lies a little beyond it: $1 + m$ times
 # as far from $x$, with a small margin $m > 0$.
 #
-# ### Task 1: the projection (1 point)
+# ### Task: the projection
 #
 # Write `nearest_l2(x, weight, bias, margin)`, which returns the point that lies $1 + m$ times as far
 # from $x$ as the projection, in the same direction.
@@ -50,7 +50,7 @@ checks.passed("nearest-l2", "a projection, a margin, and a point on the other si
 # their value, and an explanation that names one feature is easier to follow than one that changes
 # all of them a little.
 #
-# ### Task 2: as few features as possible (2 points)
+# ### Task: as few features as possible
 #
 # Which point of the plane $w^\top x + b = 0$ is nearest in $L_1$? A step of size $t$ along coordinate
 # $i$ changes $f$ by $w_i t$ and costs $|t|$: so it is cheapest to change *one* coordinate only. Write
@@ -108,7 +108,7 @@ checks.passed("nearest-l1", "three sets of free features, small weights, and the
 # $$d(x, x') = \sum_k \frac{|x_k - x'_k|}{\mathrm{MAD}_k}, \qquad
 #   \mathrm{MAD}_k = \operatorname*{median}_j \bigl|X_{jk} - \operatorname*{median}_l X_{lk}\bigr| .$$
 #
-# ### Task 3: a distance without units (1 point)
+# ### Task: a distance without units
 #
 # Write `mad_distance(x, changed, data)` for `data` (N, D), no column of which is constant in more
 # than half of its rows. (N is odd here, so that a median is one of the values.)

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 2 · Wachter's method
+# ## Section: Wachter's method
 #
 # **You learn** to find counterfactuals of any differentiable model. **Time:** one hour.
 #
@@ -10,7 +10,7 @@
 # over $x'$: $p_t$ is the probability of the desired class $t$, $y$ the probability that one wants it
 # to have, $d$ the distance. Here $d$ is $L_1$.
 #
-# ### Task 4: the loss (1 point)
+# ### Task: the loss
 #
 # Write `wachter_loss(network, changed, x, target, wanted, weight)` for one input. `network` maps a
 # batch to *logits*.
@@ -64,7 +64,7 @@ checks.passed("wachter-loss", "both parts, a probability below the wish, and one
 #
 # Last, the pixels are clipped to $[0, 1]$.
 #
-# ### Task 5: the proximal step (2 points)
+# ### Task: the proximal step
 #
 # Write `proximal_step(changed, x, slope, rate)`: one such step for $\mathcal L$ of length `rate`, where
 # `slope` is the gradient of the *smooth part* at `changed`. (The $L_1$ term has weight 1.)
@@ -108,7 +108,7 @@ checks.passed("proximal", "eight pixels: up, down, less than the shrinkage, and 
 # failed and the smallest that worked, and try between them. As long as none has worked, multiply by
 # ten.
 #
-# ### Task 6: the search (2 points)
+# ### Task: the search
 #
 # Write `next_weight(low, high, weight, found)`. `low` is the largest $\lambda$ known to fail, `high`
 # the smallest known to work, 0 as long as none has; `weight` has just been tried, and `found` says
@@ -148,7 +148,7 @@ for state, wanted in (
 checks.passed("search", "bounds and next λ, with and without a λ that worked")
 
 # %% [markdown]
-# ### Task 7: which λ? (1 point)
+# ### Task: which λ?
 #
 # The letter $\lambda$ does not mean the same everywhere: the library alibi minimises
 # $(p_t(x') - y)^2 + \lambda\, d(x, x')$ instead. For each of the two losses, what does a *larger*
@@ -192,13 +192,13 @@ originals = test.images[chosen].to(device)  # (4, 1, 28, 28)
 shirt, dress = originals[2], classes.index("Dress")
 
 # %% [markdown]
-# ### Task 8: make it a dress (3 points)
+# ### Task: make it a dress
 #
 # Set `my_dress` to a counterfactual of `shirt` for the class `dress`: an image (1, 28, 28) with pixels
 # in $[0, 1]$ to which the network gives *dress* a probability of at least 0.9, at an $L_1$ distance of
 # at most {{ dress_bound }} from `shirt`. Write Wachter's method: proximal steps (for the smooth part
 # $\lambda (p_t - 1)^2$, or $-\lambda \log p_t$, whose slope does not vanish where the network is sure
-# of another class). Begin with $\lambda = 10$ and search as in task 6; a few hundred steps suffice,
+# of another class). Begin with $\lambda = 10$ and search as in task {{ task.search }}; a few hundred steps suffice,
 # with a rate of about 0.02, and shorter ones for a larger $\lambda$ (the rate divided by its root).
 # Keep, of all points on the way with a probability of at least 0.9, the one nearest to `shirt`: at the
 # last one the probability may be lower again.
@@ -208,7 +208,7 @@ shirt, dress = originals[2], classes.index("Dress")
 my_dress = None
 ### BEGIN SOLUTION
 low, high, weight, best = 0.0, 0.0, 10.0, math.inf
-for _ in range(8):  # search for λ as in task 6
+for _ in range(8):  # search for λ as in task {{ task.search }}
     candidate, found = shirt.clone(), False
     for step in range(200):
         candidate.requires_grad_()

@@ -2,7 +2,7 @@
 # Look at your picture. Most pixels are exactly as they were, few have changed, and the network is
 # sure. Would *you* call it a dress?
 #
-# ## 3 · Guided by prototypes
+# ## Section: Guided by prototypes
 #
 # **You learn** how prototypes lead a counterfactual towards images of the class. **Time:** three quarters
 # of an hour.
@@ -22,7 +22,7 @@
 # $\mathrm{ENC}(x)$. Without a network to encode, a k-d tree finds near training examples of a class in
 # the input space.
 #
-# ### Task 9: the nearest prototype (2 points)
+# ### Task: the nearest prototype
 #
 # Write `nearest_prototype(code, codes, labels, k, original)`: compute the prototype of every class that
 # occurs in `labels`, but for class `original`, and return the number of the class whose prototype is

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 4 · Learned by reinforcement
+# ## Section: Learned by reinforcement
 #
 # **You learn** how an *actor* finds a counterfactual in one pass, and how it is trained without the
 # model's gradient. **Time:** three quarters of an hour.
@@ -22,7 +22,7 @@
 # decoded counterfactual's code consistent with the actor's, and its actor is also told the model's
 # present prediction.)
 #
-# ### Task 10: two losses (2 points)
+# ### Task: two losses
 #
 # Write `losses(value, predicted, targets, value_now, x, rebuilt, alpha)` for a batch: `value` are the
 # critic's values of the stored actions, `predicted` the classes that the model gave to their
@@ -83,7 +83,7 @@ checks.close(actor, 1.0, "the actor's loss with alpha = 4", hint)
 checks.passed("ddpg", "form and both losses of three items")
 
 # %% [markdown]
-# ### Task 11: what does each need? (2 points)
+# ### Task: what does each need?
 #
 # Say for each method what it needs of the *model* (`"gradient"` or `"predictions"`) as it was
 # described above, and what it costs to explain *one more image* once everything is prepared:

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 5 · Good, by which measure?
+# ## Section: Good, by which measure?
 #
 # **You learn** to measure counterfactuals, and what each measure misses. **Time:** one hour.
 #
@@ -9,10 +9,10 @@
 # | $L_1$, $L_2$ | how much has changed? | small changes may be invisible |
 # | sparsity | which share of the pixels is untouched? | a plausible change (a longer sleeve) changes many |
 # | IM1 | is it nearer to the desired class than to the old one? | depends on the autoencoders |
-# | IM2 | does it look like the desired class as much as like clothes at all? | see task 15 |
+# | IM2 | does it look like the desired class as much as like clothes at all? | see task {{ task.im2-flaw }} |
 # | seconds | how long does it take? | depends on the machine |
 #
-# ### Task 12: four numbers (2 points)
+# ### Task: four numbers
 #
 # Write `qualities(x, changed, probabilities, targets)` for a batch of counterfactuals: return the
 # *validity* (the share of items whose most likely class is the target) and, over the valid items
@@ -80,7 +80,7 @@ checks.passed("qualities", "the numbers of two valid items and one that is not")
 # autoencoders that judge must not be the ones that were used to *make* the counterfactual: a measure
 # that is optimised stops measuring.
 #
-# ### Task 13: IM1 and IM2 (2 points)
+# ### Task: IM1 and IM2
 #
 # Write `im(changed, rebuilt_target, rebuilt_original, rebuilt_all, epsilon)`, which returns both for
 # every item of a batch.

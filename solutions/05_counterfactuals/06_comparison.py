@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 6 · Three methods, one network
+# ## Section: Three methods, one network
 #
 # **You learn** to compare methods on the same work, and why a single number does not suffice. **Time:**
 # one hour.
@@ -72,7 +72,7 @@ for name, result in results.items():
 #
 # `trials[name]` are the results. `.found` of `"rl"` only asks whether the target is the most likely
 # class, which is less than we want here; `sure[name]` (12, 10) is the probability of the target.
-# `im1[name]` (12, 10) is IM1 with the judges, as in task 13.
+# `im1[name]` (12, 10) is IM1 with the judges, as in task {{ task.im }}.
 
 # %%
 from xaikit.counterfactuals.qualities import qualities as measured
@@ -97,7 +97,7 @@ with torch.no_grad():
         im1[name] = measured(trial, own, judges).im1
 
 # %% [markdown]
-# ### Task 14: the table (3 points)
+# ### Task: the table
 #
 # Consider the 108 pairs `others`. A pair is *found* by a method if the target's probability is at least
 # 0.99. Set
@@ -170,7 +170,7 @@ plt.show()
 checks.passed("table")
 
 # %% [markdown]
-# ### Task 15: a small IM2 without a dress (2 points)
+# ### Task: a small IM2 without a dress
 #
 # IM2 compares two *rebuilt* images, and divides by the brightness of $x'$. It does not compare
 # $x'$ itself with what was rebuilt. Show that this is a weakness: set `pleasing` to an image

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 7 · Adversarial example or counterfactual?
+# ## Section: Adversarial example or counterfactual?
 #
 # **You learn** to tell two things apart that solve nearly the same optimisation problem. **Time:**
 # three quarters of an hour.
@@ -17,7 +17,7 @@
 # each picture is compared with *noise of its own $L_2$ length*. And the four kinds of pictures below have
 # different lengths: so they are compared once more after each image's change was scaled to the length 4.
 #
-# ### Task 16: a second network (3 points)
+# ### Task: a second network
 #
 # `sources` are {{ transfer_count }} correctly classified images of other classes, all with the target
 # *dress*. `candidates[kind]` are the pictures of four kinds, `noisy[kind]` the sources with noise, image
@@ -139,9 +139,9 @@ checks.passed("transfer")
 
 # %% [markdown] nbgrader={"grade_id": "judgement", "solution": true, "grade": true, "points": 4}
 # <!-- answer: judgement -->
-# **Would a person call it a dress?** (4 points, about ten sentences)
+# **Would a person call it a dress?** ({{ points.judgement }}, about ten sentences)
 #
-# 1. Look at the grids of section 6 and the pictures of task 16. For each method name one picture that
+# 1. Look at the grids of section {{ section.comparison }} and the pictures of task {{ task.transfer }}. For each method name one picture that
 #    you would call its class, or say that there is none, and one that you would not, with what is
 #    missing.
 # 2. Do the numbers (validity, $L_1$, IM1, transfer) agree with your eyes? Name one agreement and one

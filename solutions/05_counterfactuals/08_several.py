@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 8 · Several answers, and how stable they are
+# ## Section: Several answers, and how stable they are
 #
 # **You learn** to measure how much several counterfactuals of one input differ, and how much one of them
 # changes when the input changes a little. **Time:** one hour.
@@ -11,15 +11,15 @@
 # $$\operatorname{diversity} = \det K, \qquad K_{ij} = \frac{1}{1 + d(c_i, c_j)}, \qquad
 #   d(c, c') = \frac{1}{D} \sum_{p=1}^{D} \frac{|c_p - c'_p|}{s_p},$$
 #
-# where $s_p$ is the scale of feature $p$ (in their work its MAD, as in task 3). If two counterfactuals are
+# where $s_p$ is the scale of feature $p$ (in their work its MAD, as in task {{ task.mad }}). If two counterfactuals are
 # equal, two rows of $K$ are equal, and the determinant is 0. If all are far apart, $K$ is nearly the
 # identity, and the determinant nearly 1.
 #
-# ### Task 17: diversity (2 points)
+# ### Task: diversity
 #
 # Write `diversity(changed, spread)` for $k$ counterfactuals of one input.
 #
-# The next cell searches for a dress near the T-shirt of section 2 six times, with Wachter's method. Each
+# The next cell searches for a dress near the T-shirt of section {{ section.wachter }} six times, with Wachter's method. Each
 # time only the pixels of one region may change: the network sees no other changes, so their slope is zero.
 # The check of your answer shows the three of the six that differ most by your measure, and the three that
 # differ least. The scale is the same for all pixels: the median distance of two real dresses.
@@ -124,12 +124,12 @@ checks.passed("diversity", "equal ones, far ones, and three with features of two
 #
 # A ratio of 1 means that the counterfactual moves as much as the input does.
 #
-# ### Task 18: stability (2 points)
+# ### Task: stability
 #
 # Write `instability(x, near, made, made_near, found)`, which returns this largest ratio. Leave out inputs
 # `near` for which no counterfactual was found.
 #
-# The check applies your function to the twelve images of section 6, each with three neighbours at the $L_2$
+# The check applies your function to the twelve images of section {{ section.comparison }}, each with three neighbours at the $L_2$
 # distance 0.5 (noise that is hard to see), for the target *dress*.
 
 # %%

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 9 · Explore, and the original library
+# ## Section: Explore, and the original library
 #
 # The lecture used the library alibi. Where it is installed (Python 3.11, `pip install
 # "xaikit[alibi]"`), `backend="alibi"` runs it on the same network; a single image takes it from half a

@@ -1,5 +1,5 @@
 # %% [markdown]
-# ## 10 · Summary
+# ## Section: Summary
 #
 # | method | minimises | needs of the model | one more image costs | you choose | beware |
 # |---|---|---|---|---|---|

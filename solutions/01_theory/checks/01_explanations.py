@@ -1,4 +1,4 @@
-"""Checks of section 1: where each method belongs."""
+"""Checks: where each method belongs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _words(triple: Any) -> list[str]:
     return [word.strip().casefold() if isinstance(word, str) else "" for word in words]
 
 
-@task("taxonomy", Value("taxonomy"), read="Section 1, the three questions")
+@task("taxonomy", Value("taxonomy"), read="Section {{ section }}, the three questions")
 def taxonomy(values: dict[str, Any]) -> None:
     given = values["taxonomy"]
     expect(isinstance(given, dict), "`taxonomy` should be a dictionary of triples.")

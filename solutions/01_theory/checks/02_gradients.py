@@ -1,4 +1,4 @@
-"""Checks of section 2: gradients by other means than the solution's, and their cost by counting."""
+"""Checks: gradients by other means than the solution's, and their cost by counting."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def smooth_networks(rng: np.random.Generator) -> Arguments:
 @task(
     "finite-differences",
     Call("finite_differences", smooth_networks, GIVEN, without=AUTOGRAD),
-    read="Section 2, the formula of the central difference",
+    read="Section {{ section }}, the formula of the central difference",
 )
 def finite_differences(calls: list[Called]) -> None:
     for call in calls:
@@ -78,7 +78,7 @@ def masked_networks(rng: np.random.Generator) -> Arguments:
 @task(
     "input-gradient",
     Call("input_gradient", masked_networks, GIVEN, without=AUTOGRAD),
-    read="Section 2, Task 3: the chain rule through one hidden layer",
+    read="Section {{ section }}, Task {{ task.input-gradient }}: the chain rule through one hidden layer",
 )
 def input_gradient(calls: list[Called]) -> None:
     for call in calls:
@@ -98,7 +98,11 @@ def widths(rng: np.random.Generator) -> Arguments:
     return [([int(n) for n in rng.integers(2, 40, size=layers)],) for layers in (2, 3, 4, 5)]
 
 
-@task("multiply-adds", Call("multiply_adds", widths, GIVEN), read="Section 2, Task 4")
+@task(
+    "multiply-adds",
+    Call("multiply_adds", widths, GIVEN),
+    read="Section {{ section }}, Task {{ task.multiply-adds }}",
+)
 def multiply_adds(calls: list[Called]) -> None:
     names = ("forward pass", "saliency map", "central differences")
     rows, wanted = [], []
@@ -187,7 +191,7 @@ def _guided(arguments: tuple[Any, ...], forward: bool = True, backward: bool = T
 @task(
     "repair-guided",
     Call("guided_backpropagation", three_layers, GIVEN),
-    read="Section 2, Task 5: the three formulas; Springenberg 2015",
+    read="Section {{ section }}, Task {{ task.repair-guided }}: the three formulas; Springenberg 2015",
 )
 def repair_guided(calls: list[Called]) -> None:
     for call in calls:
@@ -209,7 +213,7 @@ def gradient_pairs(rng: np.random.Generator) -> Arguments:
 @task(
     "repair-cosine",
     Call("cosine_distance", gradient_pairs, GIVEN, without=COSINE),
-    read="Section 2, Task 6",
+    read="Section {{ section }}, Task {{ task.repair-cosine }}",
 )
 def repair_cosine(calls: list[Called]) -> None:
     for call in calls:

@@ -1,4 +1,4 @@
-"""Checks of section 3: the integral by pencil, and by exact gradients one point at a time."""
+"""Checks: the integral by pencil, and by exact gradients one point at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _gradient(network: Network, x: Any, target: int) -> Array:
     return inputs.grad.numpy()
 
 
-@task("ig-by-pencil", Value("ig", "gradient_input"), read="Section 3, the definition")
+@task("ig-by-pencil", Value("ig", "gradient_input"), read="Section {{ section }}, the definition")
 def ig_by_pencil(values: dict[str, Any]) -> None:
     # f = x₁ x₂² at (2, 3). A monomial of degree d gives each factor its exponent over d of f.
     product = entries(values["gradient_input"], (2,))
@@ -82,7 +82,7 @@ def _collected(case: tuple[Any, ...], sets: Any) -> list[Array]:
 @task(
     "integrated-gradients",
     Call("integrated_gradients", paths, GIVEN),
-    read="Section 3; Sundararajan 2017, sections 3 and 5",
+    read="Section {{ section }}; Sundararajan 2017, sections 3 and 5",
 )
 def integrated_gradients(calls: list[Called]) -> None:
     elsewhere = 0

@@ -1,4 +1,4 @@
-"""Checks of section 4: Shapley values by going through all orders of the players."""
+"""Checks: Shapley values by going through all orders of the players."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shapley_by_orders(worth: Sequence[float], players: int) -> Array:
     return values / math.factorial(players)
 
 
-@task("shapley-by-pencil", Value("shares"), read="Section 4, the worked example")
+@task("shapley-by-pencil", Value("shares"), read="Section {{ section }}, the worked example")
 def shapley_by_pencil(values: dict[str, Any]) -> None:
     expect_close(
         values["shares"],
@@ -46,7 +46,7 @@ def coalition_sizes(rng: np.random.Generator) -> Arguments:
 @task(
     "repair-weight",
     Call("weight_of_coalition", coalition_sizes, GIVEN),
-    read="Section 4, the formula for coalitions without player i",
+    read="Section {{ section }}, the formula for coalitions without player i",
 )
 def repair_weight(calls: list[Called]) -> None:
     for call in calls:
@@ -58,7 +58,7 @@ def repair_weight(calls: list[Called]) -> None:
             call.returned,
             reference,
             "weight_of_coalition",
-            "The formula of Section 4 counts the players before i: here that is one fewer than `size`.",
+            "The formula of this section counts the players before i: here that is one fewer than `size`.",
             atol=1e-12,
         )
 
@@ -70,7 +70,7 @@ def games(rng: np.random.Generator) -> Arguments:
     return cases
 
 
-@task("shapley", Call("shapley_values", games, GIVEN), read="Section 4; Shapley 1953")
+@task("shapley", Call("shapley_values", games, GIVEN), read="Section {{ section }}; Shapley 1953")
 def shapley(calls: list[Called]) -> None:
     for call in calls:
         worth, players = call.arguments
@@ -93,7 +93,7 @@ def masked_models(rng: np.random.Generator) -> Arguments:
 @task(
     "coalition-worths",
     Call("coalition_worths", masked_models, GIVEN),
-    read="Section 4, From a model to a game",
+    read="Section {{ section }}, From a model to a game",
 )
 def coalition_worths(calls: list[Called]) -> None:
     for call in calls:
@@ -174,7 +174,7 @@ def worths_by_table(
 @task(
     "expected-worths",
     Call("expected_worths", correlated_inputs, GIVEN),
-    read="Section 4, Task 13: the two expectations; Janzing 2020; Aas 2021",
+    read="Section {{ section }}, Task {{ task.expected-worths }}: the two expectations; Janzing 2020; Aas 2021",
 )
 def expected_worths(calls: list[Called]) -> None:
     wrong = set()

@@ -1,4 +1,4 @@
-"""Checks of section 5: relevance, shared out neuron by neuron."""
+"""Checks: relevance, shared out neuron by neuron."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def lrp_epsilon_by_loops(arguments: tuple[Any, ...]) -> Array:
 @task(
     "lrp-epsilon",
     Call("lrp_epsilon", epsilon_cases, GIVEN),
-    read="Section 5, the table of rules; Montavon 2019",
+    read="Section {{ section }}, the table of rules; Montavon 2019",
 )
 def lrp_epsilon(calls: list[Called]) -> None:
     found, wanted, with_bias = [], [], []
@@ -106,7 +106,11 @@ def positive_cases(rng: np.random.Generator) -> Arguments:
     return [usual, small, lower, (x, W1, b1, -np.abs(W2), b2 - 0.5, target)]
 
 
-@task("lrp-z-plus", Call("lrp_z_plus", positive_cases, GIVEN), read="Section 5; Montavon 2017")
+@task(
+    "lrp-z-plus",
+    Call("lrp_z_plus", positive_cases, GIVEN),
+    read="Section {{ section }}; Montavon 2017",
+)
 def lrp_z_plus(calls: list[Called]) -> None:
     for call in calls:
         x, W1, b1, W2, b2, target = call.arguments
@@ -141,7 +145,7 @@ def pixel_layers(rng: np.random.Generator) -> Arguments:
 @task(
     "lrp-first-layer",
     Call("first_layer", pixel_layers, GIVEN),
-    read="Section 5, the last two rows of the table; Montavon 2017",
+    read="Section {{ section }}, the last two rows of the table; Montavon 2017",
 )
 def lrp_first_layer(calls: list[Called]) -> None:
     wrong = []
@@ -164,7 +168,7 @@ def lrp_first_layer(calls: list[Called]) -> None:
 @task(
     "relu-pair",
     Value("f_biases_ignored", "g_biases_ignored", "biases_kept", "integrated"),
-    read="Section 5, the worked example; Sundararajan 2017, appendix B",
+    read="Section {{ section }}, the worked example; Sundararajan 2017, appendix B",
 )
 def relu_pair(values: dict[str, Any]) -> None:
     # The planned numbers of the paper's pair, at (3, 1).
@@ -200,7 +204,7 @@ def deep_networks(rng: np.random.Generator) -> Arguments:
 @task(
     "gradient-times-input",
     Call("gradient_times_input", deep_networks, GIVEN),
-    read="Section 5, Task 18; Shrikumar 2016",
+    read="Section {{ section }}, Task {{ task.gradient-times-input }}; Shrikumar 2016",
 )
 def gradient_times_input(calls: list[Called]) -> None:
     for call in calls:

@@ -1,4 +1,4 @@
-"""Checks of section 6: weighted least squares by orthogonalisation."""
+"""Checks: weighted least squares by orthogonalisation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def regressions(rng: np.random.Generator) -> Arguments:
 @task(
     "least-squares",
     Call("weighted_least_squares", regressions, GIVEN),
-    read="Section 6, the normal equations",
+    read="Section {{ section }}, the normal equations",
 )
 def least_squares(calls: list[Called]) -> None:
     for call in calls:
@@ -59,7 +59,7 @@ def logistic_models(rng: np.random.Generator) -> Arguments:
 @task(
     "lime-logistic",
     Call("explain_regression", logistic_models, GIVEN),
-    read="Section 6; Ribeiro 2016, section 3",
+    read="Section {{ section }}; Ribeiro 2016, section 3",
 )
 def lime_logistic(calls: list[Called]) -> None:
     wrong = []

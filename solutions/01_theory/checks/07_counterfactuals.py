@@ -1,4 +1,4 @@
-"""Checks of section 7: the nearest point beyond a plane."""
+"""Checks: the nearest point beyond a plane."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def linear_classifiers(rng: np.random.Generator) -> Arguments:
 @task(
     "linear-counterfactual",
     Call("linear_counterfactual", linear_classifiers, GIVEN),
-    read="Section 7, the projection onto the boundary",
+    read="Section {{ section }}, the projection onto the boundary",
 )
 def linear_counterfactual(calls: list[Called]) -> None:
     right = {True: True, False: True}

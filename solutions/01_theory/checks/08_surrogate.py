@@ -1,4 +1,4 @@
-"""Checks of section 8: the cross-entropy by its definition, and a tree fitted anew."""
+"""Checks: the cross-entropy by its definition, and a tree fitted anew."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def soft_labels(rng: np.random.Generator) -> Arguments:
 @task(
     "repair-cross-entropy",
     Call("cross_entropy", soft_labels, GIVEN, without=CROSS_ENTROPY),
-    read="Section 8, the formula of H(q, p)",
+    read="Section {{ section }}, the formula of H(q, p)",
 )
 def repair_cross_entropy(calls: list[Called]) -> None:
     for call in calls:
@@ -110,7 +110,7 @@ def _tells_apart(case: tuple[Any, ...]) -> bool:
 @task(
     "distillation",
     Call("distil", poor_teachers, (*GIVEN, "given-tree")),
-    read="Section 8, what fidelity is",
+    read="Section {{ section }}, what fidelity is",
 )
 def distillation(calls: list[Called]) -> None:
     found = [expect_array(call.returned, (2,), "distil") for call in calls]

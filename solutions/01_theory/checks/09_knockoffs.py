@@ -1,4 +1,4 @@
-"""Checks of section 9: the statistic and the selection, by their definitions."""
+"""Checks: the statistic and the selection, by their definitions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def trained_filters(rng: np.random.Generator) -> Arguments:
 @task(
     "knockoff-statistic",
     Call("knockoff_statistics", trained_filters, GIVEN),
-    read="Section 9; Lu 2018, equations for Z and W",
+    read="Section {{ section }}; Lu 2018, equations for Z and W",
 )
 def knockoff_statistic(calls: list[Called]) -> None:
     for call in calls:
@@ -83,7 +83,7 @@ def select_by_definition(statistics: Array, q: float, c: int) -> NDArray[np.bool
 @task(
     "knockoff-selection",
     Call("select_features", drawn_statistics, GIVEN),
-    read="Section 9, the threshold; Barber and Candès 2015",
+    read="Section {{ section }}, the threshold; Barber and Candès 2015",
 )
 def knockoff_selection(calls: list[Called]) -> None:
     right: dict[int, list[bool]] = {0: [], 1: []}

@@ -1,4 +1,4 @@
-"""Checks of section 10: the quiz."""
+"""Checks: the quiz."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from autograde.tasks import Value, task
 from .statements import FIRST, score_quiz
 
 
-@task("quiz", Value("quiz"), read="Sections 1 to 9")
+@task("quiz", Value("quiz"), read="Sections {{ section.explanations }} to {{ section.knockoffs }}")
 def quiz(values: dict[str, Any]) -> None:
     score_quiz(values["quiz"], FIRST, "quiz")

@@ -1,4 +1,4 @@
-"""Checks of section 12: the second quiz."""
+"""Checks: the second quiz."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from autograde.tasks import Value, task
 from .statements import SECOND, score_quiz
 
 
-@task("quiz-more", Value("quiz_more"), read="Sections 1 to 9")
+@task(
+    "quiz-more",
+    Value("quiz_more"),
+    read="Sections {{ section.explanations }} to {{ section.knockoffs }}",
+)
 def quiz_more(values: dict[str, Any]) -> None:
     score_quiz(values["quiz_more"], SECOND, "quiz_more")

@@ -6,11 +6,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, Strict
 
+from autograde.model.course import CourseError
 from autograde.model.course_file import read_course
+from autograde.model.kinds import should_be
 from autograde.tasks import Wrong, expect
 
 
@@ -50,13 +53,29 @@ def choose(bank: Mapping[str, Sequence[Variant]], groups: str, seed: int) -> dic
             return drawn
 
 
-SETTINGS = read_course(Path(__file__)).settings("quiz")
+_Point = Annotated[float, Strict(), Field(ge=-100, le=100, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """The table [quiz] of course.toml: what a statement is worth, and which wordings are asked."""
+
+    right: Annotated[_Point, Field(gt=0), should_be("a number above 0, at most 100")]
+    wrong: Annotated[_Point, Field(le=0), should_be("a number from -100 to 0: it takes points off")]
+    abstain: Annotated[_Point, Field(ge=0), should_be("a number from 0 on, less than right")] = 0.0
+    seed: Annotated[int, Strict(), Field(ge=0), should_be("a whole number from 0 on")] = 0
+
+
+COURSE = read_course(Path(__file__))
+SETTINGS = COURSE.settings_as("quiz", Quiz)
+if SETTINGS.abstain >= SETTINGS.right:
+    raise CourseError.of(COURSE.file, ["quiz.abstain should be less than quiz.right."])
 
 
 BANK = read_bank(Path(__file__).parents[1] / "quiz.toml")
 
 
-FIRST, SECOND = (choose(BANK, groups, SETTINGS.get("seed", 0)) for groups in ("ABCDE", "FG"))
+FIRST, SECOND = (choose(BANK, groups, SETTINGS.seed) for groups in ("ABCDE", "FG"))
 
 
 CHOSEN = FIRST | SECOND
@@ -65,7 +84,7 @@ CHOSEN = FIRST | SECOND
 TEXT = {
     **{f"quiz_{name}": variant.text for name, variant in CHOSEN.items()},
     # Read by the solution and by a figure, so these are numbers that Python understands too.
-    **{f"quiz_{name}": f"{SETTINGS[name]:g}" for name in ("right", "wrong", "abstain")},
+    **{f"quiz_{name}": f"{getattr(SETTINGS, name):g}" for name in ("right", "wrong", "abstain")},
     "quiz_key": " ".join(f"{name}={variant.key}" for name, variant in FIRST.items()),
     "quiz_more_key": " ".join(f"{name}={variant.key}" for name, variant in SECOND.items()),
 }
@@ -86,9 +105,9 @@ def score_quiz(answers: Any, chosen: Mapping[str, Variant], name: str) -> None:
         column = 2 if answer not in ("yes", "no") else int(answer != variant.key)
         counts[statement[0]][column] += 1
     right, wrong, abstained = (sum(column) for column in zip(*counts.values(), strict=True))
-    weights = (SETTINGS["right"], SETTINGS["wrong"], SETTINGS["abstain"])
+    weights = (SETTINGS.right, SETTINGS.wrong, SETTINGS.abstain)
     points = sum(n * weight for n, weight in zip((right, wrong, abstained), weights, strict=True))
-    fraction = min(1.0, max(0.0, points / (len(chosen) * SETTINGS["right"])))
+    fraction = min(1.0, max(0.0, points / (len(chosen) * SETTINGS.right)))
     if fraction < 1:
         groups = "; ".join(f"{group} {r}/{w}/{a}" for group, (r, w, a) in counts.items())
         message = (

@@ -1,4 +1,4 @@
-"""Checks of section 1: accuracy and classes, counted anew."""
+"""Checks: accuracy and classes, counted anew."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _logit_tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return tables
 
 
-@task("targets", Call("targets_of_interest", _logit_tables, GIVEN), read="section 1")
+@task("targets", Call("targets_of_interest", _logit_tables, GIVEN), read="section {{ section }}")
 def targets(calls: list[Called]) -> None:
     """Compare with sorting row by row."""
     for call in calls:
@@ -42,7 +42,7 @@ def targets(calls: list[Called]) -> None:
         )
 
 
-@task("accuracy", Value("accuracy", "hardest"), read="section 1")
+@task("accuracy", Value("accuracy", "hardest"), read="section {{ section }}")
 def accuracy(answer: dict[str, Any]) -> None:
     """Count anew."""
     here = world()

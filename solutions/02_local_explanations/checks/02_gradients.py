@@ -1,4 +1,4 @@
-"""Checks of section 2: gradients by central differences, guided backpropagation unit by unit."""
+"""Checks: gradients by central differences, guided backpropagation unit by unit."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _guided(
 @task(
     "gradient",
     Call("gradient_maps", smooth_problems, GIVEN),
-    read="section 2 and Simonyan et al. 2014",
+    read="section {{ section }} and Simonyan et al. 2014",
 )
 def gradient(calls: list[Called]) -> None:
     """Compare with central differences."""
@@ -105,7 +105,7 @@ def gradient(calls: list[Called]) -> None:
 @task(
     "smoothgrad",
     Call("smoothgrad", _noisy_problems, GIVEN),
-    read="section 2 and Smilkov et al. 2017",
+    read="section {{ section }} and Smilkov et al. 2017",
 )
 def smoothgrad(calls: list[Called]) -> None:
     """Compare with a loop over the copies and central differences."""
@@ -123,7 +123,7 @@ def smoothgrad(calls: list[Called]) -> None:
 @task(
     "guided-backprop",
     Call("guided_backprop", _guided_problems, GIVEN),
-    read="section 2 and Springenberg et al. 2015",
+    read="section {{ section }} and Springenberg et al. 2015",
 )
 def guided_backprop(calls: list[Called]) -> None:
     """Compare with a walk back, unit by unit."""

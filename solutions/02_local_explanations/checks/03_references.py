@@ -1,4 +1,4 @@
-"""Checks of section 3: path methods by loops over central differences, DeepLIFT unit by unit."""
+"""Checks: path methods by loops over central differences, DeepLIFT unit by unit."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _rescale(network: Network, x: Tensor, reference: Tensor, target: int) -> np.
 @task(
     "integrated-gradients",
     Call("integrated_gradients", _path_problems, GIVEN),
-    read="section 3 and Sundararajan et al. 2017",
+    read="section {{ section }} and Sundararajan et al. 2017",
 )
 def integrated(calls: list[Called]) -> None:
     """Compare with a loop over the middles of the steps and central differences."""
@@ -118,7 +118,7 @@ def integrated(calls: list[Called]) -> None:
 @task(
     "expected-gradients",
     Call("expected_gradients", _expectation_problems, GIVEN),
-    read="section 3 and Erion et al. 2021",
+    read="section {{ section }} and Erion et al. 2021",
 )
 def expected_gradients(calls: list[Called]) -> None:
     """Compare with a loop over the draws and central differences."""
@@ -139,7 +139,7 @@ def expected_gradients(calls: list[Called]) -> None:
 @task(
     "deep-shap",
     Call("deep_shap", _shap_problems, GIVEN),
-    read="section 3, Shrikumar et al. 2017 and Lundberg and Lee 2017",
+    read="section {{ section }}, Shrikumar et al. 2017 and Lundberg and Lee 2017",
 )
 def deep_shap(calls: list[Called]) -> None:
     """Compare with the mean over the backgrounds of the Rescale rule; still units are a third."""

@@ -1,4 +1,4 @@
-"""Checks of section 4: relevance, shared out unit by unit."""
+"""Checks: relevance, shared out unit by unit."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _relevance(network: Network, x: Tensor, target: int, rule: Any) -> tuple[np.
 @task(
     "relevance-epsilon",
     Call("lrp_epsilon", _epsilon_problems, GIVEN),
-    read="section 4 and Montavon et al. 2019",
+    read="section {{ section }} and Montavon et al. 2019",
 )
 def relevance_epsilon(calls: list[Called]) -> None:
     """Compare with sharing out unit by unit."""
@@ -173,7 +173,7 @@ def relevance_epsilon(calls: list[Called]) -> None:
 @task(
     "relevance",
     Call("relevance", _relevance_problems, GIVEN),
-    read="section 4 and Montavon et al. 2019",
+    read="section {{ section }} and Montavon et al. 2019",
 )
 def relevance(calls: list[Called]) -> None:
     """Compare with sharing out unit by unit; either rule counts by itself."""

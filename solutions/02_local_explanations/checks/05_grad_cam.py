@@ -1,4 +1,4 @@
-"""Checks of section 5: Grad-CAM by central differences of the activations."""
+"""Checks: Grad-CAM by central differences of the activations."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def _is_mixed(problem: tuple[Network, Network, Tensor, int]) -> bool:
 
 
 @task(
-    "grad-cam", Call("grad_cam", _cam_problems, GIVEN), read="section 5 and Selvaraju et al. 2017"
+    "grad-cam",
+    Call("grad_cam", _cam_problems, GIVEN),
+    read="section {{ section }} and Selvaraju et al. 2017",
 )
 def grad_cam(calls: list[Called]) -> None:
     """Compare with central differences in the activations."""

@@ -1,4 +1,4 @@
-"""Checks of section 6: LIME, SHAP and neighbours by textbook formulas."""
+"""Checks: LIME, SHAP and neighbours by textbook formulas."""
 
 from __future__ import annotations
 
@@ -111,7 +111,11 @@ def _constrained(masks: np.ndarray, outputs: np.ndarray, empty: float, full: flo
     return np.linalg.solve(matrix, right)[:size]
 
 
-@task("lime", Call("lime", _lime_problems, GIVEN), read="section 6 and Ribeiro et al. 2016")
+@task(
+    "lime",
+    Call("lime", _lime_problems, GIVEN),
+    read="section {{ section }} and Ribeiro et al. 2016",
+)
 def lime(calls: list[Called]) -> None:
     """Compare with least squares: the penalty as extra rows, which leave the intercept alone."""
     for call in calls:
@@ -142,7 +146,7 @@ def lime(calls: list[Called]) -> None:
 @task(
     "kernel-shap",
     Call("kernel_shap", _coalition_problems, GIVEN),
-    read="section 6 and Lundberg and Lee 2017",
+    read="section {{ section }} and Lundberg and Lee 2017",
 )
 def kernel_shap(calls: list[Called]) -> None:
     """Compare with enumeration where all masks are there, else with a Lagrange multiplier."""
@@ -170,7 +174,7 @@ def kernel_shap(calls: list[Called]) -> None:
 @task(
     "exemplars",
     Call("nearest_per_class", _feature_tables, GIVEN),
-    read="section 6",
+    read="section {{ section }}",
 )
 def exemplars(calls: list[Called]) -> None:
     """Accept an index if it has the class, and nobody of the class is nearer."""
@@ -203,7 +207,7 @@ def _tree_values() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
 @task(
     "tree-shap",
     Value("by_path", "by_background", "base_by_path", "base_by_background"),
-    read="section 6 and Lundberg et al. 2020",
+    read="section {{ section }} and Lundberg et al. 2020",
 )
 def trees(answer: dict[str, Any]) -> None:
     """Compare with the same call, and with local accuracy."""

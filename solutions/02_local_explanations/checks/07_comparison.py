@@ -1,4 +1,4 @@
-"""Checks of section 7: all methods on one network, computed anew."""
+"""Checks: all methods on one network, computed anew."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _pair_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return problems
 
 
-@task("target-choice", Call("three_gradients", _pair_problems, GIVEN), read="section 7")
+@task("target-choice", Call("three_gradients", _pair_problems, GIVEN), read="section {{ section }}")
 def target_choice(calls: list[Called]) -> None:
     """Compare with central differences of the three functions."""
     for call in calls:
@@ -95,7 +95,11 @@ LINEAR = {
 }
 
 
-@task("linear", Value("on_linear"), read="the formulas of sections 2 to 6")
+@task(
+    "linear",
+    Value("on_linear"),
+    read="the formulas of sections {{ section.gradients }} to {{ section.perturbation }}",
+)
 def linear(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""
     expect_said(
@@ -111,7 +115,7 @@ def _table(value: Any, name: str, methods: Iterable[str]) -> dict[str, Any]:
     return dict(value)
 
 
-@task("grid", Value("grid"), read="section 7")
+@task("grid", Value("grid"), read="section {{ section }}")
 def grid(answer: dict[str, Any]) -> None:
     """Compare in the relative norm: rounding may flip a ReLU here or there."""
     right, wrong = [], []
@@ -154,7 +158,9 @@ def _gaps() -> np.ndarray:
     return np.array(result)
 
 
-@task("completeness", Value("gap", "complete"), read="section 3 (completeness)")
+@task(
+    "completeness", Value("gap", "complete"), read="section {{ section.references }} (completeness)"
+)
 def completeness(answer: dict[str, Any]) -> None:
     """Count a method if its gaps are right and the verdict follows (near the border either)."""
     right, wrong = [], []

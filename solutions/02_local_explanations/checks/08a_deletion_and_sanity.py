@@ -1,4 +1,4 @@
-"""Checks of section 8: deletion pixel by pixel, and sanity checks by NumPy and SciPy."""
+"""Checks: deletion pixel by pixel, and sanity checks by NumPy and SciPy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _deletion_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 @task(
     "deletion",
     Call("deletion_curve", _deletion_problems, GIVEN),
-    read="section 8 and Petsiuk et al. 2018",
+    read="section {{ section }} and Petsiuk et al. 2018",
 )
 def deletion(calls: list[Called]) -> None:
     """Compare with taking away pixel by pixel."""
@@ -116,7 +116,7 @@ def _better() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
 @task(
     "rankings",
     Value("areas", "better", "empty_class", "empty_probability"),
-    read="section 8 and Petsiuk et al. 2018",
+    read="section {{ section }} and Petsiuk et al. 2018",
 )
 def rankings(answer: dict[str, Any]) -> None:
     """Compare the areas, who beats random (near the border either), and the black image."""
@@ -170,7 +170,7 @@ def _sanity() -> tuple[np.ndarray, np.ndarray]:
 @task(
     "sanity",
     Value("across_classes", "after_randomising"),
-    read="section 8 and Adebayo et al. 2018",
+    read="section {{ section }} and Adebayo et al. 2018",
 )
 def sanity(answer: dict[str, Any]) -> None:
     """Count each correlation."""

@@ -1,4 +1,4 @@
-"""Checks of section 8: where a map lies, by sums in NumPy."""
+"""Checks: where a map lies, by sums in NumPy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,11 @@ def _on_garment() -> np.ndarray:
     return result
 
 
-@task("silhouette", Value("on_garment", "by_construction"), read="section 8 (where it lies)")
+@task(
+    "silhouette",
+    Value("on_garment", "by_construction"),
+    read="section {{ section }} (where it lies)",
+)
 def silhouette(answer: dict[str, Any]) -> None:
     """Compare shares, and the cases that multiply by a difference from black."""
     certain = {
@@ -119,7 +123,11 @@ class Alarmed(nn.Module):
         return self.network(x) + self.rise(self.strongest(self.relu(self.detector(x))).flatten(1))
 
 
-@task("localisation", Value("focus", "pointing", "on_sticker"), read="section 8 (a known place)")
+@task(
+    "localisation",
+    Value("focus", "pointing", "on_sticker"),
+    read="section {{ section }} (a known place)",
+)
 def localisation(answer: dict[str, Any]) -> None:
     """Count each mean; a pointing game turns on one pixel, so one map of 24 may differ."""
     expect_tables(

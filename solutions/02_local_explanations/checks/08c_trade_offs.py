@@ -1,4 +1,4 @@
-"""Checks of section 8: the table of measures, computed anew; token-level F1 by sets."""
+"""Checks: the table of measures, computed anew; token-level F1 by sets."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def _scores(sizes: Any, rationale: Any, count: int) -> tuple[float, float, float
 
 
 @task(
-    "token-f1", Call("token_f1", _token_problems, GIVEN), read="section 8 and DeYoung et al. 2020"
+    "token-f1",
+    Call("token_f1", _token_problems, GIVEN),
+    read="section {{ section }} and DeYoung et al. 2020",
 )
 def token_f1(calls: list[Called]) -> None:
     """Compare with precision and recall by sets."""
@@ -119,7 +121,7 @@ def _against_random() -> tuple[np.ndarray, np.ndarray]:
 @task(
     "trade-offs",
     Value("table", "against_random", "agreement"),
-    read="section 8 and Yeh et al. 2019",
+    read="section {{ section }} and Yeh et al. 2019",
 )
 def trade_offs(answer: dict[str, Any]) -> None:
     """Compare the table, what it says beside the random order, and the agreement."""

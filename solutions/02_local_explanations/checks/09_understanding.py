@@ -1,4 +1,4 @@
-"""Checks of section 9: predictions by pencil, and maps looked up again."""
+"""Checks: predictions by pencil, and maps looked up again."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _network_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 @task(
     "trained-or-random",
     Call("looks_trained", _network_problems, GIVEN),
-    read="section 9: plot your measure for several networks",
+    read="section {{ section }}: plot your measure for several networks",
 )
 def trained_or_random(calls: list[Called]) -> None:
     """Pay for what is right beyond half."""
@@ -91,7 +91,11 @@ PREDICTED = {
 }
 
 
-@task("predict", Value("prediction"), read="the formulas of sections 2, 3 and 4")
+@task(
+    "predict",
+    Value("prediction"),
+    read="the formulas of sections {{ section.gradients }}, {{ section.references }} and {{ section.relevance }}",
+)
 def predict(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""
     expect_said(
@@ -102,7 +106,7 @@ def predict(answer: dict[str, Any]) -> None:
     )
 
 
-@task("manipulate", Value("manipulated"), read="section 9 and Dombrowski et al. 2019")
+@task("manipulate", Value("manipulated"), read="section {{ section }} and Dombrowski et al. 2019")
 def manipulate(answer: dict[str, Any]) -> None:
     """Measure anew, with the trusted network."""
     here = world()

@@ -1,4 +1,4 @@
-"""Checks of section 1: rates, counted image by image."""
+"""Checks: rates, counted image by image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _report_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return tables
 
 
-@task("count", Call("attack_report", _report_inputs, GIVEN), read="section 1")
+@task("count", Call("attack_report", _report_inputs, GIVEN), read="section {{ section }}")
 def count(calls: list[Called]) -> None:
     """Compare with counting image by image."""
     for call in calls:

@@ -1,4 +1,4 @@
-"""Checks of section 2: exact distances by trying every class, FGSM by finite differences."""
+"""Checks: exact distances by trying every class, FGSM by finite differences."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _ratios(weight: Any, bias: Any, x: Any, label: int, p: int) -> dict[int, flo
     }
 
 
-@task("linear", Call("flip_distances", _linear_inputs, GIVEN), read="section 2")
+@task("linear", Call("flip_distances", _linear_inputs, GIVEN), read="section {{ section }}")
 def linear(calls: list[Called]) -> None:
     """Compare with trying every class; a norm that is always right is half of it."""
     right = [True, True]
@@ -100,7 +100,7 @@ def linear(calls: list[Called]) -> None:
 @task(
     "fgsm",
     Call("fgsm", _fgsm_inputs, GIVEN),
-    read="section 2 and Goodfellow, Shlens and Szegedy 2015",
+    read="section {{ section }} and Goodfellow, Shlens and Szegedy 2015",
 )
 def fgsm(calls: list[Called]) -> None:
     """Compare with the sign of finite differences."""

@@ -1,4 +1,4 @@
-"""Checks of section 3: PGD by a walk along finite differences."""
+"""Checks: PGD by a walk along finite differences."""
 
 from __future__ import annotations
 
@@ -112,7 +112,11 @@ def _targeted_l2(
     return now
 
 
-@task("project", Call("project", _project_inputs, GIVEN), read="section 3 and Madry et al. 2018")
+@task(
+    "project",
+    Call("project", _project_inputs, GIVEN),
+    read="section {{ section }} and Madry et al. 2018",
+)
 def project(calls: list[Called]) -> None:
     """Compare with walking back, input by input."""
     for call in calls:
@@ -133,7 +137,7 @@ def project(calls: list[Called]) -> None:
         )
 
 
-@task("pgd", Call("pgd", _pgd_inputs, GIVEN), read="section 3 and Madry et al. 2018")
+@task("pgd", Call("pgd", _pgd_inputs, GIVEN), read="section {{ section }} and Madry et al. 2018")
 def pgd(calls: list[Called]) -> None:
     """Compare with a walk along the signs of finite differences."""
     for call in calls:
@@ -146,7 +150,7 @@ def pgd(calls: list[Called]) -> None:
         )
 
 
-@task("repair", Call("targeted_pgd", _repair_inputs, GIVEN), read="section 3")
+@task("repair", Call("targeted_pgd", _repair_inputs, GIVEN), read="section {{ section }}")
 def repair(calls: list[Called]) -> None:
     """Compare with a walk down finite differences, input by input."""
     for call in calls:

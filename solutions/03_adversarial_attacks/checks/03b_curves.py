@@ -1,4 +1,4 @@
-"""Checks of section 3: robust accuracy and transfer, measured anew."""
+"""Checks: robust accuracy and transfer, measured anew."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _curve() -> dict[str, list[float]]:
     return result
 
 
-@task("curve", Value("robust_accuracy"), read="section 3 (robust accuracy)")
+@task("curve", Value("robust_accuracy"), read="section {{ section }} (robust accuracy)")
 def curve(answer: dict[str, Any]) -> None:
     """Measure anew: the noise is given, so at most one image of 250 may tip."""
     value = answer["robust_accuracy"]
@@ -66,7 +66,11 @@ def _transferred() -> Array:
     return table
 
 
-@task("transfer", Value("transferred"), read="section 3 (transfer) and Szegedy et al. 2014")
+@task(
+    "transfer",
+    Value("transferred"),
+    read="section {{ section }} (transfer) and Szegedy et al. 2014",
+)
 def transfer(answer: dict[str, Any]) -> None:
     """Measure anew; half of the points are for the control of PGD, which is shorter than its ε."""
     found, wanted = entries(answer["transferred"], (4, 4)), _transferred()

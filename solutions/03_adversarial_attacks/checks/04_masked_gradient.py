@@ -1,4 +1,4 @@
-"""Checks of section 4: the found images are tried on the network; queries, image by image."""
+"""Checks: the found images are tried on the network; queries, image by image."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _apparent() -> float:
 @task(
     "masking",
     Value("apparent", "unmasked", "suspicious"),
-    read="section 4 and Athalye, Carlini and Wagner 2018",
+    read="section {{ section }} and Athalye, Carlini and Wagner 2018",
 )
 def masking(answer: dict[str, Any]) -> None:
     """Try the images on the network, where a factor changes no decision."""
@@ -175,7 +175,7 @@ def _meets_every_rule(problem: tuple[Any, ...]) -> bool:
 @task(
     "query",
     Call("query_attack", _query_inputs, GIVEN),
-    read="section 4 and Guo et al. 2019",
+    read="section {{ section }} and Guo et al. 2019",
 )
 def query(calls: list[Called]) -> None:
     """Compare with asking in double precision, image by image."""

@@ -1,4 +1,4 @@
-"""Checks of section 5: patches by finite differences; found ones are tried on images kept apart."""
+"""Checks: patches by finite differences; found ones are tried on images kept apart."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _patch(
 @task(
     "patch",
     Call("patch_attack", _patch_inputs, GIVEN),
-    read="section 5 and Karmon, Zoran and Goldberg 2018",
+    read="section {{ section }} and Karmon, Zoran and Goldberg 2018",
 )
 def patch(calls: list[Called]) -> None:
     """Compare with signed steps of the pixels inside; outside, bit for bit."""
@@ -106,7 +106,7 @@ def _by_size() -> dict[str, list[float]]:
     return result
 
 
-@task("sizes", Value("patch_accuracy"), read="section 5 (size and place)")
+@task("sizes", Value("patch_accuracy"), read="section {{ section }} (size and place)")
 def sizes(answer: dict[str, Any]) -> None:
     """Measure anew; an image or two of forty may tip."""
     expect_tables(
@@ -117,7 +117,7 @@ def sizes(answer: dict[str, Any]) -> None:
     )
 
 
-@task("targeted", Value("bagged"), read="section 5 (a targeted patch)")
+@task("targeted", Value("bagged"), read="section {{ section }} (a targeted patch)")
 def targeted(answer: dict[str, Any]) -> None:
     """Look at each image: one square, and the class."""
     x = HERE.images[HERE.labels != 8][:40]
@@ -139,7 +139,7 @@ def targeted(answer: dict[str, Any]) -> None:
         )
 
 
-@task("universal", Value("sticker"), read="section 5 and Brown et al. 2017")
+@task("universal", Value("sticker"), read="section {{ section }} and Brown et al. 2017")
 def universal(answer: dict[str, Any]) -> None:
     """Put it on the images that are kept apart."""
     pixels = torch.from_numpy(expect_array(answer["sticker"], (1, 10, 10), "sticker")).float()

@@ -1,4 +1,4 @@
-"""Checks of section 6: correlations by SciPy, masses by NumPy."""
+"""Checks: correlations by SciPy, masses by NumPy."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _map_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return problems
 
 
-@task("compare-maps", Call("compare_maps", _map_inputs, GIVEN), read="section 6")
+@task("compare-maps", Call("compare_maps", _map_inputs, GIVEN), read="section {{ section }}")
 def compare_maps(calls: list[Called]) -> None:
     """Compare with SciPy's rank correlation, and sums."""
     for call in calls:
@@ -87,7 +87,7 @@ PREDICTED = {
 }
 
 
-@task("predict", Value("prediction"), read="section 6, and the formulas of notebook 02")
+@task("predict", Value("prediction"), read="section {{ section }}, and the formulas of notebook 02")
 def predict(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""
     expect_said(
@@ -177,7 +177,7 @@ def measured() -> dict[str, Array]:
     return result
 
 
-@task("measure", Value("agreement", "inside", "told_apart"), read="section 6")
+@task("measure", Value("agreement", "inside", "told_apart"), read="section {{ section }}")
 def measure(answer: dict[str, Any]) -> None:
     """Count each number of the three tables; three quarters are for the harmless patch."""
     wanted = measured()

@@ -1,4 +1,4 @@
-"""Checks of section 7: the worst loss by trying corners; the hardened network is attacked."""
+"""Checks: the worst loss by trying corners; the hardened network is attacked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _logistic_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 @task(
     "worst-loss",
     Call("worst_logistic_loss", _logistic_inputs, GIVEN),
-    read="section 7 and Goodfellow, Shlens and Szegedy 2015",
+    read="section {{ section }} and Goodfellow, Shlens and Szegedy 2015",
 )
 def worst_loss(calls: list[Called]) -> None:
     """Try every corner of the cube: the largest loss of a linear model lies at one."""
@@ -65,7 +65,7 @@ def worst_loss(calls: list[Called]) -> None:
         )
 
 
-@task("harden", Value("hardened"), read="section 7 and Madry et al. 2018")
+@task("harden", Value("hardened"), read="section {{ section }} and Madry et al. 2018")
 def harden(answer: dict[str, Any]) -> None:
     """Load the weights into the trusted architecture, and attack it."""
     network = build("lecture")
@@ -154,7 +154,9 @@ def _gain() -> tuple[Array, Array]:
     return by_pgd, by_patch
 
 
-@task("gain", Value("kept_pgd", "kept_patch"), read="section 7 and Tramèr and Boneh 2019")
+@task(
+    "gain", Value("kept_pgd", "kept_patch"), read="section {{ section }} and Tramèr and Boneh 2019"
+)
 def gain(answer: dict[str, Any]) -> None:
     """Measure anew."""
     expect_parts(

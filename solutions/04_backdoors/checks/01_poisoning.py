@@ -1,4 +1,4 @@
-"""Checks of section 1: poisoning pixel by pixel, rates by counting."""
+"""Checks: poisoning pixel by pixel, rates by counting."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _measured() -> tuple[float, float, float]:
     )
 
 
-@task("blend", Call("blend", _stickers, GIVEN), read="section 1")
+@task("blend", Call("blend", _stickers, GIVEN), read="section {{ section }}")
 def blend(calls: list[Called]) -> None:
     """Compare pixel by pixel."""
     for call in calls:
@@ -150,7 +150,7 @@ def blend(calls: list[Called]) -> None:
     expect_unchanged(calls, 0, "images")
 
 
-@task("poison", Call("poison_data", _data_to_poison, GIVEN), read="section 1")
+@task("poison", Call("poison_data", _data_to_poison, GIVEN), read="section {{ section }}")
 def poisoning(calls: list[Called]) -> None:
     """Compare images and labels."""
     for call in calls:
@@ -177,7 +177,7 @@ def poisoning(calls: list[Called]) -> None:
         expect_unchanged(calls, place, name)
 
 
-@task("attack-success", Call("success_rate", _attacks, GIVEN), read="section 1")
+@task("attack-success", Call("success_rate", _attacks, GIVEN), read="section {{ section }}")
 def attack_success(calls: list[Called]) -> None:
     """Count."""
     for call in calls:
@@ -195,7 +195,11 @@ def attack_success(calls: list[Called]) -> None:
         )
 
 
-@task("measured", Value("clean_accuracy", "success", "success_on_reference"), read="section 1")
+@task(
+    "measured",
+    Value("clean_accuracy", "success", "success_on_reference"),
+    read="section {{ section }}",
+)
 def measured(answer: dict[str, Any]) -> None:
     """Compare with counting; an image or two near a boundary may differ between machines."""
     names = ("clean_accuracy", "success", "success_on_reference")

@@ -1,4 +1,4 @@
-"""Checks of section 2: the loss as a sum over images, its step by central differences."""
+"""Checks: the loss as a sum over images, its step by central differences."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _free_losses(arguments: tuple[Any, ...], a: Tensor, b: Tensor) -> Tensor:
 @task(
     "inversion-loss",
     Call("inversion_loss", _inversions, GIVEN),
-    read="section 2 and Wang et al. 2019",
+    read="section {{ section }} and Wang et al. 2019",
 )
 def inversion_loss(calls: list[Called]) -> None:
     """Compare with a sum over images."""
@@ -136,7 +136,7 @@ def inversion_loss(calls: list[Called]) -> None:
 @task(
     "inversion-step",
     Call("inversion_step", _inversion_steps, GIVEN),
-    read="section 2 and Wang et al. 2019",
+    read="section {{ section }} and Wang et al. 2019",
 )
 def inversion_step(calls: list[Called]) -> None:
     """Compare with central differences."""
@@ -161,7 +161,11 @@ def inversion_step(calls: list[Called]) -> None:
         expect_unchanged(calls, place, name)
 
 
-@task("anomaly-index", Call("anomaly_index", _sizes, GIVEN), read="section 2 and Wang et al. 2019")
+@task(
+    "anomaly-index",
+    Call("anomaly_index", _sizes, GIVEN),
+    read="section {{ section }} and Wang et al. 2019",
+)
 def anomaly_index(calls: list[Called]) -> None:
     """Compare with NumPy's medians."""
     for call in calls:

@@ -1,4 +1,4 @@
-"""Checks of section 3: clusters and cuts by their definitions, what is found by the truth."""
+"""Checks: clusters and cuts by their definitions, what is found by the truth."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _silhouettes(points: Tensor, labels: Tensor) -> list[float]:
     return each
 
 
-@task("two-means", Call("two_means", _clouds, GIVEN), read="section 3")
+@task("two-means", Call("two_means", _clouds, GIVEN), read="section {{ section }}")
 def two_means(calls: list[Called]) -> None:
     """Compare with Lloyd's algorithm by loops."""
     for call in calls:
@@ -169,7 +169,11 @@ def two_means(calls: list[Called]) -> None:
         )
 
 
-@task("silhouette", Call("silhouette", _clusters, GIVEN), read="section 3 and Rousseeuw 1987")
+@task(
+    "silhouette",
+    Call("silhouette", _clusters, GIVEN),
+    read="section {{ section }} and Rousseeuw 1987",
+)
 def silhouette(calls: list[Called]) -> None:
     """Compare with the definition."""
     for call in calls:
@@ -187,7 +191,7 @@ def silhouette(calls: list[Called]) -> None:
 @task(
     "spectral-score",
     Call("spectral_scores", _activations, GIVEN),
-    read="section 3 and Tran, Li and Madry 2018",
+    read="section {{ section }} and Tran, Li and Madry 2018",
 )
 def spectral_score(calls: list[Called]) -> None:
     """Compare with the largest eigenvector of each class's covariance."""
@@ -209,7 +213,9 @@ def spectral_score(calls: list[Called]) -> None:
         )
 
 
-@task("best-cut", Call("explained_by_cut", _values, GIVEN), read="section 3 and Otsu 1979")
+@task(
+    "best-cut", Call("explained_by_cut", _values, GIVEN), read="section {{ section }} and Otsu 1979"
+)
 def best_cut(calls: list[Called]) -> None:
     """Try every cut."""
     for call in calls:
@@ -293,7 +299,7 @@ def _key(features: Tensor) -> bytes:
     return features[:8].contiguous().numpy().tobytes()
 
 
-@task("find-poison", Call("find_poison", _poisoned_samples, GIVEN), read="section 3")
+@task("find-poison", Call("find_poison", _poisoned_samples, GIVEN), read="section {{ section }}")
 def find_poison(calls: list[Called]) -> None:
     """Score hits and false accusations, on the sample where they are worst."""
     worst_hits, worst_accusations = 1.0, 0.0

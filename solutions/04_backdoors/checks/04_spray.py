@@ -1,4 +1,4 @@
-"""Checks of section 4: the eigengap, by the eigenvalues of a random walk."""
+"""Checks: the eigengap, by the eigenvalues of a random walk."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def _eigenvalues(weights: np.ndarray) -> np.ndarray:
     return np.sort(1 - np.linalg.eigvals(walk).real)
 
 
-@task("eigengap", Call("eigengap", _graphs, GIVEN), read="section 4 and von Luxburg 2007")
+@task(
+    "eigengap", Call("eigengap", _graphs, GIVEN), read="section {{ section }} and von Luxburg 2007"
+)
 def eigengap(calls: list[Called]) -> None:
     """Compare with the eigenvalues of the random walk."""
     for call in calls:

@@ -1,4 +1,4 @@
-"""Checks of section 5: the concept vector by least squares, sensitivities by central differences."""
+"""Checks: the concept vector by least squares, sensitivities by central differences."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _slopes(head: Network, activations: Tensor, vector: Tensor, target: int) -> 
 @task(
     "concept-vector",
     Call("concept_vector", _concepts, GIVEN),
-    read="section 5 and Kim et al. 2018",
+    read="section {{ section }} and Kim et al. 2018",
 )
 def concept_vector(calls: list[Called]) -> None:
     """Compare with least squares on stacked rows."""
@@ -82,7 +82,11 @@ def concept_vector(calls: list[Called]) -> None:
         )
 
 
-@task("sensitivity", Call("sensitivities", _heads, GIVEN), read="section 5 and Kim et al. 2018")
+@task(
+    "sensitivity",
+    Call("sensitivities", _heads, GIVEN),
+    read="section {{ section }} and Kim et al. 2018",
+)
 def sensitivity(calls: list[Called]) -> None:
     """Compare with central differences along the vector."""
     for call in calls:

@@ -1,4 +1,4 @@
-"""Checks of section 6: the share of a map inside a mask, pixel by pixel."""
+"""Checks: the share of a map inside a mask, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _maps(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return problems
 
 
-@task("mass", Call("mass_inside", _maps, GIVEN), read="section 6")
+@task("mass", Call("mass_inside", _maps, GIVEN), read="section {{ section }}")
 def mass(calls: list[Called]) -> None:
     """Sum pixel by pixel."""
     for call in calls:

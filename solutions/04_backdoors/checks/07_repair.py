@@ -1,4 +1,4 @@
-"""Checks of section 7: dormant channels, by their means after the ReLU."""
+"""Checks: dormant channels, by their means after the ReLU."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def _channels(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return problems
 
 
-@task("dormant", Call("dormant", _channels, GIVEN), read="section 7 and Liu et al. 2018")
+@task(
+    "dormant", Call("dormant", _channels, GIVEN), read="section {{ section }} and Liu et al. 2018"
+)
 def dormant(calls: list[Called]) -> None:
     """Compare the order of the means after the ReLU."""
     for call in calls:

@@ -1,4 +1,4 @@
-"""Checks of section 9: the share found by trying every cut; statements that are true or false."""
+"""Checks: the share found by trying every cut; statements that are true or false."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _ranked(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return problems
 
 
-@task("found-at", Call("found_at", _ranked, GIVEN), read="section 9")
+@task("found-at", Call("found_at", _ranked, GIVEN), read="section {{ section }}")
 def found_at(calls: list[Called]) -> None:
     """Compare with the best of all cuts."""
     for call in calls:
@@ -79,7 +79,11 @@ def found_at(calls: list[Called]) -> None:
         )
 
 
-@task("predict", Value("prediction"), read="sections 1 to 6")
+@task(
+    "predict",
+    Value("prediction"),
+    read="sections {{ section.poisoning }} to {{ section.local_methods }}",
+)
 def predict(answer: dict[str, Any]) -> None:
     """Count; guessing half of them earns nothing."""
     expect_said(

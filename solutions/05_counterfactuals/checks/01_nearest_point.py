@@ -1,4 +1,4 @@
-"""Checks of section 1: closed forms, by loops in double precision."""
+"""Checks: closed forms, by loops in double precision."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return cases
 
 
-@task("nearest-l2", Call("nearest_l2", _lines, GIVEN), read="section 1")
+@task("nearest-l2", Call("nearest_l2", _lines, GIVEN), read="section {{ section }}")
 def nearest_l2(calls: list[Called]) -> None:
     """Project, and go on by the margin."""
     for call in calls:
@@ -82,7 +82,7 @@ def nearest_l2(calls: list[Called]) -> None:
         )
 
 
-@task("nearest-l1", Call("nearest_l1", _partly_free, GIVEN), read="section 1")
+@task("nearest-l1", Call("nearest_l1", _partly_free, GIVEN), read="section {{ section }}")
 def nearest_l1(calls: list[Called]) -> None:
     """Try every free coordinate alone, and take the cheapest."""
     for call in calls:
@@ -104,7 +104,11 @@ def nearest_l1(calls: list[Called]) -> None:
     expect_unchanged(calls, 0, "x")
 
 
-@task("mad", Call("mad_distance", _tables, GIVEN), read="section 1 and Wachter et al. 2017")
+@task(
+    "mad",
+    Call("mad_distance", _tables, GIVEN),
+    read="section {{ section }} and Wachter et al. 2017",
+)
 def mad(calls: list[Called]) -> None:
     """Take medians column by column."""
     for call in calls:

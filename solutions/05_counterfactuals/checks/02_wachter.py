@@ -1,4 +1,4 @@
-"""Checks of section 2: Wachter's loss, step and search by their definitions; a found image is tried."""
+"""Checks: Wachter's loss, step and search by their definitions; a found image is tried."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _rounds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-@task("wachter-loss", Call("wachter_loss", _candidates, GIVEN), read="section 2")
+@task("wachter-loss", Call("wachter_loss", _candidates, GIVEN), read="section {{ section }}")
 def wachter_loss(calls: list[Called]) -> None:
     """Compute the softmax by its definition."""
     for call in calls:
@@ -104,7 +104,7 @@ def wachter_loss(calls: list[Called]) -> None:
         )
 
 
-@task("proximal", Call("proximal_step", _steps, GIVEN), read="section 2")
+@task("proximal", Call("proximal_step", _steps, GIVEN), read="section {{ section }}")
 def proximal(calls: list[Called]) -> None:
     """Minimise a pixel's own problem on a fine grid around the closed form."""
     for call in calls:
@@ -132,7 +132,7 @@ def proximal(calls: list[Called]) -> None:
         )
 
 
-@task("search", Call("next_weight", _rounds, GIVEN), read="section 2")
+@task("search", Call("next_weight", _rounds, GIVEN), read="section {{ section }}")
 def search(calls: list[Called]) -> None:
     """Bounds first, then the next try."""
     for call in calls:
@@ -151,7 +151,7 @@ def search(calls: list[Called]) -> None:
         expect_close(got[2], wanted, "the next weight", hint)
 
 
-@task("which-lambda", Value("which_lambda"), read="section 2")
+@task("which-lambda", Value("which_lambda"), read="section {{ section }}")
 def which_lambda(values: dict[str, Any]) -> None:
     """In one loss λ multiplies the prediction's part, in the other the distance."""
     key = {"wachter": "surer", "alibi": "nearer", "alibi after a failure": "down"}
@@ -162,7 +162,7 @@ def which_lambda(values: dict[str, Any]) -> None:
     )
 
 
-@task("my-dress", Value("my_dress"), read="section 2")
+@task("my-dress", Value("my_dress"), read="section {{ section }}")
 def my_dress(values: dict[str, Any]) -> None:
     """Ask the trusted network, and measure the distance."""
     here = world()

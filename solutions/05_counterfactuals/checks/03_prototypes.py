@@ -1,4 +1,4 @@
-"""Checks of section 3: the nearest prototype, by sorting the codes of each class."""
+"""Checks: the nearest prototype, by sorting the codes of each class."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _code_tables(rng: np.random.Generator) -> list[Any]:
     return cases
 
 
-@task("prototype", Call("nearest_prototype", _code_tables, GIVEN), read="section 3")
+@task("prototype", Call("nearest_prototype", _code_tables, GIVEN), read="section {{ section }}")
 def prototype(calls: list[Called]) -> None:
     """Sort the codes of each class by distance."""
     for call in calls:

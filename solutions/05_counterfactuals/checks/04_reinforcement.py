@@ -1,4 +1,4 @@
-"""Checks of section 4: both losses, summed by hand."""
+"""Checks: both losses, summed by hand."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _batches(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return cases
 
 
-@task("ddpg", Call("losses", _batches, GIVEN), read="section 4")
+@task("ddpg", Call("losses", _batches, GIVEN), read="section {{ section }}")
 def ddpg(calls: list[Called]) -> None:
     """Sum over the batch by hand."""
     for call in calls:
@@ -70,7 +70,7 @@ def ddpg(calls: list[Called]) -> None:
         )
 
 
-@task("needs", Value("needs", "cost"), read="sections 2 to 4")
+@task("needs", Value("needs", "cost"), read="sections {{ section.wachter }} to {{ section }}")
 def needs(values: dict[str, Any]) -> None:
     """Half for either table."""
     right = {

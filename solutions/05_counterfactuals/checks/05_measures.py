@@ -1,4 +1,4 @@
-"""Checks of section 5: every measure, item by item."""
+"""Checks: every measure, item by item."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _rebuilt(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [(*map(tensor, images), 0.0), (*map(tensor, features), 0.1)]
 
 
-@task("qualities", Call("qualities", _found_images, GIVEN), read="section 5")
+@task("qualities", Call("qualities", _found_images, GIVEN), read="section {{ section }}")
 def qualities(calls: list[Called]) -> None:
     """Go through the items one by one."""
     for call in calls:
@@ -96,7 +96,9 @@ def qualities(calls: list[Called]) -> None:
             )
 
 
-@task("im", Call("im", _rebuilt, GIVEN), read="section 5 and Van Looveren and Klaise 2019")
+@task(
+    "im", Call("im", _rebuilt, GIVEN), read="section {{ section }} and Van Looveren and Klaise 2019"
+)
 def im(calls: list[Called]) -> None:
     """Sum squares by hand."""
     for call in calls:

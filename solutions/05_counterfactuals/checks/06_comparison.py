@@ -1,4 +1,4 @@
-"""Checks of section 6: the table, computed anew with the trusted networks."""
+"""Checks: the table, computed anew with the trusted networks."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ _HINTS = {
 }
 
 
-@task("table", Value("common", "table"), read="sections 5 and 6")
+@task("table", Value("common", "table"), read="sections {{ section.measures }} and {{ section }}")
 def table(values: dict[str, Any]) -> None:
     """A quarter for the mask, a quarter for each column."""
     numbers = entries(values["table"], (3, 3))
@@ -123,7 +123,11 @@ def table(values: dict[str, Any]) -> None:
     )
 
 
-@task("im2-flaw", Value("pleasing"), read="section 5: which images does IM2 compare?")
+@task(
+    "im2-flaw",
+    Value("pleasing"),
+    read="section {{ section.measures }}: which images does IM2 compare?",
+)
 def im2_flaw(values: dict[str, Any]) -> None:
     """Judge the picture with the trusted networks."""
     here = world()

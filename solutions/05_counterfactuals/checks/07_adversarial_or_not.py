@@ -1,4 +1,4 @@
-"""Checks of section 7: whom the images persuade, computed anew with two trusted networks."""
+"""Checks: whom the images persuade, computed anew with two trusted networks."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def shares() -> Array:
     return np.asarray((first * second).sum(-1) / first.sum(-1))
 
 
-@task("transfer", Value("transfer", "above_noise"), read="section 7")
+@task("transfer", Value("transfer", "above_noise"), read="section {{ section }}")
 def transfer(values: dict[str, Any]) -> None:
     """Two thirds for the shares and one for the comparison with noise, beyond one answer throughout."""
     wanted = shares()

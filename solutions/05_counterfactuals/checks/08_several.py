@@ -1,4 +1,4 @@
-"""Checks of section 8: a determinant by its definition, and ratios neighbour by neighbour."""
+"""Checks: a determinant by its definition, and ratios neighbour by neighbour."""
 
 from __future__ import annotations
 
@@ -64,7 +64,11 @@ def _neighbours(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return cases
 
 
-@task("diversity", Call("diversity", _sets, GIVEN), read="section 8 and Mothilal et al. 2020")
+@task(
+    "diversity",
+    Call("diversity", _sets, GIVEN),
+    read="section {{ section }} and Mothilal et al. 2020",
+)
 def diversity(calls: list[Called]) -> None:
     """Expand the determinant over all permutations."""
     for call in calls:
@@ -92,7 +96,7 @@ def diversity(calls: list[Called]) -> None:
         )
 
 
-@task("stability", Call("instability", _neighbours, GIVEN), read="section 8")
+@task("stability", Call("instability", _neighbours, GIVEN), read="section {{ section }}")
 def stability(calls: list[Called]) -> None:
     """Go through the neighbours one by one."""
     for call in calls:
