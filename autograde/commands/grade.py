@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -11,6 +12,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from autograde.commands.progress import Progress
 from autograde.commands.results import write_results
 from autograde.gradebook.coursefolder import refuse_foreign_settings
@@ -18,7 +21,7 @@ from autograde.grading import workers as executors
 from autograde.grading.data import settle_data
 from autograde.grading.jobs import GradeError, Job, content_of, make_jobs, run_job
 from autograde.grading.mark import UNTIMED, Assignment, Timing, load_assignment, mark
-from autograde.grading.provenance import record_key
+from autograde.grading.provenance import record_key, software
 from autograde.grading.store import Store, only_grader
 from autograde.grading.workers import Workers
 from autograde.intake.folders import settings_beside
@@ -123,7 +126,7 @@ def grade(
                 inside = course.software.packages
                 proof = partial(prove, hidden, inside) if isolation == "bubblewrap" else None
                 workers = executors.cluster(scheduler, proof, say)
-            todo = make_jobs(waiting, course, trusted, timings, isolation, hidden)
+            todo = make_jobs(waiting, course, trusted, timings, isolation, hidden, store.earlier)
             results += _run_all(todo, len(waiting), trusted, store, workers, say)
         settings = settings_beside(folder)
         return write_results(
@@ -141,12 +144,14 @@ def solution_timing(
 ) -> Timing:
     """Run the author's solution as a submission: it must earn every point, and sets the limits."""
     name = f"solution of {assignment.name}"
-    key = record_key(assignment, b"", isolation)
+    content = to_json(_solution(assignment)).encode()
+    key = hashlib.sha256(
+        "\0".join([assignment.version, software(), isolation]).encode() + b"\0" + content
+    ).hexdigest()
     path = store.folder / f"timing-{assignment.name}.json"
     if (kept := store.read(path)) is not None and kept.get("key") == key:
         return Timing(**kept["timing"])
     say(f"Solution of {assignment.name}: running it, to see full marks and set time limits")
-    content = to_json(submission(assignment.released, assignment.solutions)).encode()
     result, timing = mark(content, name, assignment, course.secret(), UNTIMED, isolation, hidden)
     lost = [t for t in result.tasks if t.score is not None and t.score < t.max_score]
     if lost or result.status not in ("graded", "manual_pending"):
@@ -158,6 +163,14 @@ def solution_timing(
     say(f"Solution of {assignment.name}: full marks in {timing.total:.0f} s")
     store.write(path, {"key": key, "timing": asdict(timing)})
     return timing
+
+
+def _solution(assignment: Assignment) -> NotebookNode:
+    """Return the author's submission: its answers alone, so that a new text changes nothing."""
+    notebook = submission(assignment.released, assignment.solutions)
+    notebook.cells = [notebook.cells[part.cell] for part in answers(notebook)]
+    notebook.metadata.pop("course", None)
+    return notebook
 
 
 def _sorted_out(
@@ -206,7 +219,9 @@ def _run_all(
         progress = Progress(total)
         for count, (upload, result) in enumerate(_marked(jobs, here), start=1):
             store.save(result)
-            final = _finished(replace(result, notebook=None), upload, trusted[result.assignment])
+            final = _finished(
+                replace(result, notebook=None, answers=b""), upload, trusted[result.assignment]
+            )
             results.append(final)
             say(
                 f"[{count}/{total}] {final.student}, {final.assignment}: "

@@ -14,7 +14,8 @@ class TaskResult:
 
     ``score`` is None for a manually graded task that waits for a person. ``message`` is what
     the student reads; ``notice`` is for the instructor only (a check that failed to run, an
-    answer matched by its marker alone, …).
+    answer matched by its marker alone, …). ``key`` identifies all that the score depends on, and
+    ``check`` the version of the hidden check.
     """
 
     task: str
@@ -22,6 +23,8 @@ class TaskResult:
     max_score: float
     message: str
     notice: str = ""
+    key: str = ""
+    check: str = ""
 
 
 @dataclass
@@ -56,6 +59,10 @@ class SubmissionResult:
         Whether it was handed in after the deadline, all that is granted included.
     penalty
         Points taken off for handing in late.
+    answers
+        What the run gave, packed, so that a changed check is asked about the same answers.
+    ran
+        Whether any of the student's code ran for this record.
     """
 
     student: str
@@ -70,6 +77,8 @@ class SubmissionResult:
     timestamp: str = ""
     late: bool = False
     penalty: float = 0.0
+    answers: bytes = b""
+    ran: bool = True
 
     @property
     def earned(self) -> float:
