@@ -15,7 +15,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograde.commands.progress import Progress
-from autograde.commands.results import write_results
+from autograde.commands.results import as_shown, write_results
 from autograde.gradebook.coursefolder import refuse_foreign_settings
 from autograde.grading import workers as executors
 from autograde.grading.data import settle_data
@@ -29,12 +29,13 @@ from autograde.intake.submissions import Found, find
 from autograde.intake.unmet import unmet
 from autograde.intake.upload import SubmissionsError, Upload
 from autograde.model.course import Course
-from autograde.model.records import SubmissionResult, TaskResult, points
+from autograde.model.records import SubmissionResult, TaskResult
 from autograde.notebooks.agreement import agree, unread
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import handed_out, to_json
 from autograde.notebooks.source import sources
+from autograde.reports.tables import mark_words
 from autograde.sandbox.isolation import Isolation
 from autograde.sandbox.proof import prove
 
@@ -116,7 +117,7 @@ def grade(
         }
         unchanged = sum(1 for result in results if result.key)
         say(
-            f"Submissions: {len(waiting)} to run"
+            f"Submissions: {len(waiting)} to grade"
             + (f"; {unchanged} unchanged since the last run" if unchanged else "")
         )
         if waiting:
@@ -127,7 +128,16 @@ def grade(
                 proof = partial(prove, hidden, inside) if isolation == "bubblewrap" else None
                 workers = executors.cluster(scheduler, proof, say)
             todo = make_jobs(waiting, course, trusted, timings, isolation, hidden, store.earlier)
-            results += _run_all(todo, len(waiting), trusted, store, workers, say)
+            shown = as_shown(course, out)
+            results += _run_all(
+                todo,
+                len(waiting),
+                trusted,
+                store,
+                workers,
+                say,
+                lambda result: mark_words(shown(result)),
+            )
         settings = settings_beside(folder)
         return write_results(
             results, course, trusted, isolation, store, out, say, found.collected, settings
@@ -211,6 +221,7 @@ def _run_all(
     store: Store,
     workers: AbstractContextManager[Workers],
     say: Say,
+    mark_of: Callable[[SubmissionResult], str],
 ) -> list[SubmissionResult]:
     """Keep each submission's record as it is done; return them all, without notebooks."""
     results = []
@@ -223,10 +234,10 @@ def _run_all(
                 replace(result, notebook=None, answers=b""), upload, trusted[result.assignment]
             )
             results.append(final)
+            took = f"{final.seconds:.0f} s" if result.ran else "from recorded answers"
             say(
-                f"[{count}/{total}] {final.student}, {final.assignment}: "
-                f"{points(final.score)} of {points(final.max_score)}, {final.status}, "
-                f"{final.seconds:.0f} s{progress.left(count)}"
+                f"[{count}/{total}] {final.student}, {final.assignment}: {mark_of(final)}, "
+                f"{took}{progress.left(count)}"
             )
     return results
 
@@ -252,7 +263,7 @@ def _finished(result: SubmissionResult, upload: Upload, assignment: Assignment) 
     result.timestamp = upload.timestamp.isoformat() if upload.timestamp else ""
     result.notices = [*upload.notices, *result.notices]
     result.late = upload.late
-    if upload.late and result.status in ("graded", "manual_pending"):
+    if upload.late and result.status == "graded":
         result.status = "late"
     if not result.tasks:
         result.tasks = _nothing(assignment, "The upload could not be read as a notebook.")

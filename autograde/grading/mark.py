@@ -21,7 +21,7 @@ from autograde.intake.rebuild import Rebuilt, rebuild
 from autograde.model.course import Software
 from autograde.model.course_file import read_course
 from autograde.model.records import Status, SubmissionResult
-from autograde.notebooks.cells import answers, grading, is_hand_in, is_test, node
+from autograde.notebooks.cells import answers, grading, is_hand_in, is_test, node, written
 from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import released, solutions
@@ -204,6 +204,7 @@ def mark(
     for result in results:
         made = assignment.made.get(result.task)
         result.key, result.check = keys[result.task], made.version if made else ""
+        result.answer = _written(rebuilt, result.task)
     outputs = dict(timing.figures)
     if answered is None and before is not None:
         outputs |= _outputs(before)
@@ -237,6 +238,15 @@ def _outputs(result: SubmissionResult) -> dict[str, list[dict[str, Any]]]:
     }
 
 
+def _written(rebuilt: Rebuilt, task: str) -> str:
+    """Return a digest of what the student wrote for a task, wherever it stands."""
+    elsewhere = task in rebuilt.untouched | rebuilt.absent | rebuilt.beside
+    cells = rebuilt.notebook.cells
+    places = {cells[part.cell].id for part in answers(rebuilt.notebook) if part.task == task}
+    places |= {*rebuilt.extras} if elsewhere else set()
+    return written(cell.source for cell in cells if cell.id in places)
+
+
 def _task_keys(rebuilt: Rebuilt, assignment: Assignment, runs: Runs) -> dict[str, str]:
     """Return for each task a digest of all that its mark depends on."""
     data = data_digest(assignment.software.data)
@@ -245,7 +255,7 @@ def _task_keys(rebuilt: Rebuilt, assignment: Assignment, runs: Runs) -> dict[str
         name, made = part.task, assignment.made.get(part.task)
         state = (name in rebuilt.untouched, name in rebuilt.absent, name in rebuilt.beside)
         check = (made.version, environment(SCORING, made.packages, data)) if made else ()
-        answer = rebuilt.notebook.cells[part.cell].source if part.manual else runs.keys.get(name)
+        answer = _written(rebuilt, name) if part.manual else runs.keys.get(name)
         notice = rebuilt.task_notices.get(name, "")
         keys[name] = key_of(name, part.points, state, notice, answer, check)
     return keys

@@ -78,6 +78,15 @@ class Store:
             ) from None
         return results, replace(course, students=students, groups=groups)
 
+    def load_list(self, name: str) -> list[Any]:
+        """Return the list that :meth:`save_list` kept under this name, an empty one without it."""
+        kept = (self.read(self.folder / f"{name}.json") or {}).get("list")
+        return kept if isinstance(kept, list) else []
+
+    def save_list(self, name: str, values: list[Any]) -> None:
+        """Keep a list beside the records, as JSON."""
+        self.write(self.folder / f"{name}.json", {"list": values})
+
     def files_of(self, student: str) -> list[Path]:
         """Return the files of all records of a student or group."""
         files = sorted(self.folder.glob("*.json"))

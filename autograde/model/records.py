@@ -14,8 +14,8 @@ class TaskResult:
 
     ``score`` is None for a manually graded task that waits for a person. ``message`` is what
     the student reads; ``notice`` is for the instructor only (a check that failed to run, an
-    answer matched by its marker alone, …). ``key`` identifies all that the score depends on, and
-    ``check`` the version of the hidden check.
+    answer matched by its marker alone, …). ``key`` identifies all that the score depends on,
+    ``check`` the version of the hidden check, and ``answer`` what the student wrote.
     """
 
     task: str
@@ -25,6 +25,7 @@ class TaskResult:
     notice: str = ""
     key: str = ""
     check: str = ""
+    answer: str = ""
 
 
 @dataclass
@@ -79,6 +80,11 @@ class SubmissionResult:
     penalty: float = 0.0
     answers: bytes = b""
     ran: bool = True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a task of it waits for a person."""
+        return any(t.score is None for t in self.tasks)
 
     @property
     def earned(self) -> float:

@@ -10,6 +10,7 @@ from statistics import mean, median
 
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult
+from autograde.reports.changes import Changes, Override
 from autograde.reports.feedback import feedback_path
 from autograde.reports.pages import render
 from autograde.reports.similarity import Pair
@@ -64,18 +65,34 @@ class TaskRate:
 
 
 def write_report(
-    results: Sequence[SubmissionResult], course: Course, path: Path, alike: Sequence[Pair] = ()
+    results: Sequence[SubmissionResult],
+    course: Course,
+    path: Path,
+    alike: Sequence[Pair] = (),
+    history: Sequence[Changes] = (),
+    typed_over: Sequence[Override] = (),
 ) -> None:
     """Write the report for these results; it links to the feedback pages beside it."""
-    write_whole(path, report_html(results, course, alike))
+    write_whole(path, report_html(results, course, alike, history, typed_over))
 
 
 def report_html(
-    results: Sequence[SubmissionResult], course: Course, alike: Sequence[Pair] = ()
+    results: Sequence[SubmissionResult],
+    course: Course,
+    alike: Sequence[Pair] = (),
+    history: Sequence[Changes] = (),
+    typed_over: Sequence[Override] = (),
 ) -> str:
     """Return the report: marks, their spread, tasks, work left, what went wrong, slow runs.
 
-    ``alike`` are the pairs of submissions that a person should look at side by side.
+    Parameters
+    ----------
+    alike
+        The pairs of submissions that a person should look at side by side.
+    history
+        What the last gradings changed, the newest first.
+    typed_over
+        The marks that persons typed over automatic ones.
     """
     results = in_order(results)
     table = by_student(results)
@@ -93,9 +110,11 @@ def report_html(
         unusual=[
             (r, notes)
             for r in results
-            if (notes := _notes(r)) or r.status in ("late", "partial", "broken")
+            if (notes := _notes(r)) or r.late or r.status in ("late", "partial", "broken")
         ],
         alike=alike,
+        history=history,
+        typed_over=typed_over,
         unrun=sum(r.status == "broken" for r in results),
         slowest=sorted((r for r in results if r.seconds > 0), key=lambda r: -r.seconds)[:SLOWEST],
     )
