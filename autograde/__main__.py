@@ -54,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("student", metavar="STUDENT", help="a student or group, as in grades.csv")
     rerun.add_argument("submissions", type=Path, help="the folder or zip file that was graded")
     rerun.add_argument("--assignment", required=True, metavar="NAME")
+    rerun.add_argument(
+        "--show",
+        default="",
+        metavar="TASK",
+        help="write its hidden inputs, what was expected and what came back: a page and a cell",
+    )
     rerun.set_defaults(run=_rerun)
 
     for command in (grade, rerun):
@@ -153,6 +159,7 @@ def _rerun(options: argparse.Namespace) -> int:
         options.out,
         options.isolation,
         _say,
+        options.show,
     )
     return 0 if same else 1
 

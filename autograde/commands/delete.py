@@ -22,6 +22,7 @@ from autograde.lms.names import meaning
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.reports import audit
+from autograde.reports.appeal import FOLDER
 from autograde.reports.class_report import write_report
 from autograde.reports.feedback import feedback_path, write_feedback
 from autograde.reports.tables import write_grades, write_tasks
@@ -166,6 +167,7 @@ def _remove(
     for file in store.folder.glob("*.part"):
         file.unlink()
     _remove_folder(out / "export", "*")
+    _remove_folder(out / FOLDER / safe_name(who), "*")
     return sum(file.suffix == ".json" for file in records), submissions, notebooks, pages
 
 

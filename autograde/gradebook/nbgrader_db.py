@@ -256,7 +256,8 @@ def _by_hand(task: TaskResult, stored: Stored | None) -> TaskResult:
         message = "Your answer has changed since it was marked: a person will read it again."
         return replace(task, score=None, message=message, notice=f"{task.notice} {notice}".strip())
     # The automatic message may contradict the mark that a person gave.
-    return replace(task, score=stored.score, message=stored.comment or "Marked by a person.")
+    message = stored.comment or "Marked by a person."
+    return replace(task, score=stored.score, message=message, by_hand=True)
 
 
 def _save_submission(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,10 +21,11 @@ from autograde.intake.rebuild import Rebuilt, rebuild
 from autograde.model.course import Software
 from autograde.model.course_file import read_course
 from autograde.model.records import Status, SubmissionResult
+from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers, grading, is_hand_in, is_test, node, written
 from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
-from autograde.notebooks.release import released, solutions
+from autograde.notebooks.release import released, solutions, to_json
 from autograde.notebooks.source import find_source, read_source
 from autograde.notebooks.unseen import named
 from autograde.notebooks.versions import Made, code_text, made_of
@@ -228,6 +229,35 @@ def mark(
     took = {cell.id: cell.seconds for cell in answered.cells} if answered else {}
     figures = {c.id: outputs.get(c.id, []) for c in assignment.released.cells if is_figure(c)}
     return record, Timing(took, runs.call_seconds, record.seconds, figures)
+
+
+def by_the_solution(
+    assignment: Assignment,
+    task: str,
+    inputs: Sequence[tuple[Any, ...]],
+    timing: Timing,
+    where: tuple[Limits, Isolation, tuple[Path, ...]],
+) -> Any:
+    """Return what the author's solution gives: of a ``Call`` task for these inputs, a list.
+
+    Parameters
+    ----------
+    where
+        Limits, isolation, and the folders that the run must not see.
+    """
+    content = to_json(submission(assignment.released, assignment.solutions)).encode()
+    rebuilt = rebuild(content, assignment.released)
+    data = data_digest(assignment.software.data)
+    cells = _cells(rebuilt, assignment, timing)
+    runs = Runs(rebuilt, assignment.checks.tasks, cells, where, data, Recorded())
+    answer = assignment.checks.tasks[task].answer
+    if isinstance(answer, Value):
+        runs.notebook()
+        return runs.values[task]
+    limit = max(_LEAST_SECONDS, _TIMES_SOLUTION * timing.call)
+    calls = HiddenCalls(answer.function, inputs, limit, answer.without)
+    runs.call({task: calls}, _without(assignment, answer))
+    return [returned for _, returned, _ in runs.called[task]]
 
 
 def _outputs(result: SubmissionResult) -> dict[str, list[dict[str, Any]]]:

@@ -16,6 +16,7 @@ class TaskResult:
     the student reads; ``notice`` is for the instructor only (a check that failed to run, an
     answer matched by its marker alone, …). ``key`` identifies all that the score depends on,
     ``check`` the version of the hidden check, and ``answer`` what the student wrote.
+    ``by_hand``: the message is a person's comment, in Markdown.
     """
 
     task: str
@@ -26,6 +27,7 @@ class TaskResult:
     key: str = ""
     check: str = ""
     answer: str = ""
+    by_hand: bool = False
 
 
 @dataclass
