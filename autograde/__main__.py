@@ -58,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("student", metavar="STUDENT", help="a student or group, as in grades.csv")
     rerun.add_argument("submissions", type=Path, help="the folder or zip file that was graded")
     rerun.add_argument("--assignment", required=True, metavar="NAME")
+    rerun.add_argument(
+        "--show",
+        default="",
+        metavar="TASK",
+        help="write its hidden inputs, what was expected and what came back: a page and a cell",
+    )
     rerun.set_defaults(run=_rerun)
 
     for command in (grade, rerun):
@@ -86,6 +92,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--column", metavar="TITLE", help="what the assignment is called in Canvas")
     export.set_defaults(run=_export)
+
+    restore = commands.add_parser(
+        "restore", help="take back marks that persons typed over automatic ones"
+    )
+    restore.add_argument("student", nargs="?", default="", help="a student or group; default: all")
+    restore.add_argument("--assignment", default="", metavar="NAME", help="only this one")
+    restore.add_argument("--task", default="", metavar="TASK", help="only this one")
+    restore.add_argument("--out", type=Path, default=Path("graded"), help="default: graded/")
+    restore.set_defaults(run=_restore)
 
     delete = commands.add_parser("delete", help="remove one student's data from the results")
     delete.add_argument("student", metavar="STUDENT", help="a student or group, as in grades.csv")
@@ -155,6 +170,7 @@ def _rerun(options: argparse.Namespace) -> int:
         options.out,
         options.isolation,
         _say,
+        options.show,
     )
     return 0 if same else 1
 
@@ -174,6 +190,14 @@ def _export(options: argparse.Namespace) -> None:
     )
     for path in written:
         print(f"Written: {path}")
+
+
+def _restore(options: argparse.Namespace) -> None:
+    from autograde.commands.restore import restore
+    from autograde.model.course_file import read_course
+
+    where = options.student, options.assignment, options.task
+    restore(read_course(), options.out, *where, _say)
 
 
 def _delete(options: argparse.Namespace) -> None:

@@ -138,6 +138,23 @@ def task(id: str, answer: Value | Call, read: str = "") -> Callable[[Score], Tas
     return make
 
 
+Comparison = tuple[str, Any, Any]
+"""The name of what was compared, what a check expected, and what the student's answer held."""
+
+_compared: ContextVar[list[Comparison] | None] = ContextVar("what is compared", default=None)
+
+
+@contextlib.contextmanager
+def noting_comparisons() -> Iterator[list[Comparison]]:
+    """Note what :func:`expect_close` compares: for an appeal, where a person looks at it."""
+    found: list[Comparison] = []
+    before = _compared.set(found)
+    try:
+        yield found
+    finally:
+        _compared.reset(before)
+
+
 _given_cells: ContextVar[Callable[..., Any]] = ContextVar("the given cells of the notebook")
 
 
@@ -363,6 +380,8 @@ def expect_close(
     ``hint`` is what the student reads when the shape is right and the numbers are not.
     """
     wanted = np.asarray(reference, dtype=np.float64)
+    if (noted := _compared.get()) is not None:
+        noted.append((name, wanted, value))
     try:
         array = expect_array(value, wanted.shape, name)
     except Wrong as wrong:

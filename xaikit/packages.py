@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 
@@ -24,12 +24,18 @@ def within_reach(named: frozenset[str]) -> frozenset[str]:
         These names, the standard library's, and those of all that the packages require as they are
         installed here, optional features aside.
     """
-    owners = metadata.packages_distributions()
+    owners = owners_of_packages()
     kept = _with_requirements(name for package in named for name in owners.get(package, ()))
     brought = {
         p for p, distributions in owners.items() if not kept.isdisjoint(map(_plain, distributions))
     }
     return frozenset({*named, *sys.stdlib_module_names, *brought})
+
+
+@cache
+def owners_of_packages() -> Mapping[str, list[str]]:
+    """Return the distributions that bring a package, by the name it is imported by."""
+    return metadata.packages_distributions()  # looks at every file that is installed
 
 
 def _with_requirements(distributions: Iterable[str]) -> frozenset[str]:

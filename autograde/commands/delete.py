@@ -7,8 +7,10 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from autograde.commands.exchange import exchange_folder, released_pages
+from autograde.commands.results import load_history, save_history
 from autograde.errors import AutogradeError
 from autograde.gradebook.identities import settle_ids
 from autograde.gradebook.nbgrader_db import remove_student, with_manual_marks
@@ -20,6 +22,7 @@ from autograde.lms.names import meaning
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.reports import audit
+from autograde.reports.appeal import FOLDER
 from autograde.reports.class_report import write_report
 from autograde.reports.feedback import feedback_path, write_feedback
 from autograde.reports.tables import write_grades, write_tasks
@@ -107,6 +110,10 @@ def delete(
             # The pages of the group name its members.
             theirs = (result for result in shown if result.student == group)
             write_feedback(store.with_notebooks(theirs), now, out)
+        save_history([each.without(gone) for each in load_history(store)], store)
+        for name in ("shown", "alike"):
+            kept = [v for v in store.load_list(name) if not gone & {*_named(v)}]
+            store.save_list(name, kept)
         store.save_class(left, now)
         counts.append(audit.forget(gone, out))
     what = [f"{n} {one if n == 1 else more}" for n, (one, more) in zip(counts, _KINDS, strict=True)]
@@ -123,6 +130,11 @@ def delete(
         )
     say("Delete the upload where it was graded from, too: grading it again brings all this back.")
     return shown
+
+
+def _named(value: dict[str, Any]) -> list[str]:
+    """Return whom an entry of a kept list names."""
+    return [*value.get("students", ()), *([value["student"]] if "student" in value else ())]
 
 
 def _remove(
@@ -155,7 +167,8 @@ def _remove(
     for file in store.folder.glob("*.part"):
         file.unlink()
     _remove_folder(out / "export", "*")
-    return len(records), submissions, notebooks, pages
+    _remove_folder(out / FOLDER / safe_name(who), "*")
+    return sum(file.suffix == ".json" for file in records), submissions, notebooks, pages
 
 
 def _remove_folder(folder: Path, pattern: str) -> int:

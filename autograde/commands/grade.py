@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -11,14 +12,16 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from autograde.commands.progress import Progress
-from autograde.commands.results import write_results
+from autograde.commands.results import as_shown, write_results
 from autograde.gradebook.coursefolder import refuse_foreign_settings
 from autograde.grading import workers as executors
 from autograde.grading.data import settle_data
 from autograde.grading.jobs import GradeError, Job, content_of, make_jobs, run_job
 from autograde.grading.mark import UNTIMED, Assignment, Timing, load_assignment, mark
-from autograde.grading.provenance import record_key
+from autograde.grading.provenance import record_key, software
 from autograde.grading.store import Store, only_grader
 from autograde.grading.workers import Workers
 from autograde.intake.folders import settings_beside
@@ -26,12 +29,13 @@ from autograde.intake.submissions import Found, find
 from autograde.intake.unmet import unmet
 from autograde.intake.upload import SubmissionsError, Upload
 from autograde.model.course import Course
-from autograde.model.records import SubmissionResult, TaskResult, points
+from autograde.model.records import SubmissionResult, TaskResult
 from autograde.notebooks.agreement import agree, unread
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import handed_out, to_json
 from autograde.notebooks.source import sources
+from autograde.reports.tables import mark_words
 from autograde.sandbox.isolation import Isolation
 from autograde.sandbox.proof import prove
 
@@ -113,7 +117,7 @@ def grade(
         }
         unchanged = sum(1 for result in results if result.key)
         say(
-            f"Submissions: {len(waiting)} to run"
+            f"Submissions: {len(waiting)} to grade"
             + (f"; {unchanged} unchanged since the last run" if unchanged else "")
         )
         if waiting:
@@ -123,8 +127,17 @@ def grade(
                 inside = course.software.packages
                 proof = partial(prove, hidden, inside) if isolation == "bubblewrap" else None
                 workers = executors.cluster(scheduler, proof, say)
-            todo = make_jobs(waiting, course, trusted, timings, isolation, hidden)
-            results += _run_all(todo, len(waiting), trusted, store, workers, say)
+            todo = make_jobs(waiting, course, trusted, timings, isolation, hidden, store.earlier)
+            shown = as_shown(course, out)
+            results += _run_all(
+                todo,
+                len(waiting),
+                trusted,
+                store,
+                workers,
+                say,
+                lambda result: mark_words(shown(result)),
+            )
         settings = settings_beside(folder)
         return write_results(
             results, course, trusted, isolation, store, out, say, found.collected, settings
@@ -141,12 +154,14 @@ def solution_timing(
 ) -> Timing:
     """Run the author's solution as a submission: it must earn every point, and sets the limits."""
     name = f"solution of {assignment.name}"
-    key = record_key(assignment, b"", isolation)
+    content = to_json(_solution(assignment)).encode()
+    key = hashlib.sha256(
+        "\0".join([assignment.version, software(), isolation]).encode() + b"\0" + content
+    ).hexdigest()
     path = store.folder / f"timing-{assignment.name}.json"
     if (kept := store.read(path)) is not None and kept.get("key") == key:
         return Timing(**kept["timing"])
     say(f"Solution of {assignment.name}: running it, to see full marks and set time limits")
-    content = to_json(submission(assignment.released, assignment.solutions)).encode()
     result, timing = mark(content, name, assignment, course.secret(), UNTIMED, isolation, hidden)
     lost = [t for t in result.tasks if t.score is not None and t.score < t.max_score]
     if lost or result.status not in ("graded", "manual_pending"):
@@ -158,6 +173,14 @@ def solution_timing(
     say(f"Solution of {assignment.name}: full marks in {timing.total:.0f} s")
     store.write(path, {"key": key, "timing": asdict(timing)})
     return timing
+
+
+def _solution(assignment: Assignment) -> NotebookNode:
+    """Return the author's submission: its answers alone, so that a new text changes nothing."""
+    notebook = submission(assignment.released, assignment.solutions)
+    notebook.cells = [notebook.cells[part.cell] for part in answers(notebook)]
+    notebook.metadata.pop("course", None)
+    return notebook
 
 
 def _sorted_out(
@@ -198,6 +221,7 @@ def _run_all(
     store: Store,
     workers: AbstractContextManager[Workers],
     say: Say,
+    mark_of: Callable[[SubmissionResult], str],
 ) -> list[SubmissionResult]:
     """Keep each submission's record as it is done; return them all, without notebooks."""
     results = []
@@ -206,12 +230,14 @@ def _run_all(
         progress = Progress(total)
         for count, (upload, result) in enumerate(_marked(jobs, here), start=1):
             store.save(result)
-            final = _finished(replace(result, notebook=None), upload, trusted[result.assignment])
+            final = _finished(
+                replace(result, notebook=None, answers=b""), upload, trusted[result.assignment]
+            )
             results.append(final)
+            took = f"{final.seconds:.0f} s" if result.ran else "from recorded answers"
             say(
-                f"[{count}/{total}] {final.student}, {final.assignment}: "
-                f"{points(final.score)} of {points(final.max_score)}, {final.status}, "
-                f"{final.seconds:.0f} s{progress.left(count)}"
+                f"[{count}/{total}] {final.student}, {final.assignment}: {mark_of(final)}, "
+                f"{took}{progress.left(count)}"
             )
     return results
 
@@ -237,7 +263,7 @@ def _finished(result: SubmissionResult, upload: Upload, assignment: Assignment) 
     result.timestamp = upload.timestamp.isoformat() if upload.timestamp else ""
     result.notices = [*upload.notices, *result.notices]
     result.late = upload.late
-    if upload.late and result.status in ("graded", "manual_pending"):
+    if upload.late and result.status == "graded":
         result.status = "late"
     if not result.tasks:
         result.tasks = _nothing(assignment, "The upload could not be read as a notebook.")

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from autograde.commands.grade import solution_timing
 from autograde.errors import AutogradeError
 from autograde.grading.data import settle_data
-from autograde.grading.mark import load_assignment, mark
+from autograde.grading.mark import Assignment, Timing, by_the_solution, load_assignment, mark
 from autograde.grading.provenance import record_key, software
+from autograde.grading.recorded import unpack
+from autograde.grading.score import CheckError, hidden_inputs, worth
 from autograde.grading.store import Store, only_grader
 from autograde.intake.submissions import find
 from autograde.lms.names import meaning
 from autograde.model.course import Course
-from autograde.model.records import SubmissionResult, points
+from autograde.model.kinds import meant
+from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.release import handed_out
 from autograde.notebooks.source import sources
+from autograde.reports import audit
+from autograde.reports.appeal import Row, write_appeal
 from autograde.reports.audit import Line, last_lines
 from autograde.safety.sanitize import clean_line
-from autograde.sandbox.isolation import Isolation
+from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.proof import prove
+from autograde.sandbox.replies import Failed
+from autograde.tasks import Call, noting_comparisons
 
 
 class RerunError(AutogradeError):
@@ -35,10 +44,11 @@ def rerun(
     out: Path,
     isolation: Isolation = "bubblewrap",
     say: Callable[[str], object] = print,
+    show: str = "",
 ) -> bool:
     """Grade one upload anew, and say where its marks differ from those in the audit record.
 
-    The results are left as they are.
+    The results are left as they are; the outcome goes into the audit record.
 
     Parameters
     ----------
@@ -56,6 +66,8 @@ def rerun(
         How to run the upload.
     say
         Takes a line of progress, and of the outcome.
+    show
+        A task, of which a page and a cell show hidden inputs, what was expected, what came back.
 
     Returns
     -------
@@ -93,6 +105,9 @@ def rerun(
             prove(hidden, course.software.packages)
         settle_data(course, say)
         assignment = load_assignment(name, course.file)
+        if show and show not in assignment.checks.tasks:
+            hint = meant(show, assignment.checks.tasks)
+            raise RerunError(f"{name} has no automatic task {clean_line(show)!r}{hint}")
         timing = solution_timing(assignment, course, store, isolation, hidden, say)
         say(f"Running {name} of {clean_line(who)}")
         content, secret = uploads[who].read(), course.secret()
@@ -112,16 +127,73 @@ def rerun(
                 f"given by a person ({line['time']}); only the grader's part is compared."
             )
     changed = _changed(recorded[""], now)
-    if changed:
-        say(f"Since the marks of {recorded['']['time']}, {changed}.")
-    for difference in differences:
-        say(difference)
     count = len(result.tasks)
-    if not differences:
-        say(f"Same marks, reproduced: {count} of {count} tasks as in the audit record.")
-    else:
-        say(f"Not the same marks: {len(differences)} of {count} tasks differ.")
+    outcome = [
+        f"Not the same marks: {len(differences)} of {count} tasks differ."
+        if differences
+        else f"Same marks, reproduced: {count} of {count} tasks as in the audit record."
+    ]
+    reasons = [f"Since the marks of {recorded['']['time']}, {changed}."] if changed else []
+    for line in (*reasons, *differences, *outcome):
+        say(line)
+    noted: dict[str, Any] = {
+        "outcome": "other marks" if differences else "same marks",
+        "reason": " ".join(reasons) or "nothing that marks depend on has changed",
+        "differences": differences,
+        **now,
+    }
+    if show:
+        task = next(each for each in result.tasks if each.task == show)
+        say(f"Running the solution on the hidden inputs of {show}")
+        where = (Limits(), isolation, hidden)
+        for path in _show(task, result, assignment, secret, timing, where, outcome + reasons, out):
+            say(f"Written: {path}")
+        noted["shown"] = {"task": show, "score": task.score, "message": task.message}
+    audit.note_appeal(who, name, noted, out)
+    say(f"Noted in {out / audit.FILE}")
     return not differences
+
+
+def _show(
+    task: TaskResult,
+    result: SubmissionResult,
+    assignment: Assignment,
+    secret: bytes,
+    timing: Timing,
+    where: tuple[Limits, Isolation, tuple[Path, ...]],
+    outcome: list[str],
+    out: Path,
+) -> tuple[Path, Path]:
+    """Write what happened in one task: a page, and a cell to paste."""
+    check, given = assignment.checks.tasks[task.task], unpack(result.answers)
+    answer = check.answer
+    if isinstance(answer, Call):
+        function, inputs = answer.function, hidden_inputs(check, secret, result.submission_hash)
+        nothing = [(Failed(task.message), frozenset[int]())] * len(inputs)
+        came = given.calls[check.id][1] if check.id in given.calls else nothing
+        expected = by_the_solution(assignment, check.id, inputs, timing, where)
+        rows = [
+            Row(f"Call {i}", arguments, wanted, returned, changed)
+            for i, (arguments, wanted, (returned, changed)) in enumerate(
+                zip(inputs, expected, came, strict=True), start=1
+            )
+        ]
+        values = None
+    else:
+        function, inputs = "", []
+        values = given.values[check.id][1] if check.id in given.values else Failed(task.message)
+        wanted = by_the_solution(assignment, check.id, [], timing, where)
+        lost = values if isinstance(values, Failed) else None
+        rows = [
+            Row(name, (), wanted[name], lost or values[name])  # type: ignore[index]
+            for name in answer.names
+        ]
+    outcomes = [(row.arguments, row.returned, row.changed) for row in rows] if inputs else None
+    with noting_comparisons() as compared, contextlib.suppress(CheckError):
+        worth(check, values, outcomes)
+    return write_appeal(
+        result.student, assignment.name, task, function, rows, compared, outcome, out
+    )
 
 
 def _differences(result: SubmissionResult, recorded: Mapping[str, Line]) -> Iterator[str]:
@@ -144,11 +216,11 @@ def _changed(line: Line, now: Mapping[str, str]) -> str:
     """Say which of the things that marks depend on have changed."""
     words = {
         "submission": "the submission is another one",
-        "checks": "the notebook's source or its checks have changed",
+        "checks": "the notebook's checks, points or given cells have changed",
         "software": "the software has changed (Python, a package, or the grader)",
         "isolation": "submissions are isolated otherwise",
     }
     changed = [said for what, said in words.items() if line[what] != now[what]]
     if not changed and line["key"] != now["key"]:
-        changed = ["the course's secret has changed, or where its data lies"]
+        changed = ["the course's secret, its data or a package has changed"]
     return ", ".join(changed)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from autograde.commands.exchange import write_exchange
 from autograde.commands.progress import Progress
-from autograde.gradebook.nbgrader_db import fill_gradebook, with_manual_marks, write_penalties
+from autograde.gradebook.nbgrader_db import (
+    fill_gradebook,
+    manual_marks,
+    with_manual_marks,
+    write_penalties,
+)
+from autograde.gradebook.stored import FILE
 from autograde.grading.late import with_penalties
 from autograde.grading.mark import Assignment
 from autograde.grading.provenance import software
@@ -17,7 +25,8 @@ from autograde.intake.collected import Collected
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.titles import titles_of
-from autograde.reports import audit
+from autograde.reports import audit, changes
+from autograde.reports.changes import Change, Changes, Shown
 from autograde.reports.class_report import write_report
 from autograde.reports.feedback import write_feedback
 from autograde.reports.similarity import similar_in_class
@@ -63,14 +72,69 @@ def write_results(
     say("Comparing submissions with each other")
     alike = similar_in_class(whole(final), releases, course)
     say("Writing the report")
+    shown = changes.as_shown(results, final)
+    history, latest = _history(shown, store)
+    typed_over = changes.overrides(results, final)
+    store.save_list("alike", [asdict(pair) for pair in alike])
     titles = {
         (name, task): title
         for name, notebook in releases.items()
         for task, title in titles_of(notebook).items()
     }
-    write_report(final, course, out / "report.html", alike, titles)
+    write_report(final, course, out / "report.html", alike, titles, history, typed_over)
+    # Last: after a crash the next grading still says what this one changed.
+    _keep(shown, history, store)
     say(f"Written in {time.monotonic() - started:.0f} s")
+    undo = f"to take them back: autograde restore --out {out}"
+    for line in changes.said(latest, typed_over, undo):
+        say(line)
     return final
+
+
+def as_shown(course: Course, out: Path) -> Callable[[SubmissionResult], SubmissionResult]:
+    """Return what makes of a scored submission the one that is shown.
+
+    It adds what persons gave, as the gradebook has it now, and takes off what lateness costs.
+    """
+    merge = manual_marks(out / FILE)
+    return lambda result: with_penalties([merge(result)], course)[0]
+
+
+def load_history(store: Store) -> list[Changes]:
+    """Return what the last gradings changed, the newest first."""
+    return [
+        Changes(
+            each["time"],
+            [(assignment, task) for assignment, task in each["checks"]],
+            [Change(**mark) for mark in each["marks"]],
+        )
+        for each in store.load_list("changes")
+    ]
+
+
+def save_history(history: Iterable[Changes], store: Store) -> None:
+    """Keep it for the next report."""
+    store.save_list("changes", [asdict(each) for each in history])
+
+
+def _history(shown: list[Shown], store: Store) -> tuple[list[Changes], Changes]:
+    """Return what this grading and those before it changed, and what this one did."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    latest = changes.compare(store.load_list("shown"), shown, now)
+    news = [latest] if latest.checks or latest.silent else []
+    return [*news, *load_history(store)][: changes.KEPT], latest
+
+
+def _keep(shown: list[Shown], history: list[Changes], store: Store) -> None:
+    """Keep what was shown, of submissions that were not graded now as well."""
+    now = {(each["student"], each["assignment"]) for each in shown}
+    others = [
+        each
+        for each in store.load_list("shown")
+        if (each["student"], each["assignment"]) not in now
+    ]
+    save_history(history, store)
+    store.save_list("shown", [*others, *shown])
 
 
 def _slowly(

@@ -55,6 +55,7 @@ c.GenerateFeedback.preprocessors = [
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     "autograde.formgrader.HidesMarkSchemes",
 ]
+c.HTMLExporter.preprocessors = ["autograde.marking.ShowsWhatWaits"]  # formgrader's pages
 c.ExportPlugin.to = "nbgrader_grades.csv"  # by itself it would replace grades.csv
 c.ExchangeFactory.collect = "autograde.formgrader.RefusesToCollect"
 c.ZipCollectApp.extractor_plugin = "autograde.formgrader.RefusesToUnpack"
@@ -144,7 +145,8 @@ def for_markers(notebook: NotebookNode, source: NotebookNode) -> NotebookNode:
         task = grading(cell).get("grade_id")
         if task in schemes:
             text = f"**Mark scheme**, for the marker.\n\n{schemes[task]}"
-            quoted = "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
+            # Two blanks at its end keep a line: Markdown would join it with the next.
+            quoted = "\n".join(f"> {line}  " if line.strip() else ">" for line in text.split("\n"))
             above = {
                 "id": sha256(f"mark scheme {task}".encode()).hexdigest()[:16],
                 "cell_type": "markdown",

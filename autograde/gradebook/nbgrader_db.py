@@ -39,15 +39,19 @@ from autograde.gradebook.stored import (
     LOG,
     GradebookError,
     Key,
+    Seen,
     Stored,
+    answers_seen,
+    forget_seen,
+    keep_seen,
     one_sentence,
     stored_marks,
     url_of,
     vacuum,
 )
 from autograde.model.course import Course
-from autograde.model.records import SubmissionResult, TaskResult, points
-from autograde.notebooks.cells import Answer, answers, grading, node
+from autograde.model.records import Status, SubmissionResult, TaskResult, points
+from autograde.notebooks.cells import Answer, answers, grading, node, written
 from autograde.safety.rewrite import clean_markdown
 
 api.app_log.disabled = True  # it logs what it raises, traceback included
@@ -135,27 +139,37 @@ def with_manual_marks(results: Iterable[SubmissionResult], db: Path) -> list[Sub
     """Return the results with the marks and comments that people gave in formgrader.
 
     A submission whose last waiting task has been marked changes from ``manual_pending`` to
-    ``graded``. A task that has to be looked at again, because its answer has changed since a
-    person marked it, keeps that mark and says so.
+    ``graded``, or to ``late``. A task whose answer has changed since a person marked it waits for a
+    person again: the mark is another text's. What was not handed in has no mark.
 
     Raises
     ------
     GradebookError
         If the gradebook cannot be read.
     """
+    merge = manual_marks(db)
+    return [merge(result) for result in results]
+
+
+def manual_marks(db: Path) -> Callable[[SubmissionResult], SubmissionResult]:
+    """Return what :func:`with_manual_marks` does to one result; the gradebook is read once."""
     stored = stored_marks(db) if db.exists() else {}
     ids = nbgrader_ids(db.parent)
-    merged = []
-    for result in results:
+
+    def merge(result: SubmissionResult) -> SubmissionResult:
+        if result.status == "missing":
+            return result
         tasks = [
             _by_hand(task, stored.get((ids(result.student), result.assignment, task.task)))
             for task in result.tasks
         ]
         result = replace(result, tasks=tasks)
-        if result.status == "manual_pending" and all(t.score is not None for t in tasks):
-            result.status = "graded"
-        merged.append(result)
-    return merged
+        if result.status in ("graded", "late", "manual_pending"):
+            done: Status = "late" if result.late else "graded"
+            result.status = "manual_pending" if result.waiting else done
+        return result
+
+    return merge
 
 
 def write_penalties(results: Iterable[SubmissionResult], db: Path) -> None:
@@ -178,6 +192,33 @@ def write_penalties(results: Iterable[SubmissionResult], db: Path) -> None:
         gradebook.db.commit()
 
 
+def take_back(places: Iterable[tuple[str, str, str]], db: Path) -> None:
+    """Remove marks, extra credit and comments that persons gave to automatic tasks.
+
+    Parameters
+    ----------
+    places
+        Student or group, assignment and task of each.
+
+    Raises
+    ------
+    GradebookError
+        If the gradebook cannot be written.
+    """
+    ids = nbgrader_ids(db.parent)
+    with one_sentence(db), api.Gradebook(url_of(db)) as gradebook:
+        for student, name, task in places:
+            submission = gradebook.find_submission_notebook(name, name, ids(student))
+            for grade in submission.grades:
+                if grade.cell.name in (task, f"{task}-test"):
+                    grade.manual_score, grade.extra_credit = None, None
+                    grade.needs_manual_grade = grade.auto_score is None
+            for comment in submission.comments:
+                if comment.name == task:
+                    comment.manual_comment = None
+        gradebook.db.commit()
+
+
 def remove_student(student: str, db: Path) -> int:
     """Remove all marks of a student or group, and what is left of them in the file.
 
@@ -197,6 +238,7 @@ def remove_student(student: str, db: Path) -> int:
             try:
                 submissions = len(gradebook.student_submissions(identity))
                 gradebook.remove_student(identity)
+                forget_seen(gradebook.db)
             except api.MissingEntry:
                 return 0
         vacuum(db)
@@ -206,12 +248,16 @@ def remove_student(student: str, db: Path) -> int:
 def _by_hand(task: TaskResult, stored: Stored | None) -> TaskResult:
     if stored is None or not stored.by_hand or stored.score is None:
         return task
-    notice = task.notice
-    if stored.review:
-        notice = f"{notice} The answer has changed since it was marked by hand.".strip()
+    if stored.review or (task.answer and stored.answer and task.answer != stored.answer):
+        notice = (
+            "The answer has changed since it was marked by hand "
+            f"({points(stored.score)} of {points(stored.max_score)} then); please mark it again."
+        )
+        message = "Your answer has changed since it was marked: a person will read it again."
+        return replace(task, score=None, message=message, notice=f"{task.notice} {notice}".strip())
     # The automatic message may contradict the mark that a person gave.
     message = stored.comment or "Marked by a person."
-    return replace(task, score=stored.score, message=message, notice=notice)
+    return replace(task, score=stored.score, message=message, by_hand=True)
 
 
 def _save_submission(
@@ -243,7 +289,8 @@ def _save_submission(
     records = {task.task: task for task in result.tasks}
     notebook = None if result.notebook is None else node(result.notebook)
     file = autograded_path(out, student, name)
-    changed = _changed_since(file, notebook)
+    before, now = _answer_texts(read_notebook(file)), _answer_texts(notebook)
+    seen = answers_seen(gradebook.db)
     for part in parts:
         grade = grades[_grade_cell(part)]
         record = records.get(part.task)
@@ -253,15 +300,21 @@ def _save_submission(
             gradebook.db.rollback()
             return [_difference(result, part.task, auto, wanted)]
         grade.auto_score = auto
-        if grade.manual_score is None:
+        last = seen.get((submission.id, part.task), Seen(before.get(part.task, ""), ""))
+        shown = (record.answer if record else "") or now.get(part.task, "")
+        marked = ""
+        if grade.manual_score is None and not grade.extra_credit:
             grade.needs_manual_grade = auto is None
-        elif changed(part.task):
-            grade.needs_manual_grade = True
+        else:
+            # A mark that nobody has been asked about again is about what was last shown.
+            marked = (grade.needs_manual_grade and last.marked) or last.shown
+            grade.needs_manual_grade = marked != shown
+        keep_seen(gradebook.db, submission.id, part.task, Seen(shown, marked))
         said = record.message if record and record.score is not None else ""
         comments[part.task].auto_comment = clean_markdown(said) or None  # rendered as Markdown
     gradebook.db.commit()
-    shown = None if notebook is None else for_markers(notebook, source)
-    write_autograded(file, shown, result.timestamp)
+    for_hand = None if notebook is None else for_markers(notebook, source)
+    write_autograded(file, for_hand, result.timestamp)
     return []
 
 
@@ -283,16 +336,11 @@ def _auto_score(notebook: NotebookNode | None, part: Answer, wanted: float | Non
         return None
 
 
-def _changed_since(file: Path, notebook: NotebookNode | None) -> Callable[[str], bool]:
-    """Return a function that says whether a task's answer has changed since the last run."""
-    before = _answer_texts(read_notebook(file))
-    now = _answer_texts(notebook)
-    return lambda task: before.get(task) != now.get(task)
-
-
 def _answer_texts(notebook: NotebookNode | None) -> dict[str, str]:
+    """Return a digest of each answer cell of a notebook."""
     cells = [] if notebook is None else notebook.cells
-    return {grading(c)["grade_id"]: c.source for c in cells if grading(c).get("solution")}
+    solutions = [cell for cell in cells if grading(cell).get("solution")]
+    return {grading(cell)["grade_id"]: written([cell.source]) for cell in solutions}
 
 
 def _differences(

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nbgrader import api
 from sqlalchemy import create_engine, text
@@ -31,7 +32,7 @@ class GradebookError(AutogradeError):
 
 @dataclass(frozen=True)
 class Stored:
-    """One mark as the gradebook holds it."""
+    """One mark as the gradebook holds it; ``answer`` is what stood there for whoever marked it."""
 
     auto: float | None
     manual: float | None
@@ -39,6 +40,7 @@ class Stored:
     max_score: float
     review: bool
     comment: str
+    answer: str = ""
 
     @property
     def score(self) -> float | None:
@@ -50,6 +52,48 @@ class Stored:
     def by_hand(self) -> bool:
         """Whether a person has marked this task."""
         return self.manual is not None or self.extra != 0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Which answers a gradebook's marks are about: digests, by nbgrader's notebook id and task.
+
+    ``shown`` is the answer in the notebook that lies beside the gradebook; ``marked`` the one to
+    which a mark by hand was given that nobody has looked at again since.
+    """
+
+    shown: str
+    marked: str
+
+
+def answers_seen(session: Any) -> dict[tuple[str, str], Seen]:
+    """Read them from a gradebook; they travel with the file to whoever marks, and back."""
+    session.execute(text(_SEEN))
+    rows = session.execute(text("SELECT notebook_id, task, shown, marked FROM autograde_answer"))
+    return {(notebook, task): Seen(shown, marked) for notebook, task, shown, marked in rows}
+
+
+def keep_seen(session: Any, notebook: str, task: str, seen: Seen) -> None:
+    """Write one of them."""
+    session.execute(
+        text("INSERT OR REPLACE INTO autograde_answer VALUES (:notebook, :task, :shown, :marked)"),
+        {"notebook": notebook, "task": task, "shown": seen.shown, "marked": seen.marked},
+    )
+
+
+def forget_seen(session: Any) -> None:
+    """Forget those of submissions that are gone."""
+    session.execute(text(_SEEN))
+    left = "SELECT id FROM submitted_notebook"
+    session.execute(text(f"DELETE FROM autograde_answer WHERE notebook_id NOT IN ({left})"))
+    session.commit()
+
+
+_SEEN = (
+    "CREATE TABLE IF NOT EXISTS autograde_answer (notebook_id VARCHAR(32) NOT NULL, "
+    "task TEXT NOT NULL, shown TEXT NOT NULL, marked TEXT NOT NULL, "
+    "PRIMARY KEY (notebook_id, task))"
+)
 
 
 def vacuum(db: Path) -> None:
@@ -71,6 +115,7 @@ def stored_marks(db: Path) -> dict[Key, Stored]:
                 api.Comment.notebook_id, api.BaseCell.name, api.Comment.manual_comment
             ).join(api.BaseCell, api.BaseCell.id == api.Comment.cell_id)
         }
+        seen = answers_seen(gradebook.db)
         rows = (
             gradebook.db.query(
                 api.SubmittedAssignment.student_id,
@@ -94,6 +139,7 @@ def stored_marks(db: Path) -> dict[Key, Stored]:
         found = {}
         for row in rows:
             task = row.name.removesuffix("-test")
+            answer = seen.get((row.notebook_id, task), Seen("", ""))
             found[row.student_id, row.assignment, task] = Stored(
                 auto=row.auto_score,
                 manual=row.manual_score,
@@ -101,6 +147,7 @@ def stored_marks(db: Path) -> dict[Key, Stored]:
                 max_score=row.max_score,
                 review=row.needs_manual_grade,
                 comment=comments.get((row.notebook_id, task), ""),
+                answer=answer.marked if row.needs_manual_grade else answer.shown,
             )
         return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import xaikit
 from autograde.errors import AutogradeError
+from autograde.grading.environment import content_below, names_below
 from autograde.model.course import Course
 
 
@@ -47,3 +48,14 @@ def data_source(name: str) -> str:
     except (ValueError, FileNotFoundError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"course.toml, software.data: {reason}") from None
+
+
+def data_digest(name: str) -> str:
+    """Return a digest of the data that runs and checks see, wherever it lies.
+
+    Of the course's data set it is the content that counts; of what else lies in the folder of data
+    names and sizes do.
+    """
+    folder, source = os.environ.get("XAIKIT_DATA", ""), data_source(name)
+    content = content_below(source) if Path(source).is_absolute() else source
+    return f"{content} {names_below(folder) if folder else ''}"

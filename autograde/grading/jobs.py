@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,7 @@ class Job:
     hidden: tuple[Path, ...] = field(repr=False)
     data: str
     data_source: str
+    earlier: SubmissionResult | None = field(default=None, repr=False)
 
 
 def content_of(upload: Upload) -> bytes:
@@ -65,8 +66,12 @@ def make_jobs(
     timings: Mapping[str, Timing],
     isolation: Isolation,
     hidden: tuple[Path, ...],
+    earlier: Callable[[str, str], SubmissionResult | None] = lambda student, assignment: None,
 ) -> Iterator[Job]:
-    """Yield a job for every upload, and read the upload only when its turn has come."""
+    """Yield a job for every upload, and read the upload only when its turn has come.
+
+    ``earlier`` finds the record of an earlier grading, by student and assignment.
+    """
     secret, data = course.secret(), os.environ.get("XAIKIT_DATA", "")
     for upload in waiting:
         assignment, content = trusted[upload.assignment], content_of(upload)
@@ -82,6 +87,7 @@ def make_jobs(
             hidden,
             data,
             data_source(course.software.data),
+            earlier(upload.student, upload.assignment),
         )
 
 
@@ -97,7 +103,14 @@ def run_job(job: Job) -> SubmissionResult:
     student = job.upload.student
     try:
         result, _ = mark(
-            job.content, student, assignment, secret, job.timing, job.isolation, job.hidden
+            job.content,
+            student,
+            assignment,
+            secret,
+            job.timing,
+            job.isolation,
+            job.hidden,
+            job.earlier,
         )
     except (CheckError, SandboxError):
         raise  # everybody's, not this upload's

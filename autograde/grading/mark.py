@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,29 +11,27 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from autograde.grading.order import (
-    all_written,
-    early,
-    elsewhere,
-    late_readings,
-    needed_first,
-    wants_all,
-)
+from autograde.grading.data import data_digest
+from autograde.grading.environment import SCORING, environment
+from autograde.grading.order import elsewhere, late_readings
+from autograde.grading.recorded import Recorded, key_of, unpack
+from autograde.grading.runs import Runs
 from autograde.grading.score import graded_notebook, hidden_inputs, score
 from autograde.intake.rebuild import Rebuilt, rebuild
 from autograde.model.course import Software
 from autograde.model.course_file import read_course
 from autograde.model.records import Status, SubmissionResult
-from autograde.notebooks.cells import answers, grading, is_hand_in, is_test
+from autograde.notebooks.answers import submission
+from autograde.notebooks.cells import answers, grading, is_hand_in, is_test, node, written
 from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import lasting, released, solutions, to_json
 from autograde.notebooks.source import find_source, read_source
 from autograde.notebooks.unseen import named
+from autograde.notebooks.versions import Made, code_text, made_of
 from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.packages import out_of_reach
-from autograde.sandbox.replies import REMARKS, CellRun, Failed
-from autograde.sandbox.run import CodeCell, HiddenCalls, call_functions, run_notebook
+from autograde.sandbox.run import CodeCell, HiddenCalls
 from autograde.tasks import Call, Value
 from xaikit.markers import runnable
 from xaikit.notebook_json import BrokenUploadError
@@ -45,28 +43,25 @@ _LEAST_SECONDS = 20.0
 _TIMES_OWN = 3.0  # what a cell of the student's own may take of that
 _LEAST_SECONDS_IN_ALL = 300.0
 
-_STOPS = {
-    "timeout": "took longer than its time limit and was stopped",
-    "memory": "used too much memory (more than {memory:.1f} GB) and was stopped",
-    "disk": "wrote too many or too large files (more than {files}, or {disk} MB) and was stopped",
-    "busy": "computed in too many processes or threads at the same time (more than {busy}) and was "
-    "stopped",
-    "unwatched": "kept the grader from watching its limits and was stopped",
-    "output flood": "printed too much and was stopped",
-    "kernel died": "ended the Python process",
-    "malformed output": "sent output that could not be read",
-}
-
 
 @dataclass(frozen=True)
 class Assignment:
-    """Everything trusted about one notebook; ``version`` changes with all that marks depend on."""
+    """Everything trusted about one notebook.
+
+    Attributes
+    ----------
+    made
+        What each task's check is made of.
+    version
+        Changes with all that a mark may depend on: the checks, points, and what the given cells do.
+    """
 
     name: str
     instructor: NotebookNode
     released: NotebookNode
     solutions: Mapping[str, str]
     checks: Checks
+    made: Mapping[str, Made]
     version: str
     software: Software
 
@@ -113,19 +108,26 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
     course = read_course(course_file)
     source = read_source(find_source(course.folder / "solutions", name), course)
     notebook = lasting(released(source))
-    version = hashlib.sha256(to_json(notebook).encode())
-    version.update(repr(sorted(course.tables.items())).encode())
-    version.update(repr(course.software.out_of_reach_by_hand).encode())
-    for file in source.layout.files:
-        version.update(file.relative_to(course.folder).as_posix().encode())
-        version.update(file.read_bytes())
+    made = made_of(source.checks, source.given, course.tables, source.layout.files)
+    version = key_of(
+        [(part.task, part.points, part.manual) for part in answers(notebook)],
+        [(task, made[task].version) for task in sorted(made)],
+        [
+            (cell.id, code_text(cell.source))
+            for cell in notebook.cells
+            if cell.cell_type == "code"
+            and not (grading(cell).get("solution") or is_test(grading(cell)) or is_hand_in(cell))
+        ],
+        course.software.out_of_reach_by_hand,
+    )
     return Assignment(
         name,
         source.notebook,
         notebook,
         solutions(source),
         source.checks,
-        version.hexdigest(),
+        made,
+        version,
         course.software,
     )
 
@@ -138,6 +140,7 @@ def mark(
     timing: Timing,
     isolation: Isolation,
     hidden: tuple[Path, ...],
+    earlier: SubmissionResult | None = None,
 ) -> tuple[SubmissionResult, Timing]:
     """Grade one upload, which may contain anything.
 
@@ -154,6 +157,9 @@ def mark(
         Whether student code runs in the sandbox.
     hidden
         Folders that student code must not see.
+    earlier
+        The record of an earlier grading. If it is of the same upload, what nothing has changed for
+        is taken from it: answers are not made again, and tasks are not scored again.
 
     Returns
     -------
@@ -177,57 +183,112 @@ def mark(
         broken.notices.append(str(error))
         return broken, Timing()
 
-    cells = _cells(rebuilt, assignment, timing)
+    before = earlier if earlier is not None and earlier.submission_hash == digest else None
     limits = Limits(seconds=max(_LEAST_SECONDS_IN_ALL, _TIMES_SOLUTION * timing.total))
-    answered = run_notebook(cells, limits, isolation, hidden)
-    called: dict[str, Any] = {}
-    stops, ran = list(answered.stops), list(answered.cells)
-    seconds, calling, calls_made = answered.seconds, 0.0, 0
-    for without, calls in _hidden_calls(rebuilt, assignment, secret, digest, timing).items():
-        where = (limits, isolation, hidden, without)
-        chosen = needed_first(rebuilt, assignment.checks.tasks, cells, set(calls))
-        returned = call_functions(chosen, calls, *where)
-        found, changed = returned.results, returned.changed
-        ran += returned.cells
-        ended = [cell for cell in returned.cells if cell.stopped or not cell.ran]
-        seconds += returned.seconds
-        calling += returned.seconds
-        calls_made += sum(len(call.arguments) for call in calls.values())
-        later = {t: c for t, c in calls.items() if wants_all(t, c.function, rebuilt, found[t])}
-        if later:
-            # What else the student wrote has run then, wherever it stands.
-            passed_over = {cell.id for cell in (*answered.stops, *ended)}
-            written = all_written(rebuilt, assignment.checks.tasks, cells, later, passed_over)
-            twice = {early(task): call for task, call in later.items()}
-            again = call_functions(written, later | twice, *where)
-            seconds += again.seconds
-            for task in later:
-                for name in (early(task), task):  # the latter, if it is there, counts
-                    results = again.results[name]
-                    if results and not any(isinstance(result, Failed) for result in results):
-                        found[task], changed[task] = results, again.changed[name]
-        for task, call in calls.items():
-            outcomes = zip(call.arguments, found[task], changed[task], strict=True)
-            called[task] = list(outcomes)
-        stops += ended
+    runs = Runs(
+        rebuilt,
+        assignment.checks.tasks,
+        _cells(rebuilt, assignment, timing),
+        (limits, isolation, hidden),
+        data_digest(assignment.software.data),
+        unpack(before.answers) if before else Recorded(),
+    )
+    answered = runs.notebook()
+    calls = _hidden_calls(rebuilt, assignment, secret, digest, timing)
+    for without, some in calls.items():
+        runs.call(some, without)
 
-    results = score(assignment.checks.tasks, rebuilt, answered.answers, called)
-    outputs = {**timing.figures, **{cell.id: cell.outputs for cell in answered.cells}}
-    stopped = list(dict.fromkeys(_stop(cell, rebuilt, limits) for cell in stops))
-    remarks = dict.fromkeys(line for cell in ran for line in _remarks(cell, rebuilt, limits))
+    known = {task.task: task for task in before.tasks} if before else {}
+    keys = _task_keys(rebuilt, assignment, runs)
+    kept = {name: task for name, task in known.items() if task.key == keys.get(name)}
+    results = score(assignment.checks.tasks, rebuilt, runs.values, runs.called, kept)
+    for result in results:
+        made = assignment.made.get(result.task)
+        result.key, result.check = keys[result.task], made.version if made else ""
+        result.answer = _written(rebuilt, result.task)
+    outputs = dict(timing.figures)
+    if answered is None and before is not None:
+        outputs |= _outputs(before)
+    elif answered is not None:
+        outputs |= {cell.id: cell.outputs for cell in answered.cells}
+    said = runs.now.said
+    stopped = [line for lines in said.values() for line in lines if line in runs.now.stopped]
+    remarks = [line for lines in said.values() for line in lines if line not in runs.now.stopped]
     record = SubmissionResult(
         student,
         assignment.name,
         _status(stopped, rebuilt, [result.score for result in results]),
         results,
         graded_notebook(rebuilt, results, outputs),
-        [*rebuilt.notices, *stopped, *remarks],
-        seconds,
+        [*rebuilt.notices, *dict.fromkeys(stopped), *dict.fromkeys(remarks)],
+        runs.now.seconds + runs.now.call_seconds,
         submission_hash=digest,
+        answers=runs.now.pack(),
+        ran=runs.ran,
     )
-    took = {cell.id: cell.seconds for cell in answered.cells}
-    figures = {cell.id: outputs[cell.id] for cell in assignment.released.cells if is_figure(cell)}
-    return record, Timing(took, calling / max(calls_made, 1), seconds, figures)
+    took = {cell.id: cell.seconds for cell in answered.cells} if answered else {}
+    figures = {c.id: outputs.get(c.id, []) for c in assignment.released.cells if is_figure(c)}
+    return record, Timing(took, runs.call_seconds, record.seconds, figures)
+
+
+def by_the_solution(
+    assignment: Assignment,
+    task: str,
+    inputs: Sequence[tuple[Any, ...]],
+    timing: Timing,
+    where: tuple[Limits, Isolation, tuple[Path, ...]],
+) -> Any:
+    """Return what the author's solution gives: of a ``Call`` task for these inputs, a list.
+
+    Parameters
+    ----------
+    where
+        Limits, isolation, and the folders that the run must not see.
+    """
+    content = to_json(submission(assignment.released, assignment.solutions)).encode()
+    rebuilt = rebuild(content, assignment.released)
+    data = data_digest(assignment.software.data)
+    cells = _cells(rebuilt, assignment, timing)
+    runs = Runs(rebuilt, assignment.checks.tasks, cells, where, data, Recorded())
+    answer = assignment.checks.tasks[task].answer
+    if isinstance(answer, Value):
+        runs.notebook()
+        return runs.values[task]
+    limit = max(_LEAST_SECONDS, _TIMES_SOLUTION * timing.call)
+    calls = HiddenCalls(answer.function, inputs, limit, answer.without)
+    runs.call({task: calls}, _without(assignment, answer))
+    return [returned for _, returned, _ in runs.called[task]]
+
+
+def _outputs(result: SubmissionResult) -> dict[str, list[dict[str, Any]]]:
+    """Return what the cells of an earlier record show, but for the test cells."""
+    cells = (result.notebook or {}).get("cells", [])
+    return {
+        c["id"]: c["outputs"] for c in cells if "outputs" in c and not is_test(grading(node(c)))
+    }
+
+
+def _written(rebuilt: Rebuilt, task: str) -> str:
+    """Return a digest of what the student wrote for a task, wherever it stands."""
+    elsewhere = task in rebuilt.untouched | rebuilt.absent | rebuilt.beside
+    cells = rebuilt.notebook.cells
+    places = {cells[part.cell].id for part in answers(rebuilt.notebook) if part.task == task}
+    places |= {*rebuilt.extras} if elsewhere else set()
+    return written(cell.source for cell in cells if cell.id in places)
+
+
+def _task_keys(rebuilt: Rebuilt, assignment: Assignment, runs: Runs) -> dict[str, str]:
+    """Return for each task a digest of all that its mark depends on."""
+    data = data_digest(assignment.software.data)
+    keys = {}
+    for part in answers(rebuilt.notebook):
+        name, made = part.task, assignment.made.get(part.task)
+        state = (name in rebuilt.untouched, name in rebuilt.absent, name in rebuilt.beside)
+        check = (made.version, environment(SCORING, made.packages, data)) if made else ()
+        answer = _written(rebuilt, name) if part.manual else runs.keys.get(name)
+        notice = rebuilt.task_notices.get(name, "")
+        keys[name] = key_of(name, part.points, state, notice, answer, check)
+    return keys
 
 
 def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[CodeCell]:
@@ -292,35 +353,6 @@ def _without(assignment: Assignment, call: Call) -> tuple[str, ...]:
         return ()
     packages = named(assignment.released, call)
     return out_of_reach(packages, tuple(assignment.software.out_of_reach_by_hand))
-
-
-def _stop(cell: CellRun, rebuilt: Rebuilt, limits: Limits) -> str:
-    """Say in a sentence what stopped, and where."""
-    if not cell.ran and not cell.stopped:
-        return f"The run was out of time before the cell that begins with {_first(cell, rebuilt)}."
-    return _sentence(cell, rebuilt, _STOPS.get(cell.stopped, cell.stopped), limits)
-
-
-def _remarks(cell: CellRun, rebuilt: Rebuilt, limits: Limits) -> Iterator[str]:
-    """Yield a sentence for all that people should know of a cell that went through."""
-    for remark in cell.remarks:
-        yield _sentence(cell, rebuilt, REMARKS[remark], limits)
-
-
-def _sentence(cell: CellRun, rebuilt: Rebuilt, does: str, limits: Limits) -> str:
-    does = does.format(
-        memory=limits.memory / 2**30,
-        disk=limits.disk >> 20,
-        files=limits.files,
-        busy=limits.busy,
-    )
-    return f"The cell that begins with {_first(cell, rebuilt)} {does}."
-
-
-def _first(cell: CellRun, rebuilt: Rebuilt) -> str:
-    source = next((c.source for c in rebuilt.notebook.cells if c.id == cell.id), "")
-    line = next((line for line in source.splitlines() if line.strip()), "")
-    return repr(line.strip()[:60])
 
 
 def _status(stopped: list[str], rebuilt: Rebuilt, scores: list[float | None]) -> Status:

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import platform
 from functools import cache
-from importlib.metadata import distributions
-from pathlib import Path
 
-import xaikit
+from autograde.grading.data import data_digest
+from autograde.grading.environment import RUNNING, SCORING, code, environment, installed
 from autograde.grading.mark import Assignment
 from autograde.sandbox.isolation import Isolation
 
 
 def record_key(assignment: Assignment, content: bytes, isolation: Isolation) -> str:
-    """Return a digest of all that a record depends on: with the same key, the same marks.
+    """Return a digest of all that a record may depend on: with the same key, the same record.
+
+    With another key it is looked at what of the record that concerns: see
+    :func:`autograde.grading.mark.mark`.
 
     Parameters
     ----------
     content
         The upload and all else that is particular to it.
     """
-    key = hashlib.sha256(f"{assignment.version} {software()} {isolation}".encode())
-    key.update(os.environ.get("XAIKIT_DATA", "").encode() + b"\0" + content)
-    return key.hexdigest()
+    parts = (
+        assignment.version,
+        assignment.released.metadata["course"]["release"],
+        code(("autograde.grading.mark",)),
+        software(),
+        installed(),
+        data_digest(assignment.software.data),
+        isolation,
+    )
+    return hashlib.sha256("\0".join(parts).encode() + b"\0" + content).hexdigest()
 
 
 @cache
 def software() -> str:
-    """Return a digest of Python, of the installed packages, and of our own files."""
-    digest = hashlib.sha256(platform.python_version().encode())
-    # Where a package is there twice, the first is imported.
-    found = {d.metadata["Name"]: d.version for d in reversed(list(distributions()))}
-    for name in sorted(filter(None, found)):
-        digest.update(f"{name}=={found[name]}\n".encode())
-    for package in (Path(xaikit.__file__).parent, Path(__file__).parents[1]):
-        for file in sorted(package.rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(str(file.relative_to(package)).encode() + file.read_bytes())
-    return digest.hexdigest()
+    """Return a digest of Python, of what grading and the library run on, and of their own code."""
+    return environment((*RUNNING, *SCORING), frozenset({"xaikit"}), "")

@@ -70,6 +70,7 @@ def score(
     rebuilt: Rebuilt,
     values: Mapping[str, dict[str, Any] | Failed],
     calls: Mapping[str, CallOutcomes],
+    kept: Mapping[str, TaskResult] | None = None,
 ) -> list[TaskResult]:
     """Mark every task of one submission.
 
@@ -88,15 +89,17 @@ def score(
         For each :class:`~autograde.tasks.Value` task its variables, or why there are none.
     calls
         For each :class:`~autograde.tasks.Call` task what was called and what came back.
+    kept
+        Marks of an earlier grading that still hold: these tasks are not scored again.
 
     Returns
     -------
     list of TaskResult
         In the notebook's order.
     """
-    own = elsewhere(rebuilt, tasks)
+    own, kept = elsewhere(rebuilt, tasks), kept or {}
     return [
-        _score(answer, tasks, rebuilt, values, calls, answer.task in own)
+        kept.get(answer.task) or _score(answer, tasks, rebuilt, values, calls, answer.task in own)
         for answer in answers(rebuilt.notebook)
     ]
 

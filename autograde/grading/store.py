@@ -21,6 +21,8 @@ from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult
 from autograde.safety.files import replacing, unwritable
 
+_ANSWERS = ".answers"
+
 
 class StoreError(AutogradeError):
     """The output folder cannot be used: one sentence that says what to do."""
@@ -50,7 +52,7 @@ class Store:
     def save_class(self, results: Iterable[SubmissionResult], course: Course) -> None:
         """Keep what the tables and the report were made of, without notebooks and marks by hand."""
         value = {
-            "results": [asdict(replace(result, notebook=None)) for result in results],
+            "results": [_plain(replace(result, notebook=None)) for result in results],
             "students": course.students,
             "groups": course.groups,
         }
@@ -76,10 +78,25 @@ class Store:
             ) from None
         return results, replace(course, students=students, groups=groups)
 
+    def load_list(self, name: str) -> list[Any]:
+        """Return the list that :meth:`save_list` kept under this name, an empty one without it."""
+        kept = (self.read(self.folder / f"{name}.json") or {}).get("list")
+        return kept if isinstance(kept, list) else []
+
+    def save_list(self, name: str, values: list[Any]) -> None:
+        """Keep a list beside the records, as JSON."""
+        self.write(self.folder / f"{name}.json", {"list": values})
+
     def files_of(self, student: str) -> list[Path]:
         """Return the files of all records of a student or group."""
         files = sorted(self.folder.glob("*.json"))
-        return [file for file in files if (self.read(file) or {}).get("student") == student]
+        theirs = [file for file in files if (self.read(file) or {}).get("student") == student]
+        return [
+            each
+            for file in theirs
+            for each in (file, file.with_suffix(_ANSWERS))
+            if each == file or each.exists()
+        ]
 
     def with_notebooks(self, results: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
         """Yield the results one by one, each with the notebook in its record, if there is one.
@@ -106,9 +123,25 @@ class Store:
         same = (result.student, result.assignment, result.key) == (student, assignment, key)
         return result if same else None
 
+    def earlier(self, student: str, assignment: str) -> SubmissionResult | None:
+        """Return the whole record of a submission, whatever it was made with, else None."""
+        path = self._path(student, assignment)
+        try:
+            result = _result(self.read(path) or {})
+        except (TypeError, KeyError):
+            return None
+        try:
+            result.answers = path.with_suffix(_ANSWERS).read_bytes()
+        except OSError:
+            return None
+        return result if result.key else None
+
     def save(self, result: SubmissionResult) -> None:
         """Keep a record: after a crash it is there whole, or not at all."""
-        self.write(self._path(result.student, result.assignment), asdict(result))
+        path = self._path(result.student, result.assignment)
+        with replacing(path.with_suffix(_ANSWERS)) as file:
+            file.write(result.answers)
+        self.write(path, _plain(result))
 
     def read(self, path: Path) -> dict[str, Any] | None:
         """Return the JSON object in a file, or None if there is none."""
@@ -135,6 +168,13 @@ class Store:
         # A digest, because two names may differ only in what a file system ignores.
         digest = hashlib.sha256(f"{assignment}\0{student}".encode()).hexdigest()[:24]
         return self.folder / f"{digest}.json"
+
+
+def _plain(result: SubmissionResult) -> dict[str, Any]:
+    """Return a record as JSON has it; the answers are no text."""
+    plain = asdict(replace(result, answers=b""))
+    del plain["answers"]
+    return plain
 
 
 def _result(raw: dict[str, Any]) -> SubmissionResult:

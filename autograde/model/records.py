@@ -14,7 +14,9 @@ class TaskResult:
 
     ``score`` is None for a manually graded task that waits for a person. ``message`` is what
     the student reads; ``notice`` is for the instructor only (a check that failed to run, an
-    answer matched by its marker alone, …).
+    answer matched by its marker alone, …). ``key`` identifies all that the score depends on,
+    ``check`` the version of the hidden check, and ``answer`` what the student wrote.
+    ``by_hand``: the message is a person's comment, in Markdown.
     """
 
     task: str
@@ -22,6 +24,10 @@ class TaskResult:
     max_score: float
     message: str
     notice: str = ""
+    key: str = ""
+    check: str = ""
+    answer: str = ""
+    by_hand: bool = False
 
 
 @dataclass
@@ -56,6 +62,10 @@ class SubmissionResult:
         Whether it was handed in after the deadline, all that is granted included.
     penalty
         Points taken off for handing in late.
+    answers
+        What the run gave, packed, so that a changed check is asked about the same answers.
+    ran
+        Whether any of the student's code ran for this record.
     """
 
     student: str
@@ -70,6 +80,13 @@ class SubmissionResult:
     timestamp: str = ""
     late: bool = False
     penalty: float = 0.0
+    answers: bytes = b""
+    ran: bool = True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a task of it waits for a person."""
+        return any(t.score is None for t in self.tasks)
 
     @property
     def earned(self) -> float:

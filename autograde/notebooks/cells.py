@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +67,14 @@ def answers(notebook: NotebookNode) -> list[Answer]:
         points = float((meta if test is None else cells[test][1])["points"])
         found.append(Answer(task, manual, points, i, test))
     return found
+
+
+def written(sources: Iterable[str]) -> str:
+    """Return a digest of the texts of cells, by which another answer is told from the same."""
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source.strip().encode(errors="replace") + b"\0")
+    return digest.hexdigest()[:32]
 
 
 def mark_scheme(source: str) -> str:

@@ -41,6 +41,11 @@ CODE_STUB = "# YOUR CODE HERE\npass"
 TEXT_STUB = "YOUR ANSWER HERE"
 
 
+ASSETS = ("notebooks.json", "unseen.json")
+"""What release writes into the library's ``assets/``: what it knows of the notebooks, by which it
+looks at a file that is about to be handed in."""
+
+
 def release(
     names: Sequence[str],
     course: Course,
@@ -84,7 +89,7 @@ def release(
         without[source.name] = unseen(notebook, source.checks.tasks)
     paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
-    entries = {"notebooks.json": manifest(made), "unseen.json": without}
+    entries = dict(zip(ASSETS, (manifest(made), without), strict=True))
     write_together(texts | _assets(entries, list(there), course))
     for sentence in undated(course, there):
         report(f"Note: {sentence}")

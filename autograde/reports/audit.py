@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +39,8 @@ class Origin:
     Attributes
     ----------
     checks
-        The version of each assignment: of its released notebook, source and hidden checks.
+        The version of each assignment: of its hidden checks, points and given cells. The line
+        about one automatic task has the version of its check.
     software
         A digest of Python, the installed packages and the grader.
     isolation
@@ -78,7 +79,7 @@ def note(
     path = out / FILE
     last: dict[tuple[str, str, str], tuple[str, float | None]] = {}
     for line in _lines(path):
-        if "student" in line:
+        if "student" in line and "appeal" not in line:
             last[_about(line)] = (_digest(line), line["score"])
     now = datetime.now(UTC).isoformat(timespec="seconds")
     count = 0
@@ -100,6 +101,65 @@ def note(
     return count
 
 
+def note_taken_back(
+    shown: Iterable[SubmissionResult], places: Set[tuple[str, str, str]], out: Path
+) -> None:
+    """Append a line for every mark of a person that was taken back, and for its submission.
+
+    Parameters
+    ----------
+    shown
+        The results as they are now.
+    places
+        Student, assignment and task of these marks.
+    out
+        The folder of results.
+
+    Raises
+    ------
+    AuditError, autograde.safety.files.WriteError
+        If the file cannot be read or written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    text = ""
+    for result in shown:
+        last = last_lines(result.student, result.assignment, out)
+        whole: Line = {"score": result.score, "status": result.status, "penalty": result.penalty}
+        news: dict[str, Line] = {
+            task.task: {"score": task.score, "by": "grader", "comment": ""}
+            for task in result.tasks
+            if (result.student, result.assignment, task.task) in places
+        }
+        for task, new in ({**news, "": whole} if news else {}).items():
+            if line := last.get(task):
+                line = {**line, "time": now, **new, "was": line["score"]}
+                text += json.dumps(line, ensure_ascii=False) + "\n"
+    _add(text, out / FILE)
+
+
+def note_appeal(student: str, assignment: str, outcome: Mapping[str, Any], out: Path) -> None:
+    """Append a line about an appeal: what grading anew gave, and why.
+
+    Raises
+    ------
+    autograde.safety.files.WriteError
+        If the file cannot be written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    about = {"time": now, "student": student, "assignment": assignment, "appeal": outcome}
+    _add(json.dumps(about, ensure_ascii=False) + "\n", out / FILE)
+
+
+def _add(text: str, path: Path) -> None:
+    try:
+        with path.open("ab", buffering=0) as file:
+            _drop_half_a_line(path, file)
+            _append(file, text.encode("utf-8", errors="replace"))
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
 def last_lines(student: str, assignment: str, out: Path) -> dict[str, Line]:
     """Return the last line about each task of a submission; that of the whole is named ``""``.
 
@@ -111,7 +171,9 @@ def last_lines(student: str, assignment: str, out: Path) -> dict[str, Line]:
     return {
         line["task"]: line
         for line in _lines(out / FILE)
-        if line.get("student") == student and line["assignment"] == assignment
+        if line.get("student") == student
+        and line["assignment"] == assignment
+        and "appeal" not in line
     }
 
 
@@ -158,6 +220,8 @@ def _marks(before: SubmissionResult, after: SubmissionResult, origin: Origin) ->
             # A comment may be about a person: that it changed can be seen, not what it says.
             "comment": hashlib.sha256(task.message.encode()).hexdigest()[:16] if by_hand else "",
             **made,
+            "checks": own.check or made["checks"],
+            "key": own.key or before.key,
         }
     yield {
         **about,
@@ -168,7 +232,14 @@ def _marks(before: SubmissionResult, after: SubmissionResult, origin: Origin) ->
         "penalty": after.penalty,
         "handed_in": after.timestamp,
         **made,
+        "key": _joined(before) or before.key,
     }
+
+
+def _joined(result: SubmissionResult) -> str:
+    """Return a digest of what the marks of all tasks depend on; empty if that is not known."""
+    keys = [task.key for task in result.tasks if task.key]
+    return hashlib.sha256("".join(keys).encode()).hexdigest() if keys else ""
 
 
 def _about(line: Line) -> tuple[str, str, str]:
@@ -191,7 +262,9 @@ def _lines(path: Path) -> Iterator[Line]:
                 return  # a crash left half of it
             try:
                 line = json.loads(raw)
-                if "deleted_lines" not in line:
+                if "appeal" in line:
+                    line["student"], line["assignment"]
+                elif "deleted_lines" not in line:
                     _about(line), line["score"]
             except (ValueError, KeyError, TypeError):
                 raise AuditError(

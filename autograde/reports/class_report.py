@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult
+from autograde.reports.changes import Changes, Override
 from autograde.reports.feedback import feedback_path
 from autograde.reports.pages import render
 from autograde.reports.similarity import Pair
@@ -70,9 +71,11 @@ def write_report(
     path: Path,
     alike: Sequence[Pair] = (),
     titles: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    history: Sequence[Changes] = (),
+    typed_over: Sequence[Override] = (),
 ) -> None:
     """Write the report for these results; it links to the feedback pages beside it."""
-    write_whole(path, report_html(results, course, alike, titles))
+    write_whole(path, report_html(results, course, alike, titles, history, typed_over))
 
 
 def report_html(
@@ -80,11 +83,21 @@ def report_html(
     course: Course,
     alike: Sequence[Pair] = (),
     titles: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    history: Sequence[Changes] = (),
+    typed_over: Sequence[Override] = (),
 ) -> str:
     """Return the report: marks, their spread, tasks, work left, what went wrong, slow runs.
 
-    ``alike`` are the pairs of submissions that a person should look at side by side, ``titles``
-    what tasks are called, by assignment and id.
+    Parameters
+    ----------
+    alike
+        The pairs of submissions that a person should look at side by side.
+    titles
+        What tasks are called, by assignment and id.
+    history
+        What the last gradings changed, the newest first.
+    typed_over
+        The marks that persons typed over automatic ones.
     """
     results = in_order(results)
     table = by_student(results)
@@ -102,10 +115,12 @@ def report_html(
         unusual=[
             (r, notes)
             for r in results
-            if (notes := _notes(r)) or r.status in ("late", "partial", "broken")
+            if (notes := _notes(r)) or r.late or r.status in ("late", "partial", "broken")
         ],
         alike=alike,
         titles=titles,
+        history=history,
+        typed_over=typed_over,
         unrun=sum(r.status == "broken" for r in results),
         slowest=sorted((r for r in results if r.seconds > 0), key=lambda r: -r.seconds)[:SLOWEST],
     )

@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from autograde.model.records import points
-from autograde.reports.tables import STATUS_WORDS
-from autograde.safety.html import code_css, message_html
+from autograde.reports.tables import STATUS_WORDS, also
+from autograde.safety.html import code_css, comment_html, message_html
 from autograde.safety.sanitize import clean_text
 
 
@@ -31,7 +31,9 @@ def _environment() -> Environment:
     )
     environment.filters["points"] = lambda value: points(None if value is None else round(value, 2))
     environment.filters["message"] = message_html
+    environment.filters["comment"] = comment_html
     environment.globals["status_words"] = STATUS_WORDS
+    environment.globals["also"] = also
     environment.globals["code_css"] = Markup(code_css())
     return environment
 

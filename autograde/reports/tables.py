@@ -14,7 +14,7 @@ from autograde.model.records import Mark, Status, SubmissionResult, points
 from autograde.safety.files import write_whole
 from autograde.safety.sanitize import clean_line, defuse, fused
 
-GRADES = ("student", "group", "assignment", "score", "max_score", "status")
+GRADES = ("student", "group", "assignment", "score", "max_score", "status", "late")
 TASKS = ("student", "assignment", "task", "score", "max_score", "message")
 
 STATUS_WORDS: dict[Status, str] = {
@@ -36,7 +36,15 @@ def in_order(results: Iterable[SubmissionResult]) -> list[SubmissionResult]:
 def write_grades(results: Iterable[SubmissionResult], course: Course, path: Path) -> None:
     """Write one row for every student and assignment; a group yields a row a member."""
     rows = [
-        (student, group, r.assignment, points(r.score), points(r.max_score), r.status)
+        (
+            student,
+            group,
+            r.assignment,
+            points(r.score),
+            points(r.max_score),
+            r.status,
+            "yes" if r.late else "no",
+        )
         for r in in_order(results)
         for student, group in _students(r, course)
     ]
@@ -129,8 +137,10 @@ def marks_table(
     head = [_cut(a, 14) for a in assignments]
     total = len(assignments) > 1
     lines: list[list[str]] = []
+    # Blanks keep the marks of one column aligned where only some carry letters.
+    wide = max(1, *(len(_letters(r)) for r in results))
     for results_of in by_student(results).values():
-        line = [_mark(results_of.get(a)) for a in assignments]
+        line = [_mark(results_of.get(a), wide) for a in assignments]
         if total:
             line.append(_percent(weighted_share(results_of.values(), course)))
         lines.append(line)
@@ -147,8 +157,8 @@ def marks_table(
 
     rule = "-" * (name_width + sum(w + 2 for w in widths))
     table = [row("student", head), rule, *map(row, names, lines)]
-    used = {r.status for r in results}
-    legend = [f"{letter} {STATUS_WORDS[s]}" for s, letter in _LETTERS.items() if s in used]
+    used = {letter for r in results for letter in _letters(r)}
+    legend = [f"{letter} {STATUS_WORDS[s]}" for s, letter in _LETTERS.items() if letter in used]
     if any(cell == "-" for line in lines for cell in line):
         legend.append(f"- {STATUS_WORDS['missing']}")
     return "\n".join([*table, *([rule, ", ".join(legend)] if legend else [])])
@@ -175,12 +185,44 @@ def _read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _mark(result: SubmissionResult | None) -> str:
+def _mark(result: SubmissionResult | None, wide: int) -> str:
     if result is None or result.status == "missing":
         return "-"
-    mark = f"{points(round(result.score, 2))}/{points(round(result.max_score, 2))}"
-    # A blank keeps the marks of one column aligned where only some carry a letter.
-    return f"{mark} {_LETTERS.get(result.status, ' ')}"
+    return f"{shown_mark(result, '/')} {_letters(result):<{wide}}"
+
+
+def shown_mark(result: SubmissionResult, of: str = " of ") -> str:
+    """Return points and most points as screen and pages show them."""
+    return f"{points(round(result.score, 2))}{of}{points(round(result.max_score, 2))}"
+
+
+def mark_words(result: SubmissionResult) -> str:
+    """Return points, most points and status: the same that tables show."""
+    return f"{shown_mark(result)}, {status_words(result)}"
+
+
+def status_words(result: SubmissionResult) -> str:
+    """Return a submission's status in words, and everything else that holds at the same time."""
+    words = [STATUS_WORDS[result.status]]
+    words += [STATUS_WORDS[s] for s in also(result)]
+    return ", ".join(words)
+
+
+def also(result: SubmissionResult) -> list[Status]:
+    """Return what holds of a submission beside its status: that it waits, that it was late."""
+    more: list[Status] = []
+    if result.waiting and result.status not in ("manual_pending", "missing"):
+        more.append("manual_pending")
+    if result.late and result.status not in ("late", "missing"):
+        more.append("late")
+    return more
+
+
+def _letters(result: SubmissionResult) -> str:
+    if result.status == "missing":
+        return ""
+    said = {result.status, *also(result)}
+    return "".join(letter for status, letter in _LETTERS.items() if status in said)
 
 
 def _percent(share: float | None) -> str:

@@ -95,6 +95,13 @@ def message_html(text: str) -> Markup:
     return Markup(_BACKTICKS.sub(r"<code>\1</code>", escape(clean_text(text))))
 
 
+def comment_html(text: str) -> Markup:
+    """Return a person's comment: Markdown with formulas, every line on a line of its own."""
+    return markdown_html(
+        "\n".join(f"{line}  " if line.strip() else "" for line in text.split("\n"))
+    )
+
+
 def math_html(tex: str, display: bool = False) -> Markup:
     """Return a formula as MathML, or as code where it cannot be read as one."""
     shown = _as_code(tex)

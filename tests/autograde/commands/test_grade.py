@@ -109,7 +109,7 @@ def test_unchanged_submissions_are_not_run_again(
         again = grade(folder, course, out, jobs=2)
     assert marks(again) == marks(first)
 
-    # A resubmission runs, and only that; a changed check regrades everybody.
+    # A resubmission runs, and only that; a changed check is asked about the recorded answers.
     hand_in(course, folder, "Grace Hopper", dict(load_assignment(NAME, course.file).solutions))
     ran: list[str] = []
     results = grade(folder, course, out, jobs=1, say=ran.append)
@@ -117,11 +117,14 @@ def test_unchanged_submissions_are_not_run_again(
         line for line in ran if "Grace Hopper" in line
     ]
     assert {r.student: r.score for r in results}["Grace Hopper"] == 5
-    (course.folder / "solutions" / f"{NAME}_checks.py").write_text(CHECKS + "\n# corrected\n")
-    load_assignment.cache_clear()
-    ran.clear()
-    grade(folder, course, out, jobs=2, say=ran.append)
-    assert sum(line.startswith("[") for line in ran) == 3
+    checks = course.folder / "solutions" / f"{NAME}_checks.py"
+    for text, scored in ((CHECKS + "\n# corrected\n", 0), (CHECKS.replace("0.5", "0.6"), 3)):
+        checks.write_text(text)
+        load_assignment.cache_clear()
+        ran.clear()
+        grade(folder, course, out, jobs=2, say=ran.append)
+        assert sum(line.startswith("[") for line in ran) == scored
+        assert sum("from recorded answers" in line for line in ran) == max(0, scored - 1)  # Kurt
 
 
 @pytest.mark.slow

@@ -213,27 +213,31 @@ def version(course: Course) -> str:
 
 
 @pytest.mark.parametrize("layout", ["file", "folder"])
-def test_marks_depend_on_every_file_that_checks_may_use(tmp_path: Path, layout: str) -> None:
+def test_marks_depend_on_what_checks_do_in_every_file(tmp_path: Path, layout: str) -> None:
+    """A comment changes no version; a value that a check reaches does, wherever it stands."""
     shared = "solutions/shared/arithmetic.py"
     if layout == "file":
-        course = write_course(tmp_path, checks="from .shared.arithmetic import four\n" + CHECKS)
-        files = [shared, *(f"solutions/{NAME}{kind}.py" for kind in ("", "_checks", "_answers"))]
+        checks = CHECKS.replace("2 * call.arguments", "(four - 2) * call.arguments")
+        course = write_course(tmp_path, checks="from .shared.arithmetic import four\n" + checks)
+        edits = [(f"solutions/{NAME}_checks.py", "== 9", "== 8")]
     else:
-        sections = edited(
-            CHECKS_OF, "helpers.py", "def", "from ...shared.arithmetic import four\n\ndef"
-        )
-        course = write_folder(tmp_path, checks=sections)
-        (tmp_path / "solutions" / NAME / "bank.toml").write_text("")
-        home = f"solutions/{NAME}"
-        files = [shared, f"{home}/checks/helpers.py", f"{home}/bank.toml"]
-        files += [f"{home}{kind}/02_total.py" for kind in ("", "/checks", "/answers")]
+        helpers = HELPER.replace("def", "from ...shared.arithmetic import four\n\ndef", 1)
+        helpers = helpers.replace("return ", "return four - 4 + ")
+        course = write_folder(tmp_path, checks={**CHECKS_OF, "helpers.py": helpers})
+        edits = [
+            (f"solutions/{NAME}/checks/helpers.py", "four - 4", "four - 3"),
+            (f"solutions/{NAME}/checks/02_total.py", "== 9", "== 8"),
+        ]
+    edits.append((shared, "four = 4", "four = 5"))
     (tmp_path / shared).parent.mkdir()
     (tmp_path / shared).write_text("four = 4\n")
     seen = [version(course)]
-    assert version(course) == seen[0]
-    for file in files:
-        with (tmp_path / file).open("a") as stream:
-            stream.write("\n# corrected\n")
+    for file, old, new in edits:
+        text = (tmp_path / file).read_text()
+        assert old in text
+        (tmp_path / file).write_text(f"# Corrected.\n{text}")
+        assert version(course) == seen[-1]
+        (tmp_path / file).write_text(text.replace(old, new))
         seen.append(version(course))
     assert len(set(seen)) == len(seen)
     other = tmp_path / "solutions" / "02_other.py"

@@ -20,6 +20,7 @@ from autograde.__main__ import main
 from autograde.commands.grade import grade
 from autograde.commands.rerun import RerunError, rerun
 from autograde.grading.mark import load_assignment
+from autograde.grading.score import hidden_inputs
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.answers import load_answers, submission
@@ -184,7 +185,10 @@ def test_a_rerun_reproduces_the_marks_or_says_what_is_another(
     assert "Same marks, reproduced: 3 of 3 tasks as in the audit record." in said
     assert "why: 3 of 4 were given by a person" in said
     assert "Since the marks" not in said
-    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+    after = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    assert {p for p in after if after[p] != before.get(p)} == {out / audit.FILE}
+    assert lines(out)[-1]["appeal"]["outcome"] == "same marks"
+    assert last_lines("Grace Hopper", NAME, out)["why"]["by"] == "person"
 
     # The checks are corrected, and something else is handed in.
     checks = course.folder / "solutions" / f"{NAME}_checks.py"
@@ -193,12 +197,33 @@ def test_a_rerun_reproduces_the_marks_or_says_what_is_another(
     load_assignment.cache_clear()
     assert main([*command, "--isolation", "none"]) == 1
     said = capsys.readouterr().out
-    assert (
-        "the submission is another one, the notebook's source or its checks have changed." in said
-    )
+    reason = "the submission is another one, the notebook's checks, points or given cells have"
+    assert f"{reason} changed." in said
+    noted = lines(out)[-1]["appeal"]
+    assert noted["outcome"] == "other marks" and reason in noted["reason"]
+    assert "total: 1.8 points now, 3 points then." in noted["differences"]
     assert "double: 2 points now, 0 points then." in said
     assert "total: 1.8 points now, 3 points then." in said
     assert "Not the same marks: 2 of 3 tasks differ." in said
+
+    # What happened in one task: its page, and a cell that repeats the hidden calls.
+    wrong = "# answer: double\ndef double(x):\n    return x * x"
+    hand_in(course, folder, {**right, "double": wrong})
+    assert main([*command, "--isolation", "none", "--show", "double"]) == 0
+    home = out / "appeals" / "Grace Hopper"
+    page = (home / f"{NAME}-double.html").read_text("utf-8")
+    assert "Twice as much" in page and "largest difference" in page and "<script" not in page
+    space: dict[str, object] = {"double": lambda x: shown.append(x) or x * x}
+    shown: list[int] = []
+    printed: list[tuple[object, ...]] = []
+    cell = (home / f"{NAME}-double.py").read_text("utf-8")
+    exec(cell, space | {"print": lambda *words: printed.append(words)})
+    digest = hashlib.sha256((folder / "Grace Hopper" / f"{NAME}.ipynb").read_bytes()).hexdigest()
+    task = load_assignment(NAME, course.file).checks.tasks["double"]
+    inputs = [n for (n,) in hidden_inputs(task, course.secret(), digest)]
+    assert shown == inputs
+    assert [(words[1], int(words[3])) for words in printed] == [(n * n, 2 * n) for n in inputs]
+    assert lines(out)[-1]["appeal"]["shown"]["task"] == "double"
 
     with pytest.raises(RerunError, match=r"holds no 01_small of Hopper; do|of Hopper\.$"):
         rerun("Hopper", NAME, folder, course, out, "none")

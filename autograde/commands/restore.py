@@ -1,0 +1,122 @@
+"""Take back the marks that persons typed over automatic ones: the automatic ones count again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from autograde.commands.results import as_shown, load_history
+from autograde.errors import AutogradeError
+from autograde.gradebook.nbgrader_db import take_back, write_penalties
+from autograde.gradebook.stored import FILE
+from autograde.grading.store import Store, only_grader
+from autograde.model.course import Course
+from autograde.model.kinds import meant
+from autograde.model.records import SubmissionResult
+from autograde.reports import audit, changes
+from autograde.reports.class_report import write_report
+from autograde.reports.feedback import write_feedback
+from autograde.reports.similarity import Pair
+from autograde.reports.tables import write_grades, write_tasks
+from autograde.safety.sanitize import clean_line
+
+
+class RestoreError(AutogradeError):
+    """Nothing was taken back: one sentence that says why."""
+
+
+def restore(
+    course: Course,
+    out: Path,
+    student: str = "",
+    assignment: str = "",
+    task: str = "",
+    say: Callable[[str], object] = print,
+) -> int:
+    """Take back what persons typed over automatic marks, in gradebook, tables, feedback, report.
+
+    Marks of tasks that only a person marks stay.
+
+    Parameters
+    ----------
+    course
+        The course.
+    out
+        The folder that ``grade`` wrote.
+    student, assignment, task
+        Only those of this student or group, assignment, task.
+    say
+        Takes a line about every mark that was taken back.
+
+    Returns
+    -------
+    int
+        How many were taken back.
+
+    Raises
+    ------
+    RestoreError
+        If there is no such folder or student.
+    StoreError, GradebookError, AuditError, WriteError
+        If the results cannot be read or written.
+    """
+    if not out.is_dir():
+        raise RestoreError(f"There is no folder {out}.")
+    store = Store(out)
+    with only_grader(out):
+        results, then = store.load_class(course)
+        who = then.group_of(student) or student
+        people = {result.student for result in results}
+        if student and who not in people:
+            hint = clean_line(meant(student, people))
+            raise RestoreError(f"{out} holds no marks of {clean_line(student)}{hint}")
+        before = [*map(as_shown(then, out), results)]
+        gone = [
+            each
+            for each in changes.overrides(results, before)
+            if who in ("", each.student)
+            and assignment in ("", each.assignment)
+            and task in ("", each.task)
+        ]
+        if gone:
+            places = {(each.student, each.assignment, each.task) for each in gone}
+            take_back(places, out / FILE)
+            _write(results, then, store, out, places)
+    for each in gone:
+        say(f"Taken back: {each}")
+    say(
+        f"{len(gone)} {'mark counts' if len(gone) == 1 else 'marks count'} as graded automatically "
+        f"again; written anew: gradebook.db, grades.csv, tasks.csv, feedback, {out / 'report.html'}"
+        if gone
+        else f"{out} holds no such mark that a person typed over an automatic one."
+    )
+    return len(gone)
+
+
+def _write(
+    results: list[SubmissionResult],
+    course: Course,
+    store: Store,
+    out: Path,
+    places: set[tuple[str, str, str]],
+) -> None:
+    final = [*map(as_shown(course, out), results)]
+    write_penalties(final, out / FILE)
+    audit.note_taken_back(final, places, out)
+    write_grades(final, course, out / "grades.csv")
+    write_tasks(final, course, out / "tasks.csv")
+    concerned = {(student, assignment) for student, assignment, _ in places}
+    some = (result for result in final if (result.student, result.assignment) in concerned)
+    write_feedback(store.with_notebooks(some), course, out)
+    alike = [*_alike(store)]
+    typed_over = changes.overrides(results, final)
+    report = out / "report.html"
+    write_report(final, course, report, alike, load_history(store), typed_over)
+    shown = {(each["student"], each["assignment"]): each for each in store.load_list("shown")}
+    shown |= {(s["student"], s["assignment"]): s for s in changes.as_shown(results, final)}
+    store.save_list("shown", [*shown.values()])
+
+
+def _alike(store: Store) -> Iterator[Pair]:
+    for each in store.load_list("alike"):
+        yield Pair(**{**each, "students": tuple(each["students"]), "tasks": tuple(each["tasks"])})
