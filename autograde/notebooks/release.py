@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -29,11 +30,21 @@ from nbgrader.preprocessors import (
 from autograde.errors import AutogradeError
 from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
-from autograde.notebooks.cells import SourceError, answers, given_of, stubs_of
+from autograde.notebooks.cells import (
+    SourceError,
+    answers,
+    given_of,
+    grading,
+    is_test,
+    stubs_of,
+)
+from autograde.notebooks.known import known
 from autograde.notebooks.leaks import refuse_leaks
+from autograde.notebooks.leftovers import delete_leftovers
 from autograde.notebooks.source import Source, find_source, read_source, sources
 from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
+from autograde.tasks import Call
 from xaikit.uploads import Stub
 
 CODE_STUB = "# YOUR CODE HERE\npass"
@@ -76,14 +87,15 @@ def release(
     there = sources(course.folder / "solutions")
     agree(course, there)
     made = {}
-    without = {}
+    without, cells = {}, {}
     for name in names or there:
         source = read_source(find_source(course.folder / "solutions", name), course)
         made[source.name] = notebook = released(source)
         without[source.name] = unseen(notebook, source.checks.tasks)
+        cells[source.name] = known(notebook, source.checks.tasks)
     paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
-    entries = {"notebooks.json": manifest(made), "unseen.json": without}
+    entries = {"notebooks.json": manifest(made), "unseen.json": without, "given.json": cells}
     write_together(texts | _assets(entries, list(there), course))
     for name, notebook in made.items():
         tasks = answers(notebook)
@@ -100,6 +112,7 @@ def released(source: Source) -> NotebookNode:
         If a solution or hidden check would leak.
     """
     notebook: NotebookNode = deepcopy(source.notebook)
+    delete_leftovers(notebook, _needs(source))
     for preprocessor in (
         LockCells(),
         ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=TEXT_STUB),
@@ -115,6 +128,8 @@ def released(source: Source) -> NotebookNode:
             raise SourceError(f"{source.layout.path}: {error}") from None
     for cell in notebook.cells:
         cell.source = cell.source.strip("\n")
+        if is_test(grading(cell)):
+            cell.source = _with_checks(cell.source)
     ComputeChecksums().preprocess(notebook, {})
     refuse_leaks(source, notebook)
     digest = hashlib.sha256(to_json(notebook).encode()).hexdigest()[:12]
@@ -122,6 +137,24 @@ def released(source: Source) -> NotebookNode:
     nbformat.validate(notebook)
     MetadataValidator().validate_nb(notebook)
     return notebook
+
+
+def _needs(source: Source) -> frozenset[str]:
+    """Return the grade ids of the cells that hidden calls need."""
+    answers = (task.answer for task in source.checks.tasks.values())
+    return frozenset(need for a in answers if isinstance(a, Call) for need in a.needs)
+
+
+def _with_checks(source: str) -> str:
+    """Return a test cell that imports what it checks with, below the title of a folded cell.
+
+    So it says what is missing where nothing has run since the kernel started.
+    """
+    lines = source.split("\n")
+    place = int(lines[0].startswith("#@"))
+    if not re.search(r"\bchecks\.", source):
+        return source
+    return "\n".join([*lines[:place], "from xaikit import checks", "", *lines[place:]])
 
 
 def _assets(
