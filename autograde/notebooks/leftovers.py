@@ -47,13 +47,16 @@ def left(source: str, below: Sequence[NotebookNode]) -> list[str]:
         return []
     names = set(_certain(body)) & defined(source) - deleted(source)
     names = {name for name in names if not name.startswith("_")}
+    # A text that quotes `name` does not mean the variable of some loop.
+    loops = {n for node in ast.walk(ast.Module(body, [])) for n in _loop(node)}
     for cell in below:
         if cell.cell_type == "code":
             wanted = needed(cell.source)
             if wanted is None:
                 return []
             names -= wanted
-        names -= {word for span in _QUOTED.findall(cell.source) for word in _WORD.findall(span)}
+        words = {word for span in _QUOTED.findall(cell.source) for word in _WORD.findall(span)}
+        names -= words - loops
     # What is kept under another name, an object of a class say, may use these when it is called.
     for node in ast.walk(ast.Module(body, [])):
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda):
@@ -88,6 +91,11 @@ def _certain(body: Sequence[ast.stmt]) -> Iterator[str]:
                 yield from (name for target in targets for name in _targets(target))
             case ast.AnnAssign(target=target, value=ast.expr()):
                 yield from _targets(target)
+
+
+def _loop(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.For):
+        yield from _targets(node.target)
 
 
 def _targets(target: ast.expr) -> Iterator[str]:

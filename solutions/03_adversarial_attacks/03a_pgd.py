@@ -131,7 +131,7 @@ checks.expect(
     "All points lie in the ball of radius ε and in [0, 1].",
 )
 by_one, by_many = (
-    float((said(model, moved) != hundred_labels).float().mean()) for moved in (one, many)
+    float((network_says(model, moved) != hundred_labels).float().mean()) for moved in (one, many)
 )
 print(f"ε = 0.03: one step of ε fools {by_one:.0%}, twenty small ones {by_many:.0%}")
 checks.expect(
