@@ -224,6 +224,14 @@ checks.close(
     "targeted_pgd(three, …) after one step",
     "both images should come nearer to their targets, and each by `step`, as if it were alone.",
 )
+# Here the logits are 2 + log 2, 2 and 2: the probabilities are 1/2, 1/4 and 1/4.
+uneven = torch.tensor([[(1 + math.log(2)) / 4, 0.5, 0.75, 0.5]])
+checks.close(
+    targeted_pgd(three, uneven, torch.tensor([1]), 1.0, 0.1 * math.sqrt(14), 1),
+    np.add(uneven, [[-0.2, 0.3, -0.1, 0.0]]),
+    "targeted_pgd(three, …) from unequal logits",
+    "the slope of the cross-entropy is the probabilities, less 1 at the target. Is there one softmax only?",
+)
 pair, goals = torch.tensor([[0.5, 0.5, 0.5], [0.4, 0.6, 0.5]]), torch.tensor([1, 1])
 checks.close(
     targeted_pgd(toy, pair, goals, 0.1 * math.sqrt(22), 0.2, 4),

@@ -183,6 +183,13 @@ checks.close(
     "one for the image as it is; then one for each way that was asked for, none once an image is done.",
 )
 checks.expect(torch.equal(trio, kept), "`images` has changed: work on a copy.")
+found, asked = query_attack(three, trio[1:2], torch.tensor([2]), 0.1, torch.tensor([2, 0]))
+checks.close(
+    found,
+    [[0.45, 0.0, 0.9, 0.5]],
+    "query_attack with another order",
+    "features are tried in the order that `order` has. Here the first of them is enough.",
+)
 border = torch.tensor([[1.0, 1.0, 0.9], [0.0, 0.05, 0.0]])
 found, asked = query_attack(toy, border, torch.tensor([0, 1]), 0.1, torch.tensor([1]))
 checks.close(
