@@ -92,7 +92,6 @@ def test_the_visible_check_says_one_thing_of_any_answer(
     """A line with ✗, or a tick: a visible check never fails itself, whatever an answer is."""
     task = source.checks.tasks[automatic_task]
     space = dict(answered(automatic_task, "solution"))
-    assert said(source, automatic_task, dict(space)).startswith("✓")
     strange = {}
     for label, odd in odd_spaces(task, space):
         try:

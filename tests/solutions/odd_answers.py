@@ -51,6 +51,9 @@ ODD: dict[str, Callable[[], Any]] = {
 }
 
 
+AT_THE_END = ("None", "'42'", "a list", "a ragged list", "a tensor with gradient", "a function")
+"""What stands in the last place of a pair or a dictionary that is right elsewhere."""
+
 _KNOWN: dict[str, Known] = {}
 
 
@@ -104,7 +107,8 @@ def odd_spaces(task: Task, space: dict[str, Any]) -> Iterator[tuple[str, dict[st
         for label, make in ODD.items():
             yield f"{name} = {label}", {**space, name: make()}
             yield f"{name} returns {label}", {**space, name: _returning(make)}
-            yield f"{name} returns {label} at the end", {**space, name: _with(right, make)}
+        for label in AT_THE_END:
+            yield f"{name} returns {label} at the end", {**space, name: _with(right, ODD[label])}
         yield f"{name} takes nothing", {**space, name: lambda: 1}
         yield f"{name} returns it reversed", {**space, name: _reversed(right)}
         return
@@ -125,22 +129,22 @@ def _returning(make: Callable[[], Any]) -> Callable[..., Any]:
 
 
 def _with(right: Callable[..., Any], make: Callable[[], Any]) -> Callable[..., Any]:
-    """Return a function whose result has something odd in its last place."""
+    """Return a function whose pair or dictionary has something odd in its last place."""
 
     def odd(*arguments: Any, **named: Any) -> Any:
         value = right(*arguments, **named)
         if isinstance(value, tuple | list):
             return type(value)([*value[:-1], make()])
-        if isinstance(value, dict) and value:
-            return {**value, list(value)[-1]: make()}
-        return make()
+        return {**value, list(value)[-1]: make()} if isinstance(value, dict) and value else None
 
     return odd
 
 
 def _reversed(right: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose pair is the wrong way round; nothing in place of what is no pair."""
+
     def odd(*arguments: Any, **named: Any) -> Any:
         value = right(*arguments, **named)
-        return value[::-1] if isinstance(value, tuple | list) else value
+        return value[::-1] if isinstance(value, tuple | list) else None
 
     return odd
