@@ -7,8 +7,8 @@ marks, not sufficient: grading also calls functions on inputs that nobody has se
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Mapping
+import inspect
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xaikit import run_all
+from xaikit.mistakes import brief, described, likely, missing_or_extra, plain
 
 run_all.install()
 
@@ -81,32 +82,70 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
     """
     if value is None or value is Ellipsis:
         raise CheckFailed(_nothing(name))
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
     try:
-        read = np.asarray(value)
+        read = np.asarray(_detached(value))
         if read.dtype.kind in "US" or any(isinstance(each, str) for each in _objects(read)):
             raise TypeError("numbers in quotes: grading reads them as text")
+        if any(each is None for each in _objects(read)):
+            raise TypeError("None would become nan")
         array = read.astype(np.float64)
     except (TypeError, ValueError):
-        raise CheckFailed(no_numbers(name, value)) from None
+        raise CheckFailed(no_numbers(name, value) + _odd_entry(value)) from None
     if wrong := misfit(array, shape, name):
-        raise CheckFailed(wrong)
+        hint = missing_or_extra(array.shape, shape)
+        raise CheckFailed(f"{wrong} {hint}" if hint else wrong)
     return array
+
+
+def _detached(value: Any) -> Any:
+    """Return the value with its tensors as arrays, those in lists and tuples, too."""
+    if isinstance(value, list | tuple):
+        return [_detached(each) for each in value]
+    return plain(value)
+
+
+def _odd_entry(value: Any) -> str:
+    """Say which entry of a list or tuple is no number, if one is at fault."""
+    if not isinstance(value, list | tuple) or not value:
+        return ""
+    for place, each in enumerate(value):
+        try:
+            array = np.asarray(_detached(each))
+            odd = array.dtype.kind not in "biufc" or array.shape != np.shape(_detached(value[0]))
+        except (TypeError, ValueError):
+            odd = True
+        if odd:
+            return f" Its entry {place} is {described(each)}."
+    return ""
+
+
+def not_there(name: str, task: str) -> str:
+    """Say that an answer's variable or function does not exist."""
+    return (
+        f"`{name}` is not there: run the cell above that begins with `# answer: {task}`. Does it "
+        f"still define `{name}`?"
+    )
 
 
 def _nothing(name: str) -> str:
     """Say that there is no value, of a variable or from a function."""
-    function = name.partition("(")[0]
-    caller = sys._getframe(2)
-    while caller.f_back is not None and caller.f_globals.get("__name__") == __name__:
-        caller = caller.f_back
-    if "(" in name or callable(caller.f_globals.get(function)):
-        return (
-            f"`{function}` returned None: write your answer in the cell above, let it end with "
-            "`return …` (printing returns nothing), and run the cell."
-        )
+    function, called, _ = name.partition("(")
+    if called:
+        return returned_none(function)
     return f"`{name}` has no value yet: write your answer in the cell above and run it."
+
+
+def returned_none(function: str, printed: bool = False) -> str:
+    """Say that a function returned nothing."""
+    if printed:
+        return (
+            f"`{function}` prints something and returned None: end it with `return …`. To print a "
+            "value shows it, and returns nothing."
+        )
+    return (
+        f"`{function}` returned None: is there a `return`? Write your answer in the cell above, "
+        "let it end with `return …`, and run the cell."
+    )
 
 
 def _objects(array: NDArray[Any]) -> Iterable[Any]:
@@ -118,7 +157,19 @@ def close(value: Any, expected: Any, name: str, hint: str, tolerance: float = 1e
     wanted = np.asarray(expected, dtype=np.float64)
     array = numbers(value, wanted.shape, name)
     if not np.allclose(array, wanted, rtol=tolerance, atol=tolerance):
-        raise CheckFailed(f"`{name}`: {hint}")
+        whole = np.asarray(_detached(value)).dtype.kind in "biu"
+        mistake = likely(array, wanted, whole)
+        found = "" if mistake else _yours(array, wanted)
+        raise CheckFailed(" ".join(filter(None, [f"`{name}`: {hint}", mistake, found])))
+
+
+def _yours(array: NDArray[Any], wanted: NDArray[Any]) -> str:
+    """Say what was found: all of a few numbers, else the first place that is not as expected."""
+    if text := brief(array):
+        return f"Yours: {text}."
+    place = np.unravel_index(int(np.argmax(~np.isclose(array, wanted, 1e-3, 1e-3))), array.shape)
+    where = ", ".join(map(str, map(int, place)))
+    return f"Yours at [{where}]: {array[place]:.4g}."
 
 
 def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str) -> None:
@@ -131,10 +182,11 @@ def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str
     if extra := [str(key) for key in answers if key not in keys]:
         raise CheckFailed(f"`{name}` has entries that nobody asked for: {', '.join(extra)}.")
     for key in keys:
-        if answers[key] not in allowed:
+        value = answers[key]
+        if not isinstance(value, Hashable) or np.ndim(plain(value)) or value not in allowed:
             raise CheckFailed(
                 f"`{name}[{key!r}]` should be one of {', '.join(map(repr, allowed))}; "
-                f"yours is {answers[key]!r}."
+                f"yours is {described(value)}."
             )
 
 
@@ -169,7 +221,7 @@ def without(value: Any, *names: str) -> None:
         Full names of functions, such as ``torch.nn.functional.cosine_similarity``.
     """
     function = getattr(value, "__name__", "The function")
-    used = _names_in(value)
+    used = _names_in(inspect.unwrap(value))
     for name in names:
         last = name.rpartition(".")[2]
         if last in used:

@@ -40,14 +40,10 @@ def taken(function: str, cells: Iterable[str]) -> tuple[frozenset[str], frozense
     names, packages
         The names that no cell binds, and the packages that are imported.
     """
-    bound: dict[str, ast.stmt] = {}
+    own: dict[str, ast.stmt] = {}
     for source in cells:
-        try:
-            body = ast.parse(_transformed(source)).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for statement in body:
-            bound |= dict.fromkeys(_bound(statement), statement)
+        for statement in _body(source):
+            own |= dict.fromkeys(_bound(statement), statement)
     names: set[str] = set()
     packages: set[str] = set()
     seen: set[str] = set()
@@ -57,12 +53,52 @@ def taken(function: str, cells: Iterable[str]) -> tuple[frozenset[str], frozense
         if name in seen:
             continue
         seen.add(name)
-        if name in bound:
-            waiting.extend(_used(bound[name]))
-            packages |= packages_of(bound[name])
+        if name in own:
+            waiting.extend(_used(own[name]))
+            packages |= packages_of(own[name])
         elif name != function:
             names.add(name)
     return frozenset(names), frozenset(packages)
+
+
+def bound(source: str) -> frozenset[str]:
+    """Return the names that a cell binds; none if it is no Python."""
+    return frozenset(name for statement in _body(source) for name in _bound(statement))
+
+
+def needs(source: str) -> frozenset[str]:
+    """Return the names that a cell takes from cells before it, built-in ones among them."""
+    found: set[str] = set()
+    own: set[str] = set()
+    for statement in _body(source):
+        found |= {*_used(statement)} - own
+        own |= {*_bound(statement)}
+    return frozenset(found)
+
+
+def names_at(source: str, line: int) -> frozenset[str]:
+    """Return the names in the innermost statement of a cell that a line belongs to."""
+    try:
+        tree = ast.parse(source)  # as it stands, so that lines count
+    except SyntaxError:
+        return frozenset()
+    statements = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
+    ]
+    inner = max(statements, key=lambda node: node.lineno, default=None)
+    names = (node.id for node in ast.walk(inner) if isinstance(node, ast.Name)) if inner else ()
+    return frozenset(names)
+
+
+def _body(source: str) -> list[ast.stmt]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(_transformed(source)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
 
 
 def packages_of(tree: ast.AST) -> set[str]:

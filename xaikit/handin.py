@@ -8,7 +8,6 @@ untouched. Neither says what is right.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,10 +16,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from xaikit.code import syntax_error, taken
+from xaikit.code import syntax_error
 from xaikit.markers import markers, runnable, squeezed
 from xaikit.notebook_json import BrokenUploadError, parsed
-from xaikit.packages import within_reach
+from xaikit.unseen import ByHand, by_hand, sentence
 from xaikit.uploads import (
     SIZE_LIMIT,
     ParsedUpload,
@@ -33,25 +32,6 @@ IN_COLAB = (
     "In Colab the notebook is not a file beside you: choose File → Download → Download .ipynb, "
     "drag the file into the folder on the left (Files), and run this cell again."
 )
-
-
-@dataclass(frozen=True)
-class ByHand:
-    """Functions that grading calls where only some packages are within reach.
-
-    Attributes
-    ----------
-    functions
-        Their names.
-    packages
-        These packages, beside the standard library and what they require.
-    names
-        The given names that are not there then.
-    """
-
-    functions: tuple[str, ...]
-    packages: frozenset[str]
-    names: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -94,9 +74,7 @@ class Verdict:
 @cache
 def notebooks() -> dict[str, Released]:
     """Return the notebooks that this version of the package belongs to, by name."""
-    assets = files("xaikit").joinpath("assets")
-    text = assets.joinpath("notebooks.json").read_text(encoding="utf-8")
-    unseen = json.loads(assets.joinpath("unseen.json").read_text(encoding="utf-8"))
+    text = files("xaikit").joinpath("assets", "notebooks.json").read_text(encoding="utf-8")
     return {
         name: Released(
             entry["release"],
@@ -105,10 +83,7 @@ def notebooks() -> dict[str, Released]:
                 for task, stub in entry["answers"].items()
             },
             frozenset(entry["given"]),
-            tuple(
-                ByHand(tuple(e["functions"]), frozenset(e["packages"]), frozenset(e["names"]))
-                for e in unseen[name]
-            ),
+            by_hand()[name],
         )
         for name, entry in json.loads(text).items()
     }
@@ -263,22 +238,8 @@ def _say_code(released: Released, upload: ParsedUpload, verdict: Verdict) -> Non
     ]
     for group in released.by_hand:
         for function in group.functions:
-            if used := _without(function, written, group):
-                verdict.say(
-                    f"`{function}` uses {', '.join(f'`{name}`' for name in used)}, which grading "
-                    "does not have when it calls your function: take it from the arguments, or "
-                    "write it yourself.",
-                    False,
-                )
-
-
-def _without(function: str, written: list[str], group: ByHand) -> list[str]:
-    """Return what a function uses that grading does not have then."""
-    names, packages = taken(function, written)
-    others = packages - group.packages - sys.stdlib_module_names
-    if others:
-        others -= within_reach(group.packages)
-    return sorted((names & group.names) | others)
+            if used := group.missing(function, written):
+                verdict.say(sentence(function, used), False)
 
 
 def _say_saved(upload: ParsedUpload, ran: Mapping[str, str], verdict: Verdict) -> None:

@@ -10,38 +10,41 @@ from __future__ import annotations
 
 import ast
 import html
+import importlib
 import os
 import sys
 from typing import Any
 
-_SHOWN = """
-try:
-    pass
-except checks.CheckFailed as _failed:
-    if not __import__("xaikit.run_all", fromlist=["shown"]).shown(str(_failed)):
-        raise
+from xaikit.markers import markers
+
+_AROUND = """
+with __import__("xaikit.visible", fromlist=["checking"]).checking("", globals()) as _checking:
+    _checking.begin()
 """
 
 
 class GoOn(ast.NodeTransformer):
-    """Puts the body of a check's cell into a ``try`` that shows what failed."""
+    """Puts what shows a failure around the body of a check's cell."""
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         """Return the module as it is to run."""
-        if not any(map(_is_passed, ast.walk(node))):
+        tasks = [task for each in ast.walk(node) if (task := _passed(each))]
+        if not tasks:
             return node
-        (attempt,) = ast.parse(_SHOWN).body
-        assert isinstance(attempt, ast.Try)
-        attempt.body = node.body
-        node.body = [attempt]
+        (around,) = ast.parse(_AROUND).body
+        assert isinstance(around, ast.With) and isinstance(around.items[0].context_expr, ast.Call)
+        around.items[0].context_expr.args[0] = ast.Constant(tasks[-1])
+        around.body += node.body
+        node.body = [around]
         return ast.fix_missing_locations(node)
 
 
-def _is_passed(node: ast.AST) -> bool:
+def _passed(node: ast.AST) -> str:
+    """Return the task of which this says that it passed."""
     match node:
-        case ast.Call(ast.Attribute(ast.Name("checks"), "passed")):
-            return True
-    return False
+        case ast.Call(ast.Attribute(ast.Name("checks"), "passed"), [ast.Constant(str(task)), *_]):
+            return task
+    return ""
 
 
 def install() -> None:
@@ -50,6 +53,17 @@ def install() -> None:
     shell: Any = ipython.get_ipython() if ipython is not None else None
     if hasattr(shell, "kernel") and not any(isinstance(t, GoOn) for t in shell.ast_transformers):
         shell.ast_transformers.append(GoOn())
+        shell.events.register("post_run_cell", _say_what_has_not_run)
+
+
+def _say_what_has_not_run(result: Any) -> None:
+    """Below an error about a name, say which given cell defines it."""
+    error = result.error_in_exec
+    if isinstance(error, NameError) and _somebody_looks():
+        visible = importlib.import_module("xaikit.visible")  # it imports what imports this
+        tasks = markers(str(result.info.raw_cell))
+        if said := visible.not_run(error, visible.here(next(iter(tasks), ""))):
+            shown(said)
 
 
 def shown(hint: str) -> bool:

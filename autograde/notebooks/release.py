@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -29,11 +30,21 @@ from nbgrader.preprocessors import (
 from autograde.errors import AutogradeError
 from autograde.model.course import Course
 from autograde.notebooks.agreement import agree, undated
-from autograde.notebooks.cells import SourceError, answers, given_of, stubs_of
+from autograde.notebooks.cells import (
+    SourceError,
+    answers,
+    given_of,
+    grading,
+    is_test,
+    stubs_of,
+)
+from autograde.notebooks.known import known
 from autograde.notebooks.leaks import refuse_leaks
+from autograde.notebooks.leftovers import delete_leftovers
 from autograde.notebooks.source import Source, find_source, read_source, sources
 from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
+from autograde.tasks import Call
 from xaikit.markers import without_terms
 from xaikit.uploads import Stub
 
@@ -41,7 +52,7 @@ CODE_STUB = "# YOUR CODE HERE\npass"
 TEXT_STUB = "YOUR ANSWER HERE"
 
 
-ASSETS = ("notebooks.json", "unseen.json")
+ASSETS = ("notebooks.json", "unseen.json", "given.json")
 """What release writes into the library's ``assets/``: what it knows of the notebooks, by which it
 looks at a file that is about to be handed in."""
 
@@ -82,14 +93,15 @@ def release(
     there = sources(course.folder / "solutions")
     agree(course, there)
     made = {}
-    without = {}
+    without, cells = {}, {}
     for name in names or there:
         source = read_source(find_source(course.folder / "solutions", name), course)
         made[source.name] = notebook = released(source)
         without[source.name] = unseen(notebook, source.checks.tasks)
+        cells[source.name] = known(notebook, source.checks.tasks)
     paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
-    entries = dict(zip(ASSETS, (manifest(made), without), strict=True))
+    entries = dict(zip(ASSETS, (manifest(made), without, cells), strict=True))
     write_together(texts | _assets(entries, list(there), course))
     for sentence in undated(course, there):
         report(f"Note: {sentence}")
@@ -108,6 +120,7 @@ def released(source: Source) -> NotebookNode:
         If a solution or hidden check would leak.
     """
     notebook: NotebookNode = deepcopy(source.notebook)
+    delete_leftovers(notebook, _needs(source))
     for preprocessor in (
         LockCells(),
         ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=TEXT_STUB),
@@ -123,6 +136,8 @@ def released(source: Source) -> NotebookNode:
             raise SourceError(f"{source.layout.path}: {error}") from None
     for cell in notebook.cells:
         cell.source = cell.source.strip("\n")
+        if is_test(grading(cell)):
+            cell.source = _with_checks(cell.source)
     ComputeChecksums().preprocess(notebook, {})
     refuse_leaks(source, notebook)
     digest = hashlib.sha256(to_json(lasting(notebook)).encode()).hexdigest()[:12]
@@ -141,6 +156,24 @@ def lasting(notebook: NotebookNode) -> NotebookNode:
             cell.source = text
             cell.metadata["nbgrader"].pop("checksum", None)
     return copy
+
+
+def _needs(source: Source) -> frozenset[str]:
+    """Return the grade ids of the cells that hidden calls need."""
+    answers = (task.answer for task in source.checks.tasks.values())
+    return frozenset(need for a in answers if isinstance(a, Call) for need in a.needs)
+
+
+def _with_checks(source: str) -> str:
+    """Return a test cell that imports what it checks with, below the title of a folded cell.
+
+    So it says what is missing where nothing has run since the kernel started.
+    """
+    lines = source.split("\n")
+    place = int(lines[0].startswith("#@"))
+    if not re.search(r"\bchecks\.", source):
+        return source
+    return "\n".join([*lines[:place], "from xaikit import checks", "", *lines[place:]])
 
 
 def _assets(

@@ -17,8 +17,8 @@
 # - *For how many inputs at once?* One change an image, or one **universal** change for all.
 #
 # The networks: `model` is small, two convolutions, so that you can attack hundreds of images in
-# seconds. `other` is the better one of notebook 02, which was trained on its own. `robust` has the
-# architecture of `model` and was trained in another way; section {{ section.defence }} tells which.
+# seconds. `other` is the better one of notebook 02, which was trained on its own. `robust_model` has
+# the architecture of `model` and was trained in another way; section {{ section.defence }} tells which.
 
 # %% name="networks"
 test = load("fashion_mnist", split="test")
@@ -29,21 +29,21 @@ pictures, truth, classes = (
 )
 model = load_pretrained("lecture", device=device)
 other = load_pretrained("fashion_mnist", device=device)
-robust = load_pretrained("lecture_robust", device=device)
+robust_model = load_pretrained("lecture_robust", device=device)
 
 
 @torch.no_grad()
-def said(network: nn.Module, inputs: Tensor) -> Tensor:
+def network_says(network: nn.Module, inputs: Tensor) -> Tensor:
     """Return the classes (N,) that a network says to inputs (N, 1, 28, 28)."""
     return torch.cat([network(part).argmax(1) for part in inputs.split(250)])
 
 
-for name, network in (("model", model), ("other", other), ("robust", robust)):
-    share = float((said(network, pictures) == truth).float().mean())
+for name, network in (("model", model), ("other", other), ("robust", robust_model)):
+    share = float((network_says(network, pictures) == truth).float().mean())
     print(f"{name:7}{share:7.1%} of 1,000 test images right: {network.card['command']}")
 
 # The images that are attacked: the first 250 that `model` gets right. The last 400 are kept apart.
-right = torch.nonzero(said(model, pictures[:600]) == truth[:600])[:250, 0]
+right = torch.nonzero(network_says(model, pictures[:600]) == truth[:600])[:250, 0]
 images, labels = pictures[right], truth[right]
 hundred, hundred_labels = images[:100], labels[:100]
 

@@ -185,7 +185,7 @@ for column, (name, shown) in enumerate(rows):
     for row, index in enumerate(chosen):
         axis = axes[row, column]
         axis.imshow(shown[index, 0].cpu(), cmap="gray", vmin=0, vmax=1)
-        answer = int(said(model, shown[index : index + 1])[0])
+        answer = int(network_says(model, shown[index : index + 1])[0])
         right_still = answer == int(labels[index])
         axis.set_title(
             classes[answer] + ("" if right_still else " ✗"),

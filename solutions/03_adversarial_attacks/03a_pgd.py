@@ -131,7 +131,7 @@ checks.expect(
     "All points lie in the ball of radius ε and in [0, 1].",
 )
 by_one, by_many = (
-    float((said(model, moved) != hundred_labels).float().mean()) for moved in (one, many)
+    float((network_says(model, moved) != hundred_labels).float().mean()) for moved in (one, many)
 )
 print(f"ε = 0.03: one step of ε fools {by_one:.0%}, twenty small ones {by_many:.0%}")
 checks.expect(
@@ -223,6 +223,14 @@ checks.close(
     [[0.45, 0.4, 0.65, 0.5], [0.15, 0.7, 0.65, 0.1]],
     "targeted_pgd(three, …) after one step",
     "both images should come nearer to their targets, and each by `step`, as if it were alone.",
+)
+# Here the logits are 2 + log 2, 2 and 2: the probabilities are 1/2, 1/4 and 1/4.
+uneven = torch.tensor([[(1 + math.log(2)) / 4, 0.5, 0.75, 0.5]])
+checks.close(
+    targeted_pgd(three, uneven, torch.tensor([1]), 1.0, 0.1 * math.sqrt(14), 1),
+    np.add(uneven, [[-0.2, 0.3, -0.1, 0.0]]),
+    "targeted_pgd(three, …) from unequal logits",
+    "the slope of the cross-entropy is the probabilities, less 1 at the target. Is there one softmax only?",
 )
 pair, goals = torch.tensor([[0.5, 0.5, 0.5], [0.4, 0.6, 0.5]]), torch.tensor([1, 1])
 checks.close(

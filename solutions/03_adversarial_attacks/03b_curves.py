@@ -20,7 +20,7 @@ for epsilon in epsilons:
         ("fgsm", attack(model, images, labels, "fgsm", epsilon=epsilon).adversarial),
         ("pgd", attack(model, images, labels, "pgd", epsilon=epsilon, steps=20).adversarial),
     ):
-        share = (said(model, moved) == labels).float().mean().item()
+        share = (network_says(model, moved) == labels).float().mean().item()
         robust_accuracy[name].append(share)
 ### END SOLUTION
 
@@ -101,7 +101,7 @@ for column, epsilon in enumerate(epsilons):
         moved = attack(model, images, labels, method, epsilon=epsilon, **options).adversarial
         noisy = noise_like(images, moved, signs)
         for line, shown in ((2 * row, moved), (2 * row + 1, noisy)):
-            transferred[line, column] = (said(other, shown) == labels).float().mean()
+            transferred[line, column] = (network_says(other, shown) == labels).float().mean()
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "transfer-test", "grade": true, "points": 3}
@@ -112,7 +112,7 @@ checks.expect(
     "At ε = 0.1 noise should cost `other` less than FGSM does: are the rows in order, and is it `other` "
     "that judges all four?",
 )
-clean_other = float((said(other, images) == labels).float().mean())
+clean_other = float((network_says(other, images) == labels).float().mean())
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
 for axis, first, name in zip(axes, (0, 2), ("FGSM", "PGD"), strict=True):
     for row, label, style, colour in (

@@ -96,7 +96,7 @@ checks.expect(
     float((found - hundred).abs().max()) < 0.1001 and 0 <= found.min() <= found.max() <= 1,
     "`unmasked`: no pixel may be further than 0.1 from its original, or outside [0, 1].",
 )
-fooled = int((said(sure, found) != hundred_labels).sum())
+fooled = int((network_says(sure, found) != hundred_labels).sum())
 print(
     f"robust accuracy of `sure`: {float(apparent):.0%} by the library's PGD, {100 - fooled} % by yours"
 )
@@ -183,6 +183,13 @@ checks.close(
     "one for the image as it is; then one for each way that was asked for, none once an image is done.",
 )
 checks.expect(torch.equal(trio, kept), "`images` has changed: work on a copy.")
+found, asked = query_attack(three, trio[1:2], torch.tensor([2]), 0.1, torch.tensor([2, 0]))
+checks.close(
+    found,
+    [[0.45, 0.0, 0.9, 0.5]],
+    "query_attack with another order",
+    "features are tried in the order that `order` has. Here the first of them is enough.",
+)
 border = torch.tensor([[1.0, 1.0, 0.9], [0.0, 0.05, 0.0]])
 found, asked = query_attack(toy, border, torch.tensor([0, 1]), 0.1, torch.tensor([1]))
 checks.close(
@@ -205,14 +212,14 @@ order = torch.randperm(784, generator=torch.Generator().manual_seed(4))[:250].to
 found, asked = query_attack(model, images[:20], labels[:20], 0.2, order)
 found = torch.as_tensor(checks.numbers(found, (20, 1, 28, 28), "query_attack(model, …)")).to(images)
 asked = checks.numbers(asked, (20,), "the queries of query_attack(model, …)")
-fooled = (said(model, found) != labels[:20]).cpu().numpy()
+fooled = (network_says(model, found) != labels[:20]).cpu().numpy()
 low, high = wilson(fooled.mean(), 20)
 print(f"{fooled.sum()} of 20 images are misclassified (95 % interval {low:.0%} to {high:.0%})")
 if fooled.any():
     print(
         f"queries of these: median {np.median(asked[fooled]):.0f}, most {asked[fooled].max():.0f}"
     )
-display(plots.image_row(found[:6].cpu(), [classes[int(c)] for c in said(model, found[:6])]))
+display(plots.image_row(found[:6].cpu(), [classes[int(c)] for c in network_says(model, found[:6])]))
 checks.passed("query", "changes, queries and borders of linear models")
 
 # %% [markdown]

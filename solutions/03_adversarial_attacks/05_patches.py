@@ -84,7 +84,7 @@ for steps, wanted in ((0, None), (30, None), (30, 8)):
             bool((moved[..., centre] == 0.5).all()),
             "Before the first step the patch shows `start`, not what the image had there.",
         )
-    answers = said(model, moved)
+    answers = network_says(model, moved)
     if wanted is None:
         share = float((answers != hundred_labels).float().mean())
         print(f"7 × 7 in the centre, {steps} steps: {share:.0%} misclassified")
@@ -180,7 +180,9 @@ for size in tqdm(sizes, desc="sizes"):
     noisy = forty.clone()
     square = (..., slice(corner, corner + size), slice(corner, corner + size))
     noisy[square] = scatter[square]
-    patch_accuracy["noise"].append((said(model, noisy) == forty_labels).float().mean().item())
+    patch_accuracy["noise"].append(
+        (network_says(model, noisy) == forty_labels).float().mean().item()
+    )
 ### END SOLUTION
 
 # %% nbgrader={"grade_id": "sizes-test", "grade": true, "points": 3}
@@ -242,12 +244,12 @@ for index, touched in enumerate(changed):
         f"Image {index} of `bagged` is changed in more than one square of 8 × 8.",
     )
 checks.expect(float(found.min()) >= 0 and float(found.max()) <= 1, "Pixels have to stay in [0, 1].")
-hits = int((said(model, found) == 8).sum())
+hits = int((network_says(model, found) == 8).sum())
 print(f"{hits} of 40 are called bags")
 checks.expect(
     hits >= 20, "Less than half are called bags: a larger square, more places, more steps?"
 )
-display(plots.image_row(found[:6].cpu(), [classes[int(c)] for c in said(model, found[:6])]))
+display(plots.image_row(found[:6].cpu(), [classes[int(c)] for c in network_says(model, found[:6])]))
 checks.passed("targeted")
 
 # %% [markdown]
@@ -271,8 +273,8 @@ checks.passed("targeted")
 # "universal_patch", …)` exists, too.)
 
 # %%
-held_out = pictures[600:][said(model, pictures[600:]) == truth[600:]]
-held_out_labels = truth[600:][said(model, pictures[600:]) == truth[600:]]
+held_out = pictures[600:][network_says(model, pictures[600:]) == truth[600:]]
+held_out_labels = truth[600:][network_says(model, pictures[600:]) == truth[600:]]
 
 
 def with_sticker(inputs: Tensor, pixels: Tensor) -> Tensor:
@@ -304,7 +306,7 @@ noise_sticker = torch.rand(1, 10, 10, generator=torch.Generator().manual_seed(2)
 shares = {}
 for name, each in (("sticker", found), ("noise", noise_sticker)):
     for which, some, true in (("seen", images, labels), ("unseen", held_out, held_out_labels)):
-        answers = said(model, with_sticker(some, each))
+        answers = network_says(model, with_sticker(some, each))
         shares[name, which] = float((answers != true).float().mean())
         low, high = wilson(shares[name, which], len(true))
         print(
@@ -314,7 +316,7 @@ for name, each in (("sticker", found), ("noise", noise_sticker)):
 display(
     plots.image_row(
         with_sticker(held_out[:6], found).cpu(),
-        [classes[int(c)] for c in said(model, with_sticker(held_out[:6], found))],
+        [classes[int(c)] for c in network_says(model, with_sticker(held_out[:6], found))],
     )
 )
 checks.expect(

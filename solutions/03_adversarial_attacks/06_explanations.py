@@ -127,32 +127,39 @@ checks.passed("predict")
 # we leave the image out. We take 350 images, so that more than 200 remain.
 
 # %%
-many = torch.nonzero(said(model, pictures[:600]) == truth[:600])[:350, 0]
+many = torch.nonzero(network_says(model, pictures[:600]) == truth[:600])[:350, 0]
 found = attack(model, pictures[many], truth[many], "patch", size=5, places=2, steps=30)
 was_fooled = torch.nonzero(found.success)[:, 0]
-clean, attacked = pictures[many][was_fooled], found.adversarial[was_fooled]
+clean_images, attacked_images = pictures[many][was_fooled], found.adversarial[was_fooled]
 masks = found.mask[was_fooled, 0]  # (N, 28, 28)
 true, fooled_to = truth[many][was_fooled], found.predicted[was_fooled]
 
 shuffler = torch.Generator().manual_seed(3)
-inside_pixels = attacked[:, 0][masks].view(-1, 25)
-harmless, is_harmless = clean.clone(), torch.zeros(len(clean), dtype=torch.bool, device=device)
+inside_pixels = attacked_images[:, 0][masks].view(-1, 25)
+harmless_images, is_harmless = (
+    clean_images.clone(),
+    torch.zeros(len(clean_images), dtype=torch.bool, device=device),
+)
 for _ in tqdm(range(40), desc="shuffling"):
     order = torch.rand(inside_pixels.shape, generator=shuffler).argsort(1).to(device)
-    shuffled = clean.clone()
+    shuffled = clean_images.clone()
     shuffled[:, 0][masks] = inside_pixels.gather(1, order).flatten()
     left = ~is_harmless
-    harmless[left] = shuffled[left]
-    is_harmless[left] = said(model, harmless[left]) == true[left]
+    harmless_images[left] = shuffled[left]
+    is_harmless[left] = network_says(model, harmless_images[left]) == true[left]
 
-clean, harmless, attacked = clean[is_harmless], harmless[is_harmless], attacked[is_harmless]
+clean_images, harmless_images, attacked_images = (
+    clean_images[is_harmless],
+    harmless_images[is_harmless],
+    attacked_images[is_harmless],
+)
 masks, true, fooled_to = masks[is_harmless], true[is_harmless], fooled_to[is_harmless]
 both = torch.stack([true, fooled_to], 1)  # (N, 2): the two fixed targets
 print(
-    f"{len(was_fooled)} of {len(many)} images are fooled; {len(clean)} have a harmless patch, too"
+    f"{len(was_fooled)} of {len(many)} images are fooled; {len(clean_images)} have a harmless patch, too"
 )
-for name, changed in (("adversarial", attacked), ("harmless", harmless)):
-    length = float((changed - clean).flatten(1).norm(dim=1).mean())
+for name, changed in (("adversarial", attacked_images), ("harmless", harmless_images)):
+    length = float((changed - clean_images).flatten(1).norm(dim=1).mean())
     print(f"{name:12}mean Euclidean length of the change {length:.2f}")
 
 map_methods = {
@@ -191,15 +198,21 @@ for block, index in enumerate(shown):
         (name, method): explain(
             model, pixels[here], int(fooled_to[index]), method, **map_methods[method]
         ).attributions[0, 0, 0]
-        for name, pixels in (("clean", clean), ("harmless", harmless), ("adversarial", attacked))
+        for name, pixels in (
+            ("clean", clean_images),
+            ("harmless", harmless_images),
+            ("adversarial", attacked_images),
+        )
         for method in shown_methods
     }
     for line, (name, pixels) in enumerate(
-        (("clean", clean), ("harmless", harmless), ("adversarial", attacked))
+        (("clean", clean_images), ("harmless", harmless_images), ("adversarial", attacked_images))
     ):
         row = axes[3 * block + line]
         row[0].imshow(pixels[index, 0].cpu(), cmap="gray", vmin=0, vmax=1)
-        row[0].set_title(f"{name}: {classes[int(said(model, pixels[here])[0])]}", fontsize=8)
+        row[0].set_title(
+            f"{name}: {classes[int(network_says(model, pixels[here])[0])]}", fontsize=8
+        )
         for axis, method in zip(row[1:], shown_methods, strict=True):
             limit = max(
                 float(maps[each, method].abs().max())
@@ -226,7 +239,7 @@ plt.show()
 # %% [markdown]
 # ### Task: measure it
 #
-# For each method in `map_methods`, with its options, explain `clean`, `harmless` and `attacked` for `both`
+# For each method in `map_methods`, with its options, explain `clean_images`, `harmless_images` and `attacked_images` for `both`
 # targets. Set three tables. Their first axis is the method, in the order of `map_methods`; the last axis
 # of the first two is the target, true and fooled to. Means are over the images and leave out nan
 # (`.nanmean(0)`):
@@ -249,7 +262,7 @@ agreement, inside, told_apart = torch.zeros(6, 2, 2), torch.zeros(6, 3, 2), torc
 for row, (method, chosen_options) in enumerate(tqdm(map_methods.items(), desc="measuring")):
     before, with_noise, after = (
         explain(model, pixels, both, method, **chosen_options)
-        for pixels in (clean, harmless, attacked)
+        for pixels in (clean_images, harmless_images, attacked_images)
     )
     agreement[row] = torch.stack(
         [rank_agreement(before, each).nanmean(0) for each in (with_noise, after)]
@@ -289,7 +302,7 @@ axes[2].barh(
     places,
     shares,
     0.5,
-    xerr=bars(shares, len(clean)),
+    xerr=bars(shares, len(clean_images)),
     capsize=3,
     color="0.75",
     edgecolor="black",
@@ -306,7 +319,7 @@ axes[0].set_title("Does the map change?", fontsize=10)
 axes[1].set_title("Does it point at the patch?", fontsize=10)
 axes[2].set_title("More inside the adversarial patch?", fontsize=10)
 figure.legend(loc="outside lower center", ncols=4, frameon=False)
-figure.suptitle(f"Maps for the class fooled to, mean of {len(clean)} images", fontsize=11)
+figure.suptitle(f"Maps for the class fooled to, mean of {len(clean_images)} images", fontsize=11)
 plt.show()
 checks.passed("measure")
 

@@ -115,7 +115,7 @@ candidate = copy.deepcopy(model)
 candidate.load_state_dict(hardened)
 last, last_truth = pictures[600:], truth[600:]
 for name, network in (("model", model), ("hardened", candidate)):
-    as_it_is = float((said(network, last) == last_truth).float().mean())
+    as_it_is = float((network_says(network, last) == last_truth).float().mean())
     result = attack(network, last, last_truth, "pgd", epsilon=0.05, steps=20)
     left = 1 - float(result.success.float().mean())
     print(f"{name:10}{as_it_is:.0%} right, {left:.0%} under PGD with ε = 0.05")
@@ -128,15 +128,15 @@ checks.expect(
 checks.passed("harden")
 
 # %% [markdown]
-# ### The network `robust`, trained for longer
+# ### The network `robust_model`, trained for longer
 #
-# `robust` was trained from scratch in this way, with four steps of PGD a batch, for twelve passes over
+# `robust_model` was trained from scratch in this way, with four steps of PGD a batch, for twelve passes over
 # all 60,000 images, with ε = 0.1.
 #
 # ### Task: what has been gained, and what not?
 #
 # Set two tables of robust accuracies on `sample`, *all* of its images counted. The first row is `model`,
-# the second `robust`; each network is attacked by images that are made for *it*:
+# the second `robust_model`; each network is attacked by images that are made for *it*:
 #
 # - `kept_pgd`, shape (2, 5): PGD with 20 steps at each radius in `radii`, of which 0 means no attack;
 # - `kept_patch`, shape (2, 3): a patch in the middle (`place=(14 - s // 2, 14 - s // 2)`, 30 steps) of
@@ -152,7 +152,7 @@ kept_pgd = None
 kept_patch = None
 ### BEGIN SOLUTION
 kept_pgd, kept_patch = [], []
-for network in (model, robust):
+for network in (model, robust_model):
     by_pgd = [
         attack(network, sample, sample_labels, "pgd", epsilon=radius, steps=20) for radius in radii
     ]
@@ -191,7 +191,7 @@ axes[1].set(xlabel="side of the patch in the middle")
 axes[0].set_xticks(radii)
 axes[0].tick_params(labelsize=8)
 axes[0].axvline(0.1, color="0.5", linestyle=":", linewidth=1)
-axes[0].set_title("PGD (dotted: the ε that `robust` was trained with)", fontsize=10)
+axes[0].set_title("PGD (dotted: the ε that `robust_model` was trained with)", fontsize=10)
 axes[1].set_title("a patch, which neither was trained against", fontsize=10)
 axes[0].legend(frameon=False)
 figure.suptitle("What adversarial training keeps (100 images, bars: 95 % intervals)", fontsize=11)
@@ -212,7 +212,7 @@ figure, axes = plt.subplots(3, 6, figsize=(10.5, 5.4), layout="constrained")
 for column, index in enumerate(int(torch.nonzero(labels == c)[1]) for c in (0, 1, 3, 5, 8, 9)):
     axes[0, column].imshow(images[index, 0].cpu(), cmap="gray", vmin=0, vmax=1)
     axes[0, column].set_title(classes[int(labels[index])], fontsize=9)
-    for row, (name, network) in enumerate((("model", model), ("robust", robust)), start=1):
+    for row, (name, network) in enumerate((("model", model), ("robust", robust_model)), start=1):
         slopes = explain(network, images[index : index + 1], int(labels[index]), "gradient")
         values = slopes.attributions[0, 0, 0].cpu()
         values = values / values.abs().max()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
+from odd_answers import UNEXPECTED, odd_spaces, said
 from scoring import calls, hidden, mark
 from thoughtless import paid_functions, paid_values
 from types_of_answers import NoSuchTypeError, answers_in_other_types
@@ -50,9 +50,6 @@ def test_a_plausible_mistake_costs(score: Callable[..., float], automatic_task: 
     assert score(automatic_task, "wrong") <= 0.75
 
 
-UNEXPECTED = (np.zeros(()), np.array(np.nan), np.ones(2), np.ones((2, 2)), "42", {}, [])
-
-
 def distorted(value: Any, other: Any) -> Iterator[Any]:
     """Yield the value with another in its place, then in the place of something inside it."""
     yield other
@@ -87,6 +84,23 @@ def test_an_answer_of_another_type_is_wrong_not_an_error(
                 continue  # a variable that is not there is not handed to a check
             with contextlib.suppress(Wrong):
                 task.score(each)
+
+
+def test_the_visible_check_says_one_thing_of_any_answer(
+    source: Source, answered: Callable[[str, str], dict[str, Any]], automatic_task: str
+) -> None:
+    """A line with ✗, or a tick: a visible check never fails itself, whatever an answer is."""
+    task = source.checks.tasks[automatic_task]
+    space = dict(answered(automatic_task, "solution"))
+    strange = {}
+    for label, odd in odd_spaces(task, space):
+        try:
+            line = said(source, automatic_task, odd)
+        except Exception as error:
+            line = repr(error)
+        if not line.startswith(("✓", "✗")) or "\n" in line:
+            strange[label] = line
+    assert strange == {}
 
 
 GUESSED = ("quiz", "quiz-more")

@@ -12,6 +12,7 @@ from kinds import (  # noqa: F401 - tests
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
     test_an_answer_of_another_type_is_wrong_not_an_error,
+    test_the_visible_check_says_one_thing_of_any_answer,
     test_what_costs_no_thought_earns_nothing,
     test_what_the_visible_check_accepts_grading_reads,
 )

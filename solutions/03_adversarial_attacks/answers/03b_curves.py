@@ -16,7 +16,7 @@ for radius in epsilons:
 robust_accuracy = {"noise": [], "fgsm": [], "pgd": []}
 for radius in epsilons:
     noisy = (images + radius * signs).clamp(0, 1)
-    robust_accuracy["noise"].append((said(model, noisy) != labels).float().mean().item())
+    robust_accuracy["noise"].append((network_says(model, noisy) != labels).float().mean().item())
     for kind, more in (("fgsm", {}), ("pgd", {"steps": 20})):
         result = attack(model, images, labels, kind, epsilon=radius, **more)
         robust_accuracy[kind].append(result.success.float().mean().item())
@@ -29,7 +29,7 @@ for method, more in (("fgsm", {}), ("pgd", {"steps": 20})):
     made = [attack(model, images, labels, method, epsilon=e, **more).adversarial for e in epsilons]
     shown += [made, [noise_like(images, each, signs) for each in made]]
 transferred = [
-    [float((said(other, each) == labels).double().mean()) for each in row] for row in shown
+    [float((network_says(other, each) == labels).double().mean()) for each in row] for row in shown
 ]
 
 
@@ -41,5 +41,7 @@ for column, radius in enumerate(epsilons):
     noisy = (images + radius * signs).clamp(0, 1)
     for row, (method, more) in enumerate((("fgsm", {}), ("pgd", {"steps": 20}))):
         moved = attack(model, images, labels, method, epsilon=radius, **more).adversarial
-        transferred[2 * row, column] = (said(other, moved) == labels).float().mean().item()
-        transferred[2 * row + 1, column] = (said(other, noisy) == labels).float().mean().item()
+        transferred[2 * row, column] = (network_says(other, moved) == labels).float().mean().item()
+        transferred[2 * row + 1, column] = (
+            (network_says(other, noisy) == labels).float().mean().item()
+        )

@@ -45,7 +45,7 @@ patch_accuracy["noise"] = []
 for s in sizes:
     square = torch.zeros(28, 28, dtype=torch.bool, device=forty.device)
     square[14 - s // 2 : 14 - s // 2 + s, 14 - s // 2 : 14 - s // 2 + s] = True
-    answers = said(model, torch.where(square, scatter, forty))
+    answers = network_says(model, torch.where(square, scatter, forty))
     patch_accuracy["noise"].append((answers == forty_labels).double().mean())
 
 
@@ -64,7 +64,9 @@ for size in sizes:
     noisy[..., corner : corner + size, corner : corner + size] = scatter[
         ..., corner : corner + size, corner : corner + size
     ]
-    patch_accuracy["noise"].append((said(model, noisy) != forty_labels).float().mean().item())
+    patch_accuracy["noise"].append(
+        (network_says(model, noisy) != forty_labels).float().mean().item()
+    )
 
 
 # %% answer="targeted" kind="alternative"

@@ -50,8 +50,8 @@ prediction = {
 agreement, inside, told_apart = np.zeros((6, 2, 2)), np.zeros((6, 3, 2)), []
 for place, method in enumerate(map_methods):
     shares = []
-    reference = explain(model, clean, both, method, **map_methods[method])
-    for row, pixels in enumerate((clean, harmless, attacked)):
+    reference = explain(model, clean_images, both, method, **map_methods[method])
+    for row, pixels in enumerate((clean_images, harmless_images, attacked_images)):
         maps = explain(model, pixels, both, method, **map_methods[method])
         if row:
             correlation = rank_agreement(reference, maps).cpu().numpy()
@@ -69,8 +69,8 @@ for place, method in enumerate(map_methods):
 agreement, inside, told_apart = np.zeros((6, 2, 2)), np.zeros((6, 3, 2)), np.zeros(6)
 for place, (method, options) in enumerate(map_methods.items()):
     maps = [
-        explain(model, pixels, said(model, pixels), method, **options)
-        for pixels in (clean, harmless, attacked)
+        explain(model, pixels, network_says(model, pixels), method, **options)
+        for pixels in (clean_images, harmless_images, attacked_images)
     ]
     flat = [each.attributions.abs().flatten(1).cpu() for each in maps]
     agreement[place] = np.array(

@@ -56,7 +56,7 @@ hardened = student.eval().state_dict()
 # %% answer="gain" kind="alternative"
 # answer: gain
 kept_pgd, kept_patch = np.zeros((2, 5)), np.zeros((2, 3))
-for line, network in enumerate((model, robust)):
+for line, network in enumerate((model, robust_model)):
     for place, radius in enumerate(radii):
         found_here = attack(network, sample, sample_labels, "pgd", epsilon=radius, steps=20)
         kept_pgd[line, place] = (found_here.predicted == sample_labels).double().mean()
@@ -70,7 +70,7 @@ for line, network in enumerate((model, robust)):
 
 # %% answer="gain" kind="wrong"
 # answer: gain
-# images made for `model`, shown to `robust`: that is transfer
+# images made for `model`, shown to `robust_model`: that is transfer
 kept_pgd, kept_patch = np.zeros((2, 5)), np.zeros((2, 3))
 for kind, table, settings in (
     ("pgd", kept_pgd, [{"epsilon": radius, "steps": 20} for radius in radii]),
@@ -82,8 +82,8 @@ for kind, table, settings in (
 ):
     for place, setting in enumerate(settings):
         moved = attack(model, sample, sample_labels, kind, **setting).adversarial
-        table[0, place] = (said(model, moved) != sample_labels).float().mean().item()
-        table[1, place] = (said(robust, moved) == sample_labels).float().mean().item()
+        table[0, place] = (network_says(model, moved) != sample_labels).float().mean().item()
+        table[1, place] = (network_says(robust_model, moved) == sample_labels).float().mean().item()
 
 
 # %% [markdown] answer="review" kind="alternative"

@@ -79,7 +79,7 @@ def harden(answer: dict[str, Any]) -> None:
     network.eval()
     expect(
         not _is_copy(network),
-        "`hardened` is (nearly) the network `robust`, which comes with the notebook: train a copy of "
+        "`hardened` is (nearly) the network `robust_model`, which comes with the notebook: train a copy of "
         "`model`.",
     )
     x, labels = HERE.pictures[600:], HERE.truth[600:]
@@ -104,17 +104,17 @@ def harden(answer: dict[str, Any]) -> None:
 def _is_copy(network: nn.Module) -> bool:
     """Say whether a network is the shipped robust one, or lies on the way there.
 
-    Either its weights lead from `model` to where those of `robust` are, or, in other units or another
-    order, they compute what `robust` does to images that no training has shaped.
+    Either its weights lead from `model` to where those of `robust_model` are, or, in other units or another
+    order, they compute what `robust_model` does to images that no training has shaped.
     """
     here, goal, start = (
         torch.cat([value.flatten() for value in each.state_dict().values()])
-        for each in (network, HERE.robust, HERE.model)
+        for each in (network, HERE.robust_model, HERE.model)
     )
     along = nn.functional.cosine_similarity(here - start, goal - start, dim=0)
     noise = torch.rand(300, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     answers = []
-    for each in (network, HERE.robust):
+    for each in (network, HERE.robust_model):
         with torch.no_grad():
             logits = each(noise)
         logits = logits - logits.mean(1, keepdim=True)
@@ -143,7 +143,7 @@ def _by_margin(network: nn.Module, x: Tensor, labels: Tensor, epsilon: float) ->
 def _gain() -> tuple[Array, Array]:
     x, labels = HERE.pictures[:100], HERE.truth[:100]
     by_pgd, by_patch = np.zeros((2, 5)), np.zeros((2, 3))
-    for row, network in enumerate((HERE.model, HERE.robust)):
+    for row, network in enumerate((HERE.model, HERE.robust_model)):
         for place, radius in enumerate((0.0, 0.02, 0.05, 0.1, 0.2)):
             found = attack(network, x, labels, "pgd", epsilon=radius, steps=20)
             by_pgd[row, place] = share_of(network, found.adversarial, labels)
