@@ -29,11 +29,12 @@ from nbgrader.preprocessors import (
 from autograde.errors import AutogradeError
 from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
-from autograde.notebooks.cells import SourceError, answers, given_of, stubs_of
+from autograde.notebooks.cells import SourceError, answers, released_cells, stubs_of
 from autograde.notebooks.leaks import refuse_leaks
 from autograde.notebooks.source import Source, find_source, read_source, sources
 from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
+from xaikit.released import Released
 from xaikit.uploads import Stub
 
 CODE_STUB = "# YOUR CODE HERE\npass"
@@ -147,14 +148,7 @@ def manifest(notebooks: Mapping[str, NotebookNode]) -> dict[str, Any]:
     By it a student's file is looked at before it is handed in: see :mod:`xaikit.handin`.
     """
     return {
-        name: {
-            "release": notebook.metadata["course"]["release"],
-            "answers": {
-                task: {"marker": s.marker, "cell_id": s.cell_id, "blank": sorted(s.blank)}
-                for task, s in stubs_of(notebook).items()
-            },
-            "given": sorted(given_of(notebook)),
-        }
+        name: Released(notebook.metadata["course"]["release"], released_cells(notebook)).as_json()
         for name, notebook in notebooks.items()
     }
 

@@ -22,9 +22,10 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 from autograde.notebooks.cells import answers
-from autograde.notebooks.figures import defined, is_figure, needed
+from autograde.notebooks.figures import is_figure
 from tests.mutants.asked import NAMES, TooLongError, at_most, called, source, texts
 from tests.mutants.wrong import wrong_answers
+from xaikit.names import defined, needed
 
 _SECONDS = 30.0
 

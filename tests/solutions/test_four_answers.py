@@ -22,10 +22,10 @@ from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.cells import answers
-from autograde.notebooks.figures import defined, needed
 from autograde.notebooks.layout import find_layout
 from autograde.notebooks.release import released, solved, to_json
 from autograde.notebooks.source import find_source, read_source, sources
+from xaikit.names import defined, needed
 
 COURSE = read_course(Path(__file__))
 NAMES = sorted(sources(COURSE.folder / "solutions"))
