@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
+import pkgutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -159,9 +161,13 @@ def _magics() -> frozenset[str]:
     """Return the line magics that every IPython has."""
     from IPython.core import magics
 
-    classes = [each for each in vars(magics).values() if hasattr(each, "magics")]
-    found = [frozenset(each.magics.get("line", ())) for each in classes]
-    return frozenset({"pylab", "matplotlib"}).union(*found)
+    modules = (module.name for module in pkgutil.iter_modules(magics.__path__))
+    found = {"pylab", "matplotlib"}
+    for name in modules:
+        for each in vars(importlib.import_module(f"{magics.__name__}.{name}")).values():
+            registered = getattr(each, "magics", None)
+            found |= {*registered.get("line", ())} if isinstance(registered, dict) else set()
+    return frozenset(found)
 
 
 def _graphics_card(code: Code, around: Surroundings) -> Iterator[Obstacle]:

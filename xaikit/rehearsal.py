@@ -124,6 +124,7 @@ def _records(cells: list[Step]) -> Iterator[dict[str, Any]]:
             **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), _NOWHERE),
             **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
         }
+        environment.pop("JPY_SESSION_NAME", None)  # a rehearsal in a rehearsal finds no file
         if data := environment.get("XAIKIT_DATA"):
             environment["XAIKIT_DATA"] = str(Path(data).absolute())
         # -P: neither the folder of this package nor the student's is searched for modules.

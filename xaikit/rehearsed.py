@@ -6,13 +6,15 @@ It is a program of its own, started by its file's name: see :mod:`xaikit.rehears
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import random
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 
 def main() -> None:
@@ -28,7 +30,7 @@ def main() -> None:
     sys.path.insert(0, "")
     shell = _shell()
     loop = asyncio.new_event_loop()
-    _seed()
+    _seed("".join(cell["source"] for cell in job["cells"]))
     for cell in job["cells"]:
         if loop.is_closed():
             loop = asyncio.new_event_loop()
@@ -66,14 +68,11 @@ def _shell() -> Any:
     return Shell.instance(config=config)
 
 
-def _seed() -> None:
-    """Start the generators as grading does; torch's start there when it is imported."""
+def _seed(sources: str) -> None:
+    """Start the generators as grading does."""
     random.seed(0)
-    with contextlib.suppress(ImportError):
-        import numpy as np
-
-        np.random.seed(0)
-    with contextlib.suppress(ImportError):
+    np.random.seed(0)
+    if "torch" in sources:
         import torch
 
         torch.manual_seed(0)
@@ -112,10 +111,7 @@ def _check(shell: Any, source: str) -> str:
     """Try a visible check on a copy of the namespace, and return what it says if it fails."""
     if not source:
         return ""
-    import numpy as np
-    import torch
-
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    before = _states()
     try:
         code = compile(shell.transform_cell(source), "<check>", "exec")
         exec(code, dict(shell.user_ns))
@@ -123,10 +119,19 @@ def _check(shell: Any, source: str) -> str:
         name = type(error).__name__
         return (str(error) if name == "CheckFailed" else f"{name}: {error}").split("\n")[0][:300]
     finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
+        for put_back, state in before:
+            put_back(state)
     return ""
+
+
+def _states() -> list[tuple[Callable[[Any], Any], Any]]:
+    """Return the states of the random generators, each with what puts it back."""
+    states: list[tuple[Callable[[Any], Any], Any]] = [(random.setstate, random.getstate())]
+    if numpy := sys.modules.get("numpy"):
+        states.append((numpy.random.set_state, numpy.random.get_state()))
+    if torch := sys.modules.get("torch"):
+        states.append((torch.set_rng_state, torch.get_rng_state()))
+    return states
 
 
 if __name__ == "__main__":

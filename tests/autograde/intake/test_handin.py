@@ -257,11 +257,12 @@ def test_what_grading_must_not_skip_is_refused(cell: str, words: str, tmp_path: 
 def test_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "xaikit", "check"]
     environment = {**os.environ, "XAIKIT_OFFLINE": "1"}
-    good = subprocess.run(
+    blank = subprocess.run(
         [*command, REPOSITORY / "notebooks" / "01_theory.ipynb"],
         capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
-    assert good.returncode == 0 and "It is the notebook 01_theory." in good.stdout
+    assert blank.returncode == 1 and "It is the notebook 01_theory." in blank.stdout
+    assert "tasks are answered: it can be uploaded, but earns nothing." in blank.stdout
     bad = subprocess.run(
         [*command, tmp_path / "none.ipynb"],
         capture_output=True, text=True, env=environment, check=False,
