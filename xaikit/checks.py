@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xaikit import run_all
+from xaikit import run_all, threads
 
 run_all.install()
+threads.install()
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - students read this name

@@ -197,7 +197,8 @@ def _network(code: Code, around: Surroundings) -> Iterator[Obstacle]:
 def _files(code: Code, around: Surroundings) -> Iterator[Obstacle]:
     """Find texts that name a file beside the notebook."""
     for text, line in _texts(code):
-        if around.folder and 2 < len(text) < 200 and _is_file(around.folder, text):
+        named = 2 < len(text) < 200 and not text.endswith(".ipynb")
+        if around.folder and named and _is_file(around.folder, text):
             yield Obstacle(
                 True,
                 f"{code.name}: line {line} names the file {text!r}; grading has the notebook "

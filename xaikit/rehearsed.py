@@ -38,9 +38,8 @@ def main() -> None:
         before = time.process_time()
         error = loop.run_until_complete(_run(shell, cell["source"]))
         seconds = time.process_time() - before
-        said = "" if error is None else f"{type(error).__name__}: {error}"
         record = {
-            "raised": said.split("\n")[0][:200],
+            "raised": _said(error),
             "line": _line(error, shell),
             "seconds": seconds,
             "check": "" if error else _check(shell, cell["check"]),
@@ -89,6 +88,14 @@ async def _run(shell: Any, source: str) -> BaseException | None:
     )
     error: BaseException | None = result.error_before_exec or result.error_in_exec
     return error
+
+
+def _said(error: BaseException | None) -> str:
+    """Return an exception's type and the first line of what it says; nothing for none."""
+    if error is None:
+        return ""
+    says = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {says}".split("\n")[0][:200]
 
 
 def _line(error: BaseException | None, shell: Any) -> int:

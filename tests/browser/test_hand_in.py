@@ -12,8 +12,13 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = needs_chromium
-NAME = "03_adversarial_attacks"
-KEPT = ("count", "given-imports")
+NAME = "01_theory"
+COPY = f"{NAME}-Copy1"
+ANSWERS = {
+    "taxonomy": "import wandb\ntaxonomy = input('Which? ')",
+    "finite-differences": "def finite_differences(f, x):\n    return (f(x",
+    "input-gradient": "def input_gradient(*arguments):\n    return gradient_of(*arguments)",
+}
 
 
 def test_a_student_looks_at_a_copy_and_rehearses_it(
@@ -21,22 +26,35 @@ def test_a_student_looks_at_a_copy_and_rehearses_it(
 ) -> None:
     """The notebook's last cell names the original; the copy in which one works is looked at."""
     address, folder = lab
-    copy = f"{NAME}-Copy1"
     notebook = nbformat.read(NOTEBOOKS / f"{NAME}.ipynb", as_version=4)
-    by_id = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells}
-    by_id["count"].source = "# answer: count\nimport wandb\nresult = input('Which?')"
-    by_id["fgsm"].source = "# answer: fgsm\ndef fgsm(:\n    return x"
-    # Few cells, so that neither Run All nor the rehearsal takes long.
-    last = notebook.cells[-1]
-    kept = [by_id["given-imports"], by_id["count"], by_id["fgsm"]]
-    imports = next(c for c in notebook.cells if "import checks" in c.source or "xaikit" in c.source)
-    notebook.cells = [*dict.fromkeys([imports.id]), *()] and [imports, *kept, last]
-    notebook.cells.append(new_code_cell(f'checks.rehearse("{NAME}.ipynb")'))
-    nbformat.write(notebook, folder / f"{copy}.ipynb")
-    browser.get(f"{address}/lab/tree/{copy}.ipynb?token={TOKEN}&reset")
-    wait = WebDriverWait(browser, 240)
+    cells = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells}
+    for task, source in ANSWERS.items():
+        cells[task].source = f"# answer: {task}\n{source}"
+    # The look comes first here: the cells that raise would end Run All before it.
+    ready = next(i for i, cell in enumerate(notebook.cells) if "import checks" in cell.source)
+    looks = [notebook.cells.pop(), new_code_cell(f'checks.rehearse("{NAME}.ipynb")')]
+    notebook.cells[ready + 1 : ready + 1] = looks
+    nbformat.write(notebook, folder / f"{COPY}.ipynb")
+    browser.get(f"{address}/lab/tree/{COPY}.ipynb?token={TOKEN}&reset")
+    wait = WebDriverWait(browser, 400)
     wait.until(lambda d: "Idle" in kernel_status(d))
     choose_from_menu(browser, "Run", "Run All Cells")
-    shown = wait.until(lambda d: _says(d, "Your file and your kernel are as they were"))
+    shown = wait.until(lambda d: _text_with(d, "Your file and your kernel are as they were"))
     screenshot(browser, "hand_in")
-    assert f"You work in {copy}.ipynb, not in {NAME}.ipynb" in shown
+    look = _text_with(browser, "Please mend what is marked by")
+    assert f"You work in {COPY}.ipynb, not in {NAME}.ipynb" in look
+    assert "✗ taxonomy: `input()` in line 3 waits" in look
+    assert "✗ finite-differences: Python cannot run this answer's cell (line 3" in look
+    assert "✗ input-gradient: it uses `gradient_of`, which is defined by no cell" in look
+    assert "✗ taxonomy raised " in shown and "✗ finite-differences raised SyntaxError" in shown
+    assert "✗ input-gradient: its check says: NameError" in shown
+
+
+def _text_with(driver: WebDriver, words: str) -> str:
+    """Return the text of the output that says this; nothing if there is none yet."""
+    outputs = driver.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output")
+    found = [output for output in outputs if words in output.text]
+    if not found:
+        return ""
+    driver.execute_script("arguments[0].scrollIntoView({block: 'end'})", found[-1])
+    return found[-1].text
