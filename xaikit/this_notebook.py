@@ -74,12 +74,11 @@ def _from_colab(name: str) -> Path | None:
     try:
         page: Any = importlib.import_module("google.colab._message")
         answer = page.blocking_request("get_ipynb", request="", timeout_sec=30)
-        notebook = answer["ipynb"]
-        text = json.dumps(notebook)
+        text = json.dumps(answer["ipynb"])
+        said = answer["ipynb"]["metadata"].get("colab", {}).get("name")
     except Exception:  # an interface that Colab may change
         return None
-    colab = notebook.get("metadata", {}).get("colab", {})
-    called = re.sub(r"[^\w .()-]", "_", str(colab.get("name") or name))
+    called = re.sub(r"[^\w .()-]", "_", str(said or name))
     folder = Path(tempfile.mkdtemp(prefix="xaikit-"))
     file = folder / (called if called.endswith(".ipynb") else f"{called}.ipynb")
     file.write_text(text, encoding="utf-8")

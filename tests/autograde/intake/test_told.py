@@ -175,7 +175,7 @@ def test_what_costs_marks_in_grading_is_marked_as_wrong(
     assert "line 2 waits for somebody to type" in str(verdict)
 
     seen = str(rehearsal.rehearse(file, known=known))
-    for raised in ("total raised EOFError", "quiz raised FileNotFoundError", "weights raised"):
+    for raised in ("total raised EOFError", "quiz raised FileNotFoundError", "weights raised R"):
         assert f"✗ {raised}" in seen
     # The name is missing when the function is called: its check calls it.
     assert "✗ mean-square: its check says: NameError: name 'scale_of_all'" in seen
@@ -225,6 +225,7 @@ def test_each_obstacle_is_one_line_with_its_cure(
         "try:\n    total = answer_of_colab\nexcept NameError:\n    total = 5050",
         "display(observed)\nget_ipython()\n_ = [x for x in observed]\ntotal = 5050",
         "from math import *\ntotal = floor(5050.5)",
+        f"from xaikit import checks\nchecks.rehearse('{NAME}.ipynb')\ntotal = 5050",
         "class Sum:\n    def of(self, n: int) -> int:\n        return n\ntotal = Sum().of(5050)",
         "def total_of(n):\n    global found\n    found = n\ntotal_of(5050)\ntotal = found",
     ],
