@@ -224,6 +224,8 @@ def upload(file: str) -> None:
     file
         The notebook's file, such as ``01_theory.ipynb``.
     """
+    import sys
+
     from xaikit import handin
     from xaikit.this_notebook import this_notebook
 

@@ -42,7 +42,11 @@ def taken(function: str, cells: Iterable[str]) -> tuple[frozenset[str], frozense
     """
     bound: dict[str, ast.stmt] = {}
     for source in cells:
-        for statement in parsed_cell(source).body:
+        try:
+            body = ast.parse(_transformed(source)).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        for statement in body:
             bound |= dict.fromkeys(_bound(statement), statement)
     names: set[str] = set()
     packages: set[str] = set()
@@ -59,16 +63,6 @@ def taken(function: str, cells: Iterable[str]) -> tuple[frozenset[str], frozense
         elif name != function:
             names.add(name)
     return frozenset(names), frozenset(packages)
-
-
-def parsed_cell(source: str) -> ast.Module:
-    """Return a cell's syntax tree, magics and commands as calls; empty if it cannot be parsed."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(_transformed(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
 
 
 def packages_of(tree: ast.AST) -> set[str]:
@@ -125,3 +119,13 @@ def _globals(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
     for inner in table.get_children():
         yield from (symbol for symbol in inner.get_symbols() if symbol.is_global())
         yield from _globals(inner)
+
+
+def parsed_cell(source: str) -> ast.Module:
+    """Return a cell's syntax tree, magics and commands as calls; empty if it cannot be parsed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(_transformed(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])

@@ -5,6 +5,7 @@ It is a program of its own, started by its file's name: see :mod:`xaikit.rehears
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import os
@@ -120,8 +121,10 @@ def _check(shell: Any, source: str) -> str:
         return ""
     before = _states()
     try:
-        code = compile(shell.transform_cell(source), "<check>", "exec")
-        exec(code, dict(shell.user_ns))
+        from xaikit.run_all import GoOn  # where a kernel runs the check, this is around it, too
+
+        tree = GoOn().visit(ast.parse(shell.transform_cell(source)))
+        exec(compile(tree, "<check>", "exec"), dict(shell.user_ns))
     except BaseException as error:
         name = type(error).__name__
         return (str(error) if name == "CheckFailed" else f"{name}: {error}").split("\n")[0][:300]
