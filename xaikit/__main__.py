@@ -1,4 +1,4 @@
-"""The package's commands: check a notebook before the upload, train what it ships again."""
+"""The package's commands: check or rehearse a notebook, train again what the package ships."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from xaikit import autoencoders, handin
+from xaikit import autoencoders, handin, rehearsal
 from xaikit.counterfactuals import rl_recipes
 from xaikit.data import write_sample
 from xaikit.recipes import RECIPES, pretrain, save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check a notebook before it is handed in, or train again what the package ships."""
+    """Check or rehearse a notebook before it is handed in, or train again what is shipped."""
     parser = argparse.ArgumentParser(prog="python -m xaikit", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a network: the command of every model card")
     names = [*RECIPES, *autoencoders.RECIPES, *rl_recipes.RECIPES]
     train.add_argument("name", choices=names)
     check = commands.add_parser("check", help="can this notebook be handed in?")
-    check.add_argument("file", metavar="FILE.ipynb", type=Path)
+    rehearse = commands.add_parser("rehearse", help="run this notebook as grading will")
+    for command in (check, rehearse):
+        command.add_argument("file", metavar="FILE.ipynb", type=Path)
     sample = commands.add_parser("sample", help="draw the embedded sample of FashionMNIST")
     for command in (train, sample):
         command.add_argument("--data", metavar="FOLDER", help="where the full data set lies")
@@ -29,8 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "--out", metavar="FOLDER", type=Path, default=Path(), help="where the files go"
         )
     options = parser.parse_args(arguments)
-    if options.command == "check":
-        verdict = handin.check(options.file)
+    if options.command in ("check", "rehearse"):
+        look = handin.check if options.command == "check" else rehearsal.rehearse
+        verdict = look(options.file)
         print(verdict)
         return 0 if verdict.good else 1
     try:

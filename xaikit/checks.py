@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xaikit import run_all
+from xaikit import run_all, threads
 from xaikit.mistakes import brief, described, likely, missing_or_extra, plain
 
 run_all.install()
+threads.install()
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - students read this name
@@ -278,12 +279,41 @@ def upload(file: str) -> None:
     import sys
 
     from xaikit import handin
+    from xaikit.this_notebook import this_notebook
 
-    path = Path(file)
-    if "google.colab" in sys.modules and not path.exists():
-        print(handin.IN_COLAB)
+    path, remark = this_notebook(file)
+    if remark:
+        print(remark)
+    if path is None:
         return
     session = sys.modules.get("IPython")
     shell = session.get_ipython() if session is not None else None
-    history = shell.user_ns.get("In", []) if shell is not None else []
-    print(handin.check(path, handin.last_run(history)))
+    names = dict(shell.user_ns) if shell is not None else {}
+    history = names.get("In", [])
+    verdict = handin.check(
+        path, handin.last_run(history), kernel=frozenset(names), folder=Path.cwd()
+    )
+    print(verdict)
+    if verdict.upload is not None:
+        print(f'– To run it as grading will, in a fresh process: checks.rehearse("{file}")')
+
+
+def rehearse(file: str) -> None:
+    """Run a notebook file as grading will: from the top, in a fresh process, without the checks.
+
+    Your kernel and your file stay as they are. It takes about as long as *Run All*; interrupt it
+    as any cell. ``python -m xaikit rehearse FILE`` does the same.
+
+    Parameters
+    ----------
+    file
+        The notebook's file, such as ``01_theory.ipynb``; save it first.
+    """
+    from xaikit import rehearsal
+    from xaikit.this_notebook import this_notebook
+
+    path, remark = this_notebook(file)
+    if remark:
+        print(remark)
+    if path is not None:
+        print(rehearsal.rehearse(path))

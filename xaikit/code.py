@@ -155,3 +155,13 @@ def _globals(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
     for inner in table.get_children():
         yield from (symbol for symbol in inner.get_symbols() if symbol.is_global())
         yield from _globals(inner)
+
+
+def parsed_cell(source: str) -> ast.Module:
+    """Return a cell's syntax tree, magics and commands as calls; empty if it cannot be parsed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(_transformed(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])

@@ -1,98 +1,37 @@
 """Is this the file to hand in? What a student wants to know of a notebook before the upload.
 
-The file is read as grading reads it (:mod:`xaikit.uploads`), against what the release wrote down
-about each notebook in ``assets/notebooks.json``: the names of the answers and how they looked
-untouched. Neither says what is right.
+The file is read as grading reads it (:mod:`xaikit.uploads`, :mod:`xaikit.own_cells`), against the
+notebook as it was released (:mod:`xaikit.released`). What grading leaves out or puts back is said
+(:mod:`xaikit.left_out`), and what it cannot follow (:mod:`xaikit.obstacles`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from xaikit.code import syntax_error
+from xaikit.left_out import left_out
 from xaikit.markers import markers, runnable, squeezed
-from xaikit.notebook_json import BrokenUploadError, parsed
-from xaikit.unseen import ByHand, by_hand, sentence
-from xaikit.uploads import (
-    SIZE_LIMIT,
-    ParsedUpload,
-    Stub,
-    digest,
-    read_upload,
-)
+from xaikit.notebook_json import BrokenUploadError
+from xaikit.obstacles import Code, Surroundings, obstacles
+from xaikit.opened import Opened, Verdict, opened
+from xaikit.own_cells import Own
+from xaikit.released import Released, notebooks
+from xaikit.unseen import sentence
+from xaikit.uploads import SIZE_LIMIT, ParsedUpload, Stub, read_upload
 
-IN_COLAB = (
-    "In Colab the notebook is not a file beside you: choose File → Download → Download .ipynb, "
-    "drag the file into the folder on the left (Files), and run this cell again."
-)
-
-
-@dataclass(frozen=True)
-class Released:
-    """What is known of a notebook as it was released.
-
-    Attributes
-    ----------
-    stubs
-        Its answer cells, by task.
-    given
-        Digests of its other cells.
-    by_hand
-        What is known of the functions that grading calls where only some packages are within reach.
-    """
-
-    release: str
-    stubs: dict[str, Stub]
-    given: frozenset[str] = frozenset()
-    by_hand: tuple[ByHand, ...] = ()
-
-
-@dataclass
-class Verdict:
-    """What was found, a line each; ``good`` means that grading finds every answer cell."""
-
-    good: bool = True
-    lines: list[str] = field(default_factory=list)
-    upload: ParsedUpload | None = None
-
-    def say(self, line: str, good: bool | None = None) -> None:
-        """Add a line, marked as right, as wrong or as worth knowing."""
-        self.lines.append({True: "✓ ", False: "✗ ", None: "– "}[good] + line)
-        self.good &= good is not False
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
-
-
-@cache
-def notebooks() -> dict[str, Released]:
-    """Return the notebooks that this version of the package belongs to, by name."""
-    text = files("xaikit").joinpath("assets", "notebooks.json").read_text(encoding="utf-8")
-    return {
-        name: Released(
-            entry["release"],
-            {
-                task: Stub(stub["marker"], stub["cell_id"], frozenset(stub["blank"]))
-                for task, stub in entry["answers"].items()
-            },
-            frozenset(entry["given"]),
-            by_hand()[name],
-        )
-        for name, entry in json.loads(text).items()
-    }
+_FILES = 50
+"""Of how many notebooks in a folder the names are looked at."""
 
 
 def check(
     file: Path,
     ran: Mapping[str, str] | None = None,
     known: Mapping[str, Released] | None = None,
+    kernel: Collection[str] = (),
+    folder: Path | None = None,
 ) -> Verdict:
     """Look at a file that is about to be handed in.
 
@@ -104,101 +43,96 @@ def check(
         The source that was last executed for each answer, by task: what the file should hold.
     known
         The notebooks of the course, by default those of this package.
+    kernel
+        The names that the student's kernel has.
+    folder
+        Where the student's files lie, by default beside the notebook.
     """
     verdict = Verdict()
     known = notebooks() if known is None else known
-    content = _content(file, verdict)
-    if content is None:
+    found = opened(file, known, verdict)
+    if found is None:
         return verdict
-    try:
-        name = _name(content, known)
-        if name is None:
-            verdict.say(
-                f"No answer cell of a notebook of this course was found in {file.name}: is it the "
-                f"right file? The notebooks are {', '.join(known)}.",
-                False,
-            )
-            return verdict
-        upload = verdict.upload = read_upload(content, known[name].stubs, known[name].given)
-    except BrokenUploadError as error:
-        verdict.say(str(error), False)
-        return verdict
-    _say_which(file, name, content, known, verdict)
-    _say_answers(known[name].stubs, upload, verdict)
-    _say_code(known[name], upload, verdict)
+    name, released, upload, own = found.name, found.released, found.upload, found.own
+    _say_which(file, name, known, verdict)
+    if found.origin and found.origin != released.release:
+        verdict.say(
+            f"It was made from the release {found.origin} of the notebook, this version of xaikit "
+            f"knows {released.release}: what has changed between the two is named below."
+        )
+    elsewhere = _answered_elsewhere(released, upload, own)
+    _say_answers(released.stubs, upload, elsewhere, verdict)
+    _say_copies(file, name, released, verdict)
+    for line in left_out(released, upload, own):
+        verdict.say(line)
+    _say_code(found, frozenset(kernel), folder or file.parent, verdict)
     _say_saved(upload, ran or {}, verdict)
-    if verdict.good:
-        verdict.say("This file can be handed in.", True)
+    written = len(upload.chosen) - len(upload.untouched) + len(elsewhere)
+    tasks = len(released.stubs)
+    if not written:
+        verdict.say(
+            f"0 of {tasks} tasks are answered: it can be uploaded, but earns nothing.", False
+        )
+    elif verdict.good:
+        verdict.say(f"This file can be handed in: {written} of {tasks} tasks are answered.", True)
     else:
         verdict.say("Please mend what is marked by ✗ before you hand in.")
     return verdict
 
 
-def _content(file: Path, verdict: Verdict) -> bytes | None:
-    """Read the file, unless it is not there or larger than what is graded."""
-    try:
-        size = file.stat().st_size
-        saved = datetime.fromtimestamp(file.stat().st_mtime)
-        if size > SIZE_LIMIT:
-            verdict.say(
-                f"{file.name} is larger than {SIZE_LIMIT >> 20} MB and would not be read: clear "
-                "all outputs and save it again.",
-                False,
-            )
-            return None
-        content = file.read_bytes()
-    except OSError:
+def _say_which(file: Path, name: str, known: Mapping[str, Released], verdict: Verdict) -> None:
+    meant = next((other for other in known if other in file.name), name)
+    if meant != name:
         verdict.say(
-            f"There is no file {str(file)!r} to look at here: save the notebook, or give the name "
-            "under which it is saved.",
+            f"The file is called {file.name}, but holds the answers of {name}: upload it where "
+            f"{name} is due, and look for the file of {meant}.",
             False,
         )
-        return None
-    verdict.say(
-        f"{file.name}: {max(1, size // 1000)} kB, saved on {saved:%Y-%m-%d at %H:%M:%S}. Is that "
-        "after your last change?"
-    )
-    return content
-
-
-def _name(content: bytes, known: Mapping[str, Released]) -> str | None:
-    """Return of which notebook most answers are found."""
-    found = {name: len(read_upload(content, entry.stubs).chosen) for name, entry in known.items()}
-    best = max(found, key=lambda name: found[name], default=None)
-    return best if best is not None and found[best] else None
-
-
-def _say_which(
-    file: Path, name: str, content: bytes, known: Mapping[str, Released], verdict: Verdict
-) -> None:
-    meant = next((other for other in known if file.name.startswith(other)), name)
-    if meant != name:
-        verdict.say(f"The file is called {file.name}, but holds the answers of {name}.", False)
+    elif file.name != f"{name}.ipynb":
+        verdict.say(
+            f"It is the notebook {name}, in a file called {file.name}: grading knows it by its "
+            "cells. Be sure that it is the copy in which you worked.",
+            True,
+        )
     else:
         verdict.say(f"It is the notebook {name}.", True)
-    origin = _origin(content)
-    if origin and origin != known[name].release:
-        verdict.say(
-            f"It was made from the release {origin} of the notebook, this version of xaikit knows "
-            f"{known[name].release}: if tasks have been added since, they are named below."
-        )
 
 
-def _origin(content: bytes) -> str:
-    """Return from which release a notebook was made, if the program that saved it kept that."""
-    try:
-        release = parsed(content, [])["metadata"]["course"]["release"]
-    except (KeyError, TypeError):
-        return ""
-    return release[:12] if isinstance(release, str) and release[:12].isalnum() else ""
+def _say_copies(file: Path, name: str, released: Released, verdict: Verdict) -> None:
+    """Name other files of this notebook that lie beside it, with what is in them."""
+    for other in sorted(file.parent.glob("*.ipynb"))[:_FILES]:
+        if other.name == file.name or name not in other.name:
+            continue
+        try:
+            if other.stat().st_size > SIZE_LIMIT:
+                continue
+            found = read_upload(other.read_bytes(), released.stubs)
+            saved = datetime.fromtimestamp(other.stat().st_mtime)
+        except (OSError, BrokenUploadError):
+            continue
+        if written := len(found.chosen) - len(found.untouched):
+            verdict.say(
+                f"{other.name} beside it is another copy, saved on {saved:%Y-%m-%d at %H:%M:%S}, "
+                f"with {written} tasks answered: hand in one of the two."
+            )
 
 
-def _say_answers(stubs: Mapping[str, Stub], upload: ParsedUpload, verdict: Verdict) -> None:
+def _say_answers(
+    stubs: Mapping[str, Stub],
+    upload: ParsedUpload,
+    elsewhere: Mapping[str, str],
+    verdict: Verdict,
+) -> None:
     written = len(upload.chosen) - len(upload.untouched)
     found = f"{len(upload.chosen)} of {len(stubs)} answer cells are found"
     verdict.say(f"{found}, {written} of them written into.", len(upload.chosen) == len(stubs))
-    if upload.untouched:
-        verdict.say(f"Not answered: {', '.join(t for t in stubs if t in upload.untouched)}.")
+    if open_tasks := [t for t in stubs if t in upload.untouched and t not in elsewhere]:
+        verdict.say(f"Not answered: {', '.join(open_tasks)}.")
+    for task, names in elsewhere.items():
+        verdict.say(
+            f"{task}: its cell is as it was handed out, but a cell of your own defines {names}, "
+            "which grading takes. Better move that into the answer's cell."
+        )
     absent = {task: stub.marker for task, stub in stubs.items() if task not in upload.chosen}
     for task, marker in absent.items():
         if task in upload.too_long:
@@ -214,29 +148,50 @@ def _say_answers(stubs: Mapping[str, Stub], upload: ParsedUpload, verdict: Verdi
             f"{task}: its cell is as it was handed out, with cells of your own beside it. If they "
             f"are your answer, move the text into the cell that begins with {stubs[task].marker}."
         )
+    for task in (task for task in stubs if task in upload.several):
+        lines = upload.cells[upload.chosen[task]].source.split("\n")
+        first = next((line for line in lines if line.strip() and not markers(line)), "")
+        verdict.say(
+            f"{task}: {upload.several[task]} cells hold this answer; the last one that differs "
+            f"from the original counts, it begins with `{first.strip()[:60]}`. Delete the others."
+        )
+    said = [f"{task!r} is not in the upload" for task in absent]
+    said += [f"{task!r} was found" for task in upload.several]
     for notice in upload.notices:
-        if not any(f"{task!r} is not in the upload" in notice for task in absent):
+        if not any(part in notice for part in said):
             verdict.say(notice)
 
 
-def _say_code(released: Released, upload: ParsedUpload, verdict: Verdict) -> None:
+def _answered_elsewhere(released: Released, upload: ParsedUpload, own: Own) -> dict[str, str]:
+    """Return the untouched tasks whose names the student's own cells define, and these names."""
+    written = _names_bound(cell.source for cells in own.before.values() for cell in cells)
+    found = {}
+    for cell in released.cells:
+        if cell.grade_id not in upload.untouched or released.stubs[cell.grade_id].is_text:
+            continue
+        if names := sorted(_names_bound([cell.source]) & written):
+            found[cell.grade_id] = ", ".join(f"`{name}`" for name in names)
+    return found
+
+
+def _names_bound(sources: Iterable[str]) -> frozenset[str]:
+    return frozenset[str]().union(*(Code("", runnable(text), "", False).binds for text in sources))
+
+
+def _say_code(found: Opened, kernel: frozenset[str], folder: Path, verdict: Verdict) -> None:
     """Say what grading cannot run, or does not have when it calls a function."""
-    code = {
-        task: runnable(upload.cells[position].source)
-        for task, position in upload.chosen.items()
-        if task not in upload.untouched and not released.stubs[task].is_text
-    }
-    for task, source in code.items():
-        if wrong := syntax_error(source):
-            verdict.say(f"{task}: Python cannot run this answer's cell ({wrong}).", False)
-    written = [
-        runnable(cell.source)
-        for cell in upload.cells
-        if cell.kind == "code"
-        and digest(cell.squeezed) not in released.given
-        and (cell.grade_id in released.stubs or not cell.grade_id)
-    ]
-    for group in released.by_hand:
+    cells = found.code
+    around = Surroundings(
+        given=tuple(cell.source for cell in found.released.cells if cell.role == "given"),
+        tests=tuple(cell.source for cell in found.released.cells if cell.role == "test"),
+        lost=tuple(line for changed in found.own.changed for line in changed.lost),
+        kernel=kernel,
+        folder=folder,
+    )
+    for obstacle in obstacles(cells, around):
+        verdict.say(obstacle.text, False if obstacle.costs else None)
+    written = [code.source for code in cells]
+    for group in found.released.by_hand:
         for function in group.functions:
             if used := group.missing(function, written):
                 verdict.say(sentence(function, used), False)
@@ -251,8 +206,8 @@ def _say_saved(upload: ParsedUpload, ran: Mapping[str, str], verdict: Verdict) -
     ]
     if differ:
         verdict.say(
-            f"What you ran last is not what the file holds ({', '.join(differ)}): save the "
-            "notebook, then run this cell again.",
+            f"What you ran last is not what the file holds ({', '.join(differ)}): run these cells "
+            "and save the notebook, then run this cell again.",
             False,
         )
 

@@ -8,6 +8,7 @@ counts, so that a sentence about an answer is not taken for one.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -75,6 +76,11 @@ def squeezed(source: str) -> str:
     return "".join("".join(line for line in kept if not _MARKER.match(line)).split())
 
 
+def digest(text: str) -> str:
+    """Return by what a text is known where it is not to be told."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def runnable(source: str) -> str:
     """Return a code cell's source as a kernel runs it, wherever its cell magics stand at its top.
 
@@ -91,6 +97,12 @@ def runnable(source: str) -> str:
             return "\n".join([lines[position].strip(), *lines[end:]])
         lines[position] = f"# {lines[position].strip()}"
     return "\n".join(lines)
+
+
+def without_magics(source: str) -> str:
+    """Return a cell's source with its magics and commands as blank lines."""
+    lines = source.split("\n")
+    return "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)
 
 
 class Typed:

@@ -16,9 +16,8 @@ from importlib.resources import files
 from typing import Any
 
 from xaikit.code import bound
-from xaikit.markers import squeezed
+from xaikit.markers import digest, squeezed
 from xaikit.unseen import ByHand, by_hand
-from xaikit.uploads import digest
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ by any front end can be read. Nothing here knows what is right.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from xaikit.markers import Typed, markers, squeezed, top_markers, without_terms
+from xaikit.markers import Typed, digest, markers, squeezed, top_markers, without_terms
 from xaikit.notebook_json import BrokenUploadError, parsed
 
 SIZE_LIMIT = 32 << 20
@@ -96,6 +95,8 @@ class ParsedUpload:
         which may hold them: a person decides.
     too_long
         Tasks whose cell holds more code than is read.
+    several
+        Tasks whose answer was found in several cells, and in how many.
     """
 
     cells: list[ParsedCell]
@@ -105,6 +106,7 @@ class ParsedUpload:
     notices: list[str]
     beside: frozenset[str] = frozenset()
     too_long: frozenset[str] = frozenset()
+    several: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_upload(
@@ -119,7 +121,7 @@ def read_upload(
     stubs
         The answer cells as they were released.
     given
-        Digests of the other cells' text, as :func:`digest` of :func:`squeezed` makes them: what
+        Digests of the other cells' text, as :func:`xaikit.markers.digest` makes them: what
         else stands in the upload is the student's own.
 
     Raises
@@ -132,6 +134,7 @@ def read_upload(
     chosen: dict[str, int] = {}
     claimed: set[int] = set()
     too_long: set[str] = set()
+    several: dict[str, int] = {}
     for task, stub in stubs.items():
         candidates = _candidates(cells, task, stubs)
         if any(cells[i].too_long for i in candidates):
@@ -155,9 +158,10 @@ def read_upload(
         chosen[task] = (changed or candidates)[-1]
         claimed.update(candidates)
         if len(candidates) > 1:
+            several[task] = count = len(candidates)
             notices.append(
-                f"The answer cell {task!r} was found {len(candidates)} times; the last one that "
-                "differs from the original counts."
+                f"The answer cell {task!r} was found {count} times; the last one that differs from "
+                "the original counts."
             )
         if cells[chosen[task]].pasted:
             notices.append(
@@ -186,6 +190,7 @@ def read_upload(
         notices,
         frozenset(beside),
         frozenset(too_long),
+        several,
     )
 
 
@@ -389,8 +394,3 @@ def _candidates(cells: list[ParsedCell], task: str, stubs: Mapping[str, Stub]) -
 def _is_untouched(cell: ParsedCell, stub: Stub) -> bool:
     """Whether an answer is the stub, white space aside, or what is left of it says nothing."""
     return not cell.too_long and digest(cell.squeezed) in stub.blank
-
-
-def digest(text: str) -> str:
-    """Return by what a text is known where it is not to be told."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

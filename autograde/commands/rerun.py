@@ -134,8 +134,8 @@ def rerun(
         else f"Same marks, reproduced: {count} of {count} tasks as in the audit record."
     ]
     reasons = [f"Since the marks of {recorded['']['time']}, {changed}."] if changed else []
-    for line in (*reasons, *differences, *outcome):
-        say(line)
+    for sentence in (*reasons, *differences, *outcome):
+        say(sentence)
     noted: dict[str, Any] = {
         "outcome": "other marks" if differences else "same marks",
         "reason": " ".join(reasons) or "nothing that marks depend on has changed",

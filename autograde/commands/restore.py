@@ -111,7 +111,8 @@ def _write(
     alike = [*_alike(store)]
     typed_over = changes.overrides(results, final)
     report = out / "report.html"
-    write_report(final, course, report, alike, load_history(store), typed_over)
+    titles = {(name, task): title for name, task, title in store.load_list("titles")}
+    write_report(final, course, report, alike, titles, load_history(store), typed_over)
     shown = {(each["student"], each["assignment"]): each for each in store.load_list("shown")}
     shown |= {(s["student"], s["assignment"]): s for s in changes.as_shown(results, final)}
     store.save_list("shown", [*shown.values()])

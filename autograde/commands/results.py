@@ -81,6 +81,7 @@ def write_results(
         for name, notebook in releases.items()
         for task, title in titles_of(notebook).items()
     }
+    store.save_list("titles", [[*key, title] for key, title in titles.items()])
     write_report(final, course, out / "report.html", alike, titles, history, typed_over)
     # Last: after a crash the next grading still says what this one changed.
     _keep(shown, history, store)

@@ -16,11 +16,11 @@ from typing import Any
 
 from autograde.intake.rebuild import Rebuilt
 from autograde.notebooks.cells import answers, grading
-from autograde.notebooks.figures import defined, needed
 from autograde.sandbox.replies import Failed
 from autograde.sandbox.run import CodeCell
 from autograde.tasks import Call, Task, Value
 from xaikit.markers import runnable
+from xaikit.names import defined, needed
 
 
 def needed_first(

@@ -9,26 +9,23 @@ end. So does what somebody added to a given cell: its imports, and the names tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
-from autograde.intake.additions import added
 from autograde.notebooks.cells import (
     Answer,
     answers,
-    given_of,
-    grading,
-    is_test,
     marker,
     node,
+    released_cells,
     stubs_of,
 )
-from xaikit.markers import markers, squeezed
+from xaikit.markers import markers
+from xaikit.own_cells import AT_END, OWN_LIMIT, Own, OwnCell, own_cells
 from xaikit.uploads import ParsedCell, ParsedUpload, read_upload
-
-EXTRA_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -83,24 +80,42 @@ def rebuild(content: bytes, released: NotebookNode) -> Rebuilt:
         If no notebook can be read from the bytes.
     """
     parts = answers(released)
+    cells = released_cells(released)
     stubs = stubs_of(released)
-    upload = read_upload(content, stubs, given_of(released))
-    cells, chosen, notices = upload.cells, upload.chosen, upload.notices
-    before = _extras(cells, chosen, upload.claimed, released, notices)
-    notebook, extras = _assemble(released, parts, upload, before)
-    task_notices = _recognised(cells, chosen, notices)
+    given = frozenset(cell.text for cell in cells if cell.role != "answer")
+    upload = read_upload(content, stubs, given)
+    notices = upload.notices
+    own = own_cells(upload, cells)
+    notices += _left_out(own)
+    notebook, extras = _assemble(released, parts, upload, own.before)
+    task_notices = _recognised(upload.cells, upload.chosen, notices)
     for task in upload.beside:
         task_notices[task] = "The answer may stand in another cell; please look at the upload."
     return Rebuilt(
         notebook,
         untouched=upload.untouched,
-        absent=frozenset(stubs) - frozenset(chosen),
+        absent=frozenset(stubs) - frozenset(upload.chosen),
         extras=tuple(extras),
         task_notices=task_notices,
         notices=tuple(notices),
         beside=upload.beside,
         before_test={name: task for name, task in extras.items() if task},
     )
+
+
+def _left_out(own: Own) -> Iterator[str]:
+    """Yield a sentence for what grading does not run of an upload's other code."""
+    if own.changed:
+        names = ", ".join(dict.fromkeys(repr(changed.cell.grade_id) for changed in own.changed))
+        yield (
+            f"Given cells were changed ({names}); grading used the originals, and of the changes "
+            "new imports and new names only."
+        )
+    if own.too_much:
+        yield (
+            f"The cells that you added hold more than {OWN_LIMIT} characters; the rest was left "
+            "out."
+        )
 
 
 def _recognised(
@@ -121,91 +136,11 @@ def _recognised(
     }
 
 
-@dataclass(frozen=True)
-class _Own:
-    """A code cell of the student's own; ``task`` is the one whose answer it may go on with."""
-
-    source: str
-    task: str
-
-
-_END = ""
-
-
-def _extras(
-    cells: list[ParsedCell],
-    chosen: dict[str, int],
-    claimed: frozenset[int],
-    released: NotebookNode,
-    notices: list[str],
-) -> dict[str, list[_Own]]:
-    """Return the student's own code cells by the task whose answer follows them in the upload.
-
-    Those that no answer follows stand under no name.
-    """
-    given = {grading(c)["grade_id"]: c for c in released.cells if not grading(c)["solution"]}
-    by_id = {cell.id: grade_id for grade_id, cell in given.items()}
-    texts = {squeezed(cell.source): grading(cell)["grade_id"] for cell in released.cells}
-    kept = {name for name, cell in given.items() if _is_kept(cells, name, cell)}
-    defined = [cell.source for cell in given.values() if cell.cell_type == "code"]
-    following: dict[int, str] = {}
-    for task, position in chosen.items():
-        following.setdefault(position, task)
-    before: dict[str, list[_Own]] = {}
-    waiting: list[_Own] = []
-    changed: list[str] = []
-    size = 0
-    current = ""  # the answer whose test has not come yet
-    for i, cell in enumerate(cells):
-        if i in following:
-            current = following[i]
-            before[current], waiting = waiting, []
-        if i in claimed or cell.kind != "code" or not cell.squeezed:
-            continue
-        name = cell.grade_id if cell.grade_id in given else by_id.get(cell.cell_id, "")
-        if current and f"{current}-test" in (name, texts.get(cell.squeezed)):
-            current = ""
-        if cell.squeezed in texts:
-            continue
-        source = cell.source
-        # A copy of a given cell, written over, is the student's own; the given cell itself is not.
-        if name and (name not in kept or is_test(grading(given[name]))):
-            changed.append(name)
-            source = added(given[name].source, cell.source, defined)
-            if not source:
-                continue
-        size += len(source)
-        if size <= EXTRA_LIMIT:
-            waiting.append(_Own(source, current))
-    before[_END] = waiting
-    if changed:
-        names = ", ".join(repr(name) for name in dict.fromkeys(changed))
-        notices.append(
-            f"Given cells were changed ({names}); grading used the originals, and of the changes "
-            "new imports and new names only."
-        )
-    if size > EXTRA_LIMIT:
-        notices.append(
-            f"The cells that you added hold more than {EXTRA_LIMIT} characters; the rest was left "
-            "out."
-        )
-    return before
-
-
-def _is_kept(cells: list[ParsedCell], grade_id: str, given: NotebookNode) -> bool:
-    """Whether the upload still holds a given cell as it was."""
-    original = squeezed(given.source)
-    return any(
-        (cell.grade_id == grade_id or cell.cell_id == given.id) and cell.squeezed == original
-        for cell in cells
-    )
-
-
 def _assemble(
     released: NotebookNode,
     parts: list[Answer],
     upload: ParsedUpload,
-    before: dict[str, list[_Own]],
+    before: dict[str, list[OwnCell]],
 ) -> tuple[NotebookNode, dict[str, str]]:
     """Return the rebuilt notebook, and for each of the student's own cells its task."""
     notebook: NotebookNode = deepcopy(released)
@@ -213,7 +148,7 @@ def _assemble(
     rebuilt: list[NotebookNode] = []
     extras: dict[str, str] = {}
 
-    def add(own: list[_Own]) -> None:
+    def add(own: list[OwnCell]) -> None:
         for cell in own:
             name = f"extra-{len(extras) + 1}"
             extras[name] = cell.task
@@ -227,7 +162,7 @@ def _assemble(
                 answer = upload.cells[upload.chosen[task]]
                 cell.source = _with_marker(answer.source, task, cell.cell_type)
         rebuilt.append(cell)
-    add(before.get(_END, []))
+    add(before.get(AT_END, []))
     notebook.cells = rebuilt
     return notebook, extras
 

@@ -12,8 +12,8 @@ from nbformat import NotebookNode
 from nbformat.notebooknode import from_dict
 
 from autograde.errors import AutogradeError
-from xaikit.markers import squeezed, without_terms
-from xaikit.uploads import Stub, digest
+from xaikit.released import ReleasedCell, Role
+from xaikit.uploads import Stub
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 
@@ -125,13 +125,20 @@ def stubs_of(released: NotebookNode) -> dict[str, Stub]:
     }
 
 
-def given_of(released: NotebookNode) -> frozenset[str]:
-    """Return a release's other cells, by which an upload's own ones are told from them."""
-    given = (cell for cell in released.cells if not grading(cell).get("solution"))
-    return frozenset(digest(squeezed(without_terms(cell.source))) for cell in given)
+def released_cells(released: NotebookNode) -> tuple[ReleasedCell, ...]:
+    """Return a release's cells, by which an upload's own ones are told from them."""
+    return tuple(
+        ReleasedCell.of(grading(cell)["grade_id"], cell.id, _role(cell), cell.source)
+        for cell in released.cells
+    )
 
 
-def without_magics(source: str) -> str:
-    """Return a cell's source with its magics and commands as blank lines."""
-    lines = source.split("\n")
-    return "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)
+def _role(cell: NotebookNode) -> Role:
+    meta = grading(cell)
+    if meta.get("solution"):
+        return "answer"
+    if cell.cell_type != "code":
+        return "text"
+    if is_test(meta):
+        return "test"
+    return "hand-in" if is_hand_in(cell) else "given"

@@ -12,11 +12,10 @@ from typing import Any
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import grading, is_test
-from autograde.notebooks.figures import defined
 from autograde.notebooks.leftovers import deleted
 from autograde.tasks import Call, Task
-from xaikit.markers import squeezed
-from xaikit.uploads import digest
+from xaikit.markers import digest, squeezed
+from xaikit.names import defined
 from xaikit.visible import begins
 
 

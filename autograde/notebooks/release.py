@@ -33,9 +33,9 @@ from autograde.notebooks.agreement import agree, undated
 from autograde.notebooks.cells import (
     SourceError,
     answers,
-    given_of,
     grading,
     is_test,
+    released_cells,
     stubs_of,
 )
 from autograde.notebooks.known import known
@@ -46,6 +46,7 @@ from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
 from autograde.tasks import Call
 from xaikit.markers import without_terms
+from xaikit.released import Released
 from xaikit.uploads import Stub
 
 CODE_STUB = "# YOUR CODE HERE\npass"
@@ -199,14 +200,7 @@ def manifest(notebooks: Mapping[str, NotebookNode]) -> dict[str, Any]:
     By it a student's file is looked at before it is handed in: see :mod:`xaikit.handin`.
     """
     return {
-        name: {
-            "release": notebook.metadata["course"]["release"],
-            "answers": {
-                task: {"marker": s.marker, "cell_id": s.cell_id, "blank": sorted(s.blank)}
-                for task, s in stubs_of(notebook).items()
-            },
-            "given": sorted(given_of(notebook)),
-        }
+        name: Released(notebook.metadata["course"]["release"], released_cells(notebook)).as_json()
         for name, notebook in notebooks.items()
     }
 

@@ -15,11 +15,11 @@ from typing import Any
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import grading, is_test
-from autograde.notebooks.figures import defined, needed
 from autograde.notebooks.validate import imported
 from autograde.sandbox.packages import BY_HAND
 from autograde.tasks import Call, Task
 from xaikit.code import packages_of
+from xaikit.names import defined, needed
 
 
 def named(notebook: NotebookNode, call: Call) -> frozenset[str]:

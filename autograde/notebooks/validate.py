@@ -21,13 +21,14 @@ from autograde.notebooks.cells import (
     is_hand_in,
     is_test,
     marker,
-    without_magics,
 )
 from autograde.notebooks.checks import Checks
-from autograde.notebooks.figures import TAG, defined, is_figure, needed
+from autograde.notebooks.figures import TAG, is_figure
 from autograde.notebooks.layout import Layout
 from autograde.tasks import Call
 from xaikit.code import packages_of
+from xaikit.markers import without_magics
+from xaikit.names import defined, needed
 
 _PASSED = re.compile(r"""\bchecks\.passed\(\s*["']([^"'\n]+)["']""")
 

@@ -57,10 +57,14 @@
 # %% [markdown]
 # ## Hand in
 #
-# Save the notebook, then run the cell below: it looks at the saved file and says whether grading
-# will find all your answers in it. In a terminal `python -m xaikit check
-# 02_local_explanations.ipynb` does the same. What you hand in is the file
-# `02_local_explanations.ipynb` itself.
+# Save the notebook, then run the cell below. It reads the saved file as grading does and says what
+# grading will not find, leaves out or cannot run, with what to do. In a terminal `python -m xaikit
+# check 02_local_explanations.ipynb` does the same.
+#
+# `checks.rehearse("02_local_explanations.ipynb")`, in a cell of your own, runs the saved file as
+# grading will: from the top, in a fresh process. It takes about as long as *Run All*, and changes
+# neither your file nor your kernel. What you hand in is the file `02_local_explanations.ipynb`
+# itself.
 
 # %% tags=["hand-in"]
 checks.upload("02_local_explanations.ipynb")

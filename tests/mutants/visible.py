@@ -22,10 +22,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 from autograde.notebooks.cells import answers
-from autograde.notebooks.figures import defined, is_figure, needed
+from autograde.notebooks.figures import is_figure
 from tests.mutants.asked import TooLongError, at_most, called, texts
 from tests.mutants.wrong import wrong_answers
 from tests.sheets import NAMES, source
+from xaikit.names import defined, needed
 
 _SECONDS = 30.0
 

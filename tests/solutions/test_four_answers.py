@@ -20,9 +20,9 @@ from autograde.grading import mark as marking
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
-from autograde.notebooks.figures import defined, needed
 from autograde.notebooks.release import released, solved, to_json
 from tests.sheets import COURSE, NAMES, source, written
+from xaikit.names import defined, needed
 
 SECRET = b"the tests' own secret"
 

@@ -21,11 +21,12 @@ from rebuilding import (
     without_metadata,
 )
 
-from autograde.intake.rebuild import EXTRA_LIMIT, rebuild
+from autograde.intake.rebuild import rebuild
 from autograde.model.course_file import read_course
 from autograde.notebooks.release import released, solutions, solved
 from autograde.notebooks.source import find_source, read_source, sources
 from xaikit.notebook_json import BrokenUploadError
+from xaikit.own_cells import OWN_LIMIT
 from xaikit.uploads import CELL_LIMIT, SOURCE_LIMIT
 
 REPOSITORY = Path(__file__).parents[3]
@@ -131,9 +132,9 @@ def test_too_much_is_left_out_aloud(release: nbformat.NotebookNode) -> None:
     rebuilt = rebuild(upload(data), release)
     assert taken(rebuilt) == WRITTEN
     own = [c.source for c in rebuilt.notebook.cells if c.id in rebuilt.extras]
-    assert 0 < sum(map(len, own)) <= EXTRA_LIMIT
+    assert 0 < sum(map(len, own)) <= OWN_LIMIT
     assert any(str(SOURCE_LIMIT) in notice for notice in rebuilt.notices)
-    assert any(str(EXTRA_LIMIT) in notice for notice in rebuilt.notices)
+    assert any(str(OWN_LIMIT) in notice for notice in rebuilt.notices)
 
 
 def test_the_largest_upload_takes_seconds(release: nbformat.NotebookNode) -> None:

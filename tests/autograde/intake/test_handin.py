@@ -27,9 +27,11 @@ from tests.redteam import denial, unfair, unfair_form  # noqa: F401  # they regi
 from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
 from xaikit import checks, handin
-from xaikit.handin import ByHand, Released, Verdict
 from xaikit.notebook_json import BrokenUploadError
-from xaikit.uploads import SIZE_LIMIT, Stub
+from xaikit.opened import Verdict
+from xaikit.released import Released, ReleasedCell
+from xaikit.unseen import ByHand
+from xaikit.uploads import SIZE_LIMIT
 
 REPOSITORY = Path(__file__).parents[3]
 # What happens to the file only; what happens in the kernel does not show in it.
@@ -43,12 +45,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def known(notebook: Any) -> dict[str, Released]:
     """Return the manifest as the package reads it."""
-    entry = json.loads(json.dumps(manifest({NAME: notebook})))[NAME]
-    stubs = {
-        task: Stub(s["marker"], s["cell_id"], frozenset(s["blank"]))
-        for task, s in entry["answers"].items()
-    }
-    return {NAME: Released(entry["release"], stubs, frozenset(entry["given"]))}
+    return {NAME: Released.read(json.loads(json.dumps(manifest({NAME: notebook})))[NAME])}
 
 
 def look(
@@ -109,7 +106,8 @@ def test_it_says_what_is_missing_and_what_is_untouched(toy: Any, tmp_path: Path)
 
 def test_the_wrong_file_is_recognised(toy: Any, tmp_path: Path) -> None:
     content = to_json(answered(toy, RIGHT)).encode()
-    both = {**known(toy), "02_other": Released("x", {"a": Stub.of("# answer: a", "a", "")})}
+    other = ReleasedCell.of("a", "a", "answer", "# answer: a")
+    both = {**known(toy), "02_other": Released("x", (other,))}
     (tmp_path / "02_other.ipynb").write_bytes(content)
     verdict = handin.check(tmp_path / "02_other.ipynb", known=both)
     assert "is called 02_other.ipynb, but holds the answers of 01_toy" in str(verdict)
@@ -259,11 +257,12 @@ def test_what_grading_must_not_skip_is_refused(cell: str, words: str, tmp_path: 
 def test_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "xaikit", "check"]
     environment = {**os.environ, "XAIKIT_OFFLINE": "1"}
-    good = subprocess.run(
+    blank = subprocess.run(
         [*command, REPOSITORY / "notebooks" / "01_theory.ipynb"],
         capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
-    assert good.returncode == 0 and "It is the notebook 01_theory." in good.stdout
+    assert blank.returncode == 1 and "It is the notebook 01_theory." in blank.stdout
+    assert "tasks are answered: it can be uploaded, but earns nothing." in blank.stdout
     bad = subprocess.run(
         [*command, tmp_path / "none.ipynb"],
         capture_output=True, text=True, env=environment, check=False,

@@ -13,9 +13,10 @@ from small_course import ANSWERS, CHECKS, SOURCE, write_course
 from autograde.grading.mark import Timing, load_assignment, mark
 from autograde.model.course import Course
 from autograde.notebooks.cells import SourceError, answers
-from autograde.notebooks.figures import defined, is_figure, needed, to_run
+from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import read_source
+from xaikit.names import defined, needed
 
 GIVEN = {"axis": 1, "values": [3, 1], "method": "m", "plt": 2, "total": 4}
 CELLS = {

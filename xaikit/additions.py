@@ -9,9 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from autograde.notebooks.cells import without_magics
-from autograde.notebooks.figures import defined
-from xaikit.markers import runnable
+from xaikit.markers import runnable, without_magics
+from xaikit.names import defined
 
 
 def added(original: str, changed: str, given: Iterable[str]) -> str:
@@ -39,6 +38,23 @@ def added(original: str, changed: str, given: Iterable[str]) -> str:
         return ""
     kept = (_new(statement, known) for text, statement in after.items() if text not in before)
     return "\n".join(ast.unparse(statement) for statement in kept if statement is not None)
+
+
+def lost(original: str, changed: str, kept: str) -> tuple[str, ...]:
+    """Return the first line of each statement that only the changed text has and nobody runs.
+
+    Parameters
+    ----------
+    original, changed
+        As for :func:`added`.
+    kept
+        What that returned.
+    """
+    there = {ast.unparse(statement) for text in (original, kept) for statement in _statements(text)}
+    written = [ast.unparse(statement) for statement in _statements(changed)]
+    if not written and changed.strip():  # it is no Python
+        return tuple(line.strip() for line in changed.split("\n") if line.strip())
+    return tuple(text.split("\n", 1)[0] for text in written if text not in there)
 
 
 def _new(statement: ast.stmt, known: set[str]) -> ast.stmt | None:

@@ -1,0 +1,77 @@
+"""torch takes no more threads than other programs leave cores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from IPython.core.events import EventManager
+
+from xaikit import threads
+
+
+@pytest.fixture
+def many() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("cores", "load", "own", "free"),
+    [
+        (2, 0.0, 0.0, 2),
+        (2, 0.2, 0.0, 2),
+        (2, 1.0, 0.0, 1),
+        (2, 12.0, 0.0, 1),
+        (2, 2.0, 1.9, 2),  # its own threads are no others
+        (8, 3.0, 0.0, 5),
+        (8, 40.0, 8.0, 1),
+        (1, 0.0, 0.0, 1),
+    ],
+)
+def test_it_takes_what_others_leave(cores: int, load: float, own: float, free: int) -> None:
+    assert threads.free_cores(cores, load, own) == free
+
+
+def test_before_each_cell_it_may_take_fewer_and_never_more(
+    many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    shown = []
+    chooser = threads.Threads()
+    for load in (0.1, 5.0, 0.1):
+        monkeypatch.setattr(threads, "load", lambda load=load: load)
+        chooser.choose()
+        shown.append(torch.get_num_threads())
+    assert shown == [2, 1, 1]
+
+
+def test_a_quota_counts_as_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_QUOTA", tmp_path / "cpu.max")
+    everything = threads.cores()
+    for text, count in (("100000 100000", 1), ("50000 100000", 1), ("max 100000", everything)):
+        (tmp_path / "cpu.max").write_text(text)
+        assert threads.cores() == count
+
+
+@pytest.mark.parametrize(("wanted", "hooks"), [("", 1), ("3", 0)])
+def test_only_a_kernel_chooses_and_only_where_nobody_has_said(
+    wanted: str, hooks: int, many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell: Any = SimpleNamespace(kernel=None)
+    shell.events = EventManager(shell, {"pre_run_cell": lambda info: None})
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    threads.install()
+    threads.install()
+    assert len(shell.events.callbacks["pre_run_cell"]) == hooks
+    del shell.kernel
+    shell.events.callbacks["pre_run_cell"].clear()
+    threads.install()
+    assert not shell.events.callbacks["pre_run_cell"]

@@ -1,0 +1,123 @@
+"""What this package knows of the course's notebooks as they were released.
+
+Release writes it down in ``assets/notebooks.json``: the cells that students got, and nothing else.
+Neither says what is right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from xaikit.markers import digest, squeezed, without_terms
+from xaikit.unseen import ByHand, by_hand
+from xaikit.uploads import Stub
+
+Role = Literal["answer", "test", "given", "hand-in", "text"]
+"""``given`` is code that grading runs, ``test`` the visible checks below an answer, ``hand-in`` the
+look at the file; ``text`` is what nobody runs."""
+
+
+@dataclass(frozen=True)
+class ReleasedCell:
+    """One cell of a notebook as students got it.
+
+    Attributes
+    ----------
+    grade_id, cell_id
+        By which it is known in an upload.
+    role
+        What it is there for.
+    source
+        Its text; empty for a given text, which is known by its digest alone.
+    text
+        The digest of its text without white space, and without what changes with a term.
+    """
+
+    grade_id: str
+    cell_id: str
+    role: Role
+    source: str
+    text: str
+
+    @classmethod
+    def of(cls, grade_id: str, cell_id: str, role: Role, source: str) -> ReleasedCell:
+        """Return what is known of a cell with this text."""
+        kept = "" if role == "text" else source
+        return cls(grade_id, cell_id, role, kept, digest(squeezed(without_terms(source))))
+
+    @property
+    def begins(self) -> str:
+        """Its first line, by which people find it."""
+        return begins(self.source)
+
+
+@dataclass(frozen=True)
+class Released:
+    """What is known of a notebook as it was released.
+
+    Attributes
+    ----------
+    release
+        By which name it goes in the notebook's metadata.
+    cells
+        All of its cells, in order.
+    by_hand
+        What is known of the functions that grading calls where only some packages are within reach.
+    """
+
+    release: str
+    cells: tuple[ReleasedCell, ...]
+    by_hand: tuple[ByHand, ...] = ()
+    stubs: dict[str, Stub] = field(init=False)
+    given: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        stubs = {
+            cell.grade_id: Stub.of(cell.begins, cell.cell_id, cell.source)
+            for cell in self.cells
+            if cell.role == "answer"
+        }
+        given = frozenset(cell.text for cell in self.cells if cell.role != "answer")
+        object.__setattr__(self, "stubs", stubs)
+        object.__setattr__(self, "given", given)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what :meth:`read` reads."""
+        cells = [
+            {
+                "grade_id": cell.grade_id,
+                "id": cell.cell_id,
+                "role": cell.role,
+                **({"text": cell.text} if cell.role == "text" else {"source": cell.source}),
+            }
+            for cell in self.cells
+        ]
+        return {"release": self.release, "cells": cells}
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any], by_hand: Iterable[ByHand] = ()) -> Released:
+        """Return what an entry of ``assets/notebooks.json`` says."""
+        cells = tuple(
+            ReleasedCell(cell["grade_id"], cell["id"], "text", "", cell["text"])
+            if cell["role"] == "text"
+            else ReleasedCell.of(cell["grade_id"], cell["id"], cell["role"], cell["source"])
+            for cell in entry["cells"]
+        )
+        return cls(entry["release"], cells, tuple(by_hand))
+
+
+def begins(source: str) -> str:
+    """Return the first line of a text that holds something."""
+    return next((line.strip() for line in source.split("\n") if line.strip()), "")
+
+
+@cache
+def notebooks() -> dict[str, Released]:
+    """Return the notebooks that this version of the package belongs to, by name."""
+    text = files("xaikit").joinpath("assets", "notebooks.json").read_text(encoding="utf-8")
+    return {name: Released.read(e, by_hand()[name]) for name, e in json.loads(text).items()}
