@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from autograde.model.course import Course
 from autograde.notebooks.cells import TEMPLATE, SourceError, called, grading, node
 from autograde.notebooks.checks import Checks, load_checks
+from autograde.notebooks.folded import fold
 from autograde.notebooks.layout import Layout, find_layout, is_source
 from autograde.notebooks.validate import validate
 
@@ -129,6 +130,7 @@ def read_source(path: Path, course: Course) -> Source:
     for file, cell in zip(files, notebook.cells, strict=True):
         cell.source = _fill(cell.source, values, f"{file}: {called(cell)}")
     validate(notebook, checks, layout, files, course.software.out_of_reach_by_hand)
+    fold(notebook)
     return Source(layout.name, layout, notebook, checks, files, given)
 
 

@@ -6,8 +6,6 @@ below it the notebook as it was graded, each answer followed by its mark.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,6 +17,7 @@ from nbformat import NotebookNode
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult
 from autograde.notebooks.cells import answers, node
+from autograde.notebooks.titles import titles as titles_of
 from autograde.reports.pages import render
 from autograde.safety.files import link_whole, write_whole
 from autograde.safety.html import code_html, markdown_html, output_html, plain_code_html
@@ -26,9 +25,6 @@ from autograde.safety.sanitize import safe_name
 
 COLOURED = 300_000
 """Characters of code on one page that are coloured; what follows is shown as it is."""
-
-_TITLE = 300
-_POINTS = re.compile(r"\s*\([\d.]+ points?\b[^)]*\)$")  # in headings; the table says it too
 
 
 @dataclass
@@ -106,7 +102,7 @@ def feedback_html(result: SubmissionResult, course: Course) -> str:
         escaped, Markdown cleaned, and of outputs only text, PNG and JPEG are shown.
     """
     notebook = None if result.notebook is None else node(result.notebook)
-    titles = {} if notebook is None else _titles(notebook)
+    titles = {} if notebook is None else titles_of(notebook)
     rows = [
         Row(task, titles.get(task.task, task.task), f"task-{task.task}" if titles else "")
         for task in result.tasks
@@ -125,21 +121,6 @@ def feedback_html(result: SubmissionResult, course: Course) -> str:
         missing=sum(row.result.max_score - (row.result.score or 0.0) for row in short),
         pieces=[] if notebook is None else _pieces(notebook, {r.result.task: r for r in rows}),
     )
-
-
-def _titles(notebook: NotebookNode) -> dict[str, str]:
-    """Name each task by the heading that its answer stands under, or by its id."""
-    found: dict[str, str] = {}
-    heading, positions = "", {part.cell: part.task for part in answers(notebook)}
-    for i, cell in enumerate(notebook.cells):
-        if i in positions:
-            found[positions[i]] = heading or positions[i]
-        elif cell.cell_type == "markdown":
-            lines = [line for line in cell.source.splitlines() if line.startswith("#")]
-            last = lines[-1][:_TITLE] if lines else ""
-            heading = _POINTS.sub("", re.sub("[#*`]", "", last).strip()) if lines else heading
-    count = Counter(found.values())
-    return {task: f"{t} · {task}" if count[t] > 1 else t for task, t in found.items()}
 
 
 def _pieces(notebook: NotebookNode, rows: dict[str, Row]) -> list[Piece]:
