@@ -137,7 +137,7 @@ true, fooled_to = truth[many][was_fooled], found.predicted[was_fooled]
 shuffler = torch.Generator().manual_seed(3)
 inside_pixels = attacked[:, 0][masks].view(-1, 25)
 harmless, is_harmless = clean.clone(), torch.zeros(len(clean), dtype=torch.bool, device=device)
-for _ in tqdm(range(40), desc="shuffling"):
+for _ in Bar(range(40), "shuffling"):
     order = torch.rand(inside_pixels.shape, generator=shuffler).argsort(1).to(device)
     shuffled = clean.clone()
     shuffled[:, 0][masks] = inside_pixels.gather(1, order).flatten()
@@ -246,7 +246,7 @@ inside = None
 told_apart = None
 ### BEGIN SOLUTION
 agreement, inside, told_apart = torch.zeros(6, 2, 2), torch.zeros(6, 3, 2), torch.zeros(6)
-for row, (method, chosen_options) in enumerate(tqdm(map_methods.items(), desc="measuring")):
+for row, (method, chosen_options) in enumerate(Bar(map_methods.items(), "measuring")):
     before, with_noise, after = (
         explain(model, pixels, both, method, **chosen_options)
         for pixels in (clean, harmless, attacked)
