@@ -35,8 +35,8 @@ style: $(READY)  ## ruff (lint, format), and who may import whom
 types: $(READY)  ## mypy, strict
 	$(VENV)/bin/mypy
 
-lab: $(READY)  ## the students' notebooks in JupyterLab
-	$(VENV)/bin/jupyter lab --notebook-dir notebooks
+lab: $(READY)  ## the students' notebooks in JupyterLab, as students see it: without nbgrader's menu
+	JUPYTER_CONFIG_PATH=notebooks/.jupyter $(VENV)/bin/jupyter lab --notebook-dir notebooks
 
 release: $(READY)  ## solutions/ -> notebooks/
 	$(PYTHON) -m autograde release

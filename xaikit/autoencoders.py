@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm.auto import tqdm
 
 from xaikit.checkpoints import halved, opened, write
 from xaikit.core.arguments import checked_unit_inputs, count, known
 from xaikit.data import load
+from xaikit.progress import Bar
 
 _BATCH = 128
 
@@ -177,7 +177,7 @@ def train_autoencoder(
     optimizer = torch.optim.Adam(network.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     network.train()
-    for _ in tqdm(range(steps), desc="autoencoder", unit="step", delay=2, leave=False):
+    for _ in Bar(range(steps), "autoencoder"):
         x = images[torch.randint(len(images), (_BATCH,), generator=random).to(images.device)]
         loss = functional.mse_loss(network(x), x)
         optimizer.zero_grad()

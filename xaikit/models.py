@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
 from xaikit.checkpoints import opened
 from xaikit.data import ImageDataset
+from xaikit.progress import Bar
 
 
 class Classifier(nn.Sequential):
@@ -212,7 +212,7 @@ def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 500) -> 
     model.eval()
     try:
         starts: Iterable[int] = range(0, len(dataset), batch_size)
-        for start in tqdm(starts, desc="accuracy", unit="batch", delay=2, leave=False):
+        for start in Bar(starts, "accuracy", unit="batches"):
             batch = slice(start, start + batch_size)
             predicted = model(dataset.images[batch].to(device)).argmax(dim=1).cpu()
             correct += int((predicted == dataset.labels[batch]).sum())

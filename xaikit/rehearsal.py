@@ -23,10 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from xaikit import rehearsed
 from xaikit.opened import Opened, Verdict, opened
+from xaikit.progress import Bar
 from xaikit.released import Released, notebooks
 
 _LEAST_SECONDS = 20
@@ -76,14 +75,13 @@ def rehearse(file: Path, known: Mapping[str, Released] | None = None) -> Verdict
     started = time.monotonic()
     ran: list[dict[str, Any]] = []
     stopped = ""
-    bar = tqdm(total=len(cells), desc=f"{found.name} as in grading", unit="cell", leave=False)
+    bar = Bar(desc=f"{found.name} as in grading", total=len(cells), unit="cells")
     with bar:
         try:
             for record in _records(cells):
                 if record:
                     ran.append(record)
                     bar.update()
-                bar.set_postfix_str(cells[min(len(ran), len(cells) - 1)].name, refresh=True)
         except KeyboardInterrupt:
             stopped = "you interrupted it"
         else:

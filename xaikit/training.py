@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from tqdm.auto import tqdm
 
 from xaikit.core.arguments import checked_seed
 from xaikit.data import ImageDataset
 from xaikit.models import Classifier
+from xaikit.progress import Bar
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -116,7 +116,7 @@ def train(
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, learning_rate, total_steps=epochs * steps, pct_start=0.201
         )
-        with tqdm(total=epochs * steps, desc="training", unit="batch", delay=2) as progress:
+        with Bar(desc="training", total=epochs * steps, unit="batches") as progress:
             for epoch in range(epochs):
                 total = 0.0
                 order = torch.randperm(len(dataset), generator=generator)

@@ -21,6 +21,7 @@ from autograde.model.course import Course
 from autograde.model.terms import terms
 from autograde.notebooks.cells import TEMPLATE, SourceError, called, grading, node
 from autograde.notebooks.checks import Checks, load_checks
+from autograde.notebooks.folded import fold
 from autograde.notebooks.layout import Layout, find_layout, is_source
 from autograde.notebooks.numbering import Numbers, number
 from autograde.notebooks.validate import validate
@@ -152,6 +153,7 @@ def read_source(path: Path, course: Course) -> Source:
     }
     checks = replace(checks, tasks=tasks)
     validate(notebook, checks, layout, files, course.software.out_of_reach_by_hand)
+    fold(notebook)
     return Source(layout.name, layout, notebook, checks, files, given)
 
 

@@ -46,7 +46,7 @@ filters = torch.full((2, features), 0.5, requires_grad=True)  # z and z̃: equal
 body = torch.nn.Sequential(torch.nn.Linear(features, 20), torch.nn.ReLU(), torch.nn.Linear(20, 1))
 penalty = 0.03  # on filters and first matrix: it leaves few features with a large weight
 optimizer = torch.optim.Adam([filters, *body.parameters()], lr=0.01)
-for _ in tqdm(range(200), desc="training the filters"):
+for _ in Bar(range(200), "training the filters"):
     coupled = filters[0] * X + filters[1] * knockoffs
     error = ((body(coupled)[:, 0] - outcome) ** 2).mean()
     loss = error + penalty * sum(p.abs().sum() for p in (filters, body[0].weight))
@@ -163,7 +163,7 @@ checks.expect(not even[0], "A feature with W = 0 is never selected: thresholds a
 rng = np.random.default_rng(6)
 bounds = [0.05, 0.1, 0.2, 0.3, 0.5]
 rates = {"false discoveries among the selected": [], "relevant features found": []}
-for q in tqdm(bounds, desc="200 repetitions a bound"):
+for q in Bar(bounds, "200 repetitions a bound"):
     false_share, found_share = [], []
     for _ in range(200):
         drawn = rng.normal(size=100) + np.where(np.arange(100) < 30, 2.0, 0.0)

@@ -62,7 +62,6 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 import matplotlib.pyplot as plt
 from IPython.display import display
 from sklearn.ensemble import RandomForestClassifier
-from tqdm.auto import tqdm
 
 from xaikit import Explanation, checks, explain, load, load_pretrained, plots, tree_shap
 from xaikit.metrics import (
@@ -78,4 +77,5 @@ from xaikit.metrics import (
     rank_agreement,
     weight_randomisation,
 )
+from xaikit.progress import Bar
 from xaikit.widgets import explorer

@@ -20,7 +20,7 @@ print(model)
 print({key: value for key, value in model.card.items() if key in ("data", "accuracy", "command")})
 
 with torch.no_grad():
-    batches = tqdm(images.split(250), desc="predicting")
+    batches = Bar(images.split(250), "predicting")
     logits = torch.cat([model(batch.to(device)).cpu() for batch in batches])
 
 # %% [markdown]

@@ -104,7 +104,7 @@ plt.show()
 # the maps of two seeds. If another seed gives another map, the map shows chance and not the network.
 
 # %% tags=["figure"]
-for samples in tqdm((60, 200, 1000), desc="LIME twice"):
+for samples in Bar((60, 200, 1000), "LIME twice"):
     one, other = (
         explain(
             model, examples[:1], predicted, "lime", segments=segments, samples=samples, seed=seed

@@ -155,7 +155,7 @@ grid = None
 ### BEGIN SOLUTION
 grid = {
     method: explain(model, examples, targets, method, **chosen).attributions
-    for method, chosen in tqdm(options.items(), desc="explaining")
+    for method, chosen in Bar(options.items(), "explaining")
 }
 ### END SOLUTION
 
@@ -180,7 +180,7 @@ checks.passed("grid")
 
 # %% tags=["figure"]
 shared = []
-for method in tqdm(options, desc="explaining"):
+for method in Bar(options, "explaining"):
     shared.append(explain(model, examples, targets, method, **options[method]))
 plots.attribution_grid(shared, examples, classes=classes, roles=roles)
 

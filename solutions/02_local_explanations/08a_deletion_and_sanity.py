@@ -264,7 +264,7 @@ across_classes = None
 after_randomising = None
 ### BEGIN SOLUTION
 across_classes, after_randomising = torch.zeros(5, 12), torch.zeros(5, 12)
-for line, (method, chosen) in enumerate(tqdm(to_check.items(), desc="asking twice")):
+for line, (method, chosen) in enumerate(Bar(to_check.items(), "asking twice")):
     maps = explain(model, dozen, dozen_targets[:, [0, 2]], method, **chosen).attributions
     across_classes[line] = torch.tensor([correlation(most, least) for most, least in maps])
     _, agreements = weight_randomisation(

@@ -163,7 +163,7 @@ pointing = None
 on_sticker = None
 ### BEGIN SOLUTION
 focus, pointing, on_sticker = {}, {}, {}
-for method, chosen in tqdm(pointers.items(), desc="pointing"):
+for method, chosen in Bar(pointers.items(), "pointing"):
     found = explain(model, tiles.images, tiles.targets, method, **chosen)
     focus[method] = localisation(found, tiles.masks).nanmean().item()
     pointing[method] = pointing_game(found, tiles.masks).nanmean().item()

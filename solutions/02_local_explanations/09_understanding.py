@@ -127,7 +127,7 @@ with torch.no_grad():
     logits_before = model(original[None])
 delta = torch.zeros_like(original, requires_grad=True)
 optimiser = torch.optim.Adam([delta], 0.01)
-for _ in tqdm(range(120), desc="painting"):
+for _ in Bar(range(120), "painting"):
     changed = (original + delta).clamp(0, 1)
     (slopes,) = torch.autograd.grad(smooth(changed[None])[0, goal], changed, create_graph=True)
     moved = (model(changed[None]) - logits_before).square().mean()

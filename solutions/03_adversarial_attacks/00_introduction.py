@@ -63,9 +63,9 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # %%
 import matplotlib.pyplot as plt
 from IPython.display import display
-from tqdm.auto import tqdm
 
 from xaikit import attack, checks, explain, load, load_pretrained, plots
 from xaikit.metrics import localisation, rank_agreement
+from xaikit.progress import Bar
 
 line_colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # colour-blind readers tell them apart

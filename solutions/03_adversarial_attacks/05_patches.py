@@ -123,7 +123,7 @@ forty, forty_labels = images[:40], labels[:40]
 # %% tags=["figure"]
 corners = range(0, 24, 4)
 by_place = torch.zeros(len(corners), len(corners))
-for row, top in enumerate(tqdm(corners, desc="places")):
+for row, top in enumerate(Bar(corners, "places")):
     for column, left in enumerate(corners):
         result = attack(model, forty, forty_labels, "patch", size=5, place=(top, left), steps=15)
         by_place[row, column] = result.success.float().mean()
@@ -169,7 +169,7 @@ scatter = torch.rand(forty.shape, generator=torch.Generator().manual_seed(1)).ro
 patch_accuracy = None
 ### BEGIN SOLUTION
 patch_accuracy = {"fixed": [], "best": [], "noise": []}
-for size in tqdm(sizes, desc="sizes"):
+for size in Bar(sizes, "sizes"):
     corner = 14 - size // 2
     for name, chosen_place in (
         ("fixed", {"place": (corner, corner)}),
@@ -290,7 +290,7 @@ sticker = None
 ### BEGIN SOLUTION
 pixels = torch.full((1, 10, 10), 0.5, device=device)
 draw = torch.Generator().manual_seed(0)
-for k in tqdm(range(100), desc="learning the sticker"):
+for k in Bar(range(100), "learning the sticker"):
     batch = torch.randperm(len(images), generator=draw)[:128]
     pixels.requires_grad_()
     loss = nn.functional.cross_entropy(model(with_sticker(images[batch], pixels)), labels[batch])

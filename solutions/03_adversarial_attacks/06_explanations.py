@@ -140,7 +140,7 @@ harmless_images, is_harmless = (
     clean_images.clone(),
     torch.zeros(len(clean_images), dtype=torch.bool, device=device),
 )
-for _ in tqdm(range(40), desc="shuffling"):
+for _ in Bar(range(40), "shuffling"):
     order = torch.rand(inside_pixels.shape, generator=shuffler).argsort(1).to(device)
     shuffled = clean_images.clone()
     shuffled[:, 0][masks] = inside_pixels.gather(1, order).flatten()
@@ -259,7 +259,7 @@ inside = None
 told_apart = None
 ### BEGIN SOLUTION
 agreement, inside, told_apart = torch.zeros(6, 2, 2), torch.zeros(6, 3, 2), torch.zeros(6)
-for row, (method, chosen_options) in enumerate(tqdm(map_methods.items(), desc="measuring")):
+for row, (method, chosen_options) in enumerate(Bar(map_methods.items(), "measuring")):
     before, with_noise, after = (
         explain(model, pixels, both, method, **chosen_options)
         for pixels in (clean_images, harmless_images, attacked_images)

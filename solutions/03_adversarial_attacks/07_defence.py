@@ -90,7 +90,7 @@ draw = torch.Generator().manual_seed(0)
 student = copy.deepcopy(model).train()
 optimiser = torch.optim.Adam(student.parameters(), 3e-3)
 slower = torch.optim.lr_scheduler.LinearLR(optimiser, 1, 0.1, 160)
-for _ in tqdm(range(2), desc="hardening"):
+for _ in Bar(range(2), "hardening"):
     for batch in torch.randperm(len(train_images), generator=draw).split(50):
         x, y = train_images[batch], train_labels[batch]
         noise = (2 * torch.rand(x.shape, generator=draw) - 1).to(device)

@@ -27,7 +27,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
         ],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "JUPYTER_CONFIG_DIR": str(folder.parent / "config")},
+        env={
+            **os.environ,
+            "JUPYTER_CONFIG_DIR": str(folder.parent / "config"),
+            "JUPYTER_CONFIG_PATH": str(NOTEBOOKS / ".jupyter"),
+        },
     ) as server:
         assert server.stderr is not None
         address = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -32,6 +33,10 @@ def test_a_student_opens_a_notebook_and_runs_it(
     assert name[:2] in title.text
     assert browser.find_element(By.CSS_SELECTOR, ".jp-Notebook img[src*='colab']")
     wait.until(lambda d: "Idle" in kernel_status(d))
+    page = browser.find_element(By.TAG_NAME, "body").text
+    assert not {"Nbgrader", "Validate", "Create Assignment"} & {*page.split("\n")}
+    folded = wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-InputPlaceholder"))
+    assert re.match(r"#@title Check (and plot )?of Task \d+: ", folded[0].text)
     choose_from_menu(browser, "Run", "Run All Cells")
     # No task is answered yet: each check says so, and the next cells run all the same.
     few = 20 if name.startswith("01") else 2

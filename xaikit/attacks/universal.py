@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from xaikit.attacks.goal import Goal
 from xaikit.attacks.places import (
@@ -18,6 +17,7 @@ from xaikit.attacks.places import (
     squares,
 )
 from xaikit.attacks.registry import attack_method
+from xaikit.progress import Bar
 
 BATCH = 128
 """Images of one step."""
@@ -80,7 +80,7 @@ def universal_patch(
     everybody = torch.arange(n, device=inputs.device)
     if len(masks) > 1:
         some = everybody[torch.randperm(n, generator=goal.generator())[:BATCH]]
-        tried = tqdm(masks, desc="places", unit="place", delay=2, leave=False)
+        tried = Bar(masks, "places", unit="places")
         reached = [_optimised(goal, some, each, max(1, steps // 10))[1] for each in tried]
         masks = masks[[reached.index(max(reached))]]
     pattern, _ = _optimised(goal, everybody, masks[0], steps)
@@ -99,7 +99,7 @@ def _optimised(goal: Goal, rows: Tensor, where: Tensor, steps: int) -> tuple[Ten
     best, most = pattern, -1.0
     order = rows[:0]
     judged = {round(part * steps / 10) for part in range(1, 11)}
-    for step in tqdm(range(1, steps + 1), desc="patch", unit="step", delay=2, leave=False):
+    for step in Bar(range(1, steps + 1), "patch"):
         if not len(order):
             order = rows[torch.randperm(len(rows), generator=generator).to(rows.device)]
         batch, order = order[:BATCH], order[BATCH:]

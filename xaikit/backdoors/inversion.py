@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm.auto import tqdm
 
 from xaikit.backdoors.suspicion import Suspicion
 from xaikit.core.passes import channels_last, followed, outputs
+from xaikit.progress import Bar
 
 _EVERY = 10
 """Steps between two looks at how often a trigger succeeds."""
@@ -82,7 +82,7 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
     hits, seen = images.new_zeros(classes), 0
     together = max(1, suspicion.chunk // batch)
     with channels_last(suspicion.model, images):
-        for step in tqdm(range(steps), desc="inverting triggers", delay=2, leave=False):
+        for step in Bar(range(steps), "inverting triggers"):
             chosen = torch.randint(len(images), (batch,), generator=generator)
             some = images[chosen.to(images.device)]
             optimizer.zero_grad()

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from tqdm.auto import tqdm
 
 from xaikit.attribution import explain
 from xaikit.backdoors.activations import FEWEST
@@ -19,6 +18,7 @@ from xaikit.backdoors.registry import detection_method
 from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
 from xaikit.core.passes import outputs
+from xaikit.progress import Bar
 
 THRESHOLD = 1.5
 _POOLED = 14
@@ -81,7 +81,7 @@ def spray(suspicion: Suspicion, *, threshold: float = THRESHOLD) -> Detection:
     flat = maps.flatten(1).double().cpu()
     spectra = {
         label: spectrum(flat[groups[label].cpu()].numpy())
-        for label in tqdm(judged, desc="clustering relevance", delay=2, leave=False)
+        for label in Bar(judged, "clustering relevance", unit="classes")
     }
     gaps = {label: max(float(found[0][1]), _SMALLEST) for label, found in spectra.items()}
     score = maps.new_zeros(suspicion.classes)
@@ -132,7 +132,7 @@ def relevance_maps(suspicion: Suspicion, labels: Tensor) -> tuple[Tensor, Tensor
     found, scores = [], []
     height, width = (min(side, _POOLED) for side in suspicion.inputs.shape[2:])
     # Pooled part by part: the maps of all images at full size could outgrow the memory.
-    for rows in tqdm(list(suspicion.parts(len(labels))), desc="relevance", delay=2, leave=False):
+    for rows in Bar(list(suspicion.parts(len(labels))), "relevance", unit="parts"):
         explained = explain(
             suspicion.model,
             suspicion.inputs[rows],

@@ -9,9 +9,9 @@ from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from xaikit.core.problem import Problem, Question
+from xaikit.progress import Bar
 
 _OBSERVER: ContextVar[Callable[[int, int], None] | None] = ContextVar("observer", default=None)
 
@@ -40,7 +40,7 @@ def progress(total: int, unit: str) -> Iterator[Callable[[int], None]]:
     if observer is not None:
         yield lambda done: observer(done, total)
         return
-    with tqdm(total=total, delay=2, leave=False, unit=unit) as bar:
+    with Bar(total=total, unit=unit) as bar:
         yield lambda done: bar.update(done - bar.n)
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from xaikit.counterfactuals.alibi_wire import ASK, DONE, STEP, Array, receive, send
+from xaikit.progress import Bar
 
 
 def run(
@@ -85,7 +85,7 @@ def _converse(folder: Path, predict: Callable[[Tensor], Tensor], pairs: int) -> 
             stderr=errors,
             env={**os.environ, **quiet, **threads, "PYTHONPATH": search},
         ) as process,
-        tqdm(total=pairs, desc="alibi", unit="counterfactual", delay=2, leave=False) as bar,
+        Bar(desc="alibi", total=pairs, unit="counterfactuals") as bar,
     ):
         assert process.stdin is not None and process.stdout is not None
         try:

@@ -7,13 +7,13 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm.auto import tqdm
 
 from xaikit.core.arguments import checked_unit_inputs, class_count, count, probed
 from xaikit.core.passes import channels_last, every_output, frozen, outputs
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
 from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
 from xaikit.counterfactuals.rl_replay import Replay
+from xaikit.progress import Bar
 
 BATCH = 128
 _BLIND = 100
@@ -105,8 +105,7 @@ def train_generator(
             codes = torch.cat([generator.encoder(part) for part in torch.split(images, BATCH)])
             predicted = every_output(model, images, BATCH).argmax(1)
         pair, replay = ActorCritic(generator, judge, learning_rate, steps), Replay(codes)
-        bar = tqdm(range(steps), desc="actor and critic", unit="step", delay=2, leave=False)
-        for step in bar:
+        for step in Bar(range(steps), "actor and critic"):
             rows = _draw(len(images), random, images)
             targets = _draw(generator.classes, random, images)
             states = generator.state(codes[rows], predicted[rows], targets)
@@ -134,7 +133,7 @@ def _train_autoencoder(
     optimizer = torch.optim.Adam(weights, fused=True)
     # The last step belongs to the cycle, and fewer than ten would divide by zero.
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=max(steps, 10))
-    for _ in tqdm(range(steps), desc="autoencoder", unit="step", delay=2, leave=False):
+    for _ in Bar(range(steps), "autoencoder"):
         x = images[_draw(len(images), random, images)]
         loss = functional.mse_loss(generator.decoder(generator.encoder(x)), x)
         optimizer.zero_grad()

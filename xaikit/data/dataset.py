@@ -11,7 +11,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm.auto import tqdm
+
+from xaikit.progress import Bar
 
 PHOTO_SIZE = 96
 
@@ -80,7 +81,7 @@ class PhotoDataset(ImageDataset):
     @functools.cached_property
     def images(self) -> Tensor:  # type: ignore[override]
         """All photographs: (N, 3, size, size), float32 in [0, 1]."""
-        paths = tqdm(self.paths, desc="reading photographs", unit="file", delay=2, leave=False)
+        paths = Bar(self.paths, "reading photographs", unit="files")
         return torch.stack([_read_photo(path, self.size) for path in paths])
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:

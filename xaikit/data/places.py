@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from xaikit.progress import Bar
+
 _TIMEOUT_SECONDS = 5.0
 
 
@@ -51,7 +53,7 @@ def _existing(folder: Path, who: str) -> Path:
 def download(data_set: str) -> str | None:
     """Fetch a data set into the cache; return None, or in a few words why that failed.
 
-    torchvision downloads, shows progress and compares checksums. What it wrote moves to its place
+    torchvision downloads and compares checksums. What it wrote moves to its place
     when all of it is there, so that an interrupted download leaves nothing behind. Tried once per
     process: without a network, a user waits once. Not tried at all where the environment says
     ``XAIKIT_OFFLINE``: the grader sets it, so that everybody sees the same data.
@@ -68,7 +70,7 @@ def download(data_set: str) -> str | None:
     cache = cache_folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as temporary, _short_timeout():
+        with tempfile.TemporaryDirectory(dir=cache) as temporary, _short_timeout(), _our_bar():
             getattr(datasets, data_set)(temporary, download=True)
             for path in Path(temporary).rglob("*"):
                 # torchvision has unpacked the archives.
@@ -90,3 +92,16 @@ def _short_timeout() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
+
+
+@contextmanager
+def _our_bar() -> Iterator[None]:
+    """Let torchvision's downloads show the bar that everything else shows."""
+    from torchvision.datasets import utils
+
+    theirs = utils.tqdm
+    utils.tqdm = lambda total=None, **_: Bar(desc="downloading", total=total, unit="bytes")
+    try:
+        yield
+    finally:
+        utils.tqdm = theirs

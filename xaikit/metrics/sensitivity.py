@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from xaikit.attribution import Explanation, explain
 from xaikit.core.arguments import checked_inputs
 from xaikit.core.options import Seed
 from xaikit.metrics.maps import expect_matching
 from xaikit.metrics.registry import metric
+from xaikit.progress import Bar
 
 Explainer = Callable[[nn.Module, Tensor], Tensor]
 
@@ -76,7 +76,7 @@ def sensitivity(
         before = _answer(again, model, inputs)
     generator = torch.Generator().manual_seed(seed)
     worst = before.new_zeros(before.shape[:2])
-    for _ in tqdm(range(samples), delay=2, leave=False, unit="samples"):
+    for _ in Bar(range(samples), "sensitivity", unit="samples"):
         draw = torch.rand(inputs.shape[1:], generator=generator, dtype=inputs.dtype)
         change = radius * (2 * draw - 1).to(inputs.device)
         after = _answer(again, model, inputs + change)

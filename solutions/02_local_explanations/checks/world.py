@@ -22,7 +22,7 @@ HERE = given(
     torch=torch,
     load=load,
     load_pretrained=load_pretrained,
-    tqdm=lambda parts, **_: parts,
+    Bar=lambda parts, *_: parts,
     device=torch.device("cpu"),
 )
 

@@ -108,10 +108,11 @@ def mirror(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     server.server_close()
 
 
-def test_download_fills_the_cache_once(mirror: Path) -> None:
+def test_download_fills_the_cache_once(mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(mirror.parent / "torchvision" / "FashionMNIST" / "raw", tiny_contents(), zipped=False)
     theirs = torchvision.datasets.FashionMNIST(mirror.parent / "torchvision", train=False)
     assert_same_as_torchvision(load("fashion_mnist"), theirs)
+    assert "%|" not in capsys.readouterr().err, "torchvision's own bars show"
     for path in mirror.iterdir():
         path.unlink()
     places.download.cache_clear()  # As another process, with the server gone.
