@@ -26,6 +26,17 @@ def defined(source: str) -> frozenset[str]:
     return frozenset(bound | {s.get_name() for s in _globals(table) if s.is_assigned()})
 
 
+def deleted(source: str) -> frozenset[str]:
+    """Return the names that a cell deletes at its end, in lines of their own."""
+    return frozenset(
+        target.id
+        for statement in ast.parse(source).body
+        if isinstance(statement, ast.Delete)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    )
+
+
 @lru_cache(1000)
 def needed(source: str) -> frozenset[str] | None:
     """Return the names that a cell takes from cells before it; None if it may take any.

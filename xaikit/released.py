@@ -1,20 +1,20 @@
 """What this package knows of the course's notebooks as they were released.
 
-Release writes it down in ``assets/notebooks.json``: the cells that students got, and nothing else.
-Neither says what is right.
+Release writes it down in ``assets/notebooks.json``: the cells that students got, the names that
+each task asks for, and what grading does without. Nothing of it says what is right.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
 from xaikit.markers import digest, squeezed, without_terms
-from xaikit.unseen import ByHand, by_hand
+from xaikit.unseen import ByHand
 from xaikit.uploads import Stub
 
 Role = Literal["answer", "test", "given", "hand-in", "text"]
@@ -66,12 +66,18 @@ class Released:
         By which name it goes in the notebook's metadata.
     cells
         All of its cells, in order.
+    functions
+        The function that a task asks for, by task.
+    variables
+        The variables that a task asks for, by task.
     by_hand
         What is known of the functions that grading calls where only some packages are within reach.
     """
 
     release: str
     cells: tuple[ReleasedCell, ...]
+    functions: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_hand: tuple[ByHand, ...] = ()
     stubs: dict[str, Stub] = field(init=False)
     given: frozenset[str] = field(init=False)
@@ -97,10 +103,16 @@ class Released:
             }
             for cell in self.cells
         ]
-        return {"release": self.release, "cells": cells}
+        return {
+            "release": self.release,
+            "functions": {**self.functions},
+            "variables": {task: [*names] for task, names in self.variables.items()},
+            "by_hand": [each.as_json() for each in self.by_hand],
+            "cells": cells,
+        }
 
     @classmethod
-    def read(cls, entry: Mapping[str, Any], by_hand: Iterable[ByHand] = ()) -> Released:
+    def read(cls, entry: Mapping[str, Any]) -> Released:
         """Return what an entry of ``assets/notebooks.json`` says."""
         cells = tuple(
             ReleasedCell(cell["grade_id"], cell["id"], "text", "", cell["text"])
@@ -108,7 +120,13 @@ class Released:
             else ReleasedCell.of(cell["grade_id"], cell["id"], cell["role"], cell["source"])
             for cell in entry["cells"]
         )
-        return cls(entry["release"], cells, tuple(by_hand))
+        return cls(
+            entry["release"],
+            cells,
+            entry["functions"],
+            {task: tuple(names) for task, names in entry["variables"].items()},
+            tuple(map(ByHand.read, entry["by_hand"])),
+        )
 
 
 def begins(source: str) -> str:
@@ -120,4 +138,4 @@ def begins(source: str) -> str:
 def notebooks() -> dict[str, Released]:
     """Return the notebooks that this version of the package belongs to, by name."""
     text = files("xaikit").joinpath("assets", "notebooks.json").read_text(encoding="utf-8")
-    return {name: Released.read(e, by_hand()[name]) for name, e in json.loads(text).items()}
+    return {name: Released.read(entry) for name, entry in json.loads(text).items()}

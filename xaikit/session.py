@@ -1,23 +1,23 @@
 """What ran in this notebook, and what is known of it: whose cells, in which order.
 
-Release writes down the given cells with the names that they define, and what each task asks for
-(``assets/given.json``). By that a cell that a student wrote is told from a given one, a name that
+The notebook as it was released (:mod:`xaikit.released`) has the given cells, and what each task
+asks for. By that a cell that a student wrote is told from a given one, a name that
 the student gave another value is found, and so is the given cell that has not run.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Any
 
 from xaikit.code import bound
 from xaikit.markers import digest, squeezed
-from xaikit.unseen import ByHand, by_hand
+from xaikit.names import defined, deleted
+from xaikit.released import Released, notebooks
+from xaikit.unseen import ByHand
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class GivenCell:
 
 @dataclass(frozen=True)
 class Known:
-    """What release wrote down about a notebook.
+    """What a session asks of its notebook.
 
     Attributes
     ----------
@@ -54,17 +54,15 @@ class Known:
     by_hand: tuple[ByHand, ...] = ()
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any], unseen: tuple[ByHand, ...] = ()) -> Known:
-        """Read what release wrote down."""
+    def of(cls, released: Released) -> Known:
+        """Return what a session asks of a notebook."""
+        given = (cell for cell in released.cells if cell.role in ("given", "hand-in"))
         return cls(
-            entry["functions"],
-            {task: tuple(names) for task, names in entry["variables"].items()},
-            tuple(
-                GivenCell(cell["digest"], cell["begins"], frozenset(cell["names"]))
-                for cell in entry["given"]
-            ),
-            frozenset(entry["tests"]),
-            unseen,
+            released.functions,
+            released.variables,
+            tuple(GivenCell(cell.text, cell.begins, _left(cell.source)) for cell in given),
+            frozenset(cell.text for cell in released.cells if cell.role == "test"),
+            released.by_hand,
         )
 
     @cached_property
@@ -124,13 +122,17 @@ class Session:
         return last
 
 
+def _left(source: str) -> frozenset[str]:
+    """Return the names that a given cell leaves for the cells after it."""
+    try:
+        return defined(source) - deleted(source)
+    except SyntaxError:  # it has a magic
+        return frozenset()
+
+
 @cache
-def notebooks() -> dict[str, Known]:
-    """Return what is known of the notebooks that this version of the package belongs to."""
-    file = files("xaikit").joinpath("assets", "given.json")
-    text = file.read_text(encoding="utf-8") if file.is_file() else "{}"
-    unseen = by_hand()
-    return {name: Known.of(entry, unseen.get(name, ())) for name, entry in json.loads(text).items()}
+def _notebooks() -> list[Known]:
+    return list(map(Known.of, notebooks().values()))
 
 
 def here(task: str = "") -> Session:
@@ -144,6 +146,6 @@ def here(task: str = "") -> Session:
         return Session(NOTHING, ())
     ran = [source for source in shell.history_manager.input_hist_raw if source.strip()]
     own = {digest(squeezed(source)) for source in ran}
-    fitting = [known for known in notebooks().values() if not task or task in known.asked]
+    fitting = [known for known in _notebooks() if not task or task in known.asked]
     known = max(fitting, key=lambda each: len(each.digests & own), default=NOTHING)
     return Session(known, ran)

@@ -1,19 +1,17 @@
 """What does grading do without when it calls a function? Said before, by the function's text.
 
 Hidden calls of a function by hand run where only some packages are within reach, and what given
-cells made with others is not there. Release writes both into ``assets/unseen.json``; here a
+cells made with others is not there. Release writes both down (:mod:`xaikit.released`); here a
 function's free names are held against it. The visible checks ask while a student works
 (:mod:`xaikit.visible`), and the look at a file asks before it is handed in (:mod:`xaikit.handin`).
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from typing import Any
 
 from xaikit.code import taken
 from xaikit.packages import within_reach
@@ -36,6 +34,20 @@ class ByHand:
     functions: tuple[str, ...]
     packages: frozenset[str]
     names: frozenset[str]
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> ByHand:
+        """Return what :meth:`as_json` says."""
+        names, packages = frozenset(entry["names"]), frozenset(entry["packages"])
+        return cls(tuple(entry["functions"]), packages, names)
+
+    def as_json(self) -> dict[str, list[str]]:
+        """Return what :meth:`read` reads."""
+        return {
+            "functions": [*self.functions],
+            "packages": sorted(self.packages),
+            "names": sorted(self.names),
+        }
 
     def missing(self, function: str, cells: Iterable[str]) -> list[str]:
         """Return what a function uses that grading does not have then.
@@ -61,16 +73,3 @@ def sentence(function: str, missing: Iterable[str]) -> str:
         f"`{function}` uses {', '.join(f'`{name}`' for name in missing)}, which grading does not "
         "have when it calls your function: take it from the arguments, or write it yourself."
     )
-
-
-@cache
-def by_hand() -> dict[str, tuple[ByHand, ...]]:
-    """Return what is known of the functions by hand, by notebook."""
-    text = files("xaikit").joinpath("assets", "unseen.json").read_text(encoding="utf-8")
-    return {
-        name: tuple(
-            ByHand(tuple(e["functions"]), frozenset(e["packages"]), frozenset(e["names"]))
-            for e in entries
-        )
-        for name, entries in json.loads(text).items()
-    }

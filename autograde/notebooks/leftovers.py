@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import grading, is_hand_in, is_test
-from xaikit.names import defined, needed
+from xaikit.names import defined, deleted, needed
 
 _WIDTH = 88
 _QUOTED, _WORD = re.compile(r"`[^`\n]+`"), re.compile(r"[^\W\d]\w*")
@@ -62,17 +62,6 @@ def left(source: str, below: Sequence[NotebookNode]) -> list[str]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda):
             names -= (needed(ast.unparse(node)) or set()) - {getattr(node, "name", "")}
     return sorted(names)
-
-
-def deleted(source: str) -> frozenset[str]:
-    """Return the names that a cell deletes at its end, in lines of their own."""
-    return frozenset(
-        target.id
-        for statement in ast.parse(source).body
-        if isinstance(statement, ast.Delete)
-        for target in statement.targets
-        if isinstance(target, ast.Name)
-    )
 
 
 def _certain(body: Sequence[ast.stmt]) -> Iterator[str]:

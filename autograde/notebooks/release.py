@@ -38,13 +38,12 @@ from autograde.notebooks.cells import (
     released_cells,
     stubs_of,
 )
-from autograde.notebooks.known import known
 from autograde.notebooks.leaks import refuse_leaks
 from autograde.notebooks.leftovers import delete_leftovers
 from autograde.notebooks.source import Source, find_source, read_source, sources
 from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
-from autograde.tasks import Call
+from autograde.tasks import Call, Task, Value
 from xaikit.markers import without_terms
 from xaikit.released import Released
 from xaikit.uploads import Stub
@@ -53,7 +52,7 @@ CODE_STUB = "# YOUR CODE HERE\npass"
 TEXT_STUB = "YOUR ANSWER HERE"
 
 
-ASSETS = ("notebooks.json", "unseen.json", "given.json")
+ASSET = "notebooks.json"
 """What release writes into the library's ``assets/``: what it knows of the notebooks, by which it
 looks at a file that is about to be handed in."""
 
@@ -93,17 +92,14 @@ def release(
     """
     there = sources(course.folder / "solutions")
     agree(course, there)
-    made = {}
-    without, cells = {}, {}
+    made, known = {}, {}
     for name in names or there:
         source = read_source(find_source(course.folder / "solutions", name), course)
         made[source.name] = notebook = released(source)
-        without[source.name] = unseen(notebook, source.checks.tasks)
-        cells[source.name] = known(notebook, source.checks.tasks)
+        known[source.name] = manifest(notebook, source.checks.tasks)
     paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
-    entries = dict(zip(ASSETS, (manifest(made), without, cells), strict=True))
-    write_together(texts | _assets(entries, list(there), course))
+    write_together(texts | _asset(known, list(there), course))
     for sentence in undated(course, there):
         report(f"Note: {sentence}")
     for name, notebook in made.items():
@@ -177,32 +173,32 @@ def _with_checks(source: str) -> str:
     return "\n".join([*lines[:place], "from xaikit import checks", "", *lines[place:]])
 
 
-def _assets(
-    made: Mapping[str, Mapping[str, Any]], there: Sequence[str], course: Course
-) -> dict[Path, str]:
-    """Return the files from which the course's library knows its notebooks, brought up to date."""
+def _asset(made: Mapping[str, Any], there: Sequence[str], course: Course) -> dict[Path, str]:
+    """Return the file from which the course's library knows its notebooks, brought up to date."""
     folder = course.folder / "xaikit" / "assets"
     if not folder.is_dir():  # the course uses the library as it is installed
         return {}
-    texts = {}
-    for name, fresh in made.items():
-        file = folder / name
-        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        entries = {**kept, **fresh}
-        known = {each: entries[each] for each in there if each in entries}
-        texts[file] = json.dumps(known, indent=1) + "\n"
-    return texts
+    file = folder / ASSET
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    entries = {**kept, **made}
+    known = {name: entries[name] for name in there if name in entries}
+    return {file: json.dumps(known, indent=1) + "\n"}
 
 
-def manifest(notebooks: Mapping[str, NotebookNode]) -> dict[str, Any]:
-    """Return what students' copies of the library know of these releases, as JSON has it.
+def manifest(notebook: NotebookNode, tasks: Mapping[str, Task]) -> dict[str, Any]:
+    """Return what students' copies of the library know of a release, as JSON has it.
 
-    By it a student's file is looked at before it is handed in: see :mod:`xaikit.handin`.
+    By it the visible checks say what is missing (:mod:`xaikit.session`), and a student's file is
+    looked at before it is handed in (:mod:`xaikit.handin`).
     """
-    return {
-        name: Released(notebook.metadata["course"]["release"], released_cells(notebook)).as_json()
-        for name, notebook in notebooks.items()
-    }
+    asked = {task.id: task.answer for task in tasks.values()}
+    return Released(
+        notebook.metadata["course"]["release"],
+        released_cells(notebook),
+        {task: answer.function for task, answer in asked.items() if isinstance(answer, Call)},
+        {task: answer.names for task, answer in asked.items() if isinstance(answer, Value)},
+        unseen(notebook, tasks),
+    ).as_json()
 
 
 def handed_out(course: Course, names: Iterable[str]) -> dict[str, dict[str, Stub]]:

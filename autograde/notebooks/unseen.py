@@ -10,7 +10,6 @@ import ast
 import sys
 from collections.abc import Mapping, Set
 from itertools import chain
-from typing import Any
 
 from nbformat import NotebookNode
 
@@ -20,6 +19,7 @@ from autograde.sandbox.packages import BY_HAND
 from autograde.tasks import Call, Task
 from xaikit.code import packages_of
 from xaikit.names import defined, needed
+from xaikit.unseen import ByHand
 
 
 def named(notebook: NotebookNode, call: Call) -> frozenset[str]:
@@ -28,7 +28,7 @@ def named(notebook: NotebookNode, call: Call) -> frozenset[str]:
     return frozenset[str]().union(*(imported(cell.source) for cell in cells))
 
 
-def unseen(notebook: NotebookNode, tasks: Mapping[str, Task]) -> list[dict[str, Any]]:
+def unseen(notebook: NotebookNode, tasks: Mapping[str, Task]) -> tuple[ByHand, ...]:
     """Return the functions by hand that grading calls, and what they do without.
 
     Parameters
@@ -40,23 +40,18 @@ def unseen(notebook: NotebookNode, tasks: Mapping[str, Task]) -> list[dict[str, 
 
     Returns
     -------
-    list of dict
-        For functions with the same packages: ``functions``, ``packages`` within reach (beside what
-        these require, and the standard library), and the given ``names`` that are not there.
+    tuple of ByHand
+        For functions with the same packages: these, and the given names that are not there.
     """
     groups: dict[frozenset[str], list[str]] = {}
     for task in tasks.values():
         if isinstance(task.answer, Call) and task.answer.by_hand:
             packages = BY_HAND | named(notebook, task.answer) - sys.stdlib_module_names
             groups.setdefault(packages, []).append(task.answer.function)
-    return [
-        {
-            "functions": sorted(functions),
-            "packages": sorted(packages),
-            "names": sorted(_gone(notebook, packages)),
-        }
+    return tuple(
+        ByHand(tuple(sorted(functions)), packages, frozenset(_gone(notebook, packages)))
         for packages, functions in sorted(groups.items(), key=lambda group: sorted(group[0]))
-    ]
+    )
 
 
 def _gone(notebook: NotebookNode, packages: Set[str]) -> set[str]:

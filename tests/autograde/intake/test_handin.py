@@ -17,15 +17,15 @@ from small_course import write_course as write_small
 
 from autograde.grading.mark import Timing, load_assignment, mark
 from autograde.intake import rebuild as rebuilding
-from autograde.model.course_file import read_course
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.release import manifest, released, to_json
-from autograde.notebooks.source import find_source, read_source, sources
-from autograde.notebooks.unseen import unseen
+from autograde.notebooks.source import read_source
 from tests.redteam import denial, unfair, unfair_form  # noqa: F401  # they register their cases
 from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
+from tests.sheets import NAMES as NOTEBOOKS
+from tests.sheets import source
 from xaikit import checks, handin
 from xaikit.notebook_json import BrokenUploadError
 from xaikit.opened import Verdict
@@ -45,7 +45,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def known(notebook: Any) -> dict[str, Released]:
     """Return the manifest as the package reads it."""
-    return {NAME: Released.read(json.loads(json.dumps(manifest({NAME: notebook})))[NAME])}
+    return {NAME: Released.read(json.loads(json.dumps(manifest(notebook, {}))))}
 
 
 def look(
@@ -183,16 +183,6 @@ def test_a_text_beside_its_cell_is_said(toy: Any, tmp_path: Path) -> None:
     assert "Not answered" not in str(verdict)
 
 
-def test_the_packaged_names_are_what_release_generates() -> None:
-    course = read_course(REPOSITORY)
-    packaged = (REPOSITORY / "xaikit" / "assets" / "unseen.json").read_text(encoding="utf-8")
-    made = {}
-    for name, file in sources(REPOSITORY / "solutions").items():
-        source = read_source(file, course)
-        made[name] = unseen(released(source), source.checks.tasks)
-    assert json.loads(packaged) == made
-
-
 def test_a_file_that_is_too_large_is_not_read(toy: Any, tmp_path: Path) -> None:
     file = tmp_path / f"{NAME}.ipynb"
     with file.open("wb") as stream:
@@ -212,19 +202,15 @@ def test_in_a_notebook_it_never_raises(
 
 
 def test_the_packaged_list_is_what_release_generates() -> None:
-    course = read_course(REPOSITORY)
-    made = {
-        name: released(read_source(file, course))
-        for name, file in sources(REPOSITORY / "solutions").items()
-    }
     packaged = (REPOSITORY / "xaikit" / "assets" / "notebooks.json").read_text(encoding="utf-8")
-    assert json.loads(packaged) == manifest(made)
+    each = {name: source(name) for name in NOTEBOOKS}
+    made = {name: manifest(released(of), of.checks.tasks) for name, of in each.items()}
+    assert json.loads(packaged) == made
 
 
-@pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_notebook_ends_with_a_look_at_its_file_that_grading_skips(name: str) -> None:
-    source = read_source(find_source(REPOSITORY / "solutions", name), read_course(REPOSITORY))
-    last = [cell for cell in source.notebook.cells if cell.cell_type == "code"][-1]
+    last = [cell for cell in source(name).notebook.cells if cell.cell_type == "code"][-1]
     assert last.source == f'checks.upload("{name}.ipynb")'
     assert last.metadata.tags == ["hand-in"]
 

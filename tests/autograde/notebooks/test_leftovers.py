@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from autograde.notebooks.known import known
 from autograde.notebooks.leftovers import delete_leftovers, left
+from autograde.notebooks.release import manifest
 from autograde.tasks import Call, Task, Value
+from xaikit.released import Released
+from xaikit.session import Known
 
 
 def none(rng: Any) -> list[tuple[Any, ...]]:
@@ -77,16 +79,17 @@ def test_given_cells_delete_what_they_leave_but_for_what_functions_need() -> Non
 
 def test_the_names_of_given_cells_and_answers_are_written_down() -> None:
     made = notebook()
+    made.metadata["course"] = {"release": "x"}
     delete_leftovers(made, frozenset())
     tasks = {
         "v": Task("v", Value("answer", "more"), scored),
         "c": Task("c", Call("f", none), scored),
     }
-    found = known(made, tasks)
-    assert found["functions"] == {"c": "f"} and found["variables"] == {"v": ["answer", "more"]}
-    assert [(cell["begins"], cell["names"]) for cell in found["given"]] == [
-        ("import math", ["math"]),
-        ("images = 1", ["images"]),
-        ("images", []),
+    known = Known.of(Released.read(manifest(made, tasks)))
+    assert known.functions == {"c": "f"} and known.variables == {"v": ("answer", "more")}
+    assert [(cell.begins, cell.names) for cell in known.given] == [
+        ("import math", {"math"}),
+        ("images = 1", {"images"}),
+        ("images", set()),
     ]
-    assert len(found["tests"]) == 1
+    assert len(known.tests) == 1

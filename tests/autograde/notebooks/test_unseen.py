@@ -9,6 +9,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from autograde.notebooks.unseen import unseen
 from autograde.tasks import Call, Task, Value
+from xaikit.unseen import ByHand
 
 
 def none(rng: Any) -> list[tuple[Any, ...]]:
@@ -41,15 +42,15 @@ TASKS = {
 )  # fmt: skip
 def test_it_follows_names_from_cell_to_cell(cells: list[str], names: list[str]) -> None:
     notebook = new_notebook(cells=[new_code_cell(source) for source in cells])
-    packages = ["matplotlib", "numpy", "torch", "tqdm"]
-    assert unseen(notebook, TASKS) == [{"functions": ["f"], "packages": packages, "names": names}]
+    packages = frozenset({"matplotlib", "numpy", "torch", "tqdm"})
+    assert unseen(notebook, TASKS) == (ByHand(("f",), packages, frozenset(names)),)
 
 
 def test_answers_and_tests_are_not_given() -> None:
     cells = [new_code_cell("from xaikit import load") for _ in range(2)]
     cells[0].metadata["nbgrader"] = {"solution": True, "grade": False}
     cells[1].metadata["nbgrader"] = {"solution": False, "grade": True}
-    assert unseen(new_notebook(cells=cells), TASKS)[0]["names"] == []
+    assert unseen(new_notebook(cells=cells), TASKS)[0].names == frozenset()
 
 
 def test_what_a_task_names_is_there() -> None:
@@ -59,6 +60,6 @@ def test_what_a_task_names_is_there() -> None:
     ]
     cells[0].metadata["nbgrader"] = {"grade_id": "trees", "solution": False, "grade": False}
     tasks = {**TASKS, "t": Task("t", Call("t", none, needs=("trees",)), scored)}
-    by_function = {e["functions"][0]: e for e in unseen(new_notebook(cells=cells), tasks)}
-    assert by_function["t"]["names"] == ["shap"] and "sklearn" in by_function["t"]["packages"]
-    assert by_function["f"]["names"] == ["shap", "sklearn", "tree"]
+    by_function = {e.functions[0]: e for e in unseen(new_notebook(cells=cells), tasks)}
+    assert by_function["t"].names == {"shap"} and "sklearn" in by_function["t"].packages
+    assert by_function["f"].names == {"shap", "sklearn", "tree"}
