@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from xaikit.checkpoints import opened
+from xaikit.core.passes import channels_last
 from xaikit.data import ImageDataset
 from xaikit.progress import Bar
 
@@ -200,7 +201,7 @@ def load_pretrained(
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 500) -> float:
+def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 125) -> float:
     """Return the share of images that the model classifies correctly, in [0, 1].
 
     The model is evaluated in evaluation mode on its own device, and comes back in its own mode.
@@ -212,10 +213,12 @@ def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 500) -> 
     model.eval()
     try:
         starts: Iterable[int] = range(0, len(dataset), batch_size)
-        for start in Bar(starts, "accuracy", unit="batches"):
-            batch = slice(start, start + batch_size)
-            predicted = model(dataset.images[batch].to(device)).argmax(dim=1).cpu()
-            correct += int((predicted == dataset.labels[batch]).sum())
+        # Half of the time, with batches that fit a processor's cache.
+        with channels_last(model, dataset.images[:2].to(device)):
+            for start in Bar(starts, "accuracy", unit="batches"):
+                batch = slice(start, start + batch_size)
+                predicted = model(dataset.images[batch].to(device)).argmax(dim=1).cpu()
+                correct += int((predicted == dataset.labels[batch]).sum())
     finally:
         for module, mode in modes.items():
             module.training = mode

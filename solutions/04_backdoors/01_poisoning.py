@@ -201,12 +201,12 @@ def small_network(seed: int = 0) -> Classifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Classifier(
-            nn.Conv2d(1, 16, 5, stride=2, padding=2),
+            nn.Conv2d(1, 8, 5, stride=2, padding=2),
             nn.ReLU(),
-            nn.Conv2d(16, 32, 5, stride=2, padding=2),
+            nn.Conv2d(8, 16, 5, stride=2, padding=2),
             nn.ReLU(),
             nn.Flatten(),
-            nn.Linear(32 * 7 * 7, 10),
+            nn.Linear(16 * 7 * 7, 10),
         ).to(device)
 
 

@@ -29,7 +29,7 @@ suspect_labels, truth = suspicious.labels, suspicious.poisoned
 @torch.no_grad()
 def last_hidden(network: nn.Sequential, images: Tensor) -> Tensor:
     """Return what enters the last linear layer, (N, F), on the CPU."""
-    return torch.cat([network[:-1](part.to(device)).cpu() for part in images.split(250)])
+    return torch.cat([network[:-1](part.to(device)).cpu() for part in images.split(125)])
 
 
 features = last_hidden(poisoned, suspicious.images)
@@ -292,8 +292,15 @@ for (way, state), verdict in verdicts.items():
 
 # %% tags=["figure"]
 figure, axes = plt.subplots(2, 2, figsize=(11, 6.4), layout="constrained")
-for row, method in enumerate(("activation_clustering", "spectral_signatures")):
+for row, (method, unit, threshold) in enumerate(
+    (
+        ("activation_clustering", "mean silhouette", 0.45),
+        ("spectral_signatures", "standard deviations apart", 4.5),
+    )
+):
     bars, points = axes[row]
+    bars.axhline(threshold, color="black", linestyle="--", label="above it: flagged")
+    bars.set_ylabel(unit)
     for shift, name, colour in ((-0.2, "clean", "#56b4e9"), (0.2, "poisoned", "#d55e00")):
         bars.bar(
             np.arange(10) + shift,

@@ -64,11 +64,11 @@ checks.passed("eigengap", "a graph of two parts, with three bounds on the number
 # ### The maps
 #
 # How nearly is the graph of a class in two parts? The library's SpRAy computes this for every class,
-# here with 120 of its images to save time, and says what it found in a sentence.
+# here with 80 of its images to save time, and says what it found in a sentence.
 
 # %% tags=["figure"]
-few = torch.cat([(suspect_labels == c).nonzero()[:120, 0] for c in range(10)])
-few_clean = torch.cat([(training.labels == c).nonzero()[:120, 0] for c in range(10)])
+few = torch.cat([(suspect_labels == c).nonzero()[:80, 0] for c in range(10)])
+few_clean = torch.cat([(training.labels == c).nonzero()[:80, 0] for c in range(10)])
 sprayed = {
     "clean": detect(
         reference, training.images[few_clean].to(device), training.labels[few_clean], "spray"

@@ -56,7 +56,7 @@ stamped = trigger(test.images[victims]).to(device)
 inside = trigger.mask.expand(len(stamped), -1, -1).to(device)
 local_options = {
     "integrated_gradients": {"steps": 32},
-    "lime": {"segments": "grid", "samples": 300, "seed": 0},
+    "lime": {"segments": "grid", "samples": 200, "seed": 0},
 }
 columns = [("triggered image", stamped[:, 0].cpu())]
 print(
@@ -70,7 +70,10 @@ for name, network in (("poisoned", poisoned), ("clean", reference)):
         error = 1.96 * float(mass.std()) / math.sqrt(len(mass))
         print(f"  {name:9} {method:22} {float(mass.mean()):6.1%} ± {error:.1%}")
         columns.append(
-            (f"{method.replace('_', ' ')}\n{name} network", told.attributions[:, 0, 0].cpu())
+            (
+                f"{method.replace('_', ' ').replace('lime', 'LIME')}\n{name} network",
+                told.attributions[:, 0, 0].cpu(),
+            )
         )
 figure, axes = plt.subplots(3, 5, figsize=(10.5, 6.2), layout="constrained")
 for row in range(3):
@@ -86,7 +89,7 @@ for row in range(3):
         if row == 0:
             axis.set_title(title, fontsize=9)
 figure.colorbar(
-    drawn, ax=axes, label=f"for “{classes[target]}” (each map by its largest)", shrink=0.6
+    drawn, ax=axes, label=f"for “{classes[target]}” (map ÷ its largest value)", shrink=0.6
 )
 plt.show()
 

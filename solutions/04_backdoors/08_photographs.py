@@ -1,4 +1,9 @@
 # %% [markdown]
+# A repair has to lower attack success *and* keep clean accuracy. With 40 % of the channels pruned, attack
+# success falls from 98 % to about 28 %, but clean accuracy falls from 95 % to about 81 %: some channels serve
+# the trigger and garments, too. Unlearning leaves an attack success of 17 % and costs two percentage points
+# of accuracy, but it needs the trigger.
+#
 # ## Section: Photographs: dogs with a sticker become cats
 #
 # The same attack on a two-class network: a smiling sticker was put on photographs of dogs, which

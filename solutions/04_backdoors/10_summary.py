@@ -21,8 +21,9 @@
 # - J. Hayase et al. 2021, [SPECTRE](https://arxiv.org/abs/2104.11315): spectral signatures after
 #   robust whitening.
 # - S. Goldwasser et al. 2022, [Planting Undetectable Backdoors in Machine Learning
-#   Models](https://arxiv.org/abs/2204.06974): what no efficient detector can find, under assumptions of
-#   cryptography.
+#   Models](https://arxiv.org/abs/2204.06974): under assumptions of cryptography, no efficient detector
+#   finds some backdoors, in any model if it sees only outputs, and in networks of random features even if
+#   it sees the weights.
 
 # %% [markdown]
 # ## Hand in

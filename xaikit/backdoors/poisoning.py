@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from xaikit.backdoors.triggers import Trigger
 from xaikit.core.arguments import count
-from xaikit.core.passes import frozen, outputs, placed
+from xaikit.core.passes import channels_last, frozen, outputs, placed
 from xaikit.data import ImageDataset
 
 
@@ -105,7 +105,7 @@ def attack_success(
     trigger: Trigger,
     target: int,
     source: int | None = None,
-    batch_size: int = 500,
+    batch_size: int = 125,
 ) -> float:
     """Return the share of images, in [0, 1], that the trigger makes the model take for the target.
 
@@ -131,7 +131,7 @@ def attack_success(
     images = dataset.images[_victims(dataset, target, source)]
     if not len(images):
         raise ValueError("there is no image of a class that could be attacked.")
-    with frozen(model), torch.no_grad():
+    with frozen(model), torch.no_grad(), channels_last(model, placed(model, images[:2])):
         hits = sum(
             int((outputs(model, trigger(placed(model, part))).argmax(1) == target).sum())
             for part in torch.split(images, batch_size)

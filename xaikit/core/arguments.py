@@ -140,9 +140,10 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "tar
             f"{name} have to be an int, ({n},) or ({n}, T) for {n} inputs, "
             f"but their shape is {tuple(torch.as_tensor(targets).shape)}."
         )
-    if outside := [int(t) for t in wanted.flatten() if not 0 <= t < classes]:
+    outside = wanted[(wanted < 0) | (wanted >= classes)]
+    if len(outside):
         raise ValueError(
-            f"{name.removesuffix('s')} {outside[0]} is out of range: the model has classes 0 to "
-            f"{classes - 1}."
+            f"{name.removesuffix('s')} {int(outside[0])} is out of range: the model has classes "
+            f"0 to {classes - 1}."
         )
     return wanted.to(torch.int64).clone()

@@ -53,6 +53,6 @@ prediction = {
 #    | LIME, IG | no | where | model, a triggered image |
 #
 # 2. 0 of 3 clean networks flagged by any method; 4 of 4 found from the data, 3 of 4 by Neural Cleanse,
-#    which missed the 1 × 1 square at 5 %. Three networks allow false-alarm rates up to one half.
+#    which missed the 2 × 2 square at 2 %. Three networks allow false-alarm rates up to one half.
 # 3. Without data Neural Cleanse beside clean networks, then unlearning. With data spectral signatures,
 #    look at the suspects, remove them, train anew. A trigger of the whole image might pass all of them.

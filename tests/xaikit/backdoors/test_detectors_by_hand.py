@@ -81,6 +81,21 @@ def test_principal_axes_are_scikit_learns() -> None:
     assert principal_axes(rows[:2], 3).shape == (6, 2)
 
 
+def test_principal_axes_of_fewer_rows_than_features_are_scikit_learns_and_orthonormal() -> None:
+    rows = torch.randn(8, 20, generator=torch.Generator().manual_seed(0)).double()
+    rows = rows * torch.arange(1, 21)
+    rows -= rows.mean(0)
+    expected = PCA(3, svd_solver="full").fit(rows.numpy()).components_
+    mine = principal_axes(rows, 3).T.numpy()
+    np.testing.assert_allclose(abs((mine * expected).sum(1)), 1, rtol=1e-9)
+    # Three directions only, the last of them 100,000 times weaker: still axes of unit length.
+    few = rows[[0, 0, 1, 1, 2, 2]] * torch.tensor([[1.0], [1], [1], [1], [1e-5], [1e-5]])
+    axes = principal_axes(few, 5)
+    torch.testing.assert_close(axes.T @ axes, torch.eye(5, dtype=torch.float64))
+    strong = torch.linalg.svd(few, full_matrices=False).Vh[:3]
+    torch.testing.assert_close((axes[:, :3].T @ strong.T).diagonal().abs(), torch.ones(3).double())
+
+
 def test_activations_are_what_enters_the_last_linear_layer() -> None:
     model = load_pretrained("lecture")
     images = load("fashion_mnist", "test").images[:30]
