@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import PlainValidator, ValidationInfo
 
@@ -49,9 +49,12 @@ def in_zone(moment: datetime, zone: tzinfo) -> datetime:
 def _zone(value: Any) -> ZoneInfo:
     if isinstance(value, ZoneInfo):
         return value
-    known = available_timezones()
-    if isinstance(value, str) and value in known:
-        return ZoneInfo(value)
+    if isinstance(value, str):
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            pass  # Python raises all of them for what is no name of a zone
+    known = available_timezones()  # reads hundreds of files
     near = "."
     if isinstance(value, str) and not value.isupper():  # CEST is no city
         cities = {name.rpartition("/")[2]: name for name in sorted(known) if "/" in name}

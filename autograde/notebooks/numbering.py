@@ -94,19 +94,21 @@ def number(cells: Sequence[NotebookNode], files: Sequence[Path]) -> Numbers:
                     lines[row] = f"## {section} · {heading[2]}"
                 elif heading := _TASK.fullmatch(lines[row]):
                     task = owners[position]
-                    if task is None or task in numbers.task or task not in worth:
+                    if task is None or task in numbers.task:
                         raise SourceError(
                             f"{where}: no answer cell of its own follows the heading "
                             f"{lines[row]!r}."
                         )
                     count = numbers.task[task] = str(len(numbers.task) + 1)
-                    text, more = worth[task]
                     _agree(where, "task", heading[2], count)
+                    if task not in worth:
+                        continue  # validation says what is wrong with its points
+                    text, more = worth[task]
                     _agree(where, "points", heading[4], text.split()[0])
                     lines[row] = f"{heading[1]} Task {count}: {heading[3]} ({text}{more})"
             cell.source = "\n".join(lines)
         numbers.here.append(section)
-    before = "0"
+    before = ""
     for file in dict.fromkeys(files):
         inside = [here for here, home in zip(numbers.here, files, strict=True) if home is file]
         before = first_in_file.get(file, inside[0] if inside else before)

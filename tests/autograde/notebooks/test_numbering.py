@@ -124,3 +124,9 @@ def test_a_second_answer_under_a_heading_is_called_by_its_first_words(tmp_path: 
         "total": "Task 2: sums",
         "why": "Why so?",
     }
+
+
+def test_points_that_are_none_are_said_as_ever(tmp_path: Path) -> None:
+    source = with_headings("### Task: a", "### Task: b").replace('"points": 2', '"points": "2"')
+    with pytest.raises(SourceError, match="points should be a number above 0"):
+        small_source(tmp_path, source)
