@@ -117,7 +117,8 @@ def rerun(
         "checks": assignment.version,
         "software": software(),
         "isolation": isolation,
-        "key": record_key(assignment, secret + b"\0" + content, isolation),
+        "key": audit.key_of_tasks(result)
+        or record_key(assignment, secret + b"\0" + content, isolation),
     }
     differences = list(_differences(result, recorded))
     for line in recorded.values():
@@ -134,8 +135,8 @@ def rerun(
         else f"Same marks, reproduced: {count} of {count} tasks as in the audit record."
     ]
     reasons = [f"Since the marks of {recorded['']['time']}, {changed}."] if changed else []
-    for line in (*reasons, *differences, *outcome):
-        say(line)
+    for sentence in (*reasons, *differences, *outcome):
+        say(sentence)
     noted: dict[str, Any] = {
         "outcome": "other marks" if differences else "same marks",
         "reason": " ".join(reasons) or "nothing that marks depend on has changed",
