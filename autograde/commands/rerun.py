@@ -117,7 +117,8 @@ def rerun(
         "checks": assignment.version,
         "software": software(),
         "isolation": isolation,
-        "key": record_key(assignment, secret + b"\0" + content, isolation),
+        "key": audit.key_of_tasks(result)
+        or record_key(assignment, secret + b"\0" + content, isolation),
     }
     differences = list(_differences(result, recorded))
     for line in recorded.values():

@@ -138,22 +138,26 @@ def value_html(value: Any) -> Markup:
 def cell_text(student: str, assignment: str, task: str, function: str, rows: Sequence[Row]) -> str:
     """Return the code that repeats the hidden calls, or that shows the variables."""
     about = f"# {assignment}, {task}, {safe_name(student)}: for an appeal. Not for students.\n"
-    expected = ",\n".join(f"    {source(row.expected)}" for row in rows)
+    expected = _assigned("expected", [row.expected for row in rows])
     if not function:
         names = ", ".join(repr(row.name) for row in rows)
         return (
-            f"{about}# Paste it below the answer's cell.\n{_HELPERS}\n\n"
-            f"expected = [\n{expected},\n]\n"
+            f"{about}# Paste it below the answer's cell.\n{_HELPERS}\n\n{expected}"
             f"for name, wanted in zip([{names}], expected):\n"
             '    print(name, "is", globals().get(name), "and should be", wanted)\n'
         )
-    calls = ",\n".join(f"    {source(row.arguments)}" for row in rows)
+    hidden = _assigned("hidden", [row.arguments for row in rows])
     return (
         f"{about}# Paste it below the cell that defines {function}.\n{_HELPERS}\n\n"
-        f"hidden = [\n{calls},\n]\nexpected = [\n{expected},\n]\n"
+        f"{hidden}{expected}"
         "for arguments, wanted in zip(hidden, expected):\n"
         f'    print("{function} returns", {function}(*arguments), "and should return", wanted)\n'
     )
+
+
+def _assigned(name: str, values: Sequence[Any]) -> str:
+    lines = [f"    {source(value)},\n" for value in values]
+    return f"{name} = [\n{''.join(lines)}]\n"
 
 
 def source(value: Any) -> str:

@@ -232,11 +232,11 @@ def _marks(before: SubmissionResult, after: SubmissionResult, origin: Origin) ->
         "penalty": after.penalty,
         "handed_in": after.timestamp,
         **made,
-        "key": _joined(before) or before.key,
+        "key": key_of_tasks(before) or before.key,
     }
 
 
-def _joined(result: SubmissionResult) -> str:
+def key_of_tasks(result: SubmissionResult) -> str:
     """Return a digest of what the marks of all tasks depend on; empty if that is not known."""
     keys = [task.key for task in result.tasks if task.key]
     return hashlib.sha256("".join(keys).encode()).hexdigest() if keys else ""

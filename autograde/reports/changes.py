@@ -74,7 +74,7 @@ class Changes:
     time
         When, ISO 8601.
     checks
-        Assignment and task of every check that is another one than before.
+        Assignment and task of every check that is another one than before, or has other points.
     marks
         The marks that moved.
     """
@@ -142,7 +142,10 @@ def compare(before: Sequence[Shown], now: Sequence[Shown], time: str) -> Changes
             continue
         for task, mark in each["tasks"].items():
             was = old["tasks"].get(task)
-            if was and was["check"] and mark["check"] and was["check"] != mark["check"]:
+            both = was and was["check"] and mark["check"]
+            if was and (
+                (both and was["check"] != mark["check"]) or was["max_score"] != mark["max_score"]
+            ):
                 checks[each["assignment"], task] = None
         marks += _moved(old, each)
     return Changes(time, [*checks], marks)
@@ -158,7 +161,7 @@ def said(changes: Changes, typed_over: Sequence[Override], command: str) -> Iter
     """
     if changes.checks:
         names = ", ".join(f"{assignment} {task}" for assignment, task in changes.checks)
-        yield f"Checks that changed: {names}"
+        yield f"Checks or points that changed: {names}"
     by_person = len(changes.marks) - len(changes.silent)
     if by_person:
         yield f"Marks that persons gave or changed since the last grading: {by_person}"
@@ -203,7 +206,7 @@ def _why(old: Shown, new: Shown, was: Shown | None, now: Shown | None) -> str:
     if was is None or now is None:
         return "the task is new" if was is None else "the task is gone"
     if old["upload"] != new["upload"]:
-        return "another upload"
+        return "another upload" if new["upload"] else "there is no upload any more"
     if was["by_hand"] or now["by_hand"]:
         return _PERSON if now["by_hand"] else "a person's mark was taken back"
     if was["check"] != now["check"]:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from autograde.model.course_file import read_course
 
@@ -31,7 +31,7 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.release import to_json
 
 NAME, TOKEN = "01_small", "tests"
-COMMENT = "Say where the formula comes from."
+COMMENT = "Say where the formula comes from, $n(n-1)/2$.\n</script><b>Then</b> & only then…"
 FIGURE = """
 # %% nbgrader={"grade_id": "given-figure"}
 from PIL import Image
@@ -65,6 +65,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Course, Path, Path
     """A class of two, graded with pseudonyms; each answer would write a file if it were run."""
     folder = tmp_path_factory.mktemp("formgrader")
     source = SOURCE.replace('\n# %% [markdown] nbgrader={"grade_id": "why"', FIGURE)
+    source = source.replace("the formula, two points", "the formula,\n# two points")
     course = write_course(folder / "course", source)
     course.file.write_text(course.file.read_text() + "\n[grading]\nanonymous = true\n")
     course = read_course(course.file)
@@ -123,7 +124,14 @@ def test_a_person_marks_and_grading_again_keeps_it(
     score = wait.until(lambda d: d.find_element(By.ID, "why"))
     wait.until(lambda d: d.find_element(By.ID, "why-comment").get_attribute("placeholder"))
     page = browser.find_element(By.TAG_NAME, "body").text
-    assert "Two points for the formula" in page, "whoever marks sees the mark scheme"
+    assert "Two points for the formula,\ntwo points" in page, "the mark scheme keeps its lines"
+    # What waits is shown, and a click shows the rest.
+    assert "1 answer waits here; 1 more submission waits." in page
+    assert score.is_displayed() and not browser.find_element(By.ID, "double-test").is_displayed()
+    browser.find_element(By.ID, "waiting-all").click()
+    assert browser.find_element(By.ID, "double-test").is_displayed()
+    browser.find_element(By.ID, "waiting-all").click()
+    assert not browser.find_elements(By.CSS_SELECTOR, "select.used-before")
     assert "Because the sum of the first n numbers" in page
     pictures = browser.find_elements(By.CSS_SELECTOR, "#notebook img")
     assert [p.get_property("naturalWidth") for p in pictures] == [60]
@@ -143,8 +151,15 @@ def test_a_person_marks_and_grading_again_keeps_it(
     wait.until(lambda _: stored(out) == [("3.5", COMMENT)], f"{stored(out)}")
 
     first = browser.current_url
-    browser.find_element(By.CSS_SELECTOR, "li.next a").click()
+    browser.find_element(By.CSS_SELECTOR, "a.next-waiting").click()
     wait.until(lambda d: d.current_url != first and d.find_elements(By.ID, "why"))
+    # The comment is offered again, with what it holds of TeX and HTML.
+    wait.until(lambda d: d.find_element(By.ID, "why-comment").get_attribute("placeholder"))
+    used = browser.find_element(By.CSS_SELECTOR, "select.used-before")
+    Select(used).select_by_value(COMMENT)
+    shot(browser, "offered")
+    assert browser.find_element(By.ID, "why-comment").get_attribute("value") == COMMENT
+    wait.until(lambda _: comments(out) == [COMMENT, COMMENT])
     browser.get(first)
     wait.until(lambda d: d.find_element(By.ID, "why").get_attribute("value") == "3.5")
     assert browser.find_element(By.ID, "why-comment").get_attribute("value") == COMMENT
@@ -156,7 +171,13 @@ def test_a_person_marks_and_grading_again_keeps_it(
     marks = {r["student"]: (r["score"], r["status"]) for r in rows(out / "grades.csv")}
     assert {marks[m] for m in members} == {("8.5", "graded")}
     assert {m for s, m in marks.items() if s not in members} == {("5", "manual_pending")}
-    assert COMMENT in (out / "feedback" / who / f"{NAME}.html").read_text(encoding="utf-8")
+    feedback = (out / "feedback" / who / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "Say where the formula comes from" in feedback
+    assert "<math" in feedback and "$n" not in feedback, "formulas are set"
+    browser.get((out / "feedback" / who / f"{NAME}.html").as_uri())
+    shot(browser, "feedback")
+    browser.get((out / "report.html").as_uri())
+    shot(browser, "report")
     assert "Two points for" not in (out / "feedback" / who / f"{NAME}.html").read_text("utf-8")
     report = (out / "report.html").read_text(encoding="utf-8")
     assert who in report and "8.5" in report
@@ -225,6 +246,15 @@ def stored(out: Path) -> list[tuple[str, str]]:
             for comment in n.comments
             if grade.manual_score is not None and comment.name == grade.name
         ]
+
+
+def comments(out: Path) -> list[str]:
+    """Return all comments on the text answer."""
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{out / 'gradebook.db'}") as gradebook:
+        found = [c for n in gradebook.notebook_submissions(NAME, NAME) for c in n.comments]
+        return [c.manual_comment for c in found if c.name == "why" and c.manual_comment]
 
 
 def folder_content(out: Path) -> dict[str, bytes]:

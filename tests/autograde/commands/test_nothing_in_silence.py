@@ -79,13 +79,13 @@ def test_a_regrade_says_which_checks_changed_and_whose_marks_moved(term: Term) -
         term.record(GRACE, 1.8, "More than half.", "v2"), term.record(ADA, check="v2")
     )
     assert lines == [
-        "Checks that changed: 01_small total",
+        "Checks or points that changed: 01_small total",
         "Marks that moved: 1, in 1 submission, +0.3 points in all; report.html has the old and the "
         "new message of each",
         "  Grace Hopper, 01_small, total: 1.5 before, 1.8 now (its check changed)",
     ]
     report = term.report()
-    assert "Checks that changed: <code>total</code> of 01_small." in report
+    assert "Checks or points that changed: <code>total</code> of 01_small." in report
     assert "<b>Before:</b> Only half is right.</p><p><b>Now:</b> More than half." in report
     # The next grading changes nothing, and the report still tells what the one before changed.
     assert term.grade(term.record(GRACE, 1.8, "More than half.", "v2"), term.record(ADA)) != []
@@ -93,7 +93,7 @@ def test_a_regrade_says_which_checks_changed_and_whose_marks_moved(term: Term) -
     new = [line for line in term.audit()[before:] if line["student"] == GRACE]
     assert [(line["task"], line["score"], line["was"]) for line in new] == [
         ("total", 1.8, 1.5),
-        ("", 6.8, 6.5),
+        ("", 3.8, 3.5),
     ]
 
 

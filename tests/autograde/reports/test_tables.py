@@ -38,7 +38,7 @@ def test_a_group_yields_a_row_a_member(small: Class, tmp_path: Path) -> None:
     results = [small.result("Grace Hopper"), small.result("Group 1", {"total": 1.5, "why": 4.0})]
     write_grades(results, small.course, tmp_path / "grades.csv")
     header = (tmp_path / "grades.csv").read_text(encoding="utf-8").splitlines()[0]
-    assert header == "student,group,assignment,score,max_score,status"
+    assert header == "student,group,assignment,score,max_score,status,late"
     found = [tuple(row.values()) for row in rows(tmp_path / "grades.csv")]
     assert found == [
         ("Grace Hopper", "", NAME, "5", "9", "manual_pending"),
