@@ -30,14 +30,19 @@ from autograde.errors import AutogradeError
 from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
 from autograde.notebooks.cells import SourceError, answers, given_of, stubs_of
-from autograde.notebooks.leaks import refuse_leaks
-from autograde.notebooks.source import Source, find_source, read_source, sources
+from autograde.notebooks.idioms import idioms
+from autograde.notebooks.leaks import leaks
+from autograde.notebooks.source import Source, examine, find_source, read_source, sources
 from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
 from xaikit.uploads import Stub
 
 CODE_STUB = "# YOUR CODE HERE\npass"
 TEXT_STUB = "YOUR ANSWER HERE"
+
+
+class LeakError(SourceError):
+    """A released notebook would hold what only authors should see."""
 
 
 def release(
@@ -67,28 +72,45 @@ def release(
     Raises
     ------
     SourceError
-        If a source has to be corrected, or a solution or hidden check would leak.
+        If sources have to be corrected, or a solution or hidden check would leak: a sentence for
+        everything that was found.
     CourseError
         If ``course.toml`` names a notebook or table that is not meant.
     autograde.safety.files.WriteError
         If the disk is full or a folder read-only.
     """
     there = sources(course.folder / "solutions")
+    paths = [find_source(course.folder / "solutions", name) for name in names or there]
     agree(course, there)
-    made = {}
-    without = {}
-    for name in names or there:
-        source = read_source(find_source(course.folder / "solutions", name), course)
-        made[source.name] = notebook = released(source)
-        without[source.name] = unseen(notebook, source.checks.tasks)
-    paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
-    texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
+    found: list[str] = []
+    made: dict[str, NotebookNode] = {}
+    without: dict[str, list[dict[str, Any]]] = {}
+    for path in paths:
+        try:
+            source, mistakes = examine(path, course)
+        except SourceError as error:
+            found += error.mistakes
+            continue
+        found += mistakes
+        try:
+            if source is not None:
+                made[source.name] = notebook = released(source)
+                without[source.name] = unseen(notebook, source.checks.tasks)
+        except LeakError as error:
+            found += error.mistakes
+        except Exception:
+            if not mistakes:  # else it comes of these
+                raise
+    if found:
+        raise SourceError(*found)
+    files = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
+    texts = {files[name]: to_json(notebook) for name, notebook in made.items()}
     entries = {"notebooks.json": manifest(made), "unseen.json": without}
     write_together(texts | _assets(entries, list(there), course))
     for name, notebook in made.items():
         tasks = answers(notebook)
-        report(f"{paths[name]}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
-    return list(paths.values())
+        report(f"{files[name]}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
+    return list(files.values())
 
 
 def released(source: Source) -> NotebookNode:
@@ -116,7 +138,8 @@ def released(source: Source) -> NotebookNode:
     for cell in notebook.cells:
         cell.source = cell.source.strip("\n")
     ComputeChecksums().preprocess(notebook, {})
-    refuse_leaks(source, notebook)
+    if found := leaks(source, notebook, idioms()):
+        raise LeakError(*found)
     digest = hashlib.sha256(to_json(notebook).encode()).hexdigest()[:12]
     notebook.metadata["course"] = {"notebook": source.name, "release": digest}
     nbformat.validate(notebook)

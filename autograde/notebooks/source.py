@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from autograde.model.course import Course
 from autograde.notebooks.cells import TEMPLATE, SourceError, called, grading, node
 from autograde.notebooks.checks import Checks, load_checks
 from autograde.notebooks.layout import Layout, find_layout, is_source
-from autograde.notebooks.validate import validate
+from autograde.notebooks.validate import mistakes
 
 _GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
 
@@ -94,15 +95,81 @@ def read_source(path: Path, course: Course) -> Source:
     SourceError
         If an author has something to correct.
     """
+    source, found = examine(path, course)
+    if found or source is None:
+        raise SourceError(*found)
+    return source
+
+
+def examine(path: Path, course: Course) -> tuple[Source | None, list[str]]:
+    """Read one notebook's source, and return a sentence for everything to be corrected in it.
+
+    There is a source if its scripts and checks can be read.
+
+    Raises
+    ------
+    SourceError
+        If its files are not in order.
+    """
     layout = find_layout(path)
-    scripts = {section.script: read_script(section.script) for section in layout.sections}
-    files = tuple(file for file, script in scripts.items() for _ in script.cells)
+    found: list[str] = []
+    scripts: dict[Path, NotebookNode] = {}
+    for section in layout.sections:
+        with _noting(found):
+            scripts[section.script] = read_script(section.script)
     cells: list[dict[str, Any]] = []
+    files: list[Path] = []
+    names: list[str | None] = []
+    faulty: set[int] = set()
     for file, script in scripts.items():
         for position, cell in enumerate(script.cells, start=1):
-            where = f"{file}: cell {position}"
-            cells.append(_complete(cell, layout.name, len(cells) + 1, where))
-    notebook = node(
+            if slip := _slip(cell):
+                found.append(f"{file}: cell {position}: {slip}")
+                faulty.add(len(cells))
+            cells.append(_complete(cell, layout.name, len(cells) + 1))
+            files.append(file)
+            names.append(cell.metadata.get("name"))
+    whole = not found
+    notebook = _notebook(cells)
+    given: dict[str, str] = {}
+    checks: Checks | None = None
+    with _noting(found):
+        given = _given(notebook, names, files)
+    with _noting(found):
+        checks = load_checks(layout, given)
+    values = {
+        "course.name": course.name,
+        "course.repository": course.repository,
+        "course.branch": course.branch,
+        **(checks.text if checks else {}),
+    }
+    for file, cell in zip(files, notebook.cells, strict=True):
+        for template in _unfilled(cell.source, values) if checks else ():
+            found.append(
+                f"{file}: {called(cell)}: nothing fills the template {template}; add it to TEXT in "
+                "the checks."
+            )
+        cell.source = TEMPLATE.sub(lambda key: values.get(key[1], key[0]), cell.source)
+    out_of_reach = course.software.out_of_reach_by_hand
+    # Where cells or scripts cannot be read, nothing is known about what belongs to them.
+    known = checks if whole else None
+    found += mistakes(notebook, known, layout, files, out_of_reach, faulty)
+    if checks is None or not whole:
+        return None, found
+    return Source(layout.name, layout, notebook, checks, tuple(files), given), found
+
+
+@contextmanager
+def _noting(found: list[str]) -> Iterator[None]:
+    """Add what an author has to correct to the list, and go on."""
+    try:
+        yield
+    except SourceError as error:
+        found += error.mistakes
+
+
+def _notebook(cells: list[dict[str, Any]]) -> NotebookNode:
+    return node(
         {
             "cells": cells,
             "metadata": {
@@ -117,19 +184,6 @@ def read_source(path: Path, course: Course) -> Source:
             "nbformat_minor": 5,
         }
     )
-    names = [cell.metadata.get("name") for script in scripts.values() for cell in script.cells]
-    given = _given(notebook, names, files)
-    checks = load_checks(layout, given)
-    values = {
-        "course.name": course.name,
-        "course.repository": course.repository,
-        "course.branch": course.branch,
-        **checks.text,
-    }
-    for file, cell in zip(files, notebook.cells, strict=True):
-        cell.source = _fill(cell.source, values, f"{file}: {called(cell)}")
-    validate(notebook, checks, layout, files, course.software.out_of_reach_by_hand)
-    return Source(layout.name, layout, notebook, checks, files, given)
 
 
 def read_script(file: Path) -> NotebookNode:
@@ -166,23 +220,30 @@ def _given(
     return found
 
 
-def _complete(cell: NotebookNode, name: str, position: int, where: str) -> dict[str, Any]:
+def _slip(cell: NotebookNode) -> str:
+    """Return what is wrong with the nbgrader metadata in a cell's header."""
+    short = cell.metadata.get("nbgrader", {})
+    if not isinstance(short, dict):
+        return "nbgrader should be a dictionary."
+    if unknown := set(short) - {"grade_id", "solution", "grade", "points"}:
+        return f"nbgrader has an unknown key {sorted(unknown)[0]!r}."
+    if short and not _GRADE_ID.fullmatch(str(short.get("grade_id", ""))):
+        return (
+            "its grade_id should be up to 58 letters, digits, '-' and '_', "
+            f"not {short.get('grade_id')!r}."
+        )
+    return ""
+
+
+def _complete(cell: NotebookNode, name: str, position: int) -> dict[str, Any]:
     """Return the cell with complete nbgrader metadata and a cell id that depends on nothing else.
 
     Every cell that is not an answer is locked, so that nbgrader's own tools restore it. The
-    position counts over all files of the notebook.
+    position counts over all files of the notebook. Of a faulty header what can be read counts.
     """
     short = cell.metadata.get("nbgrader", {})
     if not isinstance(short, dict):
-        raise SourceError(f"{where}: nbgrader should be a dictionary.")
-    unknown = set(short) - {"grade_id", "solution", "grade", "points"}
-    if unknown:
-        raise SourceError(f"{where}: nbgrader has an unknown key {sorted(unknown)[0]!r}.")
-    if short and not _GRADE_ID.fullmatch(str(short.get("grade_id", ""))):
-        raise SourceError(
-            f"{where}: its grade_id should be up to 58 letters, digits, '-' and '_', "
-            f"not {short.get('grade_id')!r}."
-        )
+        short = {}
     key = short.get("grade_id", position)
     identity = hashlib.sha256(f"{name}/{key}".encode()).hexdigest()[:12]
     meta = {
@@ -210,14 +271,6 @@ def _complete(cell: NotebookNode, name: str, position: int, where: str) -> dict[
     return clean
 
 
-def _fill(source: str, values: dict[str, str], where: str) -> str:
-    """Fill the templates ``{{ key }}``; values are inserted as they are, not filled again."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            raise SourceError(
-                f"{where}: nothing fills the template {match[0]}; add it to TEXT in the checks."
-            )
-        return values[match[1]]
-
-    return TEMPLATE.sub(value, source)
+def _unfilled(source: str, values: Mapping[str, str]) -> list[str]:
+    """Return the templates ``{{ key }}`` for which there is no value."""
+    return [match[0] for match in TEMPLATE.finditer(source) if match[1] not in values]
