@@ -14,7 +14,8 @@ class TaskResult:
 
     ``score`` is None for a manually graded task that waits for a person. ``message`` is what
     the student reads; ``notice`` is for the instructor only (a check that failed to run, an
-    answer matched by its marker alone, …).
+    answer matched by its marker alone, …). ``statements`` says of a quiz which statements were
+    answered ``right``, ``wrong``, or not (``open``).
     """
 
     task: str
@@ -22,6 +23,7 @@ class TaskResult:
     max_score: float
     message: str
     notice: str = ""
+    statements: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import grading
@@ -47,8 +45,3 @@ class Places:
             ):
                 return first + number
         return first
-
-
-def doubled(ids: list[str]) -> set[str]:
-    """Return the ids that stand more than once."""
-    return {each for each, count in Counter(ids).items() if count > 1}

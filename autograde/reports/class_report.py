@@ -13,6 +13,7 @@ from autograde.model.records import SubmissionResult, TaskResult
 from autograde.reports.feedback import feedback_path
 from autograde.reports.pages import render
 from autograde.reports.similarity import Pair
+from autograde.reports.statistics import FOLDER, statistics, write_statistics
 from autograde.reports.tables import by_student, in_order, weighted_share
 from autograde.safety.files import write_whole
 
@@ -66,7 +67,11 @@ class TaskRate:
 def write_report(
     results: Sequence[SubmissionResult], course: Course, path: Path, alike: Sequence[Pair] = ()
 ) -> None:
-    """Write the report for these results; it links to the feedback pages beside it."""
+    """Write the report for these results, and its statistics as tables.
+
+    It links to the feedback pages beside it.
+    """
+    write_statistics(statistics(in_order(results), course), path.parent / FOLDER)
     write_whole(path, report_html(results, course, alike))
 
 
@@ -89,6 +94,7 @@ def report_html(
         links={(r.student, r.assignment): feedback_path(r.student, r.assignment) for r in results},
         distributions=distributions(results),
         rates=task_rates(results),
+        statistics=statistics(results, course),
         waiting=waiting(results),
         unusual=[
             (r, notes)
