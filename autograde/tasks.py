@@ -23,7 +23,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,6 +195,25 @@ def given(*cells: str, **names: Any) -> Any:
         If called outside the import of a notebook's checks.
     """
     return _given_cells.get()(*cells, **names)
+
+
+_statements: ContextVar[dict[str, str]] = ContextVar("the statements of the quiz")
+
+
+@contextlib.contextmanager
+def noting_statements() -> Iterator[dict[str, str]]:
+    """Collect what a check says by :func:`note_statement`: for the scorer."""
+    found: dict[str, str] = {}
+    before = _statements.set(found)
+    try:
+        yield found
+    finally:
+        _statements.reset(before)
+
+
+def note_statement(name: str, verdict: Literal["right", "wrong", "open"]) -> None:
+    """Tell the instructor's report how a statement of a quiz was answered; it changes no mark."""
+    _statements.get({})[name] = verdict
 
 
 def expect(condition: object, message: str, fraction: float = 0.0) -> None:

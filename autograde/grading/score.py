@@ -26,7 +26,7 @@ from autograde.safety.quiet import quiet
 from autograde.safety.rewrite import clean_markdown
 from autograde.safety.sanitize import Budget, clean_line, clean_outputs
 from autograde.sandbox.replies import Failed
-from autograde.tasks import Call, Called, Task, Unusable, Value, Wrong
+from autograde.tasks import Call, Called, Task, Unusable, Value, Wrong, noting_statements
 from xaikit.checks import NOT_FINITE
 
 MESSAGE_LIMIT = 500
@@ -191,16 +191,18 @@ def _score(
     if answer.manual:
         return TaskResult(answer.task, None, answer.points, "A person will mark this.", notice)
     task = tasks[answer.task]
-    try:
-        fraction, message = worth(task, values.get(task.id), calls.get(task.id))
-    except CheckError as error:
-        fraction, message = 0.0, NOT_CHECKED
-        notice = " ".join(filter(None, [notice, str(error)]))
+    with noting_statements() as statements:
+        try:
+            fraction, message = worth(task, values.get(task.id), calls.get(task.id))
+        except CheckError as error:
+            fraction, message = 0.0, NOT_CHECKED
+            notice = " ".join(filter(None, [notice, str(error)]))
     if fraction < 1 and task.read and message != NOT_CHECKED:
         message = f"{message} Read on in {task.read}."
     # Four decimals are what tables show; a share of the points is never more than they are.
     points = min(answer.points, round(fraction * answer.points, 4))
-    return TaskResult(task.id, points, answer.points, clean_line(message, MESSAGE_LIMIT), notice)
+    message = clean_line(message, MESSAGE_LIMIT)
+    return TaskResult(task.id, points, answer.points, message, notice, statements=statements)
 
 
 def _values(task: Task, values: dict[str, Any] | Failed | None) -> dict[str, Any]:

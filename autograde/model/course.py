@@ -59,10 +59,11 @@ class CourseError(AutogradeError):
 
 @dataclass(frozen=True)
 class Terms:
-    """An assignment's deadline, and its weight in the final mark."""
+    """An assignment's deadline, its weight in the final mark, and when students got it."""
 
     deadline: Moment | None = None
     weight: Amount = 1.0
+    released: Moment | None = None
 
 
 @dataclass(frozen=True)

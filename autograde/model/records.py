@@ -16,7 +16,8 @@ class TaskResult:
     the student reads; ``notice`` is for the instructor only (a check that failed to run, an
     answer matched by its marker alone, …). ``key`` identifies all that the score depends on,
     ``check`` the version of the hidden check, and ``answer`` what the student wrote.
-    ``by_hand``: the message is a person's comment, in Markdown.
+    ``by_hand``: the message is a person's comment, in Markdown. ``statements`` says of a quiz which
+    statements were answered ``right``, ``wrong``, or not (``open``).
     """
 
     task: str
@@ -28,6 +29,7 @@ class TaskResult:
     check: str = ""
     answer: str = ""
     by_hand: bool = False
+    statements: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -6,14 +6,14 @@ differently written right answer and a plausible mistake; the tests of a course 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import SourceError, answers, marker
-from autograde.notebooks.layout import find_layout
+from autograde.notebooks.layout import Layout, find_layout
 from autograde.notebooks.source import read_script
 
 
@@ -34,10 +34,17 @@ def load_answers(path: Path) -> dict[str, dict[str, str]]:
         If a cell lacks one of these, a task has two answers of one kind, or the task stands in
         another section.
     """
+    layout = find_layout(path)
+    written = (s.script for s in layout.sections if s.answers.exists())
+    return answers_of(layout, {script: _tasks(script) for script in written})
+
+
+def answers_of(layout: Layout, tasks: Mapping[Path, Collection[str]]) -> dict[str, dict[str, str]]:
+    """Return what :func:`load_answers` does, of a notebook whose tasks are known by script."""
     found: dict[str, dict[str, str]] = {}
-    for section in find_layout(path).sections:
+    for section in layout.sections:
         if section.answers.exists():
-            found |= _read_answers(section.answers, _tasks(section.script))
+            found |= _read_answers(section.answers, tasks.get(section.script, ()))
     return found
 
 
@@ -47,7 +54,7 @@ def _tasks(script: Path) -> set[str]:
     return {str(meta.get("grade_id")) for meta in short if meta.get("solution")}
 
 
-def _read_answers(path: Path, tasks: set[str]) -> dict[str, dict[str, str]]:
+def _read_answers(path: Path, tasks: Collection[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for position, cell in enumerate(read_script(path).cells, start=1):
         source = cell.source.strip("\n")

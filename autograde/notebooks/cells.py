@@ -26,7 +26,18 @@ HAND_IN = "hand-in"
 
 
 class SourceError(AutogradeError):
-    """An author's file has to be corrected: one sentence, naming the file and the cell."""
+    """An author's files have to be corrected.
+
+    Parameters
+    ----------
+    mistakes
+        A sentence each, naming the file and the cell.
+    """
+
+    def __init__(self, *mistakes: str) -> None:
+        self.mistakes = tuple(dict.fromkeys(mistakes))
+        head = f"{len(self.mistakes)} things have to be corrected.\n"
+        super().__init__((head if len(self.mistakes) > 1 else "") + "\n".join(self.mistakes))
 
 
 @dataclass(frozen=True)

@@ -77,18 +77,28 @@ def load_checks(layout: Layout, given: Mapping[str, str] | None = None) -> Check
             _add_package(package, folder)
     importlib.invalidate_caches()
     with reading_given_cells(GivenCells(layout.path, given or {})):
+        mistakes: list[str] = []
         try:
             for path in written:
-                _import(f"{package}.{_name(path)}", path)
+                try:
+                    _import(f"{package}.{_name(path)}", path)
+                except SourceError as error:
+                    mistakes += error.mistakes
         except BaseException:
             _forget(root)
             raise
+    if mistakes:
+        _forget(root)
+        raise SourceError(*mistakes)
     numbered = [sys.modules[f"{package}.{_name(path)}"] for path in written]
     loaded = [sys.modules[name] for name in _names(root)]
     shared = [m for m in loaded if getattr(m, "__file__", None) and m not in numbered]
     modules = (*numbered, *shared)
-    tasks, places = _tasks(modules)
-    return Checks(modules, tasks, places, _text(modules))
+    tasks, places = _tasks(modules, mistakes)
+    text = _text(modules, mistakes)
+    if mistakes:
+        raise SourceError(*mistakes)
+    return Checks(modules, tasks, places, text)
 
 
 def _add_package(name: str, folder: Path) -> None:
@@ -137,8 +147,10 @@ def _culprit(error: Exception, path: Path) -> Path:
     return next((file for file in reversed(files) if folder in file.parents), path)
 
 
-def _tasks(modules: Iterable[ModuleType]) -> tuple[dict[str, Task], dict[str, Path]]:
-    """Return the tasks by id, and the file in which each stands."""
+def _tasks(
+    modules: Iterable[ModuleType], mistakes: list[str]
+) -> tuple[dict[str, Task], dict[str, Path]]:
+    """Return the tasks by id, and the file in which each stands; add what is wrong with them."""
     tasks: dict[str, Task] = {}
     places: dict[str, Path] = {}
     for module in modules:
@@ -147,13 +159,13 @@ def _tasks(modules: Iterable[ModuleType]) -> tuple[dict[str, Task], dict[str, Pa
             if not isinstance(value, Task):
                 continue
             if tasks.setdefault(value.id, value) is not value:
-                raise SourceError(f"{file}: two tasks have the id {value.id!r}; rename one.")
+                mistakes.append(f"{file}: two tasks have the id {value.id!r}; rename one.")
             places.setdefault(value.id, file)
     return tasks, places
 
 
-def _text(modules: Iterable[ModuleType]) -> dict[str, str]:
-    """Return what fills templates, of all modules together."""
+def _text(modules: Iterable[ModuleType], mistakes: list[str]) -> dict[str, str]:
+    """Return what fills templates, of all modules together; add what is wrong with it."""
     text: dict[str, str] = {}
     read: list[object] = []
     for module in modules:
@@ -164,10 +176,10 @@ def _text(modules: Iterable[ModuleType]) -> dict[str, str]:
         if not isinstance(own, dict) or not all(
             isinstance(key, str) and isinstance(value, str) for key, value in own.items()
         ):
-            raise SourceError(f"{_file(module)}: TEXT should be a dictionary of strings.")
-        twice = sorted(text.keys() & own.keys())
-        if twice:
-            raise SourceError(f"{_file(module)}: another TEXT has {twice[0]!r}, too; rename one.")
+            mistakes.append(f"{_file(module)}: TEXT should be a dictionary of strings.")
+            continue
+        for key in sorted(text.keys() & own.keys()):
+            mistakes.append(f"{_file(module)}: another TEXT has {key!r}, too; rename one.")
         text |= own
     return text
 

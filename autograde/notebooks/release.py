@@ -38,9 +38,10 @@ from autograde.notebooks.cells import (
     released_cells,
     stubs_of,
 )
-from autograde.notebooks.leaks import refuse_leaks
+from autograde.notebooks.idioms import idioms
+from autograde.notebooks.leaks import leaks
 from autograde.notebooks.leftovers import delete_leftovers
-from autograde.notebooks.source import Source, find_source, read_source, sources
+from autograde.notebooks.source import Source, examine, find_source, read_source, sources
 from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
 from autograde.tasks import Call, Task, Value
@@ -55,6 +56,10 @@ TEXT_STUB = "YOUR ANSWER HERE"
 ASSET = "notebooks.json"
 """What release writes into the library's ``assets/``: what it knows of the notebooks, by which it
 looks at a file that is about to be handed in."""
+
+
+class LeakError(SourceError):
+    """A released notebook would hold what only authors should see."""
 
 
 def release(
@@ -84,28 +89,46 @@ def release(
     Raises
     ------
     SourceError
-        If a source has to be corrected, or a solution or hidden check would leak.
+        If sources have to be corrected, or a solution or hidden check would leak: a sentence for
+        everything that was found.
     CourseError
         If ``course.toml`` names a notebook or table that is not meant.
     autograde.safety.files.WriteError
         If the disk is full or a folder read-only.
     """
     there = sources(course.folder / "solutions")
+    paths = [find_source(course.folder / "solutions", name) for name in names or there]
     agree(course, there)
-    made, known = {}, {}
-    for name in names or there:
-        source = read_source(find_source(course.folder / "solutions", name), course)
-        made[source.name] = notebook = released(source)
-        known[source.name] = manifest(notebook, source.checks.tasks)
-    paths = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
-    texts = {paths[name]: to_json(notebook) for name, notebook in made.items()}
+    found: list[str] = []
+    made: dict[str, NotebookNode] = {}
+    known: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        try:
+            source, mistakes = examine(path, course)
+        except SourceError as error:
+            found += error.mistakes
+            continue
+        found += mistakes
+        try:
+            if source is not None:
+                made[source.name] = notebook = released(source)
+                known[source.name] = manifest(notebook, source.checks.tasks)
+        except LeakError as error:
+            found += error.mistakes
+        except Exception:
+            if not mistakes:  # else it comes of these
+                raise
+    if found:
+        raise SourceError(*found)
+    files = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
+    texts = {files[name]: to_json(notebook) for name, notebook in made.items()}
     write_together(texts | _asset(known, list(there), course))
     for sentence in undated(course, there):
         report(f"Note: {sentence}")
     for name, notebook in made.items():
         tasks = answers(notebook)
-        report(f"{paths[name]}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
-    return list(paths.values())
+        report(f"{files[name]}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
+    return list(files.values())
 
 
 def released(source: Source) -> NotebookNode:
@@ -136,7 +159,8 @@ def released(source: Source) -> NotebookNode:
         if is_test(grading(cell)):
             cell.source = _with_checks(cell.source)
     ComputeChecksums().preprocess(notebook, {})
-    refuse_leaks(source, notebook)
+    if found := leaks(source, notebook, idioms()):
+        raise LeakError(*found)
     digest = hashlib.sha256(to_json(lasting(notebook)).encode()).hexdigest()[:12]
     notebook.metadata["course"] = {"notebook": source.name, "release": digest}
     nbformat.validate(notebook)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from autograde.notebooks.checks import Checks, load_checks
 from autograde.notebooks.folded import fold
 from autograde.notebooks.layout import Layout, find_layout, is_source
 from autograde.notebooks.numbering import Numbers, number
-from autograde.notebooks.validate import validate
+from autograde.notebooks.validate import mistakes
+from autograde.tasks import Task
 
 _GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
 
@@ -98,15 +100,89 @@ def read_source(path: Path, course: Course) -> Source:
     SourceError
         If an author has something to correct.
     """
+    source, found = examine(path, course)
+    if found or source is None:
+        raise SourceError(*found)
+    return source
+
+
+def examine(path: Path, course: Course) -> tuple[Source | None, list[str]]:
+    """Read one notebook's source, and return a sentence for everything to be corrected in it.
+
+    There is a source if its scripts and checks can be read.
+
+    Raises
+    ------
+    SourceError
+        If its files are not in order.
+    """
     layout = find_layout(path)
-    scripts = {section.script: read_script(section.script) for section in layout.sections}
-    files = tuple(file for file, script in scripts.items() for _ in script.cells)
+    found: list[str] = []
+    scripts: dict[Path, NotebookNode] = {}
+    for section in layout.sections:
+        with _noting(found):
+            scripts[section.script] = read_script(section.script)
     cells: list[dict[str, Any]] = []
+    files: list[Path] = []
+    names: list[str | None] = []
+    faulty: set[int] = set()
     for file, script in scripts.items():
         for position, cell in enumerate(script.cells, start=1):
-            where = f"{file}: cell {position}"
-            cells.append(_complete(cell, layout.name, len(cells) + 1, where))
-    notebook = node(
+            if slip := _slip(cell):
+                found.append(f"{file}: cell {position}: {slip}")
+                faulty.add(len(cells))
+            cells.append(_complete(cell, layout.name, len(cells) + 1))
+            files.append(file)
+            names.append(cell.metadata.get("name"))
+    whole = not found
+    notebook = _notebook(cells)
+    given: dict[str, str] = {}
+    checks: Checks | None = None
+    with _noting(found):
+        given = _given(notebook, names, files)
+    with _noting(found):
+        checks = load_checks(layout, given)
+    worth = (grading(cell).get("points", 0) for cell in notebook.cells)
+    total = sum(each for each in worth if isinstance(each, int | float))
+    values = {
+        "course.name": course.name,
+        "course.repository": course.repository,
+        "course.branch": course.branch,
+        "course.terms": terms(course, layout.name, total, sources(path.parent)),
+        **(checks.text if checks else {}),
+    }
+    numbers: Numbers | None = None
+    with _noting(found):
+        numbers = number(notebook.cells, files)
+    # Without checks or numbers, nobody knows what fills the templates.
+    if checks is not None and numbers is not None:
+        for file, cell, here in zip(files, notebook.cells, numbers.here, strict=True):
+            where = f"{file}: {called(cell)}"
+            with _noting(found):
+                cell.source = _filled(cell.source, values | numbers.values(here), where, numbers)
+        with _noting(found):
+            checks = replace(checks, tasks=dict(_read(checks, notebook, numbers)))
+    out_of_reach = course.software.out_of_reach_by_hand
+    # Where cells or scripts cannot be read, nothing is known about what belongs to them.
+    known = checks if whole else None
+    found += mistakes(notebook, known, layout, files, out_of_reach, faulty)
+    if checks is None or not whole:
+        return None, found
+    fold(notebook)
+    return Source(layout.name, layout, notebook, checks, tuple(files), given), found
+
+
+@contextmanager
+def _noting(found: list[str]) -> Iterator[None]:
+    """Add what an author has to correct to the list, and go on."""
+    try:
+        yield
+    except SourceError as error:
+        found += error.mistakes
+
+
+def _notebook(cells: list[dict[str, Any]]) -> NotebookNode:
+    return node(
         {
             "cells": cells,
             "metadata": {
@@ -121,40 +197,6 @@ def read_source(path: Path, course: Course) -> Source:
             "nbformat_minor": 5,
         }
     )
-    names = [cell.metadata.get("name") for script in scripts.values() for cell in script.cells]
-    given = _given(notebook, names, files)
-    checks = load_checks(layout, given)
-    worth = (grading(cell).get("points", 0) for cell in notebook.cells)
-    total = sum(each for each in worth if isinstance(each, int | float))
-    values = {
-        "course.name": course.name,
-        "course.repository": course.repository,
-        "course.branch": course.branch,
-        "course.terms": terms(course, layout.name, total, sources(path.parent)),
-        **checks.text,
-    }
-    numbers = number(notebook.cells, files)
-    homes: dict[str, str] = {}
-    for file, cell, here in zip(files, notebook.cells, numbers.here, strict=True):
-        homes[grading(cell)["grade_id"]] = here
-        known = values | numbers.values(here)
-        cell.source = _fill(cell.source, known, f"{file}: {called(cell)}", numbers)
-    tasks = {
-        name: replace(
-            task,
-            read=_fill(
-                task.read,
-                numbers.values(homes.get(name, "")),
-                f"{checks.places[name]}: where the task {name!r} says what to read",
-                numbers,
-            ),
-        )
-        for name, task in checks.tasks.items()
-    }
-    checks = replace(checks, tasks=tasks)
-    validate(notebook, checks, layout, files, course.software.out_of_reach_by_hand)
-    fold(notebook)
-    return Source(layout.name, layout, notebook, checks, files, given)
 
 
 def read_script(file: Path) -> NotebookNode:
@@ -191,23 +233,30 @@ def _given(
     return found
 
 
-def _complete(cell: NotebookNode, name: str, position: int, where: str) -> dict[str, Any]:
+def _slip(cell: NotebookNode) -> str:
+    """Return what is wrong with the nbgrader metadata in a cell's header."""
+    short = cell.metadata.get("nbgrader", {})
+    if not isinstance(short, dict):
+        return "nbgrader should be a dictionary."
+    if unknown := set(short) - {"grade_id", "solution", "grade", "points"}:
+        return f"nbgrader has an unknown key {sorted(unknown)[0]!r}."
+    if short and not _GRADE_ID.fullmatch(str(short.get("grade_id", ""))):
+        return (
+            "its grade_id should be up to 58 letters, digits, '-' and '_', "
+            f"not {short.get('grade_id')!r}."
+        )
+    return ""
+
+
+def _complete(cell: NotebookNode, name: str, position: int) -> dict[str, Any]:
     """Return the cell with complete nbgrader metadata and a cell id that depends on nothing else.
 
     Every cell that is not an answer is locked, so that nbgrader's own tools restore it. The
-    position counts over all files of the notebook.
+    position counts over all files of the notebook. Of a faulty header what can be read counts.
     """
     short = cell.metadata.get("nbgrader", {})
     if not isinstance(short, dict):
-        raise SourceError(f"{where}: nbgrader should be a dictionary.")
-    unknown = set(short) - {"grade_id", "solution", "grade", "points"}
-    if unknown:
-        raise SourceError(f"{where}: nbgrader has an unknown key {sorted(unknown)[0]!r}.")
-    if short and not _GRADE_ID.fullmatch(str(short.get("grade_id", ""))):
-        raise SourceError(
-            f"{where}: its grade_id should be up to 58 letters, digits, '-' and '_', "
-            f"not {short.get('grade_id')!r}."
-        )
+        short = {}
     key = short.get("grade_id", position)
     identity = hashlib.sha256(f"{name}/{key}".encode()).hexdigest()[:12]
     meta = {
@@ -235,16 +284,28 @@ def _complete(cell: NotebookNode, name: str, position: int, where: str) -> dict[
     return clean
 
 
-def _fill(source: str, values: Mapping[str, str], where: str, numbers: Numbers) -> str:
+def _filled(source: str, values: Mapping[str, str], where: str, numbers: Numbers) -> str:
     """Fill the templates ``{{ key }}``; values are inserted as they are, not filled again."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in values and (wrong := numbers.unknown(match[1])):
-            raise SourceError(f"{where}: {match[0]}: {wrong}.".replace("?.", "?"))
-        if match[1] not in values:
-            raise SourceError(
-                f"{where}: nothing fills the template {match[0]}; add it to TEXT in the checks."
+    wrong = []
+    for template, key in ((match[0], match[1]) for match in TEMPLATE.finditer(source)):
+        if key not in values and (why := numbers.unknown(key)):
+            wrong.append(f"{where}: {template}: {why}.".replace("?.", "?"))
+        elif key not in values:
+            wrong.append(
+                f"{where}: nothing fills the template {template}; add it to TEXT in the checks."
             )
-        return values[match[1]]
+    if wrong:
+        raise SourceError(*wrong)
+    return TEMPLATE.sub(lambda match: values[match[1]], source)
 
-    return TEMPLATE.sub(value, source)
+
+def _read(checks: Checks, notebook: NotebookNode, numbers: Numbers) -> Iterator[tuple[str, Task]]:
+    """Yield the tasks, by id, with numbers where they say what to read."""
+    homes = {
+        grading(cell)["grade_id"]: here
+        for cell, here in zip(notebook.cells, numbers.here, strict=True)
+    }
+    for name, task in checks.tasks.items():
+        where = f"{checks.places[name]}: where the task {name!r} says what to read"
+        known = numbers.values(homes.get(name, ""))
+        yield name, replace(task, read=_filled(task.read, known, where, numbers))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from autograde.notebooks.cells import (
     BEGIN_SOLUTION,
     END_SOLUTION,
     HAND_IN,
-    SourceError,
     called,
     grading,
     is_hand_in,
@@ -33,109 +32,126 @@ from xaikit.names import defined, needed
 _PASSED = re.compile(r"""\bchecks\.passed\(\s*["']([^"'\n]+)["']""")
 
 
-def validate(
+def mistakes(
     notebook: NotebookNode,
-    checks: Checks,
+    checks: Checks | None,
     layout: Layout,
     files: Sequence[Path],
     out_of_reach: Collection[str],
-) -> None:
-    """Raise SourceError for the first thing that an author has to correct.
+    faulty: Collection[int] = (),
+) -> Iterator[str]:
+    """Yield a sentence for each thing that an author has to correct.
 
-    ``files`` says for each cell in which script it stands, ``out_of_reach`` which packages a task
-    by hand does without.
+    Of mistakes that follow from one another only the first is said. ``checks`` is None if they
+    cannot be imported; ``files`` says for each cell in which script it stands, ``out_of_reach``
+    which packages a task by hand does without, ``faulty`` the positions of cells whose header is
+    not in order.
     """
-    seen: set[str] = set()
-    tests: set[str] = set()
     cells = notebook.cells
+    ids = [*_ids(cells, files, faulty)]
+    yield from ids
+    yield from _cells(cells, files, faulty)
+    if checks is not None and not ids:
+        yield from _places(notebook, checks, layout, files)
+        yield from _needs(notebook, checks, out_of_reach)
+    yield from _figures(notebook, files)
+    yield from _hand_in(notebook, files)
+
+
+def _cells(
+    cells: Sequence[NotebookNode], files: Sequence[Path], faulty: Collection[int]
+) -> Iterator[str]:
+    """Look at each cell by itself."""
+    for position, cell in enumerate(cells):
+        if position in faulty:
+            continue
+        meta, where = grading(cell), f"{files[position]}: {called(cell)}"
+        if meta["grade"]:
+            yield from _points(meta, where)
+        elif "points" in meta:
+            yield f"{where}: only a cell with grade true has points."
+        if meta["solution"]:
+            yield from _answer(cell, where)
+        elif re.search(r"(BEGIN|END) (SOLUTION|MARK SCHEME)", cell.source):
+            yield f"{where}: a solution or mark scheme stands in a cell without solution true."
+        elif meta["grade"] and cell.cell_type != "code":
+            yield f"{where}: a test cell is a code cell."
+        named = _PASSED.search(cell.source) if is_test(meta) else None
+        if named and f"{named[1]}-test" != meta["grade_id"]:
+            yield f"{where}: checks.passed({named[1]!r}) names another task than this cell's."
+
+
+def _ids(
+    cells: Sequence[NotebookNode], files: Sequence[Path], faulty: Collection[int]
+) -> Iterator[str]:
+    """Look whether ids differ, and whether each answer cell is followed by its test cell."""
+    seen: set[str] = set()
+    expected: set[int] = set()  # positions of cells that an answer cell has spoken for
     for position, cell in enumerate(cells):
         meta, where = grading(cell), f"{files[position]}: {called(cell)}"
         if meta["grade_id"] in seen:
-            raise SourceError(f"{where}: another cell has this grade_id; rename one.")
+            yield f"{where}: another cell has this grade_id; rename one."
         seen.add(meta["grade_id"])
-        if meta["grade"]:
-            _validate_points(meta, where)
-        elif "points" in meta:
-            raise SourceError(f"{where}: only a cell with grade true has points.")
-        if meta["solution"]:
-            _validate_answer(cell, where)
-            if not meta["grade"]:
-                following = grading(cells[position + 1]) if position + 1 < len(cells) else {}
-                test = f"{meta['grade_id']}-test"
-                if following.get("grade_id") != test or not is_test(following):
-                    raise SourceError(
-                        f"{where}: its test cell {test!r} with grade true should follow directly."
-                    )
-                tests.add(test)
-        else:
-            if re.search(r"(BEGIN|END) (SOLUTION|MARK SCHEME)", cell.source):
-                raise SourceError(
-                    f"{where}: a solution or mark scheme stands in a cell without solution true."
-                )
-            if meta["grade"] and meta["grade_id"] not in tests:
-                raise SourceError(
-                    f"{where}: a test cell follows its answer cell ID and is called ID-test."
-                )
-            named = _PASSED.search(cell.source) if meta["grade"] else None
-            if named and f"{named[1]}-test" != meta["grade_id"]:
-                raise SourceError(
-                    f"{where}: checks.passed({named[1]!r}) names another task than this cell's."
-                )
-            if meta["grade"] and cell.cell_type != "code":
-                raise SourceError(f"{where}: a test cell is a code cell.")
-    _validate_places(notebook, checks, layout, files)
-    _validate_needs(notebook, checks, out_of_reach)
-    _validate_figures(notebook, files)
-    _validate_hand_in(notebook, files)
+        if position in faulty:
+            continue
+        if meta["solution"] and not meta["grade"] and cell.cell_type == "code":
+            following = grading(cells[position + 1]) if position + 1 < len(cells) else {}
+            test = f"{meta['grade_id']}-test"
+            right = following.get("grade_id") == test and is_test(following)
+            if not right and position + 1 not in faulty:
+                yield f"{where}: its test cell {test!r} with grade true should follow directly."
+            expected.add(position + 1)
+        elif is_test(meta) and position not in expected:
+            yield f"{where}: a test cell follows its answer cell ID and is called ID-test."
 
 
-def _validate_places(
+def _places(
     notebook: NotebookNode, checks: Checks, layout: Layout, files: Sequence[Path]
-) -> None:
-    """Raise unless each automatic task's answer and check stand in the same section."""
+) -> Iterator[str]:
+    """Look whether each automatic task's answer and check stand in the same section."""
     homes = {section.script: section.checks for section in layout.sections}
     automatic = {
         grading(cell)["grade_id"]: file
         for cell, file in zip(notebook.cells, files, strict=True)
-        if grading(cell)["solution"] and not grading(cell)["grade"]
+        if grading(cell)["solution"] and not grading(cell)["grade"] and cell.cell_type == "code"
     }
     for task, file in sorted(automatic.items()):
         if task not in checks.tasks:
-            raise SourceError(f"{homes[file]}: there is no task for the answer cell {task!r}.")
-        if checks.places[task] != homes[file]:
-            raise SourceError(
+            yield f"{homes[file]}: there is no task for the answer cell {task!r}."
+        elif checks.places[task] != homes[file]:
+            yield (
                 f"{checks.places[task]}: the task {task!r} is answered in {file.name}; "
                 f"move its check to {homes[file]}."
             )
     for task in sorted(set(checks.tasks) - set(automatic)):
-        raise SourceError(
+        yield (
             f"{checks.places[task]}: the task {task!r} has no answer cell in {layout.path.name}."
         )
 
 
-def _validate_points(meta: dict[str, Any], where: str) -> None:
+def _points(meta: dict[str, Any], where: str) -> Iterator[str]:
     points = meta.get("points")
     number = isinstance(points, int | float) and not isinstance(points, bool)
     if not (number and 0 < float(points or 0) < 1000):
-        raise SourceError(f"{where}: points should be a number above 0.")
+        yield f"{where}: points should be a number above 0."
 
 
-def _validate_answer(cell: NotebookNode, where: str) -> None:
+def _answer(cell: NotebookNode, where: str) -> Iterator[str]:
     meta = grading(cell)
     lines = cell.source.split("\n")
     first = marker(meta["grade_id"], cell.cell_type)
     if lines[0].strip() != first:
-        raise SourceError(f"{where}: its first line should be the marker {first!r}.")
+        yield f"{where}: its first line should be the marker {first!r}."
     if cell.cell_type != "code" and not meta["grade"]:
-        raise SourceError(f"{where}: an answer in text has grade true, because a person grades it.")
+        yield f"{where}: an answer in text has grade true, because a person grades it."
     if cell.cell_type == "raw":
-        raise SourceError(f"{where}: an answer is a code or a Markdown cell.")
+        yield f"{where}: an answer is a code or a Markdown cell."
     if not _is_paired(lines, "SOLUTION") or BEGIN_SOLUTION not in cell.source:
-        raise SourceError(
+        yield (
             f"{where}: its solution should stand between {BEGIN_SOLUTION!r} and {END_SOLUTION!r}."
         )
     if not _is_paired(lines, "MARK SCHEME"):
-        raise SourceError(
+        yield (
             f"{where}: its mark scheme should stand between '=== BEGIN MARK SCHEME ===' and "
             "'=== END MARK SCHEME ==='."
         )
@@ -147,7 +163,7 @@ def _is_paired(lines: list[str], kind: str) -> bool:
     return marks == ["BEGIN", "END"] * (len(marks) // 2)
 
 
-def _validate_needs(notebook: NotebookNode, checks: Checks, out_of_reach: Collection[str]) -> None:
+def _needs(notebook: NotebookNode, checks: Checks, out_of_reach: Collection[str]) -> Iterator[str]:
     locked = {
         grading(cell)["grade_id"]: cell
         for cell in notebook.cells
@@ -156,23 +172,24 @@ def _validate_needs(notebook: NotebookNode, checks: Checks, out_of_reach: Collec
     for task in checks.tasks.values():
         if not isinstance(task.answer, Call):
             continue
-        _validate_without(notebook, checks, task.id, task.answer.without)
+        yield from _without(notebook, checks, task.id, task.answer.without)
         for need in task.answer.needs:
             where = f"{checks.places[task.id]}: the task {task.id!r} needs {need!r}"
             if need not in locked:
-                raise SourceError(f"{where}, which is no locked code cell.")
+                yield f"{where}, which is no locked code cell."
+                continue
             forbidden = imported(locked[need].source) & {*out_of_reach}
             if task.answer.by_hand and forbidden:
-                raise SourceError(
+                yield (
                     f"{where}, which imports {sorted(forbidden)[0]}: not there for a task by hand; "
                     "please split that cell."
                 )
 
 
-def _validate_without(
+def _without(
     notebook: NotebookNode, checks: Checks, task: str, without: tuple[str, ...]
-) -> None:
-    """Raise unless what a task does without is there, and its test cell says so."""
+) -> Iterator[str]:
+    """Look whether what a task does without is there, and its test cell says so."""
     visible = "\n".join(
         cell.source for cell in notebook.cells if grading(cell)["grade_id"] == f"{task}-test"
     )
@@ -181,51 +198,55 @@ def _validate_without(
         try:
             place(name)
         except LookupError:
-            raise SourceError(f"{where}, which is no function of an installed package.") from None
+            yield f"{where}, which is no function of an installed package."
+            continue
         if "checks.without(" not in visible:
-            raise SourceError(
-                f"{where}; please let its test cell say so: checks.without(function, *names)."
-            )
+            yield (f"{where}; please let its test cell say so: checks.without(function, *names).")
 
 
-def _validate_figures(notebook: NotebookNode, files: Sequence[Path]) -> None:
-    """Raise unless every cell tagged as a figure leaves behind only what no later cell takes."""
+def _figures(notebook: NotebookNode, files: Sequence[Path]) -> Iterator[str]:
+    """Look whether every cell tagged as a figure leaves behind only what no later cell takes."""
     for position, cell in enumerate(notebook.cells):
         if not is_figure(cell):
             continue
         meta, where = grading(cell), f"{files[position]}: {called(cell)}"
         if cell.cell_type != "code" or meta["grade"] or meta["solution"]:
-            raise SourceError(f"{where}: only a given code cell is tagged {TAG!r}.")
+            yield f"{where}: only a given code cell is tagged {TAG!r}."
+            continue
         try:
             names = defined(cell.source)
         except SyntaxError:
-            raise SourceError(f"{where}: what is tagged {TAG!r} is plain Python.") from None
+            yield f"{where}: what is tagged {TAG!r} is plain Python."
+            continue
         for later in notebook.cells[position + 1 :]:
             if later.cell_type != "code" or is_test(grading(later)) or is_figure(later):
                 continue
             if taken := (needed(later.source) or frozenset()) & names:
-                raise SourceError(
+                yield (
                     f"{where}: it is tagged {TAG!r}, but {called(later)} takes "
                     f"{sorted(taken)[0]!r} from it; rename that, or take the tag away."
                 )
+                break
             if not grading(later)["solution"] and needed(later.source) is not None:
                 names -= defined(later.source)  # from here on it is that cell's
 
 
-def _validate_hand_in(notebook: NotebookNode, files: Sequence[Path]) -> None:
-    """Raise if grading cannot skip a cell that is tagged as of the hand-in."""
+def _hand_in(notebook: NotebookNode, files: Sequence[Path]) -> Iterator[str]:
+    """Look whether grading can skip a cell that is tagged as of the hand-in."""
     for cell, file in zip(notebook.cells, files, strict=True):
         if not is_hand_in(cell):
             continue
         meta, where = grading(cell), f"{file}: {called(cell)}"
         if cell.cell_type != "code" or meta["grade"] or meta["solution"]:
-            raise SourceError(f"{where}: only a given code cell is tagged {HAND_IN!r}.")
+            yield f"{where}: only a given code cell is tagged {HAND_IN!r}."
+            continue
         try:
             names = defined(cell.source)
         except SyntaxError:
-            raise SourceError(f"{where}: what is tagged {HAND_IN!r} is plain Python.") from None
+            yield f"{where}: what is tagged {HAND_IN!r} is plain Python."
+            continue
         if names:
-            raise SourceError(
+            yield (
                 f"{where}: it is tagged {HAND_IN!r}, so grading skips it, but it defines "
                 f"{sorted(names)[0]!r}; do that in another cell."
             )

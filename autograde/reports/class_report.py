@@ -15,6 +15,7 @@ from autograde.reports.changes import Changes, Override
 from autograde.reports.feedback import feedback_path
 from autograde.reports.pages import render
 from autograde.reports.similarity import Pair
+from autograde.reports.statistics import FOLDER, statistics, write_statistics
 from autograde.reports.tables import by_student, in_order, weighted_share
 from autograde.safety.files import write_whole
 
@@ -74,7 +75,11 @@ def write_report(
     history: Sequence[Changes] = (),
     typed_over: Sequence[Override] = (),
 ) -> None:
-    """Write the report for these results; it links to the feedback pages beside it."""
+    """Write the report for these results, and its statistics as tables.
+
+    It links to the feedback pages beside it.
+    """
+    write_statistics(statistics(in_order(results), course), path.parent / FOLDER)
     write_whole(path, report_html(results, course, alike, titles, history, typed_over))
 
 
@@ -111,6 +116,7 @@ def report_html(
         links={(r.student, r.assignment): feedback_path(r.student, r.assignment) for r in results},
         distributions=distributions(results),
         rates=task_rates(results),
+        statistics=statistics(results, course),
         waiting=waiting(results),
         unusual=[
             (r, notes)

@@ -11,9 +11,6 @@ Two people may well think alike: a pair found here is a reason to look, never a 
 
 from __future__ import annotations
 
-import builtins
-import keyword
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -25,6 +22,7 @@ from nbformat import NotebookNode
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.cells import answers, node
+from autograde.notebooks.tokens import KEPT, TOKEN, WORD
 
 RUN = 10
 """Number of consecutive tokens that are compared at a time; of prose, words."""
@@ -38,19 +36,6 @@ MOST_SHARERS = 30
 TOKENS = 20_000
 """Tokens of one answer that are compared: what is written below says no more about a copy."""
 
-_KEPT = frozenset(dir(builtins)) | frozenset(keyword.kwlist)
-_TOKEN = re.compile(
-    # What is not closed ends with its line or cell: no quote looks in vain for its end.
-    r"""[#][^\n]*
-    |(?P<text>[rbfuRBFU]{0,2}(?:
-        \'\'\'.*?(?:\'\'\'|\Z)|\"\"\".*?(?:\"\"\"|\Z)
-        |'(?:\\.|[^'\\\n])*+'?|"(?:\\.|[^"\\\n])*+"?
-    ))
-    |\w+
-    |[^\w\s]""",
-    re.DOTALL | re.VERBOSE,
-)
-_WORD = re.compile(r"\w+")
 _LONG = 100
 
 
@@ -203,23 +188,19 @@ def _runs(task: str, source: str) -> Iterator[str]:
 def _prose(source: str) -> Iterator[str]:
     for line in source.split("\n"):
         if not line.lstrip().startswith("<!--"):
-            yield from (word.casefold() for word in _WORD.findall(line))
+            yield from (word.casefold() for word in WORD.findall(line))
 
 
 def _tokens(source: str) -> Iterator[str]:
-    """Yield the tokens of code; a student's own names and texts are all the same.
-
-    One pattern, because it also reads what Python would refuse, and because lexing is nearly all
-    of the work: Pygments took about 0.1 s of processor time a submission.
-    """
+    """Yield the tokens of code; a student's own names and texts are all the same."""
     before = ""
-    for match in _TOKEN.finditer(source):
+    for match in TOKEN.finditer(source):
         text = match[0]
         if text[0] == "#":
             continue
         if match["text"]:
             text = '""'
         elif (text[0].isalpha() or text[0] == "_") and before != ".":
-            text = text if text in _KEPT else "x"
+            text = text if text in KEPT else "x"
         yield text
         before = text

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, Strict
@@ -14,7 +14,7 @@ from pydantic import Field, Strict
 from autograde.model.course import CourseError
 from autograde.model.course_file import read_course
 from autograde.model.kinds import should_be
-from autograde.tasks import Wrong, expect
+from autograde.tasks import Wrong, expect, note_statement
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ FIRST, SECOND = (choose(BANK, groups, SETTINGS.seed) for groups in ("ABCDE", "FG
 CHOSEN = FIRST | SECOND
 
 
+VERDICTS: tuple[Literal["right", "wrong", "open"], ...] = ("right", "wrong", "open")
+
+
 TEXT = {
     **{f"quiz_{name}": variant.text for name, variant in CHOSEN.items()},
     # Read by the solution and by a figure, so these are numbers that Python understands too.
@@ -104,6 +107,7 @@ def score_quiz(answers: Any, chosen: Mapping[str, Variant], name: str) -> None:
             unreadable.append(statement)
         column = 2 if answer not in ("yes", "no") else int(answer != variant.key)
         counts[statement[0]][column] += 1
+        note_statement(statement, VERDICTS[column])
     right, wrong, abstained = (sum(column) for column in zip(*counts.values(), strict=True))
     weights = (SETTINGS.right, SETTINGS.wrong, SETTINGS.abstain)
     points = sum(n * weight for n, weight in zip((right, wrong, abstained), weights, strict=True))

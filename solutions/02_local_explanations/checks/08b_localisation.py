@@ -105,6 +105,8 @@ def _pointed() -> dict[str, dict[str, float]]:
 class Alarmed(nn.Module):
     """The notebook's network with an alarm."""
 
+    # given on purpose: students see the network that their maps explain
+
     def __init__(self, network: nn.Module, board: Tensor) -> None:
         super().__init__()
         self.network = network

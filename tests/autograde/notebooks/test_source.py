@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jupytext
@@ -14,6 +15,7 @@ from autograde.model.course_file import read_course
 from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.checks import load_checks
 from autograde.notebooks.layout import find_layout
+from autograde.notebooks.release import release
 from autograde.notebooks.source import find_source, read_source, sources
 
 REPOSITORY = Path(__file__).parents[3]
@@ -122,6 +124,44 @@ def test_an_authors_slip_is_one_sentence(tmp_path: Path, old: str, new: str, say
     assert says in str(caught.value)
     assert "01_small" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_all_of_an_authors_mistakes_are_told_in_one_run(tmp_path: Path) -> None:
+    """Two notebooks, both files of one, cells and a leak: each with its place, once."""
+    source = SOURCE
+    for old, new in (
+        ("# answer: double\n", "# answer: duoble\n"),
+        ('"points": 4', '"points": 0'),
+        ("{{ hint }}", "{{ hind }} {{ course.nam }}"),
+        ('print("the end")', "total = sum(range(5))"),
+    ):
+        assert old in source
+        source = source.replace(old, new)
+    course = write_course(
+        tmp_path, source, CHECKS + "\n@task('third', Value('x'))\ndef f(v): ...\n"
+    )
+    second = SOURCE.replace('"grade_id": "given-imports"', '"grade_id": "total"')
+    (tmp_path / "solutions" / "02_other.py").write_text(second)
+    (tmp_path / "solutions" / "02_other_checks.py").write_text("import nothing_of_this_name\n")
+    (tmp_path / "solutions" / "02_other_answers.py").write_text("")
+    with pytest.raises(SourceError) as caught:
+        release([], course, print)
+    said = [line.replace(f"{tmp_path}/solutions/", "") for line in str(caught.value).split("\n")]
+    expected = [
+        "8 things have to be corrected.",
+        "01_small.py: cell 'cell-.*nothing fills the template {{ hind }}",
+        "01_small.py: cell 'cell-.*nothing fills the template {{ course.nam }}",
+        "01_small.py: cell 'double' .*its first line should be the marker",
+        "01_small.py: cell 'why' .*points should be a number above 0",
+        "01_small_checks.py: the task 'third' has no answer cell",
+        r"01_small.py:\d+: cell 'cell-.* resembles the solution of 'total'",
+        "02_other_checks.py cannot be imported: ModuleNotFoundError",
+        "02_other.py: cell 'total' .*another cell has this grade_id",
+    ]
+    assert len(said) == len(expected), said
+    for line, pattern in zip(said, expected, strict=True):
+        assert re.search(pattern, line), (pattern, said)
+    assert not (tmp_path / "notebooks").exists()
 
 
 @pytest.mark.parametrize(
