@@ -125,6 +125,13 @@ class Session:
         return last
 
 
+def begins(source: str) -> str:
+    """Return the first line of a cell that is neither blank nor a comment, shortened."""
+    lines = [line.strip() for line in source.splitlines()]
+    code = [line for line in lines if line and not line.startswith("#")] or lines or [""]
+    return code[0] if len(code[0]) <= 60 else f"{code[0][:59]}…"
+
+
 @cache
 def notebooks() -> dict[str, Known]:
     """Return what is known of the notebooks that this version of the package belongs to."""

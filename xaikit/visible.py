@@ -25,7 +25,7 @@ from xaikit import run_all, unseen
 from xaikit.checks import CheckFailed, not_there, returned_none
 from xaikit.code import names_at, needs, taken
 from xaikit.mistakes import brief, described, out_of_range
-from xaikit.session import Session, here
+from xaikit.session import Session, begins, here
 
 _LONG = 160
 
@@ -275,13 +275,6 @@ def not_run(error: NameError, session: Session) -> str:
         if name in names:
             return not_there(name, task)
     return ""
-
-
-def begins(source: str) -> str:
-    """Return the first line of a cell that is neither blank nor a comment, shortened."""
-    lines = [line.strip() for line in source.splitlines()]
-    code = [line for line in lines if line and not line.startswith("#")] or lines or [""]
-    return code[0] if len(code[0]) <= 60 else f"{code[0][:59]}…"
 
 
 def _expect_parameters(

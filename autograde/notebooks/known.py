@@ -16,8 +16,8 @@ from autograde.notebooks.figures import defined
 from autograde.notebooks.leftovers import deleted
 from autograde.tasks import Call, Task
 from xaikit.markers import squeezed
+from xaikit.session import begins
 from xaikit.uploads import digest
-from xaikit.visible import begins
 
 
 def known(notebook: NotebookNode, tasks: Mapping[str, Task]) -> dict[str, Any]:
