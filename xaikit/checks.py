@@ -183,8 +183,10 @@ def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str
     if extra := [str(key) for key in answers if key not in keys]:
         raise CheckFailed(f"`{name}` has entries that nobody asked for: {', '.join(extra)}.")
     for key in keys:
-        value = answers[key]
-        if not isinstance(value, Hashable) or np.ndim(plain(value)) or value not in allowed:
+        value = plain(answers[key])
+        if isinstance(value, np.ndarray) and not value.ndim:
+            value = value.item()
+        if not isinstance(value, Hashable) or value not in allowed:
             raise CheckFailed(
                 f"`{name}[{key!r}]` should be one of {', '.join(map(repr, allowed))}; "
                 f"yours is {described(value)}."

@@ -66,6 +66,8 @@ def brief(value: Any) -> str:
         return ""
     if array.dtype.kind not in "biuf" or array.size > _FEW or not array.size:
         return ""
+    if not array.ndim:
+        return f"{array.item():.4g}" if array.dtype.kind == "f" else repr(array.item())
     return np.array2string(array, precision=4, separator=", ", floatmode="maxprec").replace(
         "\n", ""
     )
@@ -87,7 +89,7 @@ def missing_or_extra(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> 
     if len(shape) == len(wanted) - 1:
         if wanted[0] in (1, None) and fits(shape, wanted[1:]):
             return "The dimension of the batch is missing: `[None]` adds it."
-        if fits(shape, wanted[1:]):
+        if shape and fits(shape, wanted[1:]):
             return "It looks like the result for one input: there is one for each."
     if len(shape) > 1 and shape != wanted and fits(shape[::-1], wanted):
         return "Are its dimensions in the reverse order?"

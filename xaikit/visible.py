@@ -21,11 +21,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from xaikit import run_all, unseen
 from xaikit.checks import CheckFailed, not_there, returned_none
 from xaikit.code import names_at, needs, taken
-from xaikit.mistakes import brief, described, out_of_range
-from xaikit.session import Session, here
+from xaikit.mistakes import brief, described, out_of_range, plain
+from xaikit.session import Session, begins, here
 
 _LONG = 160
 
@@ -62,7 +64,7 @@ class checking:  # noqa: N801 - read as a statement
         self._heard: Callable[..., Any] | None = None
         self._last: _Call | None = None
         self._raised: Exception | None = None
-        self._inside = False
+        self._inside = self._spoilt = False
         self._early: CheckFailed | None = None
 
     def __enter__(self) -> checking:
@@ -128,6 +130,7 @@ class checking:  # noqa: N801 - read as a statement
             if self._inside:  # it calls itself
                 return function(*arguments, **named)
             _expect_parameters(function, name, arguments, named)
+            before = [(plain(each), np.copy(plain(each))) for each in _arrays(arguments, named)]
             self._inside = True
             printed = _Printed(sys.stdout)
             try:
@@ -138,6 +141,7 @@ class checking:  # noqa: N801 - read as a statement
                 raise
             finally:
                 self._inside = False
+            self._spoilt |= any(not np.array_equal(now, then) for now, then in before)
             if returned is None and not _may_be_none(function):
                 raise CheckFailed(returned_none(name, printed.something))
             self._last = _Call(name, arguments, returned)
@@ -153,7 +157,9 @@ class checking:  # noqa: N801 - read as a statement
             return said
         changed = self._changed(error)
         if isinstance(error, CheckFailed):
-            return " ".join(filter(None, [str(error), self._found(error), changed]))
+            spoilt = f"`{self._function}` changes what it is given: work on a copy, and run all cells above."
+            parts = [str(error), self._found(error), spoilt if self._spoilt else "", changed]
+            return " ".join(filter(None, parts))
         if frames := self._students(error):
             return " ".join(filter(None, [_stopped(frames[-1], error), changed]))
         if error is self._raised:
@@ -277,13 +283,6 @@ def not_run(error: NameError, session: Session) -> str:
     return ""
 
 
-def begins(source: str) -> str:
-    """Return the first line of a cell that is neither blank nor a comment, shortened."""
-    lines = [line.strip() for line in source.splitlines()]
-    code = [line for line in lines if line and not line.startswith("#")] or lines or [""]
-    return code[0] if len(code[0]) <= 60 else f"{code[0][:59]}…"
-
-
 def _expect_parameters(
     function: Callable[..., Any], name: str, arguments: tuple[Any, ...], named: Mapping[str, Any]
 ) -> None:
@@ -298,6 +297,12 @@ def _expect_parameters(
             f"`{name}{signature}` cannot be called as the task's text says ({error}): keep the "
             f"`def {name}(…)` line as it was handed out."
         ) from None
+
+
+def _arrays(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> list[Any]:
+    """Return the tensors and arrays among arguments; a nan is not told from a change."""
+    found = [each for each in (*arguments, *named.values()) if hasattr(each, "dtype")]
+    return [each for each in found if not np.isnan(np.sum(plain(each)))]
 
 
 def _may_be_none(function: Callable[..., Any]) -> bool:

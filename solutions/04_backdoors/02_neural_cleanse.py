@@ -173,7 +173,8 @@ for made_up_sizes, wanted in (
         wanted,
         f"anomaly_index of {made_up_sizes}",
         "work it out by hand. Both the sizes and their deviations need a median; sort each, and look "
-        "how many there are. A size below the median has a positive index.",
+        "how many there are (of an even number, `torch.median` returns one of the two in the middle). A "
+        "size below the median has a positive index.",
     )
 checks.close(
     anomaly_index(torch.tensor([1.0, 3.0])),

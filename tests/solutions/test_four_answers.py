@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from autograde.grading import mark as marking
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
+from autograde.notebooks.leftovers import delete_leftovers
 from autograde.notebooks.release import released, solved, to_json
 from tests.sheets import COURSE, NAMES, source, written
 from xaikit.names import defined, needed
@@ -152,6 +154,19 @@ def test_the_sections_define_what_they_use_and_use_what_they_import(name: str):
     rules = ["check", "--isolated", "--select", "F401,F821", "--output-format", "concise", "-"]
     command = [sys.executable, "-m", "ruff", *rules]
     found = subprocess.run(command, input=script(name), capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, "All checks passed!\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_cell_uses_a_name_that_a_given_cell_deleted(name: str):
+    """By ruff's reading, not by that of the code that lets given cells delete names."""
+    notebook = deepcopy(source(name).notebook)
+    delete_leftovers(notebook, frozenset())
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert any("\ndel " in cell for cell in cells)
+    rules = ["check", "--isolated", "--select", "F821", "--output-format", "concise", "-"]
+    command = [sys.executable, "-m", "ruff", *rules]
+    found = subprocess.run(command, input="\n".join(cells), capture_output=True, text=True)
     assert (found.returncode, found.stdout) == (0, "All checks passed!\n")
 
 
