@@ -20,7 +20,7 @@ from autograde.intake import rebuild as rebuilding
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError, answers
-from autograde.notebooks.release import manifest, released, to_json
+from autograde.notebooks.release import manifest, released, solutions, to_json
 from autograde.notebooks.source import find_source, read_source, sources
 from autograde.notebooks.unseen import unseen
 from tests.redteam import denial, unfair, unfair_form  # noqa: F401  # they register their cases
@@ -211,14 +211,20 @@ def test_in_a_notebook_it_never_raises(
     assert "File → Download" in capsys.readouterr().out
 
 
-def test_the_packaged_list_is_what_release_generates() -> None:
+def test_the_packaged_list_is_what_release_generates(tmp_path: Path) -> None:
     course = read_course(REPOSITORY)
-    made = {
-        name: released(read_source(file, course))
-        for name, file in sources(REPOSITORY / "solutions").items()
-    }
+    made, solved = {}, {}
+    for name, file in sources(REPOSITORY / "solutions").items():
+        source = read_source(file, course)
+        made[name] = released(source)
+        solved[name] = submission(made[name], solutions(source))
     packaged = (REPOSITORY / "xaikit" / "assets" / "notebooks.json").read_text(encoding="utf-8")
-    assert json.loads(packaged) == manifest(made)
+    assert json.loads(packaged) == json.loads(json.dumps(manifest(made)))
+    # Of the author's own answers nothing is complained of.
+    for name, notebook in solved.items():
+        (tmp_path / f"{name}.ipynb").write_text(to_json(notebook))
+        lines = handin.check(tmp_path / f"{name}.ipynb").lines
+        assert [line[0] for line in lines] == ["–", "✓", "✓", "✓"], "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", list(sources(REPOSITORY / "solutions")))
