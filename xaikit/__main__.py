@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command in ("check", "rehearse"):
         look = handin.check if options.command == "check" else rehearsal.rehearse
         verdict = look(options.file)
+        if options.command == "check" and verdict.upload is not None:
+            verdict.say(f'To run it as grading will: python -m xaikit rehearse "{options.file}"')
         print(verdict)
         return 0 if verdict.good else 1
     try:

@@ -71,7 +71,9 @@ def _new(statement: ast.stmt, known: set[str]) -> ast.stmt | None:
 def _statements(source: str) -> list[ast.stmt]:
     """Return the statements of a cell, magics and commands aside; none if it cannot be read."""
     try:
-        return ast.parse(without_magics(runnable(source))).body
+        tree = ast.parse(without_magics(runnable(source)))
+        ast.unparse(tree)  # what is nested too deeply for that is not read either
+        return tree.body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
 

@@ -64,7 +64,7 @@ class Code:
     @cached_property
     def plain(self) -> str:
         """Its text without magics and commands, as far as it can be parsed."""
-        return ast.unparse(self.tree)
+        return _text(self.tree)
 
     @cached_property
     def binds(self) -> frozenset[str]:
@@ -276,7 +276,7 @@ def _undefined(cells: Collection[Code], around: Surroundings) -> Iterator[Obstac
 
 def _names(sources: Iterable[str]) -> frozenset[str]:
     trees = map(parsed_cell, sources)
-    return frozenset[str]().union(*(_safely(defined, ast.unparse(tree)) for tree in trees))
+    return frozenset[str]().union(*(_safely(defined, _text(tree)) for tree in trees))
 
 
 def _binds_any(tree: ast.Module) -> bool:
@@ -299,6 +299,14 @@ def _tried(tree: ast.Module) -> frozenset[str]:
         for name in ast.walk(statement)
         if isinstance(name, ast.Name)
     )
+
+
+def _text(tree: ast.AST) -> str:
+    """Return code as text; nothing if it is nested too deeply for that."""
+    try:
+        return ast.unparse(tree)
+    except RecursionError:
+        return ""
 
 
 def _safely(read: Callable[[str], frozenset[str] | None], source: str) -> frozenset[str]:

@@ -14,12 +14,14 @@ import os
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 _MINUTE = 60.0  # what the system's load is averaged over
+_LEAST = 2.0  # seconds in which enough happens to be measured
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -40,35 +42,65 @@ class Threads:
     """Keeps torch's threads within the cores that other programs leave free."""
 
     def __init__(self) -> None:
-        self._looks: deque[tuple[float, float]] = deque([(time.monotonic(), time.process_time())])
+        self._looks: deque[_Look] = deque([_Look.now()])
 
     def choose(self, *_: Any) -> None:
         """Take fewer threads if other programs have taken cores since the last look."""
-        now, computed = time.monotonic(), time.process_time()
-        while len(self._looks) > 1 and now - self._looks[1][0] >= _MINUTE:
+        now = _Look.now()
+        others = self._others_of_late(now)
+        while len(self._looks) > 1 and now.time - self._looks[1].time >= _MINUTE:
             self._looks.popleft()
-        since, before = self._looks[0]
-        self._looks.append((now, computed))
-        own = (computed - before) / max(now - since, _MINUTE)
-        free = free_cores(cores(), load(), own)
+        first = self._looks[0]
+        own = (now.own - first.own) / max(now.time - first.time, _MINUTE)
+        self._looks.append(now)
+        free = free_cores(cores(), max(load() - own, others))
         if free < torch.get_num_threads():
             torch.set_num_threads(free)
 
+    def _others_of_late(self, now: _Look) -> float:
+        """Return how many cores others took since the last cell: the load follows a minute late."""
+        last = self._looks[-1]
+        passed = now.time - last.time
+        if passed < _LEAST:
+            return 0.0
+        return (now.busy - last.busy - (now.own - last.own)) / passed
 
-def free_cores(cores: int, load: float, own: float) -> int:
-    """Return how many cores others leave to this process, at least one.
+
+@dataclass(frozen=True)
+class _Look:
+    """Seconds: of the clock, of this process, and of all programs on all cores."""
+
+    time: float
+    own: float
+    busy: float
+
+    @classmethod
+    def now(cls) -> _Look:
+        """Look at the clocks."""
+        own = time.process_time()
+        try:
+            import psutil  # every kernel has it: ipykernel requires it
+
+            spent = psutil.cpu_times()
+            kinds = ("user", "nice", "system", "irq", "softirq", "steal")
+            busy = sum(getattr(spent, kind, 0.0) for kind in kinds)
+        except (ImportError, OSError):
+            busy = own
+        return cls(time.monotonic(), own, busy)
+
+
+def free_cores(mine: int, others: float) -> int:
+    """Return how many cores other programs leave to this process, at least one.
 
     Parameters
     ----------
-    cores
+    mine
         How many it may use.
-    load
-        How many threads of all programs want to run, on average.
-    own
-        How many of them are its own.
+    others
+        How many the others want, of all there are.
     """
-    others = max(0.0, load - own)
-    return max(1, min(cores, int(cores - others + 0.3)))  # a mere 0.3 is the system itself
+    left = max(os.cpu_count() or 1, mine) - max(0.0, others)
+    return max(1, min(mine, int(left + 0.3)))  # a mere 0.3 is the system itself
 
 
 def cores() -> int:

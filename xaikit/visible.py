@@ -157,7 +157,10 @@ class checking:  # noqa: N801 - read as a statement
             return said
         changed = self._changed(error)
         if isinstance(error, CheckFailed):
-            spoilt = f"`{self._function}` changes what it is given: work on a copy, and run all cells above."
+            spoilt = (
+                f"`{self._function}` changes what it is given: work on a copy, and run all cells "
+                "above."
+            )
             parts = [str(error), self._found(error), spoilt if self._spoilt else "", changed]
             return " ".join(filter(None, parts))
         if frames := self._students(error):

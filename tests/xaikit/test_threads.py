@@ -23,33 +23,47 @@ def many() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("cores", "load", "own", "free"),
+    ("all_cores", "mine", "others", "free"),
     [
-        (2, 0.0, 0.0, 2),
-        (2, 0.2, 0.0, 2),
-        (2, 1.0, 0.0, 1),
-        (2, 12.0, 0.0, 1),
-        (2, 2.0, 1.9, 2),  # its own threads are no others
-        (8, 3.0, 0.0, 5),
-        (8, 40.0, 8.0, 1),
-        (1, 0.0, 0.0, 1),
+        (2, 2, 0.0, 2),
+        (2, 2, 0.2, 2),
+        (2, 2, 1.0, 1),
+        (2, 2, 12.0, 1),
+        (2, 2, -0.1, 2),
+        (8, 8, 3.0, 5),
+        (8, 8, 40.0, 1),
+        (64, 2, 20.0, 2),  # a container with two of them
+        (1, 1, 0.0, 1),
     ],
 )
-def test_it_takes_what_others_leave(cores: int, load: float, own: float, free: int) -> None:
-    assert threads.free_cores(cores, load, own) == free
+def test_it_takes_what_others_leave(
+    all_cores: int, mine: int, others: float, free: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: all_cores)
+    assert threads.free_cores(mine, others) == free
 
 
 def test_before_each_cell_it_may_take_fewer_and_never_more(
     many: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Own seconds are no others', and a load that has only begun is seen by its seconds."""
     monkeypatch.setattr(threads, "cores", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    clocks = [(0, 0, 0), (60, 120, 120), (70, 140, 140), (80, 150, 160), (90, 160, 171)]
+    looks = iter([threads._Look(*clock) for clock in clocks])
+    monkeypatch.setattr(threads._Look, "now", lambda: next(looks))
     shown = []
     chooser = threads.Threads()
-    for load in (0.1, 5.0, 0.1):
+    for load in (2.0, 2.0, 0.2, 0.1):
         monkeypatch.setattr(threads, "load", lambda load=load: load)
         chooser.choose()
         shown.append(torch.get_num_threads())
-    assert shown == [2, 1, 1]
+    assert shown == [2, 2, 1, 1]
+    torch.set_num_threads(2)
+    looks = iter([threads._Look(0, 0, 0), threads._Look(1, 0, 0)])
+    monkeypatch.setattr(threads, "load", lambda: 5.0)
+    threads.Threads().choose()
+    assert torch.get_num_threads() == 1
 
 
 def test_a_quota_counts_as_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

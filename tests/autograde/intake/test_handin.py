@@ -19,7 +19,7 @@ from autograde.grading.mark import Timing, load_assignment, mark
 from autograde.intake import rebuild as rebuilding
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError, answers
-from autograde.notebooks.release import manifest, released, to_json
+from autograde.notebooks.release import manifest, released, solutions, to_json
 from autograde.notebooks.source import read_source
 from tests.redteam import denial, unfair, unfair_form  # noqa: F401  # they register their cases
 from tests.redteam.case import CASES, Case
@@ -201,11 +201,19 @@ def test_in_a_notebook_it_never_raises(
     assert "File → Download" in capsys.readouterr().out
 
 
-def test_the_packaged_list_is_what_release_generates() -> None:
+def test_the_packaged_list_is_what_release_generates(tmp_path: Path) -> None:
     packaged = (REPOSITORY / "xaikit" / "assets" / "notebooks.json").read_text(encoding="utf-8")
-    each = {name: source(name) for name in NOTEBOOKS}
-    made = {name: manifest(released(of), of.checks.tasks) for name, of in each.items()}
+    made, solved = {}, {}
+    for name in NOTEBOOKS:
+        notebook = released(source(name))
+        made[name] = manifest(notebook, source(name).checks.tasks)
+        solved[name] = submission(notebook, solutions(source(name)))
     assert json.loads(packaged) == made
+    # Of the author's own answers nothing is complained of.
+    for name, notebook in solved.items():
+        (tmp_path / f"{name}.ipynb").write_text(to_json(notebook))
+        lines = handin.check(tmp_path / f"{name}.ipynb").lines
+        assert [line[0] for line in lines] == ["–", "✓", "✓", "✓"], "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
