@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xaikit import run_all
+from xaikit import alternatives, run_all
 
 run_all.install()
+alternatives.install()
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - students read this name
