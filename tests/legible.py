@@ -25,7 +25,7 @@ def faults(figure: Figure) -> list[str]:
 
     A figure wider than :data:`WIDTH` pixels is shown smaller, with everything in it.
     """
-    with _drawn() as texts:
+    with _drawn(figure) as texts:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
     renderer = canvas.get_renderer()
@@ -49,13 +49,14 @@ def faults(figure: Figure) -> list[str]:
 
 
 @contextmanager
-def _drawn() -> Iterator[list[Text]]:
-    """Give the texts that are drawn meanwhile: a figure has many more, such as unused ticks."""
+def _drawn(figure: Figure) -> Iterator[list[Text]]:
+    """Give the texts of a figure that are drawn meanwhile: it has more, such as unused ticks."""
     texts: list[Text] = []
     draw = Text.draw
 
     def noted(self: Text, renderer: object) -> None:
-        if self.get_visible() and self.get_text().strip() and self not in texts:
+        mine = self.get_figure(root=True) is figure  # another thread may draw another one
+        if mine and self.get_visible() and self.get_text().strip() and self not in texts:
             texts.append(self)
         draw(self, renderer)
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xaikit import run_all, threads
+from xaikit import alternatives, run_all, threads
 from xaikit.mistakes import brief, described, likely, missing_or_extra, plain
 
+alternatives.install()
 run_all.install()
 threads.install()
 

@@ -146,7 +146,7 @@ for row, index in enumerate((first_wrong, first_right)):
     bars.barh(classes, logits[index], color="tab:gray", edgecolor="black", hatch=hatches)
     bars.axvline(0, color="black", linewidth=0.8)
     bars.invert_yaxis()
-    bars.tick_params(labelsize=7)
+    bars.tick_params(labelsize=8.5)
     bars.set_title("logits (hatched: the true class)", fontsize=9)
 plt.show()
 for four in targets:

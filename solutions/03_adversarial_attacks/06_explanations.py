@@ -231,7 +231,7 @@ for block, index in enumerate(shown):
             ax=axes[3 * block : 3 * block + 3, column],
             shrink=0.6,
         )
-        bar.ax.tick_params(labelsize=6)
+        bar.ax.tick_params(labelsize=7)
     axes[3 * block + 1, 0].set_ylabel(f"asked: why {classes[int(fooled_to[index])]}?", fontsize=9)
 figure.suptitle("red: for the class asked for, blue: against it; frame: the patch", fontsize=10)
 plt.show()

@@ -205,12 +205,12 @@ for name, found in cleansed.items():
     print(f"{name}: flagged {found.flagged}. {found.explanation}")
     print(f"  anomaly index: at most {index.max():.2f}, of “{classes[int(index.argmax())]}”")
 
-figure, axes = plt.subplots(2, 10, figsize=(13, 3.4), layout="constrained")
+figure, axes = plt.subplots(2, 10, figsize=(11, 3.2), layout="constrained")
 for row, (name, found) in enumerate(cleansed.items()):
     masked = found.evidence["masks"] * found.evidence["patterns"].mean(1, keepdim=True)
     for c in range(10):
         drawn = axes[row, c].imshow(masked[c, 0].cpu(), cmap="gray", vmin=0, vmax=1)
-        axes[row, c].set_title(f"{classes[c]}\n{found.evidence['sizes'][c]:.0f} px", fontsize=8)
+        axes[row, c].set_title(f"{classes[c]}\n{found.evidence['sizes'][c]:.0f} px", fontsize=8.5)
         axes[row, c].set_xticks([])
         axes[row, c].set_yticks([])
     axes[row, 0].set_ylabel(name)

@@ -311,9 +311,9 @@ for row, (method, unit, threshold) in enumerate(
             edgecolor="black",
             hatch="//" if name == "poisoned" else "",
         )
-    bars.set_xticks(range(10), classes, rotation=45, ha="right", fontsize=8)
+    bars.set_xticks(range(10), classes, rotation=45, ha="right", fontsize=8.5)
     bars.set_title(f"{method.replace('_', ' ')}: score of each class")
-    bars.legend(fontsize=8)
+    bars.legend(fontsize=8.5)
     found, own = verdicts[method, "poisoned"], suspect_labels == target
     score = found.example_score.cpu()
     edges = np.linspace(float(score[own].min()), float(score[own].max()), 40)
@@ -322,5 +322,5 @@ for row, (method, unit, threshold) in enumerate(
     points.set_title(f"examples labelled “{classes[target]}”")
     points.set_xlabel("example score")
     points.set_ylabel("examples")
-    points.legend(fontsize=8)
+    points.legend(fontsize=8.5)
 plt.show()

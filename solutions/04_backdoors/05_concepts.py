@@ -125,7 +125,7 @@ def logit_gradients(network: nn.Sequential, at: Tensor) -> Tensor:
 
 half, somewhere = test.images[1::10], test.images[::10]
 draw = torch.Generator().manual_seed(0)
-figure, axes = plt.subplots(1, 3, figsize=(13, 3.4), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
 for axis, (title, network, at) in zip(
     axes,
     (
@@ -161,9 +161,9 @@ for axis, (title, network, at) in zip(
         label="random splits, largest of 5",
     )
     axis.axhline(0, color="black", linewidth=0.8)
-    axis.set_xticks(range(10), classes, rotation=45, ha="right", fontsize=8)
+    axis.set_xticks(range(10), classes, rotation=45, ha="right", fontsize=8.5)
     axis.set_title(title, fontsize=10)
 axes[0].set_ylabel("mean sensitivity of the logit")
-axes[0].legend(fontsize=8, loc="upper left")
+axes[0].legend(fontsize=8.5, loc="upper left")
 figure.suptitle("Which class's logit does the concept “white square in the corner” raise?")
 plt.show()

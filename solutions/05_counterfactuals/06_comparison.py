@@ -48,11 +48,11 @@ def show_grid(result, title: str, names: list[str] = classes) -> None:
                     ha="center",
                     va="center",
                     transform=axis.transAxes,
-                    fontsize=7,
+                    fontsize=8.5,
                 )
             if row == 0:
-                axis.set_title(names[int(result.targets[0, column])], fontsize=8)
-    axes[0, 0].set_title("input", fontsize=8, fontweight="bold")
+                axis.set_title(names[int(result.targets[0, column])], fontsize=9)
+    axes[0, 0].set_title("input", fontsize=9, fontweight="bold")
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure, SubFigure
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from xaikit.attribution import Explanation
 from xaikit.plots.arguments import expect_matching
+from xaikit.plots.letters import height, size, wrapped
 from xaikit.plots.maps import (
     KEY,
     Maps,
@@ -21,6 +23,9 @@ from xaikit.plots.maps import (
     summed,
 )
 from xaikit.plots.names import heading, stacked_title
+
+_COLUMN = 1.4
+"""Inches that a title has above its picture."""
 
 
 def attribution_grid(
@@ -62,15 +67,22 @@ def attribution_grid(
     maps = [summed(row) for row in rows]
     scales = [scale_of(each) for each in maps]
     n, targets = rows[0].targets.shape
-    figure = plt.figure(
-        figsize=(1.55 * (targets + 1) + 1.9, n * (1.6 * len(rows) + 0.45) + 0.35),
-        layout="constrained",
-    )
+    width = 1.55 * (targets + 1) + 1.9
+    points = size(9, width)
+    tops = [
+        [
+            wrapped(heading(int(c), classes, roles, t), _COLUMN, points)
+            for t, c in enumerate(rows[0].targets[i])
+        ]
+        for i in range(n)
+    ]
+    above = height(chain.from_iterable(tops), points)
+    figure = plt.figure(figsize=(width, n * (1.6 * len(rows) + above) + 0.35), layout="constrained")
     parts = figure.subfigures(n, 1, squeeze=False)[:, 0]
     for i, part in enumerate(parts):
-        tops = [heading(int(c), classes, roles, t) for t, c in enumerate(rows[0].targets[i])]
-        _example(part, images[i], [each[i] for each in maps], scales, sides, tops, outline)
-    figure.supxlabel(KEY, fontsize=10)
+        own = [each[i] for each in maps]
+        _example(part, images[i], own, scales, sides, tops[i], outline, points)
+    figure.supxlabel(KEY, fontsize=size(10, width))
     plt.close(figure)
     return figure
 
@@ -91,13 +103,20 @@ def image_row(images: Tensor, titles: Sequence[str] | None = None) -> Figure:
     """
     if images.ndim != 4 or (titles is not None and len(titles) != len(images)):
         raise ValueError("image_row needs images (N, C, H, W) and, if any, a title for each.")
+    width = 1.6 * len(images)
+    points = size(9, width)
+    tops = [wrapped(title, _COLUMN, points) for title in titles or ()]
     figure, axes = plt.subplots(
-        1, len(images), figsize=(1.6 * len(images), 1.9), squeeze=False, layout="constrained"
+        1,
+        len(images),
+        figsize=(width, 1.6 + height(tops, points)),
+        squeeze=False,
+        layout="constrained",
     )
-    for i, axis in enumerate(axes[0]):
-        draw_image(axis, images[i])
-        if titles is not None:
-            axis.set_title(titles[i], fontsize=9)
+    for axis, image in zip(axes[0], images, strict=True):
+        draw_image(axis, image)
+    for axis, top in zip(axes[0], tops, strict=False):
+        axis.set_title(top, fontsize=points)
     plt.close(figure)
     return figure
 
@@ -110,13 +129,14 @@ def _example(
     sides: Sequence[str],
     tops: Sequence[str],
     outline: bool,
+    points: float,
 ) -> None:
     """Draw one example: its image beside one row of maps (T, H, W) a method."""
     grid = part.add_gridspec(len(sides), len(tops) + 1)
     # The image stands once, in the middle of its methods' rows.
     picture = part.add_subplot(grid[:, 0])
     draw_image(picture, image)
-    picture.set_title("image", fontsize=9)
+    picture.set_title("image", fontsize=points)
     for r, (side, signed, scale) in enumerate(zip(sides, maps, scales, strict=True)):
         axes = [part.add_subplot(grid[r, 1 + t]) for t in range(len(tops))]
         for t, axis in enumerate(axes):
@@ -124,6 +144,6 @@ def _example(
             if outline:
                 draw_outline(axis, image)
             if r == 0:
-                axis.set_title(tops[t], fontsize=9)
-        axes[0].set_ylabel(side, fontsize=9)
+                axis.set_title(tops[t], fontsize=points)
+        axes[0].set_ylabel(wrapped(side, _COLUMN, points), fontsize=points)
         colour_bar(part, axes, signed, scale, pad=0.02)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xaikit.metrics import Curve
+from xaikit.plots.letters import wrapped
 from xaikit.plots.names import title_of
 
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -52,7 +53,7 @@ def curves(
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axis = figure.subplots()
     draw_curves(axis, curves, baselines)
-    axis.set_title(title, fontsize=11)
+    axis.set_title(wrapped(title, 3.8, 11), fontsize=11)
     axis.set_ylabel(ylabel, fontsize=10)
     axis.legend(
         fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from xaikit.attribution import Explanation
 from xaikit.metrics.maps import maps as over_channels
+from xaikit.plots.letters import size
 
 Maps = NDArray[np.float64]
 
@@ -77,7 +78,8 @@ def colour_bar(
     key = ScalarMappable(Normalize(-scale, scale), COLOURS)
     bar = figure.colorbar(key, ax=axes, extend="both" if beyond else "neither", **place)
     bar.set_ticks([-scale, 0, scale], labels=[f"−{scale:.2g}", "0", f"{scale:.2g}"])
-    bar.ax.tick_params(labelsize=8)
+    whole = figure.get_figure(root=True)
+    bar.ax.tick_params(labelsize=size(8, 0.0 if whole is None else whole.get_figwidth()))
 
 
 def _bare(axis: Axes) -> None:

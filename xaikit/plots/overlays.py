@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from xaikit.attribution import Explanation
 from xaikit.plots.arguments import expect_matching
+from xaikit.plots.letters import height, size, wrapped
 from xaikit.plots.maps import (
     KEY,
     colour_bar,
@@ -57,24 +59,33 @@ def overlay(
     maps = summed(explanation)
     scale = scale_of(maps)
     n, targets = explanation.targets.shape
+    width = 1.6 * (targets + 1) + 0.9
+    points = size(9, width)
+    tops = [
+        [
+            wrapped(heading(int(c), classes, roles, t), 1.3, points)
+            for t, c in enumerate(explanation.targets[i])
+        ]
+        for i in range(n)
+    ]
     figure, axes = plt.subplots(
         n,
         targets + 1,
-        figsize=(1.6 * (targets + 1) + 0.9, 1.95 * n + 0.7),
+        figsize=(width, (1.5 + height(chain.from_iterable(tops), points)) * n + 0.7),
         squeeze=False,
         layout="constrained",
     )
     for i, row in enumerate(axes):
         draw_image(row[0], images[i])
-        row[0].set_title("image", fontsize=9)
+        row[0].set_title("image", fontsize=points)
         for t, axis in enumerate(row[1:]):
             draw_faded(axis, images[i])
             opacity = alpha * np.clip(np.abs(maps[i, t]) / scale, 0, 1)
             drawn = draw_map(axis, maps[i, t], scale)
             drawn.set_alpha(opacity)
-            axis.set_title(heading(int(explanation.targets[i, t]), classes, roles, t), fontsize=9)
+            axis.set_title(tops[i][t], fontsize=points)
     colour_bar(figure, axes.ravel().tolist(), maps, scale, shrink=0.8)
-    figure.suptitle(title_of(explanation.method), fontsize=11)
-    figure.supxlabel(KEY, fontsize=10)
+    figure.suptitle(title_of(explanation.method), fontsize=size(11, width))
+    figure.supxlabel(KEY, fontsize=size(10, width))
     plt.close(figure)
     return figure

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xaikit.plots.letters import height, size, wrapped
 from xaikit.plots.maps import COLOURS
 
 
@@ -62,23 +63,26 @@ def heat_map(
     if signed:
         high = max(-low, high)
         low = -high
+    width = 0.72 * len(columns) + 3.0
+    points = size(9, width)
+    top = wrapped(title, 0.6 * width, size(11, width))
     figure, axis = plt.subplots(
-        figsize=(0.72 * len(columns) + 3.0, 0.42 * len(rows) + 1.9), layout="constrained"
+        figsize=(width, 0.42 * len(rows) + 1.6 + height([top], 11)), layout="constrained"
     )
     norm, colours = Normalize(low, high), plt.get_cmap(COLOURS if signed else "cividis")
     drawn = axis.imshow(values, cmap=colours, norm=norm, aspect="auto")
     axis.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(len(rows)), rows)
-    axis.tick_params(labelsize=9, length=0)
+    axis.tick_params(labelsize=points, length=0)
     for (i, j), value in np.ndenumerate(values):
         red, green, blue, _ = colours(norm(value))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         text = "–" if np.isnan(value) else f"{value:.2f}".replace("-", "−")
         colour = "white" if dark and not np.isnan(value) else "black"
-        axis.text(j, i, text, ha="center", va="center", fontsize=8.5, color=colour)
-    axis.set_title(title, fontsize=11)
+        axis.text(j, i, text, ha="center", va="center", fontsize=size(8.5, width), color=colour)
+    axis.set_title(top, fontsize=size(11, width))
     bar = figure.colorbar(drawn, ax=axis, pad=0.02)
-    bar.set_label(label, fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    bar.set_label(label, fontsize=points)
+    bar.ax.tick_params(labelsize=size(8, width))
     plt.close(figure)
     return figure

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import html
 import io
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+
+from xaikit.alternatives import described
 
 INK = "#010203"
 """Stands for the page's own text colour in figures, so that they suit light and dark themes."""
 
 
 def themed(figure: Figure) -> str:
-    """Return the figure as SVG in the page's own text colour, on the page's own background."""
+    """Return the figure as SVG in the page's own text colour, on the page's own background.
+
+    A screen reader reads its titles and labels in place of every tick.
+    """
+    said = html.escape(described(figure))
     for text in figure.findobj(Text):
         text.set_color(INK)
     for axis in figure.axes:
@@ -23,7 +30,8 @@ def themed(figure: Figure) -> str:
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, dpi=200, metadata={"Date": None})
     svg = file.getvalue()
-    return svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    return svg.replace("<svg", f'<svg role="img" aria-label="{said}"', 1)
 
 
 def duration(seconds: float) -> str:

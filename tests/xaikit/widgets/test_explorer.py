@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -101,6 +102,9 @@ def test_it_opens_with_the_first_image_explained(page: ExplanationPage, data: Im
     assert f"<h4>Image 0: {name}, classified rightly</h4>" in page.picture.value
     assert "Integrated Gradients · 50 steps" in page.picture.value
     assert "<svg" in page.picture.value and "currentColor" in page.picture.value
+    assert re.search(
+        r'<svg role="img" aria-label="Figure: image; [^"<]+Predictions', page.picture.value
+    )
     assert page.run.disabled is False and page.stop.disabled is True
 
 
