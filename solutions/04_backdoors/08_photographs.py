@@ -69,7 +69,7 @@ if album is not None:
         for axis in axes[row]:
             axis.set_xticks([])
             axis.set_yticks([])
-    figure.colorbar(drawn, ax=axes, label="for “cat” (each map by its largest)", shrink=0.6)
+    figure.colorbar(drawn, ax=axes, label="for “cat” (map ÷ its largest value)", shrink=0.6)
     plt.show()
     print(f"the sticker covers {float(sticker_trigger.mask.float().mean()):.1%} of a photograph")
 
