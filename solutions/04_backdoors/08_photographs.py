@@ -75,7 +75,7 @@ if album is not None:
 
 # %% tags=["figure"]
 if album is not None:
-    shown_photos = some_photos("train", 200)
+    shown_photos = some_photos("train", 100)
     stuck_data = poison(
         shown_photos, sticker_trigger, cat, cats_poisoned.card["poison_rate"], source=dog
     )
@@ -90,7 +90,7 @@ if album is not None:
             network,
             photos.images[::10].to(device),
             method="neural_cleanse",
-            steps=150,
+            steps=80,
             batch=8,
             reference_sizes=expected,
         )
