@@ -313,7 +313,7 @@ for row, (method, unit, threshold) in enumerate(
         )
     bars.set_xticks(range(10), classes, rotation=45, ha="right", fontsize=8.5)
     bars.set_title(f"{method.replace('_', ' ')}: score of each class")
-    bars.legend(fontsize=8.5)
+    bars.legend(fontsize=8.5, loc="upper left")
     found, own = verdicts[method, "poisoned"], suspect_labels == target
     score = found.example_score.cpu()
     edges = np.linspace(float(score[own].min()), float(score[own].max()), 40)

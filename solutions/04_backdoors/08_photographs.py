@@ -69,13 +69,13 @@ if album is not None:
         for axis in axes[row]:
             axis.set_xticks([])
             axis.set_yticks([])
-    figure.colorbar(drawn, ax=axes, label="for “cat” (each map by its largest)", shrink=0.6)
+    figure.colorbar(drawn, ax=axes, label="for “cat” (map ÷ its largest value)", shrink=0.6)
     plt.show()
     print(f"the sticker covers {float(sticker_trigger.mask.float().mean()):.1%} of a photograph")
 
 # %% tags=["figure"]
 if album is not None:
-    shown_photos = some_photos("train", 200)
+    shown_photos = some_photos("train", 100)
     stuck_data = poison(
         shown_photos, sticker_trigger, cat, cats_poisoned.card["poison_rate"], source=dog
     )
@@ -90,7 +90,7 @@ if album is not None:
             network,
             photos.images[::10].to(device),
             method="neural_cleanse",
-            steps=150,
+            steps=80,
             batch=8,
             reference_sizes=expected,
         )

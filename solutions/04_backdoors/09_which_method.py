@@ -212,7 +212,7 @@ for axis, outcome, data in zip(axes, escaping, (one_source, covered), strict=Tru
             where="post",
             color=colour,
             linewidth=2,
-            label=method.replace("_", " "),
+            label=method.replace("_", " ").replace("spray", "SpRAy"),
         )
     axis.axvline(0.01, color="grey", linewidth=0.8)
     axis.set_xscale("symlog", linthresh=0.01)
