@@ -31,9 +31,7 @@ from autograde.gradebook.coursefolder import (
     write_course_folder,
 )
 from autograde.gradebook.identities import settle
-from autograde.gradebook.pseudonyms import (
-    nbgrader_ids,
-)
+from autograde.gradebook.pseudonyms import nbgrader_ids
 from autograde.gradebook.stored import (
     FILE,
     LOG,
