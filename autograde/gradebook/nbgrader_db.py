@@ -31,9 +31,7 @@ from autograde.gradebook.coursefolder import (
     write_course_folder,
 )
 from autograde.gradebook.identities import settle
-from autograde.gradebook.pseudonyms import (
-    nbgrader_ids,
-)
+from autograde.gradebook.pseudonyms import nbgrader_ids
 from autograde.gradebook.stored import (
     FILE,
     LOG,
@@ -45,6 +43,7 @@ from autograde.gradebook.stored import (
     forget_seen,
     keep_seen,
     one_sentence,
+    prepare_seen,
     stored_marks,
     url_of,
     vacuum,
@@ -110,6 +109,7 @@ def fill_gradebook(
             save_cells(db, name, releases[name], course)
         differences: list[str] = []
         with api.Gradebook(url_of(db)) as gradebook:
+            prepare_seen(gradebook.db)
             for result in whole(results):
                 source, release = sources[result.assignment], releases[result.assignment]
                 differences += _save_submission(

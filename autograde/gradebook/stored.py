@@ -68,9 +68,17 @@ class Seen:
 
 def answers_seen(session: Any) -> dict[tuple[str, str], Seen]:
     """Read them from a gradebook; they travel with the file to whoever marks, and back."""
-    session.execute(text(_SEEN))
+    there = "SELECT 1 FROM sqlite_master WHERE name = 'autograde_answer'"
+    if session.execute(text(there)).first() is None:
+        return {}  # of an earlier version, and perhaps not to be written
     rows = session.execute(text("SELECT notebook_id, task, shown, marked FROM autograde_answer"))
     return {(notebook, task): Seen(shown, marked) for notebook, task, shown, marked in rows}
+
+
+def prepare_seen(session: Any) -> None:
+    """Make the table for them."""
+    session.execute(text(_SEEN))
+    session.commit()
 
 
 def keep_seen(session: Any, notebook: str, task: str, seen: Seen) -> None:
@@ -83,7 +91,7 @@ def keep_seen(session: Any, notebook: str, task: str, seen: Seen) -> None:
 
 def forget_seen(session: Any) -> None:
     """Forget those of submissions that are gone."""
-    session.execute(text(_SEEN))
+    prepare_seen(session)
     left = "SELECT id FROM submitted_notebook"
     session.execute(text(f"DELETE FROM autograde_answer WHERE notebook_id NOT IN ({left})"))
     session.commit()

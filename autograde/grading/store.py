@@ -139,8 +139,9 @@ class Store:
     def save(self, result: SubmissionResult) -> None:
         """Keep a record: after a crash it is there whole, or not at all."""
         path = self._path(result.student, result.assignment)
-        with replacing(path.with_suffix(_ANSWERS)) as file:
-            file.write(result.answers)
+        if result.answers:
+            with replacing(path.with_suffix(_ANSWERS)) as file:
+                file.write(result.answers)
         self.write(path, _plain(result))
 
     def read(self, path: Path) -> dict[str, Any] | None:

@@ -114,7 +114,7 @@ def test_unchanged_submissions_are_not_run_again(
     ran: list[str] = []
     results = grade(folder, course, out, jobs=1, say=ran.append)
     assert [line for line in ran if line.startswith("[")] == [
-        line for line in ran if "Grace Hopper" in line
+        line for line in ran if "] Grace Hopper" in line
     ]
     assert {r.student: r.score for r in results}["Grace Hopper"] == 5
     checks = course.folder / "solutions" / f"{NAME}_checks.py"
