@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,10 +101,12 @@ def read_source(path: Path, course: Course) -> Source:
     return source
 
 
-def examine(path: Path, course: Course) -> tuple[Source | None, list[str]]:
+def examine(
+    path: Path, course: Course, load: Callable[[Layout, Mapping[str, str]], Checks] = load_checks
+) -> tuple[Source | None, list[str]]:
     """Read one notebook's source, and return a sentence for everything to be corrected in it.
 
-    There is a source if its scripts and checks can be read.
+    There is a source if its scripts and checks can be read. ``load`` gets the checks.
 
     Raises
     ------
@@ -136,7 +138,7 @@ def examine(path: Path, course: Course) -> tuple[Source | None, list[str]]:
     with _noting(found):
         given = _given(notebook, names, files)
     with _noting(found):
-        checks = load_checks(layout, given)
+        checks = load(layout, given)
     values = {
         "course.name": course.name,
         "course.repository": course.repository,
