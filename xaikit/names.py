@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import symtable
 from collections.abc import Iterator
 from functools import lru_cache
@@ -21,7 +20,7 @@ def defined(source: str) -> frozenset[str]:
     SyntaxError
         If it is not plain Python.
     """
-    table = _table(ast.parse(source))
+    table = _table(source)
     bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
     return frozenset(bound | {s.get_name() for s in _globals(table) if s.is_assigned()})
 
@@ -46,7 +45,7 @@ def needed(source: str) -> frozenset[str] | None:
     """
     try:
         tree = ast.parse(source)
-        table = _table(tree)
+        table = _table(source)
     except (SyntaxError, ValueError):
         return None
     read = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
@@ -75,14 +74,19 @@ class _AsGenerators(ast.NodeTransformer):
         return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
-def _table(tree: ast.Module) -> symtable.SymbolTable:
+_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp
+
+
+def _table(source: str) -> symtable.SymbolTable:
     """Return the cell's names by scope.
 
     From Python 3.12 on (PEP 709) a comprehension's own names count among those of the scope around
     it; those of a generator expression do not.
     """
-    plain = _AsGenerators().visit(copy.deepcopy(tree))
-    return symtable.symtable(ast.unparse(ast.fix_missing_locations(plain)), "cell", "exec")
+    tree = ast.parse(source)
+    if any(isinstance(node, _COMPREHENSIONS) for node in ast.walk(tree)):
+        source = ast.unparse(ast.fix_missing_locations(_AsGenerators().visit(tree)))
+    return symtable.symtable(source, "cell", "exec")
 
 
 def _globals(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:

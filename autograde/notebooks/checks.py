@@ -10,17 +10,18 @@ import hashlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from autograde.errors import AutogradeError
+from autograde.inside.refused import place
 from autograde.notebooks.cells import SourceError
 from autograde.notebooks.given import GivenCells
 from autograde.notebooks.layout import Layout
 from autograde.safety.quiet import quiet
-from autograde.tasks import Task, reading_given_cells
+from autograde.tasks import Call, Task, reading_given_cells
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,15 @@ class Checks:
         The file in which each task stands.
     text
         What fills the notebook's templates.
+    files
+        The files of the modules; release knows them of modules that it need not import, too.
     """
 
     modules: tuple[ModuleType, ...]
     tasks: dict[str, Task]
     places: dict[str, Path]
     text: dict[str, str]
-
-    @property
-    def files(self) -> list[Path]:
-        """The files of the modules."""
-        return [_file(module) for module in self.modules]
+    files: tuple[Path, ...]
 
 
 def load_checks(layout: Layout, given: Mapping[str, str] | None = None) -> Checks:
@@ -98,7 +97,7 @@ def load_checks(layout: Layout, given: Mapping[str, str] | None = None) -> Check
     text = _text(modules, mistakes)
     if mistakes:
         raise SourceError(*mistakes)
-    return Checks(modules, tasks, places, text)
+    return Checks(modules, tasks, places, text, tuple(map(_file, modules)))
 
 
 def _add_package(name: str, folder: Path) -> None:
@@ -161,7 +160,18 @@ def _tasks(
             if tasks.setdefault(value.id, value) is not value:
                 mistakes.append(f"{file}: two tasks have the id {value.id!r}; rename one.")
             places.setdefault(value.id, file)
+            if isinstance(value.answer, Call):
+                mistakes += _missing(value.answer.without, f"{file}: the task {value.id!r}")
     return tasks, places
+
+
+def _missing(without: Iterable[str], task: str) -> Iterator[str]:
+    """Yield what is wrong where a task does without what is not there."""
+    for name in without:
+        try:
+            place(name)
+        except LookupError:
+            yield f"{task} does without {name}, which is no function of an installed package."
 
 
 def _text(modules: Iterable[ModuleType], mistakes: list[str]) -> dict[str, str]:

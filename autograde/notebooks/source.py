@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,10 +106,12 @@ def read_source(path: Path, course: Course) -> Source:
     return source
 
 
-def examine(path: Path, course: Course) -> tuple[Source | None, list[str]]:
+def examine(
+    path: Path, course: Course, load: Callable[[Layout, Mapping[str, str]], Checks] = load_checks
+) -> tuple[Source | None, list[str]]:
     """Read one notebook's source, and return a sentence for everything to be corrected in it.
 
-    There is a source if its scripts and checks can be read.
+    There is a source if its scripts and checks can be read. ``load`` gets the checks.
 
     Raises
     ------
@@ -141,7 +143,7 @@ def examine(path: Path, course: Course) -> tuple[Source | None, list[str]]:
     with _noting(found):
         given = _given(notebook, names, files)
     with _noting(found):
-        checks = load_checks(layout, given)
+        checks = load(layout, given)
     worth = (grading(cell).get("points", 0) for cell in notebook.cells)
     total = sum(each for each in worth if isinstance(each, int | float))
     values = {
