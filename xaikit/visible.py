@@ -198,8 +198,8 @@ class checking:  # noqa: N801 - read as a statement
         if self._last is not None:
             if text := out_of_range(self._last.returned, self._last.arguments):
                 return text
-            text = brief(self._last.returned)
-            return f"(`{self._last.name}(…)` returned {text}.)" if text else ""
+            text = brief(self._last.returned) or described(self._last.returned)
+            return f"(`{self._last.name}(…)` returned {text}.)"
         if self._function:
             return ""
         names = self._asked(error) or self._names[: len(self._names) == 1]
