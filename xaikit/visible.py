@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xaikit import run_all, unseen
 from xaikit.checks import CheckFailed, not_there, returned_none
@@ -130,7 +131,7 @@ class checking:  # noqa: N801 - read as a statement
             if self._inside:  # it calls itself
                 return function(*arguments, **named)
             _expect_parameters(function, name, arguments, named)
-            before = [(plain(each), np.copy(plain(each))) for each in _arrays(arguments, named)]
+            before = [(each, each.copy()) for each in _arrays((*arguments, *named.values()))]
             self._inside = True
             printed = _Printed(sys.stdout)
             try:
@@ -159,7 +160,7 @@ class checking:  # noqa: N801 - read as a statement
         if isinstance(error, CheckFailed):
             spoilt = (
                 f"`{self._function}` changes what it is given: work on a copy, and run all cells "
-                "above."
+                "above again."
             )
             parts = [str(error), self._found(error), spoilt if self._spoilt else "", changed]
             return " ".join(filter(None, parts))
@@ -197,8 +198,8 @@ class checking:  # noqa: N801 - read as a statement
         if self._last is not None:
             if text := out_of_range(self._last.returned, self._last.arguments):
                 return text
-            text = brief(self._last.returned)
-            return f"(`{self._last.name}(…)` returned {text}.)" if text else ""
+            text = brief(self._last.returned) or described(self._last.returned)
+            return f"(`{self._last.name}(…)` returned {text}.)"
         if self._function:
             return ""
         names = self._asked(error) or self._names[: len(self._names) == 1]
@@ -302,10 +303,15 @@ def _expect_parameters(
         ) from None
 
 
-def _arrays(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> list[Any]:
-    """Return the tensors and arrays among arguments; a nan is not told from a change."""
-    found = [each for each in (*arguments, *named.values()) if hasattr(each, "dtype")]
-    return [each for each in found if not np.isnan(np.sum(plain(each)))]
+def _arrays(values: tuple[Any, ...]) -> list[NDArray[Any]]:
+    """Return the tensors and arrays of numbers among values; a nan is not told from a change."""
+    found = []
+    for each in values:
+        with contextlib.suppress(Exception):  # of a kind that NumPy does not have
+            array = plain(each)
+            if isinstance(array, np.ndarray) and not np.isnan(array.sum()):
+                found.append(array)
+    return found
 
 
 def _may_be_none(function: Callable[..., Any]) -> bool:
