@@ -1,10 +1,11 @@
-"""How many threads torch computes with in a notebook that runs beside other programs.
+"""How many threads compute in a notebook that runs beside other programs.
 
-torch starts a thread for each core. Its threads wait for each other after every operation. Where
-other programs take the cores, that waiting is most of the time: on two busy cores a cell took
-twelve times as long with two threads as with one. So a notebook's kernel looks before each cell at
-how many cores the others leave free, and takes no more. It never goes up again, so that results do
-not change to and fro in their last digits. Nothing happens where ``OMP_NUM_THREADS`` is set.
+torch, NumPy and scikit-learn start a thread for each core. These threads wait for each other after
+every operation. Where other programs take the cores, that waiting is most of the time: on two busy
+cores a cell took twelve times as long with two threads as with one. So a notebook's kernel looks
+before each cell at how many cores the others leave free, and takes no more. It never goes up again,
+so that results do not change to and fro in their last digits. Nothing happens where
+``OMP_NUM_THREADS`` is set.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 _MINUTE = 60.0  # what the system's load is averaged over
 _LEAST = 2.0  # seconds in which enough happens to be measured
@@ -39,10 +41,13 @@ def install() -> None:
 
 
 class Threads:
-    """Keeps torch's threads within the cores that other programs leave free."""
+    """Keeps the threads that compute within the cores that other programs leave free."""
 
     def __init__(self) -> None:
         self._looks: deque[_Look] = deque([_Look.now()])
+        self._free = cores()
+        self._most = max(self._free, torch.get_num_threads())  # a quota may allow fewer
+        self._applied = (0, 0)
 
     def choose(self, *_: Any) -> None:
         """Take fewer threads if other programs have taken cores since the last look."""
@@ -53,9 +58,13 @@ class Threads:
         first = self._looks[0]
         own = (now.own - first.own) / max(now.time - first.time, _MINUTE)
         self._looks.append(now)
-        free = free_cores(cores(), max(load() - own, others))
-        if free < torch.get_num_threads():
-            torch.set_num_threads(free)
+        self._free = min(self._free, free_cores(cores(), max(load() - own, others)))
+        # What was imported since may have brought threads of its own: NumPy, SciPy, scikit-learn.
+        applied = (self._free, len(sys.modules))
+        if self._free < self._most and applied != self._applied:
+            self._applied = applied
+            torch.set_num_threads(min(self._free, torch.get_num_threads()))
+            threadpool_limits(self._free)
 
     def _others_of_late(self, now: _Look) -> float:
         """Return how many cores others took since the last cell: the load follows a minute late."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from IPython.core.events import EventManager
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from xaikit import threads
 
@@ -17,8 +18,9 @@ from xaikit import threads
 @pytest.fixture
 def many() -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
+    with threadpool_limits(2):
+        torch.set_num_threads(2)
+        yield
     torch.set_num_threads(before)
 
 
@@ -59,6 +61,8 @@ def test_before_each_cell_it_may_take_fewer_and_never_more(
         chooser.choose()
         shown.append(torch.get_num_threads())
     assert shown == [2, 2, 1, 1]
+    pools = {pool["num_threads"] for pool in threadpool_info()}
+    assert pools == {1}  # NumPy's and scikit-learn's, too
     torch.set_num_threads(2)
     looks = iter([threads._Look(0, 0, 0), threads._Look(1, 0, 0)])
     monkeypatch.setattr(threads, "load", lambda: 5.0)
