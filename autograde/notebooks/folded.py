@@ -18,7 +18,7 @@ TITLE = "#@title "
 """What begins the first line of a folded cell, for Colab."""
 
 WIDEST = 100
-"""Characters of that line: JupyterLab does not wrap it, and shows as many in 800 pixels."""
+"""Characters of that line: JupyterLab does not wrap it, and a page of 1300 pixels shows as many."""
 
 _FORM = "the form of your answer"
 _DRAWING = frozenset({"plt", "plots", "display"})

@@ -147,7 +147,7 @@ def test_a_baseline_is_what_explain_and_deletion_call_by_that_name(
     monkeypatch.setattr(xaikit.widgets.pictures, "summary", noted)
     page.image.value, page.target.value = 3, 2
     page.method.value, page.baseline.value = method, baseline
-    assert page.wait(30) and said(page) == "Done."
+    assert page.wait(180) and said(page) == "Done."
     options = {} if method == "gradient" else {"baseline": baseline}
     inputs = data.images[3:4]
     expected = explain(page._model, inputs, 2, method, **options)
