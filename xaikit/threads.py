@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from threadpoolctl import threadpool_limits
 
 _MINUTE = 60.0  # what the system's load is averaged over
@@ -44,6 +43,8 @@ class Threads:
     """Keeps the threads that compute within the cores that other programs leave free."""
 
     def __init__(self) -> None:
+        import torch  # here, because release reads the checks and needs no torch
+
         self._looks: deque[_Look] = deque([_Look.now()])
         self._free = cores()
         self._most = max(self._free, torch.get_num_threads())  # a quota may allow fewer
@@ -63,6 +64,8 @@ class Threads:
         applied = (self._free, len(sys.modules))
         if self._free < self._most and applied != self._applied:
             self._applied = applied
+            import torch
+
             torch.set_num_threads(min(self._free, torch.get_num_threads()))
             threadpool_limits(self._free)
 

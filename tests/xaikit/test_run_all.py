@@ -119,7 +119,7 @@ def test_below_a_missing_name_stands_which_cell_defines_it(client: BlockingKerne
         client,
         "import xaikit.session as s\n"
         "cell = s.GivenCell('', 'images = 1', frozenset({'images'}))\n"
-        "s.notebooks = lambda: {'n': s.Known({}, {}, (cell,), frozenset())}",
+        "s._notebooks = lambda: [s.Known({}, {}, (cell,), frozenset())]",
         FROM_LAB,
     )
     status, outputs = ask(client, "images.mean()", FROM_LAB)

@@ -33,8 +33,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def known(toy: Any) -> dict[str, Released]:
-    entry = manifest({NAME: toy.released})[NAME]
-    return {NAME: Released.read(json.loads(json.dumps(entry)))}
+    return {NAME: Released.read(json.loads(json.dumps(manifest(toy.released, {}))))}
 
 
 def change_given(notebook: NotebookNode) -> None:

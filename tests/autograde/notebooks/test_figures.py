@@ -104,7 +104,7 @@ def test_a_figure_runs_for_who_needs_it_and_so_does_one_that_it_needs():
 
 _FIGURE = '# %% tags=["figure"]\nseen = 7\nprint("a figure")\n'
 WITH_FIGURE = SOURCE.replace(
-    "# %% [markdown]\n# {{ hint }}", f"{_FIGURE}\n# %% [markdown]\n# {{{{ hint }}}}"
+    "# %% [markdown]\n# {{ hint }}", f"{_FIGURE}\n# %% [markdown]\n# `seen`\n#\n# {{{{ hint }}}}"
 )
 
 

@@ -40,7 +40,7 @@ def test_a_change_of_the_deadline_changes_one_line_and_no_result(tmp_path: Path)
         "**Worth:** 9 points, which count for 100 % of the course. Handing in late takes no points "
         "off. <!-- from course.toml -->\n",
     ]
-    assert manifest({"x": before}) == manifest({"x": after})
+    assert manifest(before, {}) == manifest(after, {})
     old, new = (load_assignment("01_small", tmp_path / f / "course.toml") for f in "ab")
     assert (old.version, to_json(old.released)) == (new.version, to_json(new.released))
     # A copy with the old line, one answer cell deleted: the line is no text of the student's own.

@@ -41,9 +41,9 @@ def test_a_group_yields_a_row_a_member(small: Class, tmp_path: Path) -> None:
     assert header == "student,group,assignment,score,max_score,status,late"
     found = [tuple(row.values()) for row in rows(tmp_path / "grades.csv")]
     assert found == [
-        ("Grace Hopper", "", NAME, "5", "9", "manual_pending"),
-        ("Ada Lovelace", "Group 1", NAME, "7.5", "9", "graded"),
-        ("Alan Turing", "Group 1", NAME, "7.5", "9", "graded"),
+        ("Grace Hopper", "", NAME, "5", "9", "manual_pending", "no"),
+        ("Ada Lovelace", "Group 1", NAME, "7.5", "9", "graded", "no"),
+        ("Alan Turing", "Group 1", NAME, "7.5", "9", "graded", "no"),
     ]
 
 
