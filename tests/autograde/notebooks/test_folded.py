@@ -45,7 +45,8 @@ def test_the_line_says_which_task_and_what_is_checked(
     check: str, line: str, tmp_path: Path
 ) -> None:
     cell = made(HEADED.replace(CHECK, check), tmp_path)
-    assert cell.source == f"{TITLE}{line}\n{check}"
+    imported = "from xaikit import checks\n\n" if "checks." in check else ""
+    assert cell.source == f"{TITLE}{line}\n{imported}{check}"
     assert cell.metadata["jupyter"] == {"source_hidden": True}  # JupyterLab
     assert cell.metadata["cellView"] == "form"  # Colab
     assert cell.metadata["nbgrader"]["checksum"] == compute_checksum(cell)
