@@ -11,12 +11,13 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 from PIL import Image, ImageDraw
-from small_course import CHECKS, SOURCE, small_source, write_course
+from small_course import ANSWERS, CHECKS, SOURCE, write_course
 
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult, TaskResult
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import released, solutions
+from autograde.notebooks.source import read_source
 
 NAME = "01_small"
 
@@ -82,11 +83,14 @@ def mark_output(score: object) -> NotebookNode:
     return new_output("execute_result", {"text/plain": str(score)}, execution_count=None)
 
 
-def small_class(folder: Path, source: str = SOURCE, checks: str = CHECKS) -> Class:
+def small_class(
+    folder: Path, source: str = SOURCE, checks: str = CHECKS, answers: str = ANSWERS
+) -> Class:
     """Write the small course to a folder and return what its grading works on."""
-    read = small_source(folder, source, checks)
+    course = write_course(folder, source, checks, answers)
+    read = read_source(folder / "solutions" / f"{NAME}.py", course)
     return Class(
-        course=write_course(folder, source, checks),
+        course=course,
         sources={NAME: read.notebook},
         releases={NAME: released(read)},
         solutions=solutions(read),

@@ -122,7 +122,9 @@ def test_what_enters_the_references_is_what_the_notebook_shows(
     assert len(world.images) == 250
     three = checks.twins()
     assert len(three.clean) >= 200  # what the curriculum promises, with the sample, too
-    for name in ("clean", "harmless", "attacked", "masks", "both"):
+    for name in ("clean", "harmless", "attacked"):
+        assert torch.equal(given[f"{name}_images"].cpu(), getattr(three, name)), name
+    for name in ("masks", "both"):
         assert torch.equal(given[name].cpu(), getattr(three, name)), name
     assert given["map_methods"] == checks.METHODS
     assert (given["epsilons"], given["sizes"]) == (checks.HERE.epsilons, checks.SIZES)

@@ -16,7 +16,7 @@ from marks import STUDENT, content, fill, mark_by_hand, marked, opened
 from nbformat.v4 import new_output
 from nbgrader import api
 from nbgrader.preprocessors import SaveAutoGrades
-from small_course import CHECKS, SOURCE
+from small_course import ANSWERS, CHECKS, SOURCE
 
 from autograde.gradebook.nbgrader_db import (
     manual_scores,
@@ -157,11 +157,11 @@ def test_a_new_release_keeps_marks_of_tasks_that_stay(small: Class, tmp_path: Pa
     """Cells may come and go between two runs, although nbgrader itself refuses that."""
     db = fill(small, tmp_path, small.result(), small.result("Ada Lovelace"))
     mark_by_hand(db, "why", 3.0, "Well argued.")
-    source, checks = (
+    source, checks, answers = (
         text.replace("double", "twice").replace("given-imports", "given-helpers")
-        for text in (SOURCE.replace('"points": 3', '"points": 5'), CHECKS)
+        for text in (SOURCE.replace('"points": 3', '"points": 5'), CHECKS, ANSWERS)
     )
-    changed = small_class(tmp_path / "changed", source, checks)
+    changed = small_class(tmp_path / "changed", source, checks, answers)
     fill(changed, tmp_path, changed.result(scores={"total": 4.0}))
     assert marked(db) == {
         "twice-test": (2.0, None, 2.0, False),
