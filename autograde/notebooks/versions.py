@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from autograde.notebooks.checks import Checks
+from autograde.tasks import Task
 
 _ANY_NAME = frozenset({"globals", "locals", "vars", "eval", "exec", "__import__", "import_module"})
 """Code that uses one of these may reach any statement of its module without naming it."""
@@ -92,9 +93,10 @@ def made_of(
     }
     tables = repr(sorted(settings.items()))
     found = {}
-    for name, task in checks.tasks.items():
+    for name in checks.tasks:
         home = next(m for m in checks.modules if Path(str(m.__file__)) == checks.places[name])
-        names = [each for each, value in vars(home).items() if value is task]
+        tasks = ((each, value) for each, value in vars(home).items() if isinstance(value, Task))
+        names = [each for each, value in tasks if value.id == name]
         found[name] = _closure(home.__name__, names, modules, given, read, tables)
     return found
 
