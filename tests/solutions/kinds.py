@@ -124,7 +124,6 @@ def test_what_costs_no_thought_earns_nothing(
     assert not paid, paid
 
 
-@pytest.mark.slow
 def test_what_the_visible_check_accepts_grading_reads(
     source: Source,
     answered: Callable[[str, str], dict[str, Any]],

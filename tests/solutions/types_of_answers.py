@@ -75,9 +75,9 @@ def _kind(value: Any) -> dict[str, Change]:
         return _DICTIONARY
     if isinstance(value, str):
         return _WORD
-    if np.ndim(value.detach() if isinstance(value, torch.Tensor) else value) or isinstance(
-        value, list | tuple | set
-    ):
+    if isinstance(value, list | tuple | set):  # perhaps of tensors of several shapes
+        return _SEVERAL
+    if np.ndim(value.detach() if isinstance(value, torch.Tensor) else value):
         return _SEVERAL
     return _ONE
 
