@@ -33,14 +33,20 @@ def delete_leftovers(notebook: NotebookNode, needs: frozenset[str]) -> None:
         meta = grading(cell)
         if cell.cell_type != "code" or meta.get("solution") or is_test(meta) or is_hand_in(cell):
             continue
-        if meta.get("grade_id") not in needs and (
-            names := left(cell.source, notebook.cells[position + 1 :])
-        ):
+        # A text right above announces what the cell makes.
+        told = position
+        while told and notebook.cells[told - 1].cell_type == "markdown":
+            told -= 1
+        around = notebook.cells[told:position] + notebook.cells[position + 1 :]
+        if meta.get("grade_id") not in needs and (names := left(cell.source, around)):
             cell.source = "\n".join([cell.source, *_lines(names)])
 
 
-def left(source: str, below: Sequence[NotebookNode]) -> list[str]:
-    """Return the names that a cell certainly binds, and that neither code nor text below needs."""
+def left(source: str, around: Sequence[NotebookNode]) -> list[str]:
+    """Return the names that a cell certainly binds, and that neither code nor text needs.
+
+    ``around`` are the cells below, and the texts right above.
+    """
     try:
         body = ast.parse(source).body
     except SyntaxError:  # it has a magic
@@ -49,7 +55,7 @@ def left(source: str, below: Sequence[NotebookNode]) -> list[str]:
     names = {name for name in names if not name.startswith("_")}
     # A text that quotes `name` does not mean the variable of some loop.
     loops = {n for node in ast.walk(ast.Module(body, [])) for n in _loop(node)}
-    for cell in below:
+    for cell in around:
         if cell.cell_type == "code":
             wanted = needed(cell.source)
             if wanted is None:

@@ -28,8 +28,8 @@
 # `.explanation` (the name), `.metric` and `.scores` (N, T). Evaluate `seven`, explanations of the `dozen`
 # for its most likely class, by the metrics in `measures` with `measure_options`. Set
 #
-# - `table`: a tensor (7, 3, 12): explanation, in the order of `seven`; measure, in the order of
-#   `measures`; image. The random order does not depend on the input, so its sensitivity is 0 (`evaluate`
+# - `table`: a tensor (7, 3, 12): explanation, in the order of `seven`, which `six_options` made; measure,
+#   in the order of `measures`; image. The random order does not depend on the input, so its sensitivity is 0 (`evaluate`
 #   says nan, because there is no method to ask again);
 # - `against_random`: a tensor (6, 2) of whole numbers, for each of the other six and for deletion and
 #   infidelity. Take the 95 % interval of the difference, own value minus random's, image by image: −1 if

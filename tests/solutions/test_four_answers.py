@@ -9,6 +9,7 @@ needs have run.
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from copy import deepcopy
@@ -24,7 +25,7 @@ from autograde.notebooks.cells import answers
 from autograde.notebooks.leftovers import delete_leftovers
 from autograde.notebooks.release import released, solved, to_json
 from tests.sheets import COURSE, NAMES, source, written
-from xaikit.names import defined, needed
+from xaikit.names import defined, deleted, needed
 
 SECRET = b"the tests' own secret"
 
@@ -168,6 +169,30 @@ def test_no_cell_uses_a_name_that_a_given_cell_deleted(name: str):
     command = [sys.executable, "-m", "ruff", *rules]
     found = subprocess.run(command, input="\n".join(cells), capture_output=True, text=True)
     assert (found.returncode, found.stdout) == (0, "All checks passed!\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_answer_takes_a_name_that_release_lets_a_given_cell_delete(name: str):
+    plain = [c.source for c in released(source(name)).cells if "\ndel " in c.source]
+    gone = frozenset[str]().union(*map(deleted, plain))
+    assert gone
+    texts = {(task, k): text for task, kinds in written(name).items() for k, text in kinds.items()}
+    taken = {
+        key: names & gone - defined(text) - _local(text)
+        for key, text in texts.items()
+        if (names := needed(text))
+    }
+    assert {key: names for key, names in taken.items() if names} == {}
+
+
+def _local(text: str) -> set[str]:
+    """Return the names that functions in a text bind for themselves."""
+    stored = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name | ast.arg))
+    return {
+        n.arg if isinstance(n, ast.arg) else n.id
+        for n in stored
+        if isinstance(n, ast.arg) or isinstance(n.ctx, ast.Store)
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,8 @@ for k, m in enumerate(methods):
         for i, t in zip(*np.nonzero(common)):
             one = trials[m].counterfactuals[i, t][None]
             errors = [
-                float(((one - judges[str(int(c))](one)) ** 2).sum()) for c in (t, own[int(i)])
+                float(((one - judges[str(int(c))](one)) ** 2).sum())
+                for c in (t, (~others[int(i)]).int().argmax())
             ]
             ratio[i, t] = errors[0] / errors[1]
     table.append([keep[k].sum() / 108, np.median(moved[common]), np.median(ratio[common])])
@@ -46,4 +47,5 @@ for step in range(300):
 # %% answer="im2-flaw" kind="wrong"
 # answer: im2-flaw
 # a real dress: IM2 is small, and rightly so
-pleasing = dresses[int(im2(dresses, dress).argmin())].detach()
+real = test.images[test.labels == dress][:100].to(device)
+pleasing = real[int(im2(real, dress).argmin())].detach()
