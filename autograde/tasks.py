@@ -3,8 +3,7 @@
 The checks of a notebook (``solutions/NAME/checks/`` or ``solutions/NAME_checks.py``) hold one
 :class:`Task` for every automatically graded task of its source. A task says which *answer* is
 taken from the student (the value of variables, or what a function returns on hidden inputs) and
-how that answer becomes marks.
-It runs in the scorer, which never runs student code and which alone knows reference values.
+how that becomes marks. It runs in the scorer, which never runs student code and alone knows values.
 
     @task("shapley", Call("shapley_values", inputs=three_player_games))
     def shapley(calls: list[Called]) -> None:
@@ -106,8 +105,7 @@ class Called:
     ``returned`` is read like a :class:`Value`. Of a call that raised, timed out or returned
     something unreadable it is :class:`Unusable`: to use it is :class:`Wrong`, with the reason. So a
     check that catches that may pay for the other calls; none pays in full. If all calls failed, the
-    check is not asked. ``changed`` are the places of
-    the arguments that hold other values after the call, see :func:`expect_unchanged`.
+    check is not asked. ``changed``: see :func:`expect_unchanged`.
     """
 
     arguments: tuple[Any, ...]
@@ -140,32 +138,29 @@ def task(id: str, answer: Value | Call, read: str = "") -> Callable[[Score], Tas
 
 Comparison = tuple[str, Any, Any]
 """The name of what was compared, what a check expected, and what the student's answer held."""
-
 _compared: ContextVar[list[Comparison] | None] = ContextVar("what is compared", default=None)
 
 
 @contextlib.contextmanager
-def noting_comparisons() -> Iterator[list[Comparison]]:
-    """Note what :func:`expect_close` compares: for an appeal, where a person looks at it."""
-    found: list[Comparison] = []
-    before = _compared.set(found)
+def _holding(variable: ContextVar[Any], value: Any) -> Iterator[Any]:
+    before = variable.set(value)
     try:
-        yield found
+        yield value
     finally:
-        _compared.reset(before)
+        variable.reset(before)
+
+
+def noting_comparisons() -> contextlib.AbstractContextManager[list[Comparison]]:
+    """Note what :func:`expect_close` compares: for an appeal, where a person looks at it."""
+    return _holding(_compared, [])
 
 
 _given_cells: ContextVar[Callable[..., Any]] = ContextVar("the given cells of the notebook")
 
 
-@contextlib.contextmanager
-def reading_given_cells(cells: Callable[..., Any]) -> Iterator[None]:
+def reading_given_cells(cells: Callable[..., Any]) -> contextlib.AbstractContextManager[Any]:
     """Let :func:`given` read these cells: for the module that imports a notebook's checks."""
-    before = _given_cells.set(cells)
-    try:
-        yield
-    finally:
-        _given_cells.reset(before)
+    return _holding(_given_cells, cells)
 
 
 def given(*cells: str, **names: Any) -> Any:
@@ -200,15 +195,9 @@ def given(*cells: str, **names: Any) -> Any:
 _statements: ContextVar[dict[str, str]] = ContextVar("the statements of the quiz")
 
 
-@contextlib.contextmanager
-def noting_statements() -> Iterator[dict[str, str]]:
+def noting_statements() -> contextlib.AbstractContextManager[dict[str, str]]:
     """Collect what a check says by :func:`note_statement`: for the scorer."""
-    found: dict[str, str] = {}
-    before = _statements.set(found)
-    try:
-        yield found
-    finally:
-        _statements.reset(before)
+    return _holding(_statements, {})
 
 
 def note_statement(name: str, verdict: Literal["right", "wrong", "open"]) -> None:
