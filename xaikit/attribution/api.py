@@ -33,6 +33,7 @@ def explain(
     targets: int | Sequence[int] | Tensor,
     method: str = "integrated_gradients",
     *,
+    backend: str = "native",
     seed: int = 0,
     chunk: int = 128,
     **options: Any,
@@ -54,6 +55,12 @@ def explain(
         One of these, with its options; :func:`methods` tells what each needs, costs and assumes.
 
         {methods}
+    backend
+        What computes it: ``"native"``, this package, or a library by its own code: ``"captum"``,
+        ``"shap"``, ``"lime"``, ``"zennit"``, as far as it has the method (see
+        :attr:`Method.backends`) and is installed. Options, shapes and the model's state are the
+        same; where methods draw at random, the draws differ. A model for which the library is
+        known to be wrong is refused.
     seed
         Same seed, same bytes: on one device, with one thread count and one chunk size.
     chunk
@@ -84,7 +91,7 @@ def explain(
     tensor([[[1., 1., 1.]]], dtype=torch.float64)
     """
     start = time.perf_counter()
-    chosen = known(METHODS, method)
+    chosen = known(METHODS, method).by(backend)
     options = chosen.checked(options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = checked_inputs(model, inputs)
@@ -107,7 +114,7 @@ def explain(
         method,
         elapsed(start, inputs),
         MappingProxyType({**details}),
-        MappingProxyType({**options, "seed": seed, "chunk": chunk}),
+        MappingProxyType({**options, "backend": backend, "seed": seed, "chunk": chunk}),
     )
 
 

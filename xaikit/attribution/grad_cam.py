@@ -36,7 +36,7 @@ def grad_cam(problem: Problem, *, layer: nn.Module | None = None) -> Attribution
         A module of the model that returns (N, K, *space); default: the last convolution, in
         the order of ``model.modules()``.
     """
-    chosen = _layer(problem.model, layer)
+    chosen = layer_of_maps(problem.model, layer)
     space = problem.inputs.shape[2:]
     captured: list[Tensor] = []
 
@@ -59,7 +59,8 @@ def grad_cam(problem: Problem, *, layer: nn.Module | None = None) -> Attribution
     return Attribution(attributions.expand(-1, -1, *problem.inputs.shape[1:]).contiguous())
 
 
-def _layer(model: nn.Module, layer: nn.Module | None) -> nn.Module:
+def layer_of_maps(model: nn.Module, layer: nn.Module | None) -> nn.Module:
+    """Return the layer whose feature maps are weighted: the one asked for, or the default."""
     if layer is None:
         convolution = last_of(model, nn.Conv1d, nn.Conv2d, nn.Conv3d)
         if convolution is None:

@@ -47,15 +47,7 @@ def occlusion(
         zeros. Of several, the mean loss.
     """
     inputs, targets = problem.inputs, problem.targets
-    image = inputs.ndim == 4
-    space = inputs.shape[2:] if image else inputs.shape[-1:]
-    side = window if window is not None else max(1, min(space) // 7 * image)
-    step = stride if stride is not None else max(1, side // 2)
-    if side > min(space) or step > side:
-        raise ValueError(
-            f"a window of {side} with stride {step} does not cover inputs of {tuple(space)}: it "
-            f"must not be larger than they are, and the stride not larger than the window."
-        )
+    side, step, space = window_and_stride(inputs, window, stride)
     hidden = baselines(problem, baseline)
     masks = torch.stack(list(_windows(space, side, step))).to(inputs.device)
     full = target_outputs(problem)
@@ -72,6 +64,22 @@ def occlusion(
     mean = lost / (number * masks.sum(dim=0))
     shape = (*targets.shape, *[1] * (inputs.ndim - 1 - len(space)), *space)
     return Attribution(mean.view(shape).expand(*targets.shape, *inputs.shape[1:]).contiguous())
+
+
+def window_and_stride(
+    inputs: Tensor, window: int | None, stride: int | None
+) -> tuple[int, int, torch.Size]:
+    """Return a window's side, its stride, and the dimensions along which windows move."""
+    image = inputs.ndim == 4
+    space = inputs.shape[2:] if image else inputs.shape[-1:]
+    side = window if window is not None else max(1, min(space) // 7 * image)
+    step = stride if stride is not None else max(1, side // 2)
+    if side > min(space) or step > side:
+        raise ValueError(
+            f"a window of {side} with stride {step} does not cover inputs of {tuple(space)}: it "
+            f"must not be larger than they are, and the stride not larger than the window."
+        )
+    return side, step, space
 
 
 def _windows(space: torch.Size, side: int, step: int) -> Iterator[Tensor]:
