@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from xaikit import explain
 
 IMAGES, REFERENCES, STEPS, SAMPLES, MASKS = 16, 10, 50, 50, 300
 
@@ -31,18 +32,18 @@ def by_target(targets: Tensor, attribute: Callable[[Tensor], Tensor]) -> Tensor:
 
 def cases(model: nn.Sequential, x: Tensor, targets: Tensor, train: Tensor) -> list[Case]:
     """Return every method beside its library."""
-    import shap
     from captum import attr
 
     references = train[:REFERENCES]
-    saliency, times = attr.Saliency(model), attr.InputXGradient(model)
-    path, cam = attr.IntegratedGradients(model), attr.LayerGradCam(model, model[10])
+    saliency, drawn = attr.Saliency(model), attr.GradientShap(model)
     lift, windows = attr.DeepLift(model), attr.Occlusion(model)
-    guided, drawn = attr.GuidedBackprop(model), attr.GradientShap(model)
-    relevance = captum_lrp(model)
+
+    def captum_deeplift() -> Tensor:
+        # The backend refuses it: its attributions do not add up on max pooling.
+        return by_target(targets, lambda t: lift.attribute(x, torch.zeros_like(x[:1]), t))
 
     def smoothgrad() -> Tensor:
-        # NoiseTunnel draws its own noise: give its gradient ours.
+        # NoiseTunnel takes one spread for all images; the backend calls it for each alone.
         draws = torch.randn(
             (SAMPLES, *x.shape[1:]), generator=torch.Generator().manual_seed(0), dtype=x.dtype
         )
@@ -53,65 +54,33 @@ def cases(model: nn.Sequential, x: Tensor, targets: Tensor, train: Tensor) -> li
             total += by_target(targets, lambda t, x=noisy: saliency.attribute(x, t, abs=False))
         return total / SAMPLES
 
-    def grad_cam(target: Tensor) -> Tensor:
-        small = cam.attribute(x, target, relu_attributions=True)
-        return attr.LayerAttribution.interpolate(small, x.shape[2:], "bilinear")
+    def backend(
+        method: str,
+        library: str = "captum",
+        wanted: Tensor = targets,
+        batches: tuple[int | None, ...] = (),
+        **options: Any,
+    ) -> Case:
+        """Return a case in which the library is called by our backend."""
 
-    def deep_shap() -> Tensor:
-        every = shap.DeepExplainer(model, references).shap_values(x)
-        return torch.as_tensor(every).movedim(-1, 1)
+        def theirs(batch: int | None = 128) -> Tensor:
+            chosen = {**options, "backend": library, "chunk": batch or 10**6}
+            return explain(model, x, wanted, method, **chosen).attributions
+
+        return Case(method, options, library, theirs, wanted, batches)
 
     # shap explains all classes at once: so do we, then.
     classes = torch.arange(10).expand(len(x), -1)
     return [
-        Case(
-            "gradient",
-            {},
-            "captum",
-            lambda: by_target(targets, lambda t: saliency.attribute(x, t, abs=False)),
-            targets,
-        ),
-        Case(
-            "input_x_gradient",
-            {},
-            "captum",
-            lambda: by_target(targets, lambda t: times.attribute(x, t)),
-            targets,
-        ),
-        Case(
-            "guided_backprop",
-            {},
-            "captum",
-            lambda: by_target(targets, lambda t: guided.attribute(x, t)),
-            targets,
-        ),
+        backend("gradient"),
+        backend("input_x_gradient"),
+        backend("guided_backprop"),
         Case("smoothgrad", {"samples": SAMPLES}, "captum", smoothgrad, targets),
-        Case(
-            "integrated_gradients",
-            {"steps": STEPS},
-            "captum",
-            lambda batch: by_target(
-                targets,
-                lambda t: path.attribute(x, target=t, n_steps=STEPS, internal_batch_size=batch),
-            ),
-            targets,
-            (32, 64, 128, None),
-        ),
-        Case("grad_cam", {}, "captum", lambda: by_target(targets, grad_cam), targets),
-        Case(
-            "deeplift",
-            {},
-            "captum",
-            lambda: by_target(targets, lambda t: lift.attribute(x, torch.zeros_like(x[:1]), t)),
-            targets,
-        ),
-        Case(
-            "lrp",
-            {"epsilon": 1e-6},
-            "captum",
-            lambda: by_target(targets, lambda t: relevance.attribute(x, target=t)),
-            targets,
-        ),
+        backend("integrated_gradients", batches=(32, 64, 128, None), steps=STEPS),
+        backend("grad_cam"),
+        Case("deeplift", {}, "captum", captum_deeplift, targets),
+        backend("lrp", epsilon=1e-6),
+        backend("lrp", "zennit", rule="composite"),
         Case(
             "gradient_shap",
             {"samples": SAMPLES, "background": references},
@@ -121,7 +90,7 @@ def cases(model: nn.Sequential, x: Tensor, targets: Tensor, train: Tensor) -> li
             ),
             targets,
         ),
-        Case("deep_shap", {"background": references}, "shap", deep_shap, classes),
+        backend("deep_shap", "shap", classes, background=references),
         Case(
             "occlusion",
             {"window": 4, "stride": 4},
@@ -135,14 +104,7 @@ def cases(model: nn.Sequential, x: Tensor, targets: Tensor, train: Tensor) -> li
             targets,
             (1, 4, 8, 49),
         ),
-        Case(
-            "lime",
-            {"samples": MASKS},
-            "lime",
-            lambda batch: lime_itself(model, x, targets, batch),
-            targets,
-            (10, 32, 128, 300),
-        ),
+        backend("lime", "lime", batches=(10, 32, 128, 300), samples=MASKS),
         # Few enough segments for all coalitions: only then have all three one answer.
         Case(
             "kernel_shap",
@@ -168,31 +130,6 @@ def cases(model: nn.Sequential, x: Tensor, targets: Tensor, train: Tensor) -> li
             targets[:1],
         ),
     ]
-
-
-class Viewed(nn.Module):
-    """Our network without its nn.Flatten, which captum's LRP refuses."""
-
-    def __init__(self, chain: nn.Sequential) -> None:
-        super().__init__()
-        *maps, _, self.head = chain
-        self.body = nn.Sequential(*maps)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the chain's outputs."""
-        return self.head(self.body(x).flatten(1))
-
-
-def captum_lrp(model: nn.Sequential) -> Any:
-    """Return captum's LRP with our epsilon in every layer that has a rule."""
-    from captum.attr import LRP
-    from captum.attr._utils.lrp_rules import EpsilonRule
-
-    viewed = Viewed(copy.deepcopy(model))
-    for layer in (*viewed.body, viewed.head):
-        if not isinstance(layer, nn.ReLU):
-            layer.rule = EpsilonRule(1e-6)
-    return LRP(viewed)
 
 
 BANDS = (torch.arange(28) // 4).unsqueeze(1).expand(28, 28)
@@ -268,47 +205,3 @@ def shap_by_default(model: nn.Module, x: Tensor, targets: Tensor, background: Te
         values = explainer.shap_values(torch.ones(1, 49).long().numpy(), silent=True)
         found.append(torch.as_tensor(values[0]).T[wanted][:, cells] / 16)
     return torch.stack(found).unsqueeze(2).float()
-
-
-def lime_itself(model: nn.Module, x: Tensor, targets: Tensor, batch: int) -> Tensor:
-    """Return lime's image explainer's weights, on our superpixels, masks and black pixels."""
-    from lime.lime_image import LimeImageExplainer
-
-    from xaikit.attribution import superpixels
-
-    class Masks:
-        """A random state that draws our masks."""
-
-        def randint(self, low: int, high: int, size: int) -> Any:
-            """Return the masks of MASKS samples in one row."""
-            generator = torch.Generator().manual_seed(0)
-            return torch.randint(low, high, (MASKS, size // MASKS), generator=generator).numpy()
-
-    @torch.no_grad()
-    def predict(pictures: Any) -> Any:  # (n, H, W, 3): lime has made them colour images
-        return model(torch.as_tensor(pictures)[..., 0].unsqueeze(1).float()).numpy()
-
-    maps = superpixels(x, "slic")[:, 0]
-    found = []
-    for image, labels, wanted in zip(x, maps, targets, strict=True):
-        explainer = LimeImageExplainer(random_state=0)
-        explainer.random_state = Masks()
-        explanation = explainer.explain_instance(
-            image[0].double().numpy(),
-            predict,
-            labels=set(wanted.tolist()),
-            top_labels=None,
-            hide_color=0,
-            num_samples=MASKS,
-            num_features=int(labels.max()) + 1,
-            batch_size=batch,
-            segmentation_fn=lambda _, labels=labels: labels.numpy(),
-            random_seed=0,
-        )
-        weights = [dict(explanation.local_exp[int(target)]) for target in wanted]
-        found.append(
-            torch.stack(
-                [torch.tensor([each[k] for k in range(len(each))])[labels] for each in weights]
-            )
-        )
-    return torch.stack(found).unsqueeze(2)
