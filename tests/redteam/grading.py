@@ -47,10 +47,13 @@ _STALLED = 120.0  # seconds without a mark after which plain nbgrader hangs
 
 @dataclass(frozen=True)
 class Plain:
-    """What plain nbgrader made of a submission: its mark (None: none, it failed) and its page."""
+    """What plain nbgrader made of a submission: its mark (None: none, it failed).
+
+    ``shown`` says whether its page holds what no page should (``Case.silent``).
+    """
 
     score: float | None
-    page: str = ""
+    shown: bool = False
 
 
 def write_uploads(course: Course, cases: Sequence[Case], folder: Path, nbgrader: bool) -> None:
@@ -127,7 +130,9 @@ def _run_nbgrader(place: Path, students: Sequence[str]) -> dict[str, Plain]:
         for line in results.read_text().splitlines():
             read = json.loads(line)
             score = read["score"] if read["success"] else None
-            found[read["student"]] = Plain(score, read["page"])
+            silent = {case.name: case.silent for case in CASES if case.silent}
+            unwanted = silent.get(read["student"])
+            found[read["student"]] = Plain(score, bool(unwanted) and unwanted in read["page"])
         if left[0] not in found and not any(student in found for student in left):
             found[left[0]] = Plain(None)  # it ended or stalled the grader itself
         elif remaining := [student for student in left if student not in found]:

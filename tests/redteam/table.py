@@ -36,7 +36,7 @@ def lines() -> Iterator[str]:
             there = "grading fails" if mark.score is None else f"{mark.score:g}"
             here = f"{ours[case.name].record.score:g}"
             if case.silent:
-                there += ", on the page" if case.silent in mark.page else ""
+                there += ", on the page" if mark.shown else ""
                 here += ", on the page" if case.silent in ours[case.name].written else ", not there"
             yield f"| {case.story} | {there} | {here} |"
 

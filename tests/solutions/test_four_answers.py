@@ -1,10 +1,11 @@
 """Every task ships four answers, and the real grader tells them apart.
 
-The solution earns every point, the untouched cell none. In two more notebooks every other task has
-a plausible mistake, and the tasks between have their differently written right answer: each loses
-exactly the tasks with mistakes. That a mistake spoils no other task follows from more: no cell
-takes a name that an answer before it binds, and a function is called where only the cells that it
-needs have run.
+The solution earns every point. In a second notebook the tasks take turns: a plausible mistake, the
+differently written right answer, the untouched cell. It loses exactly the tasks with mistakes and
+those left untouched, the latter wholly. That each kind earns the same in every other task is tested
+without the sandbox, notebook by notebook. That a mistake spoils no other task follows from more: no
+cell takes a name that an answer before it binds, and a function is called where only the cells that
+it needs have run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from copy import deepcopy
 from functools import cache
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -46,6 +48,19 @@ def graded(
     return marking.mark(content, "student", assignment(name), SECRET, timing, "bubblewrap", hidden)
 
 
+def lost(result: SubmissionResult) -> dict[str, str]:
+    return {t.task: t.message for t in result.tasks if t.score not in (t.max_score, None)}
+
+
+def runs(name: str) -> Any:
+    """Return a notebook that is graded whole: slow but for the first one, each on one worker."""
+    marks = [pytest.mark.xdist_group(name), *[pytest.mark.slow] * (name != NAMES[0])]
+    return pytest.param(name, marks=marks)
+
+
+every_notebook = pytest.mark.parametrize("name", [runs(name) for name in NAMES])
+
+
 @cache
 def solution_run(name: str) -> tuple[SubmissionResult, marking.Timing]:
     notebook = solved(source(name))
@@ -53,30 +68,32 @@ def solution_run(name: str) -> tuple[SubmissionResult, marking.Timing]:
     return graded(name, texts, marking.UNTIMED)
 
 
-def grade(name: str, texts: dict[str, str]) -> SubmissionResult:
-    """Grade as a class is: limits and figures are those of the solution's run."""
-    result, _ = graded(name, texts, solution_run(name)[1])
+@every_notebook
+def test_the_solution_earns_every_automatic_point(name: str):
+    result, _ = solution_run(name)
     assert [t.notice for t in result.tasks if t.notice] == []
-    return result
+    assert lost(result) == {}
+    assert result.status in ("graded", "manual_pending")
+    assert result.notices == []
 
 
-def lost(result: SubmissionResult) -> dict[str, str]:
-    return {t.task: t.message for t in result.tasks if t.score not in (t.max_score, None)}
-
-
-def graded_case(name: str, *more: int) -> Any:
-    """Return one of a notebook's runs: slow but for the first notebook, all on one worker.
-
-    They share the solution's run, which takes longest.
-    """
-    marks = [pytest.mark.xdist_group(name), *[pytest.mark.slow] * (name != NAMES[0])]
-    return pytest.param(name, *more, marks=marks)
-
-
-every_notebook = pytest.mark.parametrize("name", [graded_case(name) for name in NAMES])
-every_half = pytest.mark.parametrize(
-    ("name", "half"), [graded_case(name, half) for name in NAMES for half in (0, 1)]
-)
+@every_notebook
+def test_a_mistake_and_an_untouched_cell_lose_their_own_task_alone(name: str):
+    """Graded as a class is: limits and figures are those of the solution's run."""
+    others = written(name)
+    kinds = dict(zip(automatic(name), cycle(("wrong", "alternative", "untouched")), strict=False))
+    texts = {task: others[task][kind] for task, kind in kinds.items() if kind != "untouched"}
+    by_hand = {t: text for t, text in assignment(name).solutions.items() if t not in kinds}
+    result, _ = graded(name, by_hand | texts, solution_run(name)[1])
+    assert [t.notice for t in result.tasks if t.notice] == []
+    assert set(lost(result)) == {task for task, kind in kinds.items() if kind != "alternative"}
+    assert all(message.strip() not in ("", "Correct.") for message in lost(result).values())
+    assert {t.score for t in result.tasks if kinds.get(t.task) == "untouched"} == {0}
+    assert result.notebook is not None
+    answered = {f"{task}{part}" for task in kinds for part in ("", "-test")}
+    for cell in result.notebook["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") not in answered:
+            assert [o for o in cell.get("outputs", []) if o["output_type"] == "error"] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -110,37 +127,6 @@ def test_every_automatic_task_has_both_written(name: str):
     for task in automatic(name):
         assert set(others.get(task, {})) == {"alternative", "wrong"}, task
         assert len({assignment(name).solutions[task], *others[task].values()}) == 3, task
-
-
-@every_notebook
-def test_the_solution_earns_every_automatic_point(name: str):
-    result, _ = solution_run(name)
-    assert [t.notice for t in result.tasks if t.notice] == []
-    assert lost(result) == {}
-    assert result.status in ("graded", "manual_pending")
-    assert result.notices == []
-
-
-@every_notebook
-def test_the_untouched_notebook_earns_nothing_and_runs_to_its_end(name: str):
-    result = grade(name, {})
-    assert (result.score, result.status) == (0, "graded")
-    assert result.notebook is not None
-    tests = {f"{task}-test" for task in automatic(name)}
-    for cell in result.notebook["cells"]:
-        if cell["metadata"].get("nbgrader", {}).get("grade_id") not in tests:
-            assert [o for o in cell.get("outputs", []) if o["output_type"] == "error"] == []
-
-
-@every_half
-def test_a_mistake_loses_its_own_task_and_another_right_answer_earns_all(name: str, half: int):
-    tasks, others = automatic(name), written(name)
-    wrong = set(tasks[half::2])
-    texts = {t: others[t]["wrong" if t in wrong else "alternative"] for t in tasks}
-    result = grade(name, {**assignment(name).solutions, **texts})
-    assert set(lost(result)) == wrong
-    for task, message in lost(result).items():
-        assert message.strip() not in ("", "Correct."), task
 
 
 def script(name: str) -> str:
