@@ -5,14 +5,24 @@ Here with two seeds; ``make mutants`` asks with fifty and prints a table.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.mutants.__main__ import fault, look, taken_marks
 from tests.mutants.asked import called
 from tests.mutants.wrong import known, wrong_answers
-from tests.sheets import NAMES
+from tests.once import Once
+from tests.sheets import NAMES, source
 
 TASKS = [(name, task.id) for name in NAMES for task in called(name)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def references() -> Iterator[None]:
+    """Compute what right answers are once for each seed, not for each wrong answer."""
+    with Once(module for name in NAMES for module in source(name).checks.modules).remembering():
+        yield
 
 
 @pytest.mark.parametrize(("name", "task"), TASKS)

@@ -30,6 +30,7 @@ from xaikit import Explanation, explain
 from xaikit.metrics import deletion, token_f1
 
 NAME = "02_local_explanations"
+pytestmark = pytest.mark.xdist_group(NAME)  # what the checks measure is measured once
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:captum")

@@ -28,6 +28,7 @@ from autograde.tasks import Called, Wrong
 from xaikit import explain
 
 NAME = "03_adversarial_attacks"
+pytestmark = pytest.mark.xdist_group(NAME)  # what the checks measure is measured once
 
 
 def test_fgsm_pgd_and_the_repaired_attack_agree_with_foolbox(

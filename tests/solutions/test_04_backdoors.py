@@ -29,7 +29,6 @@ from xaikit.backdoors.neural_cleanse import anomaly_index
 from xaikit.metrics import localisation
 
 NAME = "04_backdoors"
-FIGURES = False
 
 
 def test_references_by_hand_agree_with_the_library(source: Source) -> None:

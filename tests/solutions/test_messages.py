@@ -8,6 +8,7 @@ every task must consist of numbers that its check's author wrote, besides counts
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import re
 from typing import Any
@@ -20,9 +21,8 @@ from autograde.grading.score import hidden_inputs
 from autograde.inside import wire
 from autograde.inside.read import plain
 from autograde.notebooks.cells import grading
-from autograde.notebooks.release import released
 from autograde.tasks import Call, Called, Task, Value, Wrong
-from tests.sheets import NAMES, source, written
+from tests.sheets import NAMES, handed_out, source, written
 from xaikit import checks
 
 CALLS = [
@@ -42,7 +42,7 @@ def function_of(name: str, task: str) -> Any:
     check = source(name).checks.tasks[task].answer
     assert isinstance(check, Call)
     space: dict[str, Any] = {}
-    for cell in released(source(name)).cells:
+    for cell in handed_out(name).cells:
         if grading(cell).get("grade_id") in check.needs:
             exec(cell.source, space)
     exec(written(name)[task]["wrong"], space)
@@ -97,11 +97,12 @@ def messages(check: Task, function: Any, digest: str, secret: bytes) -> dict[str
     return found
 
 
+@functools.cache
 def written_numbers(name: str) -> set[str]:
     """Return the numbers that stand in texts of a notebook's checks, or in the notebook."""
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in source(name).checks.files]
     texts = [n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant)]
-    public = "\n".join(cell.source for cell in released(source(name)).cells)
+    public = "\n".join(cell.source for cell in handed_out(name).cells)
     return set(_VALUE.findall("\n".join([public, *(t for t in texts if isinstance(t, str))])))
 
 
@@ -155,7 +156,7 @@ def test_every_task_says_where_to_read(name: str, task: str) -> None:
     check = source(name).checks.tasks[task]
     where = re.search(r"[Ss]ections? (\d+)", check.read)
     assert where, check.read
-    text = "\n".join(c.source for c in released(source(name)).cells)
+    text = "\n".join(c.source for c in handed_out(name).cells)
     headings = re.findall(r"(?m)^#+ (\d+)\b", text)
     assert where[1] in headings, (where[1], headings)
 
