@@ -94,23 +94,27 @@ def define(name: str, task: str, text: str) -> Callable[..., Any] | None:
     return function if callable(function) else None
 
 
-def earned(
+def earns_all(
     name: str, task: str, function: Callable[..., Any] | None, seed: int, limit: float = 60
-) -> float:
-    """Return the share of a task's points that a function gets on the inputs of one seed.
+) -> bool:
+    """Say whether a function gets all of a task's points on the inputs of one seed.
 
     A call that raises, returns what nobody can read or takes too long has failed, as in grading.
+    The calls after it count as failed, too: no other call makes up for one.
     """
     if function is None:
-        return 0.0
+        return False
     rows, encoded = _inputs(name, task, seed)
     outcomes: list[tuple[tuple[Any, ...], Any, frozenset[int]]] = []
     end = time.process_time() + limit
+    returned: Any = None
+    changed = frozenset[int]()
     for row, sent in zip(rows, encoded, strict=True):
-        outcome = _outcome(function, sent, max(0.01, end - time.process_time()))
-        outcomes.append((row, *outcome))
+        if not isinstance(returned, Failed):
+            returned, changed = _outcome(function, sent, max(0.01, end - time.process_time()))
+        outcomes.append((row, returned, changed))
     with undisturbed():
-        return worth(source(name).checks.tasks[task], None, outcomes)[0]
+        return worth(source(name).checks.tasks[task], None, outcomes)[0] >= 1
 
 
 def _outcome(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[Any, frozenset[int]]:
@@ -155,7 +159,7 @@ def verdict(name: str, task: str, text: str, seeds: Sequence[int]) -> Verdict:
     full, slow, asked = 0, 0, 0
     for seed in seeds:
         began = time.process_time()
-        full += earned(name, task, function, seed, limit) >= 1
+        full += earns_all(name, task, function, seed, limit)
         asked += 1
         slow += time.process_time() - began >= limit
         if slow == 3:  # it does not end, whatever the inputs
@@ -167,7 +171,7 @@ def verdict(name: str, task: str, text: str, seeds: Sequence[int]) -> Verdict:
 def _seconds(name: str, task: str) -> float:
     """Return how long the solution takes with one seed."""
     function = define(name, task, texts(name)[task])
-    earned(name, task, function, 0)
+    earns_all(name, task, function, 0)
     began = time.process_time()
-    earned(name, task, function, 0)
+    earns_all(name, task, function, 0)
     return time.process_time() - began

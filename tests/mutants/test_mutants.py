@@ -1,6 +1,7 @@
 """The hidden checks tell every broken reference from a right one, whatever the seed.
 
-Here with two seeds; ``make mutants`` asks with fifty and prints a table.
+Here with one seed for each wrong answer, and two for right ones beside that of tests/solutions;
+``make mutants`` asks with fifty and prints a table.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ def references() -> Iterator[None]:
 
 @pytest.mark.parametrize(("name", "task"), TASKS)
 def test_every_wrong_answer_loses(name: str, task: str) -> None:
-    assert list(filter(None, map(fault, look(name, task, 2)))) == []
+    assert list(filter(None, map(fault, look(name, task, 1)))) == []
 
 
 @pytest.mark.parametrize(("name", "task"), TASKS)
 def test_no_seed_takes_a_mark_from_a_right_answer(name: str, task: str) -> None:
-    assert taken_marks(name, task, range(1, 6)) == []
+    assert taken_marks(name, task, range(1, 3)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
