@@ -24,11 +24,15 @@ from torch import Tensor, nn
 
 import xaikit
 from xaikit import metrics
+from xaikit.models import Classifier
 
 _ASKED = {
     xaikit: ("attack", "counterfactual", "detect", "explain", "tree_shap"),
-    metrics: ("evaluate", "mosaics", "plant_stickers"),
+    metrics: ("deletion", "evaluate", "insertion", "mosaics", "weight_randomisation"),
 }
+
+_MANY = 40
+"""To tell whether fewer images are the same takes as long as to ask a network."""
 
 _TOLD_BY_REPR = (str, bool, int, float, np.generic, torch.dtype, torch.device)
 
@@ -45,16 +49,17 @@ class Once:
 
     def __init__(self, checks: Iterable[ModuleType] = ()) -> None:
         self._places = [*_ASKED, *checks]
-        self._within = False
+        self._reference = self._library = False
+        self._answer = _remembering(Classifier.forward)
         self._remembering: dict[Callable[..., Any], Callable[..., Any]] = {}
         for home, names in _ASKED.items():
             for function in (getattr(home, name) for name in names):
-                self._remembering[function] = _remembering(function, contextlib.nullcontext)
+                self._remembering[function] = self._of_library(function)
         for module in self._places[len(_ASKED) :]:
             for name, value in vars(module).items():
                 own = inspect.isfunction(value) and value.__module__ == module.__name__
                 if own and not name.startswith("expect") and inspect.signature(value).parameters:
-                    self._remembering[value] = self._unless_within(value)
+                    self._remembering[value] = self._of_checks(value)
 
     @contextlib.contextmanager
     def remembering(self, *more: ModuleType) -> Iterator[None]:
@@ -64,33 +69,56 @@ class Once:
                 for name, value in list(vars(place).items()):
                     if inspect.isfunction(value) and value in self._remembering:
                         patch.setattr(place, name, self._remembering[value])
+            patch.setattr(Classifier, "forward", self._of_networks(Classifier.forward))
             yield
 
-    def _unless_within(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function, which remembers unless another one that does is computed."""
-        remembered = _remembering(function, self._computing)
+    def _of_library(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        remembered = _remembering(function)
 
         @functools.wraps(function)
         def asked(*arguments: Any, **named: Any) -> Any:
-            return (function if self._within else remembered)(*arguments, **named)
+            self._library, before = True, self._library
+            try:
+                return remembered(*arguments, **named)
+            finally:
+                self._library = before
 
         return asked
 
-    @contextlib.contextmanager
-    def _computing(self) -> Iterator[None]:
-        self._within = True
-        try:
-            yield
-        finally:
-            self._within = False
+    def _of_checks(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def alone(*arguments: Any, **named: Any) -> Any:
+            self._reference = True
+            try:
+                return function(*arguments, **named)
+            finally:
+                self._reference = False
+
+        remembered = _remembering(function, alone)
+
+        @functools.wraps(function)
+        def asked(*arguments: Any, **named: Any) -> Any:
+            return (function if self._reference else remembered)(*arguments, **named)
+
+        return asked
+
+    def _of_networks(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """Remember what a shipped network says to many images, unless a search asks it."""
+
+        def asked(network: nn.Module, x: Tensor) -> Tensor:
+            if self._library or torch.is_grad_enabled() or len(x) < _MANY:
+                answer: Tensor = forward(network, x)
+                return answer
+            return self._answer(network, x)  # type: ignore[no-any-return]
+
+        return asked
 
 
 def _remembering(
-    function: Callable[..., Any], computing: Callable[[], contextlib.AbstractContextManager[None]]
+    function: Callable[..., Any], computing: Callable[..., Any] | None = None
 ) -> Callable[..., Any]:
+    """Return a function that calls this one, or computes as it does, once for equal arguments."""
     known: dict[bytes, Any] = {}
 
-    @functools.wraps(function)
     def remembered(*arguments: Any, **named: Any) -> Any:
         try:
             key = _digest((arguments, named))
@@ -99,8 +127,7 @@ def _remembering(
         if key in known:
             return _copied(known[key])
         state = torch.get_rng_state()
-        with computing():
-            value = function(*arguments, **named)
+        value = (computing or function)(*arguments, **named)
         with contextlib.suppress(_UnknownError):
             copied = _copied(value)
             # What draws from the common generator, or changes its arguments, is called anew.

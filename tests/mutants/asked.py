@@ -105,28 +105,35 @@ def earns_all(
     if function is None:
         return False
     rows, encoded = _inputs(name, task, seed)
-    outcomes: list[tuple[tuple[Any, ...], Any, frozenset[int]]] = []
+    calls: list[tuple[Any, tuple[Any, ...]]] = []
     end = time.process_time() + limit
-    returned: Any = None
-    changed = frozenset[int]()
-    for row, sent in zip(rows, encoded, strict=True):
-        if not isinstance(returned, Failed):
-            returned, changed = _outcome(function, sent, max(0.01, end - time.process_time()))
-        outcomes.append((row, returned, changed))
+    for sent in encoded:
+        if calls and isinstance(calls[-1][0], Failed):
+            calls.append(calls[-1])
+        else:
+            calls.append(_called(function, sent, max(0.01, end - time.process_time())))
+    outcomes = [
+        (row, returned, frozenset[int]()) for row, (returned, _) in zip(rows, calls, strict=True)
+    ]
     with undisturbed():
+        if worth(source(name).checks.tasks[task], None, outcomes)[0] < 1:
+            return False  # whether it changed its arguments: that makes no answer better
+        outcomes = [
+            (row, returned, frozenset(changed_arguments(sent, received)))
+            for row, sent, (returned, received) in zip(rows, encoded, calls, strict=True)
+        ]
         return worth(source(name).checks.tasks[task], None, outcomes)[0] >= 1
 
 
-def _outcome(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[Any, frozenset[int]]:
-    """Return what came back from one call, and the arguments that it changed."""
+def _called(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[Any, tuple[Any, ...]]:
+    """Return what came back from one call, and its arguments, which it may have changed."""
     received = decode_arguments(sent)
     try:
         with undisturbed(), at_most(limit), contextlib.redirect_stdout(io.StringIO()):
             seed_all()
-            returned = plain(function(*received))
+            return plain(function(*received)), received
     except (Exception, TooLongError):
-        return Failed("raised"), frozenset()
-    return returned, frozenset(changed_arguments(sent, received))
+        return Failed("raised"), received
 
 
 @dataclass(frozen=True)
