@@ -28,7 +28,7 @@ from xaikit.models import Classifier
 
 _ASKED = {
     xaikit: ("attack", "counterfactual", "detect", "explain", "tree_shap"),
-    metrics: ("deletion", "evaluate", "insertion", "mosaics", "weight_randomisation"),
+    metrics: ("deletion", "evaluate", "insertion", "rank_agreement", "weight_randomisation"),
 }
 
 _MANY = 40
@@ -118,10 +118,11 @@ def _remembering(
 ) -> Callable[..., Any]:
     """Return a function that calls this one, or computes as it does, once for equal arguments."""
     known: dict[bytes, Any] = {}
+    signature = inspect.signature(function)
 
     def remembered(*arguments: Any, **named: Any) -> Any:
         try:
-            key = _digest((arguments, named))
+            key = _key(signature, arguments, named)
         except _UnknownError:
             return function(*arguments, **named)
         if key in known:
@@ -131,16 +132,28 @@ def _remembering(
         with contextlib.suppress(_UnknownError):
             copied = _copied(value)
             # What draws from the common generator, or changes its arguments, is called anew.
-            if torch.equal(state, torch.get_rng_state()) and key == _digest((arguments, named)):
+            if torch.equal(state, torch.get_rng_state()) and key == _key(
+                signature, arguments, named
+            ):
                 known[key] = copied
         return value
 
     return remembered
 
 
-def _digest(value: Any) -> bytes:
+def _key(
+    signature: inspect.Signature, arguments: tuple[Any, ...], named: Mapping[str, Any]
+) -> bytes:
+    """Tell these arguments from others, in whichever way they are passed."""
+    try:
+        bound = signature.bind(*arguments, **named)
+    except TypeError:
+        raise _UnknownError from None
+    bound.apply_defaults()
     told = hashlib.blake2b(digest_size=20)
-    _tell(value, told.update)
+    for name, value in bound.arguments.items():
+        several = signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
+        _tell(dict(sorted(value.items())) if several else value, told.update)
     return told.digest()
 
 
@@ -149,7 +162,7 @@ def _tell(value: Any, tell: Callable[[bytes], None]) -> None:
     if value is None or isinstance(value, _TOLD_BY_REPR):
         tell(f"{type(value).__name__} {value!r};".encode())
     elif isinstance(value, Tensor):
-        tell(f"tensor {value.dtype} {value.device} {tuple(value.shape)} {value.stride()}".encode())
+        tell(f"tensor {value.dtype} {value.device} {tuple(value.shape)}".encode())
         tell(value.detach().cpu().contiguous().numpy().tobytes())
     elif isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         tell(f"array {value.dtype} {value.shape}".encode() + value.tobytes())

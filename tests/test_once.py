@@ -71,6 +71,8 @@ def test_a_network_is_known_by_its_weights_and_one_of_anothers_class_never() -> 
             xaikit.explain(each, x, 0, "gradient") for each in (network, network, own)
         )
         assert one.seconds == same.seconds != other.seconds
+        otherwise = xaikit.explain(targets=0, method="gradient", inputs=x, model=network, seed=0)
+        assert otherwise.seconds == one.seconds
         with torch.no_grad():
             network[0].weight += 1
         moved = xaikit.explain(network, x, 0, "gradient")
