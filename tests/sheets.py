@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import load_answers
+from autograde.notebooks.release import released
 from autograde.notebooks.source import Source, find_source, read_source, sources
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +21,12 @@ NAMES = tuple(sorted(sources(ROOT / "solutions")))
 def source(name: str) -> Source:
     """Read a notebook's source, which makes sure that every automatic answer has its check."""
     return read_source(find_source(ROOT / "solutions", name), COURSE)
+
+
+@functools.cache
+def handed_out(name: str) -> NotebookNode:
+    """Return the notebook as students get it; to be read, not to be changed."""
+    return released(source(name))
 
 
 @functools.cache

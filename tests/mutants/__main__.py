@@ -13,10 +13,12 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from tests.mutants.asked import SEEDS, Verdict, called, texts, verdict
 from tests.mutants.wrong import wrong_answers
-from tests.sheets import NAMES, written
+from tests.once import Once
+from tests.sheets import NAMES, source, written
 
 Row = tuple[str, str, str, Verdict]
 """Whether a mutant or a mistake, what it is, why it may survive, what it earned."""
@@ -77,7 +79,8 @@ def main(arguments: list[str]) -> int:
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     bad = 0
     print(f"Asking {len(work)} hidden checks with {asked.seeds} seeds each", flush=True)
-    with ProcessPoolExecutor(asked.processes) as pool:
+    once = Once(module for name in names for module in source(name).checks.modules)
+    with once.remembering(), ProcessPoolExecutor(asked.processes, get_context("fork")) as pool:
         running = [pool.submit(look, name, task, asked.seeds) for name, task in work]
         right = [pool.submit(taken_marks, name, task, range(asked.seeds)) for name, task in work]
         for place, ((name, task), future) in enumerate(zip(work, running, strict=True)):

@@ -94,35 +94,46 @@ def define(name: str, task: str, text: str) -> Callable[..., Any] | None:
     return function if callable(function) else None
 
 
-def earned(
+def earns_all(
     name: str, task: str, function: Callable[..., Any] | None, seed: int, limit: float = 60
-) -> float:
-    """Return the share of a task's points that a function gets on the inputs of one seed.
+) -> bool:
+    """Say whether a function gets all of a task's points on the inputs of one seed.
 
     A call that raises, returns what nobody can read or takes too long has failed, as in grading.
+    The calls after it count as failed, too: no other call makes up for one.
     """
     if function is None:
-        return 0.0
+        return False
     rows, encoded = _inputs(name, task, seed)
-    outcomes: list[tuple[tuple[Any, ...], Any, frozenset[int]]] = []
+    calls: list[tuple[Any, tuple[Any, ...]]] = []
     end = time.process_time() + limit
-    for row, sent in zip(rows, encoded, strict=True):
-        outcome = _outcome(function, sent, max(0.01, end - time.process_time()))
-        outcomes.append((row, *outcome))
+    for sent in encoded:
+        if calls and isinstance(calls[-1][0], Failed):
+            calls.append(calls[-1])
+        else:
+            calls.append(_called(function, sent, max(0.01, end - time.process_time())))
+    outcomes = [
+        (row, returned, frozenset[int]()) for row, (returned, _) in zip(rows, calls, strict=True)
+    ]
     with undisturbed():
-        return worth(source(name).checks.tasks[task], None, outcomes)[0]
+        if worth(source(name).checks.tasks[task], None, outcomes)[0] < 1:
+            return False  # whether it changed its arguments: that makes no answer better
+        outcomes = [
+            (row, returned, frozenset(changed_arguments(sent, received)))
+            for row, sent, (returned, received) in zip(rows, encoded, calls, strict=True)
+        ]
+        return worth(source(name).checks.tasks[task], None, outcomes)[0] >= 1
 
 
-def _outcome(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[Any, frozenset[int]]:
-    """Return what came back from one call, and the arguments that it changed."""
+def _called(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[Any, tuple[Any, ...]]:
+    """Return what came back from one call, and its arguments, which it may have changed."""
     received = decode_arguments(sent)
     try:
         with undisturbed(), at_most(limit), contextlib.redirect_stdout(io.StringIO()):
             seed_all()
-            returned = plain(function(*received))
+            return plain(function(*received)), received
     except (Exception, TooLongError):
-        return Failed("raised"), frozenset()
-    return returned, frozenset(changed_arguments(sent, received))
+        return Failed("raised"), received
 
 
 @dataclass(frozen=True)
@@ -155,7 +166,7 @@ def verdict(name: str, task: str, text: str, seeds: Sequence[int]) -> Verdict:
     full, slow, asked = 0, 0, 0
     for seed in seeds:
         began = time.process_time()
-        full += earned(name, task, function, seed, limit) >= 1
+        full += earns_all(name, task, function, seed, limit)
         asked += 1
         slow += time.process_time() - began >= limit
         if slow == 3:  # it does not end, whatever the inputs
@@ -167,7 +178,7 @@ def verdict(name: str, task: str, text: str, seeds: Sequence[int]) -> Verdict:
 def _seconds(name: str, task: str) -> float:
     """Return how long the solution takes with one seed."""
     function = define(name, task, texts(name)[task])
-    earned(name, task, function, 0)
+    earns_all(name, task, function, 0)
     began = time.process_time()
-    earned(name, task, function, 0)
+    earns_all(name, task, function, 0)
     return time.process_time() - began

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import matplotlib
-import numpy as np
 import pytest
-from scoring import called, mark
+from scoring import calls, mark
 
 from autograde.inside.read import plain
 from autograde.notebooks.cells import answers, grading
@@ -19,6 +18,7 @@ from autograde.notebooks.release import solutions
 from autograde.notebooks.source import Source
 from autograde.tasks import Call, Called, Task, Value
 from tests import sheets
+from tests.once import Once
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,6 +26,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "automatic_task" in metafunc.fixturenames:
         tasks = sheets.source(metafunc.module.NAME).checks.tasks
         metafunc.parametrize("automatic_task", list(tasks))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def library(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the modules about a notebook compute the same thing once."""
+    with _once(getattr(request.module, "NAME", "")).remembering(request.module):
+        yield
+
+
+@functools.lru_cache(maxsize=1)  # what was computed for another notebook is not asked for again
+def _once(name: str) -> Once:
+    return Once(sheets.source(name).checks.modules if name else ())
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +71,16 @@ def texts(source: Source) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def given(request: pytest.FixtureRequest, source: Source) -> dict[str, Any]:
+def given(source: Source) -> dict[str, Any]:
     """Return what the given cells define, up to the end of the notebook.
 
-    Without the figures where a module says ``FIGURES = False``: no answer needs what they leave.
+    Without the figures: no answer needs what they leave, and test_four_answers.py runs them.
     """
     matplotlib.use("Agg")
-    figures = getattr(request.module, "FIGURES", True)
     own = {index for a in answers(source.notebook) for index in (a.cell, a.test)}
     space: dict[str, Any] = {"__name__": "notebook"}
     for position, cell in enumerate(source.notebook.cells):
-        if cell.cell_type == "code" and position not in own and (figures or not is_figure(cell)):
+        if cell.cell_type == "code" and position not in own and not is_figure(cell):
             exec(cell.source, space)
     return space
 
@@ -106,9 +117,9 @@ def received(
         space = dict(needed)
         exec(text, space)
         function = space[task.answer.function]
-        inputs = task.answer.inputs(np.random.default_rng(seed))
-        return [called(function, arguments) for arguments in inputs]
+        return calls(source, task.id, function, seed)
 
+    @functools.cache
     def one(name: str, kind: str, seed: int = 0) -> Any:
         task = source.checks.tasks[name]
         if isinstance(task.answer, Value):

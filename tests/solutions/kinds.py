@@ -14,6 +14,7 @@ import pytest
 from odd_answers import UNEXPECTED, odd_spaces, said
 from scoring import calls, hidden, mark
 from thoughtless import paid_functions, paid_values
+from told import values, written_numbers
 from types_of_answers import NoSuchTypeError, answers_in_other_types
 
 from autograde.inside.read import plain
@@ -82,6 +83,17 @@ def test_an_answer_of_another_type_is_wrong_not_an_error(
                 continue  # a variable that is not there is not handed to a check
             with contextlib.suppress(Wrong):
                 task.score(each)
+
+
+def test_a_message_tells_nothing_of_a_reference(source: Source, automatic_task: str) -> None:
+    """A Value task has no hidden inputs; what it could tell is its reference."""
+    task = source.checks.tasks[automatic_task]
+    if isinstance(task.answer, Value):
+        for filler in UNEXPECTED:
+            try:
+                task.score(dict.fromkeys(task.answer.names, filler))
+            except Wrong as wrong:
+                assert {*values(wrong.message)} <= written_numbers(source.name), wrong.message
 
 
 def test_the_visible_check_says_one_thing_of_any_answer(

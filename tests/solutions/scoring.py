@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from autograde.inside.changed import changed_arguments
 from autograde.inside.read import plain
 from autograde.inside.wire import decode_arguments, encode_arguments
 from autograde.notebooks.source import Source
-from autograde.tasks import Call, Called, Wrong
+from autograde.tasks import Call, Called, Task, Wrong
 
 
 def mark(source: Source, task: str, answer: Any) -> float:
@@ -24,10 +25,14 @@ def mark(source: Source, task: str, answer: Any) -> float:
 
 
 def hidden(source: Source, task: str, seed: int = 3) -> list[tuple[Any, ...]]:
-    """Return the hidden arguments of one seed."""
-    answer = source.checks.tasks[task].answer
-    assert isinstance(answer, Call)
-    return list(answer.inputs(np.random.default_rng(seed)))
+    """Return the hidden arguments of one seed, to be read only: they are drawn once."""
+    return list(_drawn(source.checks.tasks[task], seed))
+
+
+@functools.cache
+def _drawn(task: Task, seed: int) -> tuple[tuple[Any, ...], ...]:
+    assert isinstance(task.answer, Call)
+    return tuple(task.answer.inputs(np.random.default_rng(seed)))
 
 
 def calls(source: Source, task: str, function: Callable[..., Any], seed: int = 0) -> list[Called]:

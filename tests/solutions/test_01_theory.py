@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from kinds import (  # noqa: F401 - tests
+    test_a_message_tells_nothing_of_a_reference,
     test_a_right_answer_passes_the_visible_checks,
     test_an_answer_of_another_type_is_wrong_not_an_error,
     test_the_visible_check_says_one_thing_of_any_answer,

@@ -6,6 +6,7 @@ Answers computed by these go through the hidden checks themselves: a check that 
 from __future__ import annotations
 
 import itertools
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -188,6 +189,17 @@ def test_the_worked_example_of_correlated_features(
     assert checks.shapley_by_orders(worths, 2) == pytest.approx(shares)
 
 
+@pytest.fixture
+def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Python run shap's functions: to compile them takes longer than these few games do."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "shap":
+            for each, value in list(vars(module).items()):
+                if hasattr(value, "py_func"):
+                    monkeypatch.setattr(module, each, value.py_func)
+
+
+@pytest.mark.usefixtures("interpreted")
 def test_marginal_expectations_lead_to_the_values_of_shap(
     source: Source, checks: SimpleNamespace
 ) -> None:

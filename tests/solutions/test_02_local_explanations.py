@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from kinds import (  # noqa: F401 - tests
+    test_a_message_tells_nothing_of_a_reference,
     test_a_plausible_mistake_costs,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
@@ -30,6 +31,7 @@ from xaikit import Explanation, explain
 from xaikit.metrics import deletion, token_f1
 
 NAME = "02_local_explanations"
+pytestmark = pytest.mark.xdist_group(NAME)  # what the checks measure is measured once
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:captum")

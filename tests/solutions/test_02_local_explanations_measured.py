@@ -14,6 +14,7 @@ from xaikit import explain
 from xaikit.metrics import intensity_ranking, random_ranking
 
 NAME = "02_local_explanations"
+pytestmark = pytest.mark.xdist_group(NAME)  # what the checks measure is measured once
 
 
 def test_on_the_network_those_methods_are_complete_that_promise_it(checks: SimpleNamespace) -> None:

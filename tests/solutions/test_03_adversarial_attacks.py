@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from kinds import (  # noqa: F401 - tests
+    test_a_message_tells_nothing_of_a_reference,
     test_a_plausible_mistake_costs,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
@@ -28,6 +29,7 @@ from autograde.tasks import Called, Wrong
 from xaikit import explain
 
 NAME = "03_adversarial_attacks"
+pytestmark = pytest.mark.xdist_group(NAME)  # what the checks measure is measured once
 
 
 def test_fgsm_pgd_and_the_repaired_attack_agree_with_foolbox(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pytest
 import torch
 from scipy import stats
 from scoring import mark
@@ -18,10 +20,19 @@ from autograde.notebooks.source import Source
 from xaikit import attack
 
 NAME = "03_adversarial_attacks"
+pytestmark = pytest.mark.xdist_group(NAME)  # what the checks measure is measured once
+
+
+@pytest.fixture(scope="module")
+def wilson(source: Source) -> Callable[..., Any]:
+    """Return what a given cell defines, without running all of them."""
+    space: dict[str, Any] = {"np": np, "plt": plt}
+    exec(source.given["wilson"], space)
+    return space["wilson"]
 
 
 def test_what_the_text_says_of_the_measurements_is_so(
-    given: dict[str, Any], checks: SimpleNamespace
+    wilson: Callable[..., Any], checks: SimpleNamespace
 ) -> None:
     curve = checks._curve()
     assert min(curve["noise"][:2]) > 0.85 and max(curve["pgd"][2:]) < 0.05
@@ -39,7 +50,7 @@ def test_what_the_text_says_of_the_measurements_is_so(
         assert attacked > harmless > 2.5 * area and clean < 2 * area
         assert apart[method] > 0.6
     for method in ("gradient", "grad_cam"):
-        low, high = given["wilson"](apart[method], len(checks.twins().clean))
+        low, high = wilson(apart[method], len(checks.twins().clean))
         assert low < 0.5 < high  # no better than guessing
     by_pgd, by_patch = checks._gain()
     assert by_pgd[0, 0] > by_pgd[1, 0] + 0.05  # it costs
@@ -112,11 +123,11 @@ def test_a_query_attack_finds_nothing_where_the_softmax_is_saturated(
     assert not torch.equal(moved, x) and int(queries.min()) < 201
 
 
-def test_the_interval_is_wilsons(given: dict[str, Any]) -> None:
-    low, high = given["wilson"](0.5, 40)
+def test_the_interval_is_wilsons(wilson: Callable[..., Any]) -> None:
+    low, high = wilson(0.5, 40)
     assert (round(0.5 - low, 2), round(high - 0.5, 2)) == (0.15, 0.15)
     by_scipy = stats.binomtest(3, 20).proportion_ci(0.95, "wilson")
-    np.testing.assert_allclose(given["wilson"](3 / 20, 20), by_scipy, atol=1e-4)
+    np.testing.assert_allclose(wilson(3 / 20, 20), by_scipy, atol=1e-4)
 
 
 def test_the_control_carries_the_marks_of_what_it_is_there_for(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from kinds import (  # noqa: F401 - tests
+    test_a_message_tells_nothing_of_a_reference,
     test_a_plausible_mistake_costs,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,
@@ -29,7 +30,6 @@ from xaikit.backdoors.neural_cleanse import anomaly_index
 from xaikit.metrics import localisation
 
 NAME = "04_backdoors"
-FIGURES = False
 
 
 def test_references_by_hand_agree_with_the_library(source: Source) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from kinds import (  # noqa: F401 - tests
+    test_a_message_tells_nothing_of_a_reference,
     test_a_plausible_mistake_costs,
     test_a_right_answer_earns_all,
     test_a_right_answer_passes_the_visible_checks,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fractions
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -84,27 +85,56 @@ def _kind(value: Any) -> dict[str, Change]:
 
 def in_other_types(value: Any, deep: int = 2) -> Iterator[tuple[str, Any]]:
     """Yield a value in other types: itself, then all entries of a dictionary at a time."""
-    for label, change in _kind(value).items():
-        try:
-            other = change(value)
-        except Exception:  # there is no such thing of this value
-            continue
-        if other is not None:
-            yield label, other
-    entries = value.values() if isinstance(value, dict) else ()
-    if isinstance(value, list | tuple) and len(value) <= 3 and deep == 2:
-        entries = value
-    kinds = (
-        {label for entry in entries for label, _ in in_other_types(entry, deep - 1)} if deep else ()
-    )
-    for label in sorted(kinds):
-        changed = [dict(in_other_types(entry, deep - 1)).get(label, entry) for entry in entries]
-        together = (
-            dict(zip(value, changed, strict=True))
-            if isinstance(value, dict)
-            else type(value)(changed)
-        )
-        yield f"entries as {label}", together
+    inside = {
+        label for each in _entries(value, deep) for label, _ in in_other_types(each, deep - 1)
+    }
+    for label in (*_kind(value), *(f"{_ENTRIES}{label}" for label in sorted(inside))):
+        with contextlib.suppress(NoSuchTypeError):
+            yield label, in_type(value, label, deep)
+
+
+_ENTRIES = "entries as "
+
+
+def _entries(value: Any, deep: int) -> list[Any]:
+    """Return what is inside a value whose entries are changed, too."""
+    if isinstance(value, dict):
+        return list(value.values()) if deep else []
+    several = isinstance(value, list | tuple) and len(value) <= 3 and deep == 2
+    return list(value) if several else []
+
+
+def in_type(value: Any, label: str, deep: int = 2) -> Any:
+    """Return a value in the type of that label.
+
+    Raises
+    ------
+    NoSuchTypeError
+        If there is no such thing of this value.
+    """
+    if label.startswith(_ENTRIES):
+        changed = [
+            _in_type_or(each, label[len(_ENTRIES) :], deep) for each in _entries(value, deep)
+        ]
+        if isinstance(value, dict):
+            return dict(zip(value, changed, strict=True))
+        if not changed:
+            raise NoSuchTypeError(label)
+        return type(value)(changed)
+    try:
+        other = _kind(value)[label](value)
+    except Exception:
+        raise NoSuchTypeError(label) from None
+    if other is None:
+        raise NoSuchTypeError(label)
+    return other
+
+
+def _in_type_or(value: Any, label: str, deep: int) -> Any:
+    try:
+        return in_type(value, label, deep - 1)
+    except NoSuchTypeError:
+        return value
 
 
 def answers_in_other_types(
@@ -130,10 +160,6 @@ class NoSuchTypeError(Exception):
 
 def _returning(function: Callable[..., Any], label: str) -> Callable[..., Any]:
     def other(*arguments: Any, **named: Any) -> Any:
-        value = function(*arguments, **named)
-        for found, changed in in_other_types(value):
-            if found == label:
-                return changed
-        raise NoSuchTypeError(label)
+        return in_type(function(*arguments, **named), label)
 
     return other

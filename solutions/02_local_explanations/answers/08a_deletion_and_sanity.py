@@ -70,13 +70,15 @@ for k, (method, chosen) in enumerate(to_check.items()):
     result = explain(model, dozen, dozen_targets, method, **chosen).attributions.cpu().numpy()
     for n in range(12):
         across_classes[k, n] = np.corrcoef(result[n, 0].ravel(), result[n, 2].ravel())[0, 1]
-    each = [
+    halves = [
         weight_randomisation(
-            model, dozen[n : n + 1], int(dozen_targets[n, 0]), method, absolute=True, **chosen
+            model, dozen[n : n + 6], dozen_targets[n : n + 6, 0], method, absolute=True, **chosen
         )
-        for n in range(12)
+        for n in (0, 6)
     ]
-    after_randomising.append([float(agreement[-1]) for _, agreement in each])
+    after_randomising.append(
+        [float(each) for _, agreements in halves for each in agreements[-1].flatten()]
+    )
 
 
 # %% answer="sanity" kind="wrong"
