@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import metadata
 
-from xaikit.packages import within_reach
+from xaikit.packages import owners_of_packages, within_reach
 
 BY_HAND = frozenset({"numpy", "torch", "matplotlib", "tqdm"})
 """Beside the standard library, what is within reach in every task by hand: what computes, and what
@@ -33,7 +32,7 @@ def out_of_reach(named: frozenset[str], never: tuple[str, ...]) -> tuple[str, ..
     kept = within_reach((BY_HAND | _RUNNER | named) - {*never})
     hidden = {
         package
-        for package in metadata.packages_distributions()
+        for package in owners_of_packages()
         if package.isidentifier()
         and not package.startswith("_")
         and package not in kept | {"autograde"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from graded_class import NAME, small_class
 from nbgrader import api
+from one_process import one_process
 from small_course import write_course
 
 from autograde.__main__ import main
@@ -43,14 +44,16 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course, Pat
         path.write_text(to_json(submission(assignment.released, texts)), encoding="utf-8")
     out = folder / "out"
     quiet: list[str] = []
-    grade(folder / "in", course, out, jobs=1, say=quiet.append)
+    with one_process():
+        grade(folder / "in", course, out, jobs=1, say=quiet.append)
     for student, mark in (("Grace Hopper", 4.0), ("Max", 3.0)):
         with api.Gradebook(f"sqlite:///{out / 'gradebook.db'}") as gradebook:
             given = gradebook.find_grade("why", NAME, NAME, student)
             given.manual_score, given.needs_manual_grade = mark, False
             gradebook.find_comment("why", NAME, NAME, student).manual_comment = COMMENT
             gradebook.db.commit()
-    grade(folder / "in", course, out, jobs=1, say=quiet.append)
+    with one_process():
+        grade(folder / "in", course, out, jobs=1, say=quiet.append)
     export(out, course, "csv", say=quiet.append)
     yield course, out
     load_assignment.cache_clear()

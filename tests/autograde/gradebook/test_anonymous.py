@@ -12,6 +12,7 @@ import pytest
 from graded_class import NAME
 from nbgrader import api
 from nbgrader.apps import GenerateFeedbackApp
+from one_process import one_process
 from small_course import COURSE, write_course
 
 from autograde.__main__ import main
@@ -63,7 +64,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course, Pat
         path.write_text(to_json(submission(assignment.released, texts)), encoding="utf-8")
     out = folder / "out"
     quiet: list[str] = []
-    grade(folder / "in", course, out, jobs=1, say=quiet.append)
+    with one_process():
+        grade(folder / "in", course, out, jobs=1, say=quiet.append)
     ids = nbgrader_ids(out)
     with api.Gradebook(f"sqlite:///{out / 'gradebook.db'}") as gradebook:
         for student, mark in MARKS.items():
@@ -72,7 +74,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course, Pat
             said = COMMENT if student == GRACE else "Said."
             gradebook.find_comment("why", NAME, NAME, ids(student)).manual_comment = said
         gradebook.db.commit()
-    grade(folder / "in", course, out, jobs=1, say=quiet.append)
+    with one_process():
+        grade(folder / "in", course, out, jobs=1, say=quiet.append)
     yield course, out
     load_assignment.cache_clear()
 

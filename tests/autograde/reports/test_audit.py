@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from graded_class import NAME, Class, small_class
 from nbgrader import api
+from one_process import one_process
 from small_course import CHECKS, write_course
 
 from autograde.__main__ import main
@@ -169,12 +170,14 @@ def test_a_rerun_reproduces_the_marks_or_says_what_is_another(
     others = load_answers(course.folder / "solutions" / f"{NAME}.py")
     hand_in(course, folder, {**right, "double": others["double"]["wrong"]})
     quiet: list[str] = []
-    grade(folder, course, out, isolation="none", jobs=1, say=quiet.append)
+    with one_process():
+        grade(folder, course, out, isolation="none", jobs=1, say=quiet.append)
     with api.Gradebook(f"sqlite:///{out / 'gradebook.db'}") as gradebook:
         given = gradebook.find_grade("why", NAME, NAME, "Grace Hopper")
         given.manual_score, given.needs_manual_grade = 3.0, False
         gradebook.db.commit()
-    grade(folder, course, out, isolation="none", jobs=1, say=quiet.append)
+    with one_process():
+        grade(folder, course, out, isolation="none", jobs=1, say=quiet.append)
     assert last_lines("Grace Hopper", NAME, out)["why"]["by"] == "person"
 
     monkeypatch.chdir(course.folder)

@@ -10,6 +10,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
@@ -90,10 +91,14 @@ HOSTILE = [
 
 def page_of(*cells: object) -> str:
     """Return what nbconvert makes of the cells, without the frame of its page."""
-    body, _ = HTMLExporter(template_name="basic").from_notebook_node(
-        new_notebook(cells=list(cells))
-    )
+    body, _ = exporter().from_notebook_node(new_notebook(cells=list(cells)))
     return str(body)
+
+
+@cache
+def exporter() -> HTMLExporter:
+    """Return nbconvert's exporter, which reads its templates once."""
+    return HTMLExporter(template_name="basic")
 
 
 def assert_harmless(html: str) -> None:

@@ -16,7 +16,6 @@ import xaikit.widgets.pictures
 from xaikit import explain
 from xaikit.data import ImageDataset
 from xaikit.metrics import deletion
-from xaikit.plots import summary
 from xaikit.widgets import explorer
 from xaikit.widgets.choices import BASELINES
 from xaikit.widgets.explanations import ExplanationPage
@@ -56,7 +55,22 @@ def data(model: Slow) -> ImageDataset:
 
 
 @pytest.fixture
-def page(model: Slow, data: ImageDataset) -> Iterator[ExplanationPage]:
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What there is to draw; instead of drawing it, which takes a second, a figure stays empty."""
+    made: list[tuple[Any, ...]] = []
+
+    def noted(*parts: Any) -> Figure:
+        made.append(parts)
+        return Figure((1, 1))
+
+    monkeypatch.setattr(xaikit.widgets.pictures, "summary", noted)
+    return made
+
+
+@pytest.fixture
+def page(
+    model: Slow, data: ImageDataset, drawn: list[tuple[Any, ...]]
+) -> Iterator[ExplanationPage]:
     page = explorer(model, data).explanations
     assert page.wait(180)
     yield page
@@ -96,7 +110,9 @@ def start_slow(page: ExplanationPage) -> None:
     assert len(seen) == 3 and max(seen) < 1 and not page.stop.disabled
 
 
-def test_it_opens_with_the_first_image_explained(page: ExplanationPage, data: ImageDataset) -> None:
+def test_it_opens_with_the_first_image_explained(model: Slow, data: ImageDataset) -> None:
+    page = explorer(model, data).explanations  # with its figure drawn
+    assert page.wait(180)
     assert said(page) == "Done." and page.progress.bar_style == "success"
     name = CLASSES[int(data.labels[0])].replace("<", "&lt;").replace(">", "&gt;")
     assert f"<h4>Image 0: {name}, classified rightly</h4>" in page.picture.value
@@ -134,17 +150,10 @@ def test_controls_say_what_is_explained(
 def test_a_baseline_is_what_explain_and_deletion_call_by_that_name(
     page: ExplanationPage,
     data: ImageDataset,
-    monkeypatch: pytest.MonkeyPatch,
+    drawn: list[tuple[Any, ...]],
     method: str,
     baseline: str,
 ) -> None:
-    drawn: list[tuple[Any, ...]] = []
-
-    def noted(*parts: Any) -> Figure:
-        drawn.append(parts)
-        return summary(*parts)
-
-    monkeypatch.setattr(xaikit.widgets.pictures, "summary", noted)
     page.image.value, page.target.value = 3, 2
     page.method.value, page.baseline.value = method, baseline
     assert page.wait(180) and said(page) == "Done."
