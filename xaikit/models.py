@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from xaikit.checkpoints import opened
-from xaikit.core.passes import channels_last
+from xaikit.core.passes import channels_last, outputs
 from xaikit.data import ImageDataset
 from xaikit.progress import Bar
 
@@ -217,7 +217,7 @@ def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 125) -> 
         with channels_last(model, dataset.images[:2].to(device)):
             for start in Bar(starts, "accuracy", unit="batches"):
                 batch = slice(start, start + batch_size)
-                predicted = model(dataset.images[batch].to(device)).argmax(dim=1).cpu()
+                predicted = outputs(model, dataset.images[batch].to(device)).argmax(1).cpu()
                 correct += int((predicted == dataset.labels[batch]).sum())
     finally:
         for module, mode in modes.items():

@@ -101,9 +101,17 @@ def channels_last(model: nn.Module, inputs: Tensor) -> Iterator[None]:
             weight.data = data
 
 
+def passed(module: Callable[[Tensor], Any], x: Tensor) -> Any:
+    """Return what a module makes of a tensor: the one door to all that is not ours.
+
+    It gets a copy, because it may work in place on what it is given, or keep it.
+    """
+    return module(x.clone())
+
+
 def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the model's outputs (N, classes), or say what else it returned."""
-    scores = model(inputs)
+    scores = passed(model, inputs)
     if not isinstance(scores, Tensor):
         raise TypeError(
             f"the model has to return one tensor (N, classes), but it returns a "
@@ -115,7 +123,7 @@ def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
             f"shape {tuple(scores.shape)}: wrap it in a module that returns a row of class scores "
             f"an input."
         )
-    return scores
+    return scores.clone()  # the model may answer in the same tensor next time
 
 
 def placed(model: nn.Module, inputs: Tensor) -> Tensor:

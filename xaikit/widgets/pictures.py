@@ -11,7 +11,7 @@ from torch import nn
 
 from xaikit.attribution import explain, targets_of_interest
 from xaikit.attribution.registry import METHODS
-from xaikit.core.passes import are_probabilities, placed
+from xaikit.core.passes import are_probabilities, outputs, placed
 from xaikit.data import ImageDataset
 from xaikit.metrics import deletion, random_ranking
 from xaikit.plots import summary
@@ -42,7 +42,7 @@ def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
     )
     random = random_ranking(inputs, first.targets)
     with torch.no_grad():
-        scores = model(inputs)[0].cpu()
+        scores = outputs(model, inputs)[0].cpu()
     probabilities = scores if are_probabilities(scores.unsqueeze(0)) else scores.softmax(0)
     figure = summary(
         explanation,
