@@ -105,7 +105,7 @@ def _explainer(explanation: Explanation) -> Explainer:
 
 
 def _answer(explainer: Explainer, model: nn.Module, inputs: Tensor) -> Tensor:
-    maps = passed(partial(explainer, model), inputs)
+    maps: Tensor = passed(partial(explainer, model), inputs)
     if len(maps) != len(inputs) or maps.shape[2:] != inputs.shape[1:]:
         raise ValueError(
             f"the function has to return attributions (n, T, …) of inputs of shape "

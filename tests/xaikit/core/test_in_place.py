@@ -26,7 +26,6 @@ from xaikit.counterfactuals import train_generator
 from xaikit.counterfactuals.registry import METHODS as SEARCHES
 from xaikit.data import ImageDataset
 from xaikit.metrics import sensitivity
-from xaikit.metrics.registry import METRICS
 from xaikit.models import accuracy
 from xaikit.widgets.changes import changed
 from xaikit.widgets.choices import Choice
