@@ -17,6 +17,7 @@ from torch import nn
 
 from xaikit.checkpoints import opened
 from xaikit.core.passes import channels_last, outputs
+from xaikit.core.steadiness import expect_steady
 from xaikit.data import ImageDataset
 from xaikit.progress import Bar
 
@@ -214,7 +215,9 @@ def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 125) -> 
     try:
         starts: Iterable[int] = range(0, len(dataset), batch_size)
         # Half of the time, with batches that fit a processor's cache.
-        with channels_last(model, dataset.images[:2].to(device)):
+        some = dataset.images[:2].to(device)
+        with channels_last(model, some) as other:
+            expect_steady(model, some, outputs(model, some), other, "the accuracy")
             for start in Bar(starts, "accuracy", unit="batches"):
                 batch = slice(start, start + batch_size)
                 predicted = outputs(model, dataset.images[batch].to(device)).argmax(1).cpu()

@@ -70,6 +70,7 @@ MOVES = {
     "double",
     "pad",
     "requires_grad",
+    "__get__",
     *(f"{kind}dropout{d}" for kind in ("", "alpha_", "feature_") for d in ("", "1d", "2d", "3d")),
     "feature_alpha_dropout",
 }
@@ -88,7 +89,6 @@ _SUMS = {
         "triu",
         "copy",
         "__setitem__",
-        "__get__",
         "type",
         "type_as",
     ),

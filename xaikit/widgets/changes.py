@@ -8,6 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from xaikit.core.logits import probabilities_of
 from xaikit.core.passes import outputs, placed
 from xaikit.counterfactuals import Counterfactuals, counterfactual
 from xaikit.counterfactuals.registry import METHODS
@@ -41,7 +42,7 @@ def changed(model: nn.Module, data: ImageDataset, image: int, method: str) -> st
     targets = torch.tensor([sorted(likely[:OTHERS])])
     result = counterfactual(model, inputs, targets, method)
     with torch.no_grad():
-        reached = outputs(model, result.counterfactuals[0]).softmax(1).cpu()
+        reached = probabilities_of(model, result.counterfactuals[0]).cpu()
     sure = reached.gather(1, targets.view(-1, 1))[:, 0]
     names = data.classes
     heading = f"Image {image}: {names[label]}" + (
