@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from xaikit.checkpoints import halved, opened, write
 from xaikit.core.arguments import checked_unit_inputs, count, known
+from xaikit.core.passes import passed
 from xaikit.data import load
 from xaikit.progress import Bar
 
@@ -179,7 +180,7 @@ def train_autoencoder(
     network.train()
     for _ in Bar(range(steps), "autoencoder"):
         x = images[torch.randint(len(images), (_BATCH,), generator=random).to(images.device)]
-        loss = functional.mse_loss(network(x), x)
+        loss = functional.mse_loss(passed(network, x), x)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from xaikit.checkpoints import opened
-from xaikit.core.passes import channels_last
+from xaikit.core.passes import channels_last, outputs
+from xaikit.core.steadiness import expect_steady
 from xaikit.data import ImageDataset
 from xaikit.progress import Bar
 
@@ -214,10 +215,12 @@ def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 125) -> 
     try:
         starts: Iterable[int] = range(0, len(dataset), batch_size)
         # Half of the time, with batches that fit a processor's cache.
-        with channels_last(model, dataset.images[:2].to(device)):
+        some = dataset.images[:2].to(device)
+        with channels_last(model, some) as other:
+            expect_steady(model, some, outputs(model, some), other, "the accuracy")
             for start in Bar(starts, "accuracy", unit="batches"):
                 batch = slice(start, start + batch_size)
-                predicted = model(dataset.images[batch].to(device)).argmax(dim=1).cpu()
+                predicted = outputs(model, dataset.images[batch].to(device)).argmax(1).cpu()
                 correct += int((predicted == dataset.labels[batch]).sum())
     finally:
         for module, mode in modes.items():

@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from xaikit.core.arguments import checked_seed
+from xaikit.core.passes import passed
 from xaikit.data import ImageDataset
 from xaikit.models import Classifier
 from xaikit.progress import Bar
@@ -211,7 +212,7 @@ def worst_nearby(
     now = (images + epsilon * noise.to(images)).clamp(0, 1)
     for _ in range(steps):
         now = now.detach().requires_grad_()
-        loss = functional.cross_entropy(network(now), labels, reduction="sum")
+        loss = functional.cross_entropy(passed(network, now), labels, reduction="sum")
         (slope,) = torch.autograd.grad(loss, now)
         now = now.detach() + 1.5 * epsilon / steps * slope.sign()
         now = torch.clamp(now, images - epsilon, images + epsilon).clamp(0, 1)

@@ -23,8 +23,10 @@ from xaikit.core.arguments import (
     one_each,
     probed,
 )
+from xaikit.core.logits import logits_of
 from xaikit.core.passes import channels_last, elapsed, every_output, frozen
 from xaikit.core.registry import Entry, listing
+from xaikit.core.steadiness import expect_steady
 
 # Imported for their registration, in the order of the table.
 # isort: off
@@ -94,8 +96,11 @@ def attack(
     chosen, options = _known(method, options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = checked_unit_inputs(model, inputs)
-    with frozen(model), channels_last(model, inputs):
-        classes = class_count(probed(model, inputs), "an attack")
+    with frozen(model), channels_last(model, inputs) as other:
+        scores = probed(model, inputs)
+        classes = class_count(scores, "an attack")
+        expect_steady(model, inputs, scores, other, "what the attack reaches")
+        model = logits_of(model, inputs, scores, "the attack")
         true = _one_each(checked_targets(labels, inputs, classes, "labels"), "labels")
         wanted = None
         if targets is not None:

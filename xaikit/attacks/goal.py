@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xaikit.core.passes import followed, outputs
+from xaikit.core.passes import followed, outputs, slope
 from xaikit.core.problem import Question
 
 
@@ -30,7 +30,8 @@ class Goal(Question):
 
     def parts(self, rows: Tensor) -> Iterator[Tensor]:
         """Cut indices of inputs into pieces of at most a chunk."""
-        yield from torch.split(rows, self.chunk)
+        if len(rows):  # not every model takes an empty batch
+            yield from torch.split(rows, self.chunk)
 
     def margins(self, rows: Tensor, x: Tensor) -> Tensor:
         """Return (n,) how far the inputs ``x`` (n, *shape) in place of ``rows`` (n,) lead.
@@ -46,8 +47,7 @@ class Goal(Question):
         """Return the margins (n,) and their gradients (n, *shape)."""
         x = x.detach().requires_grad_()
         margin = self._margin(rows, self._followed(x))
-        (slope,) = torch.autograd.grad(margin.sum(), x)
-        return margin.detach(), slope
+        return margin.detach(), slope(margin.sum(), x)
 
     def loss_slopes(self, rows: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the margins (n,) and the gradients (n, *shape) of the loss to raise.
@@ -60,8 +60,7 @@ class Goal(Question):
             loss = functional.cross_entropy(scores, self.labels[rows], reduction="sum")
         else:
             loss = -functional.cross_entropy(scores, self.targets[rows], reduction="sum")
-        (slope,) = torch.autograd.grad(loss, x)
-        return self._margin(rows, scores.detach()), slope
+        return self._margin(rows, scores.detach()), slope(loss, x)
 
     def _followed(self, x: Tensor) -> Tensor:
         return followed(outputs(self.model, x), "no attack can follow its slopes")

@@ -21,9 +21,31 @@ from xaikit.core.arguments import (
     known,
     probed,
 )
-from xaikit.core.passes import are_probabilities, channels_last, elapsed, every_output, frozen
+from xaikit.core.logits import end_of
+from xaikit.core.passes import (
+    channels_last,
+    elapsed,
+    every_output,
+    frozen,
+    unwrapped,
+)
 from xaikit.core.problem import Problem
 from xaikit.core.registry import listing
+from xaikit.core.steadiness import Cause, expect_steady
+
+_PAIRED = ("deeplift", "deep_shap")
+"""Methods that compare two passes, activation by activation."""
+
+_PROBABILITIES = {
+    "softmax": "the model returns probabilities: their gradients vanish where the network is "
+    "sure, and mix the evidence for all classes; explain its logits (the model without the "
+    "softmax) to see each class's own evidence.",
+    "sigmoid": "the model returns probabilities: their gradients vanish where the network is "
+    "sure; explain its logits (the model without the sigmoid) to see the evidence there, too.",
+    "log_softmax": "the model returns probabilities, as logarithms: they mix the evidence for all "
+    "classes; explain its logits (the model without the log-softmax) to see each class's own "
+    "evidence.",
+}
 
 
 @listing(METHODS)
@@ -94,16 +116,14 @@ def explain(
     chosen = known(METHODS, method).by(backend)
     options = chosen.checked(options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
+    model = unwrapped(model)
     inputs = checked_inputs(model, inputs)
-    with frozen(model), channels_last(model, inputs):
+    with frozen(model), channels_last(model, inputs) as other:
         probe = probed(model, inputs)
-        if chosen.based_on in ("gradient", "relevance") and are_probabilities(probe):
-            warnings.warn(
-                "the model returns probabilities: their gradients vanish where the network is "
-                "sure, and mix the evidence for all classes; explain its logits (the model "
-                "without the softmax) to see each class's own evidence.",
-                stacklevel=2,
-            )
+        refused: tuple[Cause, ...] = ("batch", "chance") if method in _PAIRED else ("batch",)
+        expect_steady(model, inputs, probe, other, f"what {method} finds", refused)
+        if chosen.based_on in ("gradient", "relevance") and (end := end_of(model, inputs, probe)):
+            warnings.warn(_PROBABILITIES[end.kind], stacklevel=2)
         wanted = checked_targets(targets, inputs, probe.shape[1])
         problem = Problem(model, inputs, wanted, seed=seed, chunk=chunk)
         attributions, delta, details = chosen.function(problem, **options)

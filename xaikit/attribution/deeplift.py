@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from xaikit.attribution.functions import ACTIVATIONS
+from xaikit.attribution.functions import ACTIVATIONS, is_linear
 from xaikit.attribution.registry import Attribution, method
+from xaikit.attribution.watch import Args, Func, Kwargs, Replaced, Watch, Watched
 from xaikit.core.passes import gradients_at, outputs, pairs
 from xaikit.core.problem import Problem
 from xaikit.core.references import Baseline, baselines, reference_inputs
@@ -98,11 +99,12 @@ def _rescaled(problem: Problem, references: Tensor) -> Attribution:
         for images, copies in pairs(problem, len(inputs), len(part)):
             x, wanted = inputs[images].unsqueeze(1), targets[images]
             difference = x - part[copies]
-            with _Rescale(recorder.calls, len(x), copies, len(part)):
-                scores, multipliers = gradients_at(problem, x.expand_as(difference), wanted)
+            watch = _Rescale(problem.model, recorder.calls, len(x), copies, len(part))
+            watched = replace(problem, model=Watched(problem.model, watch))
+            scores, multipliers = gradients_at(watched, x.expand_as(difference), wanted)
             shares = multipliers * difference.unsqueeze(2)
             rise = scores - at_reference[copies].T[wanted].movedim(2, 1)
-            _expect_complete(shares.flatten(3), rise, scores)
+            _expect_complete(shares.flatten(3), rise, scores, watch.suspect)
             total[images] += shares.sum(dim=1)
             change[images] += rise.sum(dim=1)
     attributions = total / len(references)
@@ -110,8 +112,11 @@ def _rescaled(problem: Problem, references: Tensor) -> Attribution:
     return Attribution(attributions, delta)
 
 
-def _expect_complete(shares: Tensor, rise: Tensor, scores: Tensor) -> None:
-    """Fail if shares (n, B, T, features) do not sum to the output's rise (n, B, T)."""
+def _expect_complete(shares: Tensor, rise: Tensor, scores: Tensor, suspect: str | None) -> None:
+    """Fail if shares (n, B, T, features) do not sum to the output's rise (n, B, T).
+
+    ``suspect`` names what is likely to blame.
+    """
     gap = (shares.sum(3) - rise).abs()
     # Rounding only: relative to what is added, and to the outputs whose difference is taken.
     scale = shares.abs().sum(3) + 0.1 * (2 * scores.abs() + rise.abs())
@@ -119,9 +124,9 @@ def _expect_complete(shares: Tensor, rise: Tensor, scores: Tensor) -> None:
         worst = int((gap - 1e-4 * scale).argmax())
         raise ValueError(
             f"the attributions would sum to {shares.sum(3).flatten()[worst]:.4g} where the output "
-            f"changes by {rise.flatten()[worst]:.4g}: the model has a nonlinearity that is no "
-            f"known activation or max pooling (a product or a norm of activations, say), which "
-            f"the rescale rule does not cover; use integrated_gradients for it."
+            f"changes by {rise.flatten()[worst]:.4g}: the model has "
+            f"{suspect or 'a nonlinearity'}, which is no known activation or max pooling, and "
+            f"which the rescale rule does not cover; use integrated_gradients for it."
         )
 
 
@@ -138,21 +143,12 @@ class _Call(NamedTuple):
     places: Tensor | None
 
 
-class _Watch(TorchFunctionMode):
-    """Sees every torch function that the model calls, from a module or not.
+class _Nonlinear:
+    """Finds the activations and max poolings among the functions that a model calls."""
 
-    Hooks on modules see neither functional activations nor which call of a reused module it is,
-    and they see an in-place activation's input overwritten: there captum and shap are wrong.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = dict(kwargs or {})
+    def nonlinear(self, func: Func, args: Args, kwargs: dict[str, Any]) -> Tensor | None:
+        """Return what the call gives, or None if it is none of these."""
+        kwargs = dict(kwargs)
         name = getattr(func, "__name__", "")
         plain = name.removesuffix("_")
         if plain in ("softmax", "log_softmax"):
@@ -161,7 +157,7 @@ class _Watch(TorchFunctionMode):
                 "explain its logits."
             )
         if plain not in ACTIVATIONS and name not in _POOLING:
-            return func(*args, **kwargs)
+            return None
         x, *rest = args if args else (kwargs.pop("input"),)
         if name in _POOLING:
             pool = getattr(functional, f"{name}_with_indices")
@@ -183,12 +179,18 @@ class _Watch(TorchFunctionMode):
         raise NotImplementedError
 
 
-class _Recorder(_Watch):
+class _Recorder(_Nonlinear, TorchFunctionMode):
     """Records the nonlinear calls, in their order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[_Call] = []
+
+    def __torch_function__(
+        self, func: Func, types: Any, args: Args = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        found = self.nonlinear(func, args, kwargs or {})
+        return func(*args, **(kwargs or {})) if found is None else found
 
     def activation(self, apply: _Apply, x: Tensor) -> Tensor:
         after = apply(x)
@@ -202,18 +204,55 @@ class _Recorder(_Watch):
         return after
 
 
-class _Rescale(_Watch):
+class _Rescale(_Nonlinear, Watch):
     """Leaves every output as it is, and gives nonlinear calls their multipliers as slopes.
 
     The rows are images × references, image by image; the k-th nonlinear call meets the k-th
     recorded one. An image's rows are equal before they meet the references, so that what depends
     on the image alone is computed once, on its first row.
+
+    What is not understood is no error by itself: the sum of the attributions decides.
+
+    Attributes
+    ----------
+    suspect
+        What on the way to the outputs is not understood, or None.
     """
 
-    def __init__(self, calls: list[_Call], images: int, copies: slice, references: int) -> None:
-        super().__init__()
+    suspect: str | None = None
+
+    def __init__(
+        self, model: nn.Module, calls: list[_Call], images: int, copies: slice, references: int
+    ) -> None:
+        super().__init__(model)
         self.calls = iter(calls)
         self.images, self.copies, self.references = images, copies, references
+
+    def replaced(self, func: Func, args: Args, kwargs: dict[str, Any]) -> Replaced | None:
+        """Return a nonlinear call's values, with multipliers as slopes."""
+        found = self.nonlinear(func, args, kwargs)
+        return None if found is None else Replaced(found)
+
+    def apart(self, func: Func, args: Args, kwargs: dict[str, Any]) -> Any:
+        """Return what a call gives whose slopes stay; if nonlinear, it was recorded as well."""
+        found = self.nonlinear(func, args, kwargs)
+        return func(*args, **kwargs) if found is None else found
+
+    def passes(self, func: Func, args: Args, kwargs: Kwargs) -> bool:
+        """Return whether the multiplier of a call is its slope."""
+        return is_linear(func, args, kwargs)
+
+    def refusal(self, func: Func) -> str:
+        """Return which function is not understood."""
+        return self.where(func)
+
+    def unseen(self, what: str) -> str:
+        """Return which code is not seen."""
+        return what
+
+    def ended(self, scores: Tensor) -> None:
+        """Note what is not understood on the way to the outputs."""
+        self.suspect = self.origin(scores).refusal
 
     def split(self, rows: Tensor) -> Tensor:
         """Return rows (images · copies · f, …) as a view (images, copies, f, …).

@@ -9,7 +9,7 @@ from xaikit.attribution.integrated_gradients import gauss_legendre
 from xaikit.attribution.registry import Attribution, method
 from xaikit.core.cards import data_of
 from xaikit.core.layers import Features, features_of
-from xaikit.core.passes import chunks, followed, pairs
+from xaikit.core.passes import chunks, followed, pairs, slope
 from xaikit.core.problem import Problem
 
 
@@ -83,8 +83,7 @@ def exemplar(
                 goal, _ = features(starts[block])
             apart = features(path)[0] - goal.repeat_interleave(number, dim=0)
             followed(apart, "exemplar cannot say what sets an input apart from its exemplar")
-            (slopes,) = torch.autograd.grad(apart.square().sum(), path)
-            slopes = slopes.view(-1, number, *inputs.shape[1:])
+            slopes = slope(apart.square().sum(), path).view(-1, number, *inputs.shape[1:])
             maps[block] -= torch.einsum("s,ns...->n...", weights[points], slopes) * way[:, 0]
     details = {"exemplars": found, "indices": indices, "distances": distances}
     return Attribution(maps.view_as(found), details=details)

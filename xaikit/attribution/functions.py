@@ -7,7 +7,7 @@ A ``TorchFunctionMode`` sees every torch function; this file holds what such mod
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -38,6 +38,77 @@ ACTIVATIONS = {
     "clamp",
 }
 """Elementwise activations by the names of their torch functions."""
+
+CONVOLUTIONS = {f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2, 3)}
+AVERAGES = {f"{kind}avg_pool{d}d" for kind in ("", "adaptive_") for d in (1, 2, 3)} | {"mean"}
+MAXIMA = {
+    f"{kind}max_pool{d}d{indices}"
+    for kind in ("", "adaptive_")
+    for d in (1, 2, 3)
+    for indices in ("", "_with_indices")
+}
+"""Max poolings: their gradient is a choice of places."""
+
+MOVES = {
+    "flatten",
+    "unflatten",
+    "view",
+    "view_as",
+    "reshape",
+    "reshape_as",
+    "squeeze",
+    "unsqueeze",
+    "permute",
+    "transpose",
+    "swapaxes",
+    "t",
+    "movedim",
+    "contiguous",
+    "clone",
+    "to",
+    "float",
+    "double",
+    "pad",
+    "requires_grad",
+    "__get__",
+    *(f"{kind}dropout{d}" for kind in ("", "alpha_", "feature_") for d in ("", "1d", "2d", "3d")),
+    "feature_alpha_dropout",
+}
+"""Functions that move values, one by one, to other places, or leave them as they are."""
+
+_SUMS = {
+    *("add", "sub", "subtract", "rsub", "neg", "negative", "sum", "cumsum", "diff"),
+    *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack"),
+    *("split", "chunk", "tensor_split", "unbind", "__getitem__", "select", "narrow", "diagonal"),
+    *("expand", "expand_as", "repeat", "repeat_interleave", "tile", "roll", "flip", "rot90"),
+    *("unfold", "fold", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"),
+    *(
+        "interpolate",
+        "upsample",
+        "tril",
+        "triu",
+        "copy",
+        "__setitem__",
+        "type",
+        "type_as",
+    ),
+    *("half", "bfloat16"),
+    *AVERAGES,
+}
+_PRODUCTS = {
+    *("linear", "mul", "multiply", "matmul", "mm", "bmm", "mv", "dot", "einsum", "tensordot"),
+    *("addmm", "baddbmm", "outer", "index_select", "grid_sample"),
+    *CONVOLUTIONS,
+}
+_SPELLINGS = {
+    f"__{prefix}{dunder}__": name
+    for dunder, name in {"add": "add", "sub": "sub", "mul": "mul", "matmul": "matmul"}.items()
+    for prefix in ("", "i", "r")
+} | {"__neg__": "neg", "__truediv__": "div", "__itruediv__": "div", "__idiv__": "div"}
+_OVERWRITING = {"__setitem__", "__set__"} | {
+    f"__i{name}__" for name in ("add", "sub", "mul", "truediv", "div", "matmul", "pow", "and", "or")
+}
+_BATCH_NORM = ("input", "running_mean", "running_var", "weight", "bias", "training")
 
 
 def plain_name(func: Callable[..., Any]) -> str:
@@ -72,14 +143,43 @@ def first_argument(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     return args[0] if args else kwargs.get("input")
 
 
-def depends_on_inputs(value: Any) -> bool:
-    """Return whether a value, or one in a tuple, carries gradients back to the inputs.
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors in a value, in tuples, lists and mappings too."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from tensors_in(each)
+    elif isinstance(value, Mapping):
+        yield from tensors_in(tuple(value.values()))
+
+
+def carriers(*values: Any) -> list[Tensor]:
+    """Return the tensors in some values that carry gradients back to the inputs.
 
     Parameters are frozen while a model is explained, so nothing else requires a gradient.
     """
-    if isinstance(value, Tensor):
-        return value.requires_grad
-    return isinstance(value, tuple | list) and any(map(depends_on_inputs, value))
+    return [each for each in tensors_in(values) if each.requires_grad]
+
+
+def alters(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a call overwrites what it is given, in whatever spelling."""
+    name: str = getattr(func, "__name__", "")
+    return works_in_place(func, kwargs) or name in _OVERWRITING
+
+
+def is_linear(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a call is linear, up to a constant, in all that carries gradients together."""
+    name = plain_name(func)
+    name = _SPELLINGS.get(name, name)
+    if name in MOVES or name in _SUMS:
+        return True
+    if name in ("div", "divide", "true_divide"):
+        return len(carriers(args[1:], kwargs)) == 0
+    if name == "batch_norm":
+        known = dict(zip(_BATCH_NORM, args, strict=False)) | dict(kwargs)
+        return known.get("running_mean") is not None and not known.get("training", False)
+    return name in _PRODUCTS and len(carriers(args, kwargs)) == 1
 
 
 def current_module(model: nn.Module) -> tuple[str, nn.Module] | None:

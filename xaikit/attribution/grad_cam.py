@@ -41,9 +41,9 @@ def grad_cam(problem: Problem, *, layer: nn.Module | None = None) -> Attribution
     captured: list[Tensor] = []
 
     def cut(_: nn.Module, __: object, activation: Tensor) -> Tensor:
-        # The graph starts here: the backward passes need to go no further. What goes on is a
-        # copy, because an in-place activation may follow.
-        captured.append(activation.detach().requires_grad_())
+        # The graph starts here: the backward passes need to go no further. What is kept and what
+        # goes on are copies, because the model may overwrite either.
+        captured.append(activation.detach().clone().requires_grad_())
         return captured[-1].clone()
 
     maps = []

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 
 from xaikit.attribution.functions import (
-    ACTIVATIONS,
-    current_layer,
-    depends_on_inputs,
+    MAXIMA,
+    carriers,
     first_argument,
+    is_linear,
     is_relu,
     overwritten,
     plain_name,
@@ -21,10 +20,14 @@ from xaikit.attribution.functions import (
 )
 from xaikit.attribution.gradient import gradient
 from xaikit.attribution.registry import Attribution, method
+from xaikit.attribution.watch import Args, Func, Kwargs, Replaced, Watch, Watched
 from xaikit.core.problem import Problem
 
-_GATES = ACTIVATIONS | {"maximum", "minimum", "fmax", "fmin", "where", "abs", "clamp_min", "clip"}
-"""What could be a ReLU in disguise, or stands in a ReLU's place."""
+_OTHERS = MAXIMA | {
+    *("layer_norm", "group_norm", "instance_norm", "local_response_norm", "rms_norm"),
+    *("softmax", "log_softmax"),
+}
+"""What is neither linear nor an activation: the gradient goes through as it is."""
 
 
 @method(
@@ -39,11 +42,12 @@ def guided_backprop(problem: Problem) -> Attribution:
 
     Sharp pictures, and no explanation of the class: they hardly change when the network's upper
     layers are randomised (Adebayo et al. 2018, arXiv:1810.03292). The rule holds wherever the
-    ReLU stands: as a module, as a function, reused or in-place. A model with another activation
-    is refused, because the method does not say what to do there.
+    ReLU stands: as a module, as a function, reused or in-place. A model with another activation,
+    a gate, or code in which a ReLU cannot be seen is refused, because the method does not say what
+    to do there.
     """
-    with _Guided(problem.model):
-        return gradient(problem)
+    watched = Watched(problem.model, _Guided(problem.model))
+    return gradient(replace(problem, model=watched))
 
 
 class _GuidedReLU(torch.autograd.Function):
@@ -63,27 +67,30 @@ class _GuidedReLU(torch.autograd.Function):
         return slopes[0].clamp(min=0) * on
 
 
-class _Guided(TorchFunctionMode):
+class _Guided(Watch):
     """Replaces each ReLU that the model calls."""
 
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
+    def replaced(self, func: Func, args: Args, kwargs: dict[str, Any]) -> Replaced | None:
+        """Return a ReLU's values, which have another gradient."""
         x = first_argument(args, kwargs)
-        if is_relu(func, args, kwargs) and depends_on_inputs(x):
-            return overwritten(x, _GuidedReLU.apply(x), works_in_place(func, kwargs))
-        if plain_name(func) in _GATES and any(map(depends_on_inputs, (x, *args))):
-            raise ValueError(
-                f"guided_backprop is defined for ReLUs, and the model has "
-                f"{current_layer(self.model, func)}: use gradient or smoothgrad for it."
-            )
-        return func(*args, **kwargs)
+        if not is_relu(func, args, kwargs) or not carriers(x):
+            return None
+        return Replaced(overwritten(x, _GuidedReLU.apply(x), works_in_place(func, kwargs)))
+
+    def passes(self, func: Func, args: Args, kwargs: Kwargs) -> bool:
+        """Return whether a call is no activation."""
+        return is_linear(func, args, kwargs) or plain_name(func) in _OTHERS
+
+    def refusal(self, func: Func) -> str:
+        """Return the sentence about a function that could be an activation."""
+        return (
+            f"guided_backprop is defined for ReLUs, and the model has {self.where(func)}: use "
+            f"gradient or smoothgrad for it."
+        )
+
+    def unseen(self, what: str) -> str:
+        """Return the sentence about code in which a ReLU would not be seen."""
+        return (
+            f"guided_backprop cannot see whether there are ReLUs in a part of the model "
+            f"({what}): give the plain module, or use gradient or smoothgrad."
+        )

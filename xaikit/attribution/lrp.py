@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import chain, repeat
 from typing import Any
 
 from torch import nn
@@ -109,12 +108,12 @@ def lrp(
 def _choice(model: nn.Module, rule: Rules) -> Choice:
     """Return which rule a layer has, or say what is wrong with the choice."""
     if rule == "composite":
-        return lambda func: "epsilon" if plain_name(func) == "linear" else "z_plus"
+        return lambda func, _: "epsilon" if plain_name(func) == "linear" else "z_plus"
     if isinstance(rule, str):
         if rule not in RULES:
             names = ", ".join((*RULES, "composite"))
             raise ValueError(f"unknown rule {rule!r}: choose one of {names}.")
-        return lambda _: rule
+        return lambda _, __: rule
     layers = {name for name, _ in model.named_modules()}
     for key, value in rule.items():
         if value not in RULES:
@@ -125,7 +124,7 @@ def _choice(model: nn.Module, rule: Rules) -> Choice:
                 f"model.named_modules(), or a type such as nn.Linear."
             )
 
-    def of_layer(func: Callable[..., Any]) -> str:
+    def of_layer(func: Callable[..., Any], _: bool) -> str:
         name, layer = current_module(model) or ("", model)
         path = name.split(".")
         for end in range(len(path), 0, -1):
@@ -181,13 +180,10 @@ def deep_taylor(
         "first": box_rule(low, high, epsilon, "deep_taylor"),
     }
 
-    def propagation() -> Propagation:
-        # The model is a chain, as a layer that joins branches is refused: the first layer comes
-        # once in a pass.
-        order = chain(["first"], repeat("hidden"))
-        return Propagation(problem, "deep_taylor", rules, lambda _: next(order))
+    def choice(_: Callable[..., Any], first: bool) -> str:
+        return "first" if first else "hidden"
 
-    return relevance(problem, propagation)
+    return relevance(problem, lambda: Propagation(problem, "deep_taylor", rules, choice))
 
 
 def _expect_positive(epsilon: float) -> None:

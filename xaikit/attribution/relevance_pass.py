@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from xaikit.attribution.functions import (
-    current_layer,
-    depends_on_inputs,
+    AVERAGES,
+    CONVOLUTIONS,
+    MAXIMA,
+    MOVES,
+    alters,
+    carriers,
     first_argument,
     is_relu,
     overwritten,
@@ -22,40 +25,12 @@ from xaikit.attribution.functions import (
 )
 from xaikit.attribution.registry import Attribution
 from xaikit.attribution.relevance_rules import Layer, Rule
+from xaikit.attribution.watch import Args, Func, Kwargs, Replaced, Watch, Watched
 from xaikit.core.passes import chunks, gradients_at
 from xaikit.core.problem import Problem
 
-_CONVOLUTIONS = {f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2, 3)}
-_AVERAGES = {f"{kind}avg_pool{d}d" for kind in ("", "adaptive_") for d in (1, 2, 3)} | {"mean"}
-# The gradient of these is a choice of places, which is what relevance follows as well.
-_MAXIMA = {
-    f"{kind}max_pool{d}d{indices}"
-    for kind in ("", "adaptive_")
-    for d in (1, 2, 3)
-    for indices in ("", "_with_indices")
-}
-_MOVES = {
-    "flatten",
-    "unflatten",
-    "view",
-    "reshape",
-    "squeeze",
-    "unsqueeze",
-    "permute",
-    "transpose",
-    "movedim",
-    "contiguous",
-    "clone",
-    "to",
-    "float",
-    "double",
-    "pad",
-    *(f"{kind}dropout{d}" for kind in ("", "alpha_", "feature_") for d in ("", "1d", "2d", "3d")),
-    "feature_alpha_dropout",
-}
-
-Choice = Callable[[Callable[..., Any]], str]
-"""From a function that a layer has called to the name of the layer's rule."""
+Choice = Callable[[Func, bool], str]
+"""From a function that a layer has called, and whether that is the first, to the rule's name."""
 
 
 def relevance(problem: Problem, propagation: Callable[[], Propagation]) -> Attribution:
@@ -66,7 +41,7 @@ def relevance(problem: Problem, propagation: Callable[[], Propagation]) -> Attri
     """
     maps = []
     for rows in chunks(problem, len(problem.inputs)):
-        watched = replace(problem, model=_Watched(problem.model, propagation()))
+        watched = replace(problem, model=Watched(problem.model, propagation()))
         grid, targets = problem.inputs[rows].unsqueeze(1), problem.targets[rows]
         scores, shares = gradients_at(watched, grid, targets)
         start = scores[:, 0].view(*targets.shape, *[1] * (problem.inputs.ndim - 1))
@@ -74,58 +49,44 @@ def relevance(problem: Problem, propagation: Callable[[], Propagation]) -> Attri
     return Attribution(torch.cat(maps))
 
 
-class _Watched(nn.Module):
-    """The model, watched from its inputs to its outputs and no further."""
-
-    def __init__(self, model: nn.Module, watch: TorchFunctionMode) -> None:
-        super().__init__()
-        self.model, self.watch = model, watch
-
-    def forward(self, x: Tensor) -> Any:
-        """Return the model's outputs."""
-        with self.watch:
-            return self.model(x)
-
-
-class Propagation(TorchFunctionMode):
+class Propagation(Watch):
     """Leaves every output as it is, and makes gradients what a rule says of relevances."""
 
     def __init__(
-        self,
-        problem: Problem,
-        called: str,
-        rules: Mapping[str, Rule],
-        choice: Choice,
+        self, problem: Problem, called: str, rules: Mapping[str, Rule], choice: Choice
     ) -> None:
-        super().__init__()
-        self.model, self.called = problem.model, called
-        self.rules, self.choice = rules, choice
+        super().__init__(problem.model)
+        self.called, self.rules, self.choice = called, rules, choice
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
+    def replaced(self, func: Func, args: Args, kwargs: dict[str, Any]) -> Replaced | None:
+        """Return the outputs of what has a rule."""
         name, x = plain_name(func), first_argument(args, kwargs)
-        in_place = works_in_place(func, kwargs)
-        if isinstance(x, Tensor) and x.requires_grad:
-            if is_relu(func, args, kwargs):
-                return overwritten(x, x + (x.clamp(min=0) - x).detach(), in_place)
-            if name == "linear" or name in _CONVOLUTIONS:
-                return self.shared(self.choice(func), _weighted(func, args, kwargs), x)
-            if name in _AVERAGES:
-                return self.shared(self.choice(func), _average(func, args, kwargs), x)
-            if func is functional.batch_norm and self.choice(func) == "epsilon":
-                layer = _normalisation(*args, **kwargs)
-                if layer is not None:
-                    return self.shared("epsilon", layer, x)
-        result = func(*args, **kwargs)
-        if depends_on_inputs(result) and (in_place or name not in _MAXIMA | _MOVES):
-            self.refuse(func, name)
-        return result
+        # A layer whose weights depend on the inputs as well is no linear function of them.
+        if not carriers(x) or len(carriers(args, kwargs)) != 1:
+            return None
+        if is_relu(func, args, kwargs):
+            after = x + (x.clamp(min=0) - x).detach()
+            return Replaced(overwritten(x, after, works_in_place(func, kwargs)))
+        if name == "linear" or name in CONVOLUTIONS:
+            layer: Layer | None = _weighted(func, args, kwargs)
+        elif name in AVERAGES:
+            layer = _average(func, args, kwargs)
+        elif func is functional.batch_norm and self.choice(func, self.first(x)) == "epsilon":
+            layer = _normalisation(*args, **kwargs)
+        else:
+            layer = None
+        if layer is None:
+            return None
+        return Replaced(self.shared(self.choice(func, self.first(x)), layer, x), layer=True)
+
+    def first(self, x: Tensor) -> bool:
+        """Return whether no layer lies between the inputs and x."""
+        return self.origin(x).layers == 0
+
+    def passes(self, func: Func, args: Args, kwargs: Kwargs) -> bool:
+        """Return whether the relevance follows the gradient."""
+        name = plain_name(func)
+        return name in MAXIMA or (name in MOVES and not alters(func, kwargs))
 
     def shared(self, rule: str, layer: Layer, x: Tensor) -> Tensor:
         """Return the layer's outputs, with the rule's shares as their gradients."""
@@ -140,9 +101,9 @@ class Propagation(TorchFunctionMode):
                 y = y + factor * layer.product(part.x * nothing, part.weight)
         return y
 
-    def refuse(self, func: Callable[..., Any], name: str) -> None:
-        """Fail, naming the layer and what to do instead."""
-        layer = current_layer(self.model, func)
+    def refusal(self, func: Func) -> str:
+        """Return the sentence that names the layer and says what to do instead."""
+        name = plain_name(func)
         if name in ("softmax", "log_softmax"):
             cure = "leave it out of the model, and explain its logits."
         elif name == "batch_norm":
@@ -152,7 +113,14 @@ class Propagation(TorchFunctionMode):
                 "it covers chains of linear layers, convolutions, ReLUs, poolings and reshaping; "
                 "use integrated_gradients or deeplift for this model."
             )
-        raise ValueError(f"{self.called} has no rule for {layer}: {cure}")
+        return f"{self.called} has no rule for {self.where(func)}: {cure}"
+
+    def unseen(self, what: str) -> str:
+        """Return the sentence about code whose layers are not seen."""
+        return (
+            f"{self.called} cannot see the layers in a part of the model ({what}): give the plain "
+            f"module, or use integrated_gradients."
+        )
 
 
 def _weighted(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Layer:

@@ -21,8 +21,10 @@ from xaikit.core.arguments import (
     one_each,
     probed,
 )
-from xaikit.core.passes import elapsed, frozen
+from xaikit.core.logits import logits_of
+from xaikit.core.passes import elapsed, frozen, trial
 from xaikit.core.registry import listing
+from xaikit.core.steadiness import expect_steady
 
 # Imported for their registration, in the order of the table.
 # isort: off
@@ -84,7 +86,10 @@ def detect(
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = suspicious_inputs(model, inputs, seed)
     with frozen(model):
-        classes = class_count(probed(model, inputs), "a backdoor")
+        scores = probed(model, inputs)
+        classes = class_count(scores, "a backdoor")
+        expect_steady(model, inputs, scores, trial(model, inputs), "what the detector finds")
+        model = logits_of(model, inputs, scores, "the detector")
         given = None
         if labels is not None:
             given = one_each(

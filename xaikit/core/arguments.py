@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from xaikit.core.options import Seed, accepted
 from xaikit.core.passes import outputs
+from xaikit.core.steadiness import ALONE, CURE, WHY
 
 Named = TypeVar("Named")
 
@@ -86,7 +87,11 @@ def probed(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the outputs for at most two inputs, or say that the model cannot take them."""
     try:
         return numeric(outputs(model, inputs[:2]))
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
+        if ALONE in str(error):
+            raise ValueError(f"{WHY['batch']}: {CURE['batch']}.") from error
+        if isinstance(error, ValueError):
+            raise
         raise ValueError(
             f"the model fails on inputs of shape {tuple(inputs.shape)}: "
             f"{str(error).strip().splitlines()[0]}"

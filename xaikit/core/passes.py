@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +53,7 @@ def frozen(model: nn.Module) -> Iterator[None]:
     Frozen parameters spare every backward pass the parameters' gradients. Gradients to the
     inputs are enabled in every caller's context. On a GPU, algorithms are the repeatable
     ones in full precision: the same seed has to give the same bytes, and TensorFloat-32 would
-    cost three digits of completeness.
+    cost three digits of completeness. What torch.compile compiled runs as it was written.
     """
     modes = [(module, module.training) for module in model.modules()]
     parameters = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
@@ -62,7 +64,7 @@ def frozen(model: nn.Module) -> Iterator[None]:
         model.eval()
         for parameter, _ in parameters:
             parameter.requires_grad_(False)
-        with torch.inference_mode(False), torch.enable_grad(), cudnn:
+        with torch.inference_mode(False), torch.enable_grad(), cudnn, _uncompiled():
             yield
     finally:
         for module, training in modes:
@@ -71,14 +73,33 @@ def frozen(model: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(requires_grad)
 
 
+def _uncompiled() -> AbstractContextManager[Any]:
+    """Run compiled code as it was written inside a block: hooks and watches do not see it else."""
+    # Nothing is compiled before this module is imported, which takes seconds.
+    if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
+        return nullcontext()
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the module that torch.compile or data parallelism has wrapped, else the model."""
+    while isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel) or (
+        type(model).__name__ == "OptimizedModule" and hasattr(model, "_orig_mod")
+    ):
+        inner = "_orig_mod" if hasattr(model, "_orig_mod") else "module"
+        model = model.get_submodule(inner)
+    return model
+
+
 @contextmanager
-def channels_last(model: nn.Module, inputs: Tensor) -> Iterator[None]:
+def channels_last(model: nn.Module, inputs: Tensor) -> Iterator[Trial | None]:
     """Lay the model's convolutions out with channels last, and restore it afterwards.
 
     On the CPU, single-precision convolutions and poolings run faster on that layout: a forward
     pass of this package's networks takes 0.6 of the time. A model that cannot run on it keeps
-    its own, for example one that calls ``view`` on feature maps; whether it can is tried out on
-    at most two inputs. Numbers are the same up to rounding.
+    its own, for example one that calls ``view`` on feature maps; whether it can is tried out in
+    one pass, whose outcome is given: see :func:`trial`. Numbers are the same up to rounding.
     """
     own = [
         (weight, weight.data)
@@ -89,21 +110,28 @@ def channels_last(model: nn.Module, inputs: Tensor) -> Iterator[None]:
         for weight, data in own:
             # Not .to(): where there is one channel, it would see nothing to do.
             weight.data = torch.empty_like(data, memory_format=torch.channels_last).copy_(data)
-        try:
-            with torch.no_grad():
-                outputs(model, inputs[:2])
-        except RuntimeError:
+        found = trial(model, inputs)
+        if found is None:
             for weight, data in own:
                 weight.data = data
-        yield
+            found = trial(model, inputs)
+        yield found
     finally:
         for weight, data in own:
             weight.data = data
 
 
+def passed(module: Callable[[Tensor], Any], x: Tensor) -> Any:
+    """Return what a module makes of a tensor: the one door to all that is not ours.
+
+    It gets a copy, because it may work in place on what it is given, or keep it.
+    """
+    return module(x.clone())
+
+
 def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the model's outputs (N, classes), or say what else it returned."""
-    scores = model(inputs)
+    scores = passed(model, inputs)
     if not isinstance(scores, Tensor):
         raise TypeError(
             f"the model has to return one tensor (N, classes), but it returns a "
@@ -115,26 +143,46 @@ def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
             f"shape {tuple(scores.shape)}: wrap it in a module that returns a row of class scores "
             f"an input."
         )
-    return scores
+    return scores.clone()  # the model may answer in the same tensor next time
+
+
+class Trial(NamedTuple):
+    """One input's outputs (1, classes) in other company than among the first two inputs."""
+
+    row: int
+    scores: Tensor
+
+
+@torch.no_grad()
+def trial(model: nn.Module, inputs: Tensor) -> Trial | None:
+    """Pass an input on alone, or, where there is no other, beside one that is made for that.
+
+    The dimmer of the first two: what depends on the largest value of a batch shows there. None if
+    the model fails.
+    """
+    peaks = inputs[:2].abs().flatten(1).amax(1)
+    row = int(peaks.argmin())
+    rows = inputs[row : row + 1]
+    if len(inputs) == 1 or torch.equal(inputs[0], inputs[1]):
+        rows = torch.cat([rows, _company(rows)])
+    try:
+        return Trial(row, outputs(model, rows)[:1])
+    except (RuntimeError, ValueError):
+        return None
+
+
+def _company(x: Tensor) -> Tensor:
+    """Return an input as unlike x as its range allows: brighter, and turned around."""
+    low, high = x.aminmax()
+    inside = bool(low >= 0 and high <= 1)
+    top = torch.ones_like(high) if inside else high + (high - low).clamp_min(1)
+    return top - (x.flip(-1) - low) / 2
 
 
 def placed(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return inputs on the model's device, in its precision."""
     weight = next((each for each in model.parameters() if each.is_floating_point()), inputs)
     return inputs.to(weight.device, weight.dtype)
-
-
-def are_probabilities(scores: Tensor) -> bool:
-    """Whether rows (N, classes) look like a softmax's: several classes, none below 0, sums of 1.
-
-    A softmax that is sure of a class rounds the others to zero.
-    """
-    sums = scores.sum(dim=1)
-    return bool(
-        scores.shape[1] > 1
-        and (scores >= 0).all()
-        and torch.allclose(sums, torch.ones_like(sums), atol=1e-5)
-    )
 
 
 @torch.no_grad()
@@ -199,6 +247,23 @@ def mean_output(problem: Problem, references: Tensor) -> Tensor:
     return total.view_as(problem.targets) / len(references)
 
 
+def slope(total: Tensor, source: Tensor, retain: bool = False) -> Tensor:
+    """Return the gradient of a sum, zero where nothing depends on the source.
+
+    ``retain`` keeps the graph for another backward pass.
+    """
+    try:
+        (found,) = torch.autograd.grad(total, source, retain_graph=retain, allow_unused=True)
+    except RuntimeError as error:
+        if "torch.utils.checkpoint" not in str(error):
+            raise
+        raise ValueError(
+            "the model is checkpointed (torch.utils.checkpoint) with use_reentrant=True, which "
+            "gives no gradients of inputs: take use_reentrant=False, or switch checkpointing off."
+        ) from error
+    return torch.zeros_like(source) if found is None else found
+
+
 def backwards(scores: Tensor, targets: Tensor, source: Tensor) -> Tensor:
     """Return the gradients (N, T, *source) of each target's score from one forward pass.
 
@@ -206,13 +271,8 @@ def backwards(scores: Tensor, targets: Tensor, source: Tensor) -> Tensor:
     """
     chosen = scores.gather(1, targets)
     last = targets.shape[1] - 1
-    columns = [
-        torch.autograd.grad(chosen[:, t].sum(), source, retain_graph=t < last, allow_unused=True)[0]
-        for t in range(last + 1)
-    ]
-    # A target that the source cannot change has no gradient in autograd's eyes: it is zero.
-    zero = torch.zeros_like(source)
-    return torch.stack([zero if column is None else column for column in columns], dim=1)
+    columns = [slope(chosen[:, t].sum(), source, retain=t < last) for t in range(last + 1)]
+    return torch.stack(columns, dim=1)
 
 
 def gradients_at(problem: Question, grid: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

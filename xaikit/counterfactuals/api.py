@@ -18,8 +18,10 @@ from xaikit.core.arguments import (
     known,
     probed,
 )
+from xaikit.core.logits import logits_of
 from xaikit.core.passes import channels_last, elapsed, every_output, frozen
 from xaikit.core.registry import listing
+from xaikit.core.steadiness import expect_steady
 from xaikit.counterfactuals.registry import METHODS
 from xaikit.counterfactuals.result import Counterfactuals
 from xaikit.counterfactuals.search import Search
@@ -86,8 +88,11 @@ def counterfactual(
     search, options = _known(method, backend, options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     inputs = checked_unit_inputs(model, inputs)
-    with frozen(model), channels_last(model, inputs):
-        classes = class_count(probed(model, inputs), "a counterfactual")
+    with frozen(model), channels_last(model, inputs) as other:
+        scores = probed(model, inputs)
+        classes = class_count(scores, "a counterfactual")
+        expect_steady(model, inputs, scores, other, "what the search finds")
+        model = logits_of(model, inputs, scores, "the search")
         wanted = checked_targets(targets, inputs, classes)
         own = every_output(model, inputs, chunk).argmax(1)
         problem = Search(model, inputs, wanted, own, classes, seed=seed, chunk=chunk)

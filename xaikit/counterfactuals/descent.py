@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xaikit.core.passes import followed, outputs, progress
+from xaikit.core.passes import followed, outputs, progress, slope
 from xaikit.counterfactuals.search import Search
 from xaikit.counterfactuals.validity import Validity
 
@@ -95,7 +95,7 @@ class _Batch:
         """Note which points are better than before, and move all that are not done."""
         now = self.active
         ahead = self.ahead[now]
-        margin, slope, pull, cost = self._look(ahead, problem, validity)
+        margin, slopes, pull, cost = self._look(ahead, problem, validity)
         valid = margin >= 0.02 * validity.depth  # rounding shall not undo it
         much = valid & (cost < 0.99 * self.cost[now])
         kept = valid & (cost < self.cost[now])
@@ -104,7 +104,7 @@ class _Batch:
         self.idle[now] = torch.where(much | ~started, 0, self.idle[now] + 1)
 
         short = ((validity.depth - margin) / validity.brake).clamp(0, 1)
-        push = (short * self.weight[now]).unsqueeze(1) * slope - pull
+        push = (short * self.weight[now]).unsqueeze(1) * slopes - pull
         rate = self.rate[now].unsqueeze(1)
         moved = self.loss.nearest(ahead + (rate * push).clamp(-_REACH, _REACH), rate)
         moved = self._boxed(now, moved)
@@ -133,13 +133,13 @@ class _Batch:
         x = (self.inputs[now] + change).view(-1, *self.shape[1:]).requires_grad_()
         scores = followed(outputs(problem.model, x), "no search can follow its slopes")
         margin = validity.margins(scores, self.targets[now])
-        (slope,) = torch.autograd.grad(margin.sum(), x)
+        slopes = slope(margin.sum(), x)
         cost, pull = self.loss.distance(change), torch.zeros_like(change)
         if self.loss.term is not None:
             term = self.loss.term(self.items[now], x)
-            pull = torch.autograd.grad(term.sum(), x)[0].flatten(1)
+            pull = slope(term.sum(), x).flatten(1)
             cost = cost + term.detach()
-        return margin.detach(), slope.flatten(1), pull, cost
+        return margin.detach(), slopes.flatten(1), pull, cost
 
     def _boxed(self, now: Tensor, change: Tensor) -> Tensor:
         """Return the nearest changes (n, D) that leave inputs in [0, 1]."""

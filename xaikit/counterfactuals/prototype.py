@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from xaikit.autoencoders import load_autoencoder
 from xaikit.core.cards import data_of, named_data
 from xaikit.core.options import NonNegative, OrInfinity
-from xaikit.core.passes import frozen
+from xaikit.core.passes import frozen, passed
 from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.registry import counterfactual_method
 from xaikit.counterfactuals.search import Examples, Search, checked_examples
@@ -99,10 +99,10 @@ def prototype(
 
         def term(items: Tensor, x: Tensor) -> Tensor:
             """Measure what autoencoder and prototype ask."""
-            codes = encoder(x)
+            codes = passed(encoder, x)
             loss: Tensor = theta * (codes - goals[items]).square().flatten(1).sum(1)
             if gamma:
-                loss = loss + gamma * (x - network(x)).square().flatten(1).sum(1)
+                loss = loss + gamma * (x - passed(network, x)).square().flatten(1).sum(1)
             return loss
 
         return descend(problem, validity, Loss(beta, 1.0, term), steps)
@@ -118,7 +118,7 @@ def _encoder(problem: Search, network: nn.Module) -> nn.Module:
     one = problem.inputs[:1]
     try:
         with frozen(network), torch.no_grad():
-            drawn = network(one)
+            drawn = passed(network, one)
     except RuntimeError as error:
         raise ValueError(
             f"the autoencoder fails on {one.dtype} inputs of shape {tuple(one.shape)}: "
@@ -135,8 +135,10 @@ def _encoder(problem: Search, network: nn.Module) -> nn.Module:
 def _prototypes(problem: Search, encoder: nn.Module, examples: Tensor, k: int) -> Tensor:
     """Return each item's prototype (N · T, …): the mean of the k nearest codes of its target."""
     with torch.no_grad():
-        ours = torch.cat([encoder(part) for part in torch.split(problem.inputs, problem.chunk)])
-        codes = torch.cat([encoder(part) for part in torch.split(examples, problem.chunk)])
+        ours = torch.cat(
+            [passed(encoder, part) for part in torch.split(problem.inputs, problem.chunk)]
+        )
+        codes = torch.cat([passed(encoder, part) for part in torch.split(examples, problem.chunk)])
     labels = problem.probabilities(examples).argmax(1)
     rows, targets = problem.items()
     goals = ours[rows].clone()

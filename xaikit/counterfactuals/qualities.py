@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from xaikit.core.passes import frozen
+from xaikit.core.passes import frozen, passed
 from xaikit.counterfactuals.result import Counterfactuals
 
 _EPSILON = 1e-8
@@ -91,7 +91,7 @@ def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -
     with frozen(judges), torch.no_grad():
         drawn = _by_class(judges, rows, targets)
         before = _by_class(judges, rows, own)
-        anyone = torch.cat([judges["all"](part) for part in torch.split(rows, 500)])
+        anyone = torch.cat([passed(judges["all"], part) for part in torch.split(rows, 500)])
     im1 = _square(rows - drawn) / (_square(rows - before) + _EPSILON)
     im2 = _square(drawn - anyone) / (rows.abs().flatten(1).sum(1) + _EPSILON)
     untouched = changed == result.inputs.unsqueeze(1)
@@ -110,7 +110,8 @@ def _by_class(judges: nn.ModuleDict, x: Tensor, labels: Tensor) -> Tensor:
     drawn = torch.empty_like(x)
     for label in torch.unique(labels).tolist():
         mine = labels == label
-        drawn[mine] = torch.cat([judges[str(label)](part) for part in torch.split(x[mine], 500)])
+        parts = torch.split(x[mine], 500)
+        drawn[mine] = torch.cat([passed(judges[str(label)], part) for part in parts])
     return drawn
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from xaikit.checkpoints import halved, write
 from xaikit.core.arguments import known
+from xaikit.core.passes import outputs
 from xaikit.counterfactuals.rl import SHIPPED, generate
 from xaikit.counterfactuals.rl_networks import Generator
 from xaikit.counterfactuals.rl_training import train_generator
@@ -72,11 +73,12 @@ def pretrain_generator(name: str, root: str | Path | None = None) -> Generator:
 def _on_test(model: nn.Module, generator: Generator, test: ImageDataset) -> tuple[float, float]:
     random = torch.Generator().manual_seed(0)
     parts = torch.split(test.images, 500)
-    predicted = torch.cat([model(part).argmax(1) for part in parts])
+    predicted = torch.cat([outputs(model, part).argmax(1) for part in parts])
     others = torch.randint(1, generator.classes, predicted.shape, generator=random)
     targets = (predicted + others) % generator.classes
     made = generate(generator, test.images, predicted, targets.unsqueeze(1)).squeeze(1)
-    reached = torch.cat([model(part).argmax(1) for part in torch.split(made, 500)]) == targets
+    parts = torch.split(made, 500)
+    reached = torch.cat([outputs(model, part).argmax(1) for part in parts]) == targets
     distance = (made - test.images).abs().flatten(1).sum(1).mean()
     return round(float(reached.double().mean()), 4), round(float(distance), 2)
 

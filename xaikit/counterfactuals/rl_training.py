@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xaikit.core.arguments import checked_unit_inputs, class_count, count, probed
+from xaikit.core.logits import logits_of
 from xaikit.core.passes import channels_last, every_output, frozen, outputs
+from xaikit.core.steadiness import expect_steady
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
 from xaikit.counterfactuals.rl_networks import LATENT, Generator, critic
 from xaikit.counterfactuals.rl_replay import Replay
@@ -88,10 +90,13 @@ def train_generator(
     @torch.no_grad()
     def ask(x: Tensor) -> Tensor:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed_precision):
-            return outputs(model, x).to(images).softmax(1)
+            return outputs(asked, x).to(images).softmax(1)
 
-    with frozen(model), channels_last(model, images):
-        classes = class_count(probed(model, images), "a counterfactual")
+    with frozen(model), channels_last(model, images) as other:
+        scores = probed(model, images)
+        classes = class_count(scores, "a counterfactual")
+        expect_steady(model, images, scores, other, "what the generator learns")
+        asked = logits_of(model, images, scores, "the training")
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which would reseed every GPU as well.
             torch.default_generator.manual_seed(seed)

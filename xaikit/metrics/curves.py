@@ -12,9 +12,10 @@ from xaikit.attribution import Explanation, superpixels
 from xaikit.attribution.segments import Segments
 from xaikit.core.arguments import checked_inputs, checked_targets, probed
 from xaikit.core.options import Seed
-from xaikit.core.passes import frozen, outputs_at, pairs
+from xaikit.core.passes import frozen, outputs_at, pairs, trial
 from xaikit.core.problem import Problem
 from xaikit.core.registry import signed_as
+from xaikit.core.steadiness import expect_steady
 from xaikit.metrics.fills import Fill, filled
 from xaikit.metrics.maps import expect_matching, map_shape, places
 from xaikit.metrics.registry import metric
@@ -104,7 +105,9 @@ def deletion(
     fractions = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     counts = (fractions * features).round().long().to(inputs.device)
     with frozen(model):
-        classes = probed(model, inputs).shape[1]
+        asked = probed(model, inputs)
+        expect_steady(model, inputs, asked, trial(model, inputs), "the curve")
+        classes = asked.shape[1]
         targets = checked_targets(explanation.targets, inputs, classes)
         n, t = targets.shape
         scores = inputs.new_empty((n * t, steps + 1))

@@ -9,9 +9,10 @@ from xaikit.attribution import Explanation
 from xaikit.attribution.registry import METHODS
 from xaikit.core.arguments import checked_inputs, checked_targets, probed
 from xaikit.core.options import Seed
-from xaikit.core.passes import frozen, outputs_at, pairs, target_outputs
+from xaikit.core.passes import frozen, outputs_at, pairs, target_outputs, trial
 from xaikit.core.problem import Problem
 from xaikit.core.references import Reference, reference
+from xaikit.core.steadiness import expect_steady
 from xaikit.metrics.maps import expect_matching, map_shape
 from xaikit.metrics.registry import metric
 
@@ -111,7 +112,9 @@ def infidelity(
     spread = _range(inputs) * scale
     attributions = explanation.attributions.to(inputs).flatten(2).transpose(1, 2)
     with frozen(model):
-        classes = probed(model, inputs).shape[1]
+        asked = probed(model, inputs)
+        expect_steady(model, inputs, asked, trial(model, inputs), "the infidelity")
+        classes = asked.shape[1]
         targets = checked_targets(explanation.targets, inputs, classes)
         problem = Problem(model, inputs, targets, seed=seed, chunk=chunk)
         full = target_outputs(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from xaikit.attribution import Explanation, explain
 from xaikit.core.arguments import checked_inputs
 from xaikit.core.options import Seed
+from xaikit.core.passes import passed
 from xaikit.metrics.maps import expect_matching
 from xaikit.metrics.registry import metric
 from xaikit.progress import Bar
@@ -103,10 +105,10 @@ def _explainer(explanation: Explanation) -> Explainer:
 
 
 def _answer(explainer: Explainer, model: nn.Module, inputs: Tensor) -> Tensor:
-    maps = explainer(model, inputs)
+    maps: Tensor = passed(partial(explainer, model), inputs)
     if len(maps) != len(inputs) or maps.shape[2:] != inputs.shape[1:]:
         raise ValueError(
             f"the function has to return attributions (n, T, …) of inputs of shape "
             f"{tuple(inputs.shape)}; it returned {tuple(maps.shape)}."
         )
-    return maps.detach()
+    return maps.detach().clone()

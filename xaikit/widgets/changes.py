@@ -8,7 +8,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from xaikit.core.passes import placed
+from xaikit.core.logits import probabilities_of
+from xaikit.core.passes import outputs, placed
 from xaikit.counterfactuals import Counterfactuals, counterfactual
 from xaikit.counterfactuals.registry import METHODS
 from xaikit.data import ImageDataset
@@ -34,14 +35,14 @@ def changed(model: nn.Module, data: ImageDataset, image: int, method: str) -> st
     pixels, label = data[image]
     inputs = placed(model, pixels.unsqueeze(0))
     with torch.no_grad():
-        scores = model(inputs)[0]
+        scores = outputs(model, inputs)[0]
     predicted = int(scores.argmax())
     likely = [int(c) for c in scores.argsort(descending=True) if c != predicted]
     # In the order of the classes: an image's neighbours stand where those of all others do.
     targets = torch.tensor([sorted(likely[:OTHERS])])
     result = counterfactual(model, inputs, targets, method)
     with torch.no_grad():
-        reached = model(result.counterfactuals[0]).softmax(1).cpu()
+        reached = probabilities_of(model, result.counterfactuals[0]).cpu()
     sure = reached.gather(1, targets.view(-1, 1))[:, 0]
     names = data.classes
     heading = f"Image {image}: {names[label]}" + (

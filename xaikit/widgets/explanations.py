@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from xaikit.attribution.registry import METHODS
-from xaikit.core.passes import observed, placed
+from xaikit.core.passes import observed, outputs, placed
 from xaikit.data import ImageDataset
 from xaikit.widgets.choices import Choice
 from xaikit.widgets.jobs import CancelledError, Latest
@@ -82,7 +82,8 @@ class ExplanationPage(Page):
                 self.progress.value = k / n
                 rows = [self._data[i] for i in after[k : k + 64]]
                 with torch.no_grad():
-                    found = self._model(placed(self._model, torch.stack([row[0] for row in rows])))
+                    images = placed(self._model, torch.stack([row[0] for row in rows]))
+                    found = outputs(self._model, images)
                 labels = torch.tensor([row[1] for row in rows])
                 wrong = (found.argmax(1).cpu() != labels).nonzero()
                 if len(wrong):

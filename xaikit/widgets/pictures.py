@@ -11,7 +11,8 @@ from torch import nn
 
 from xaikit.attribution import explain, targets_of_interest
 from xaikit.attribution.registry import METHODS
-from xaikit.core.passes import are_probabilities, placed
+from xaikit.core.logits import logits_of, probabilities_of
+from xaikit.core.passes import outputs, placed
 from xaikit.data import ImageDataset
 from xaikit.metrics import deletion, random_ranking
 from xaikit.plots import summary
@@ -34,16 +35,20 @@ def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
         if choice.target is None
         else torch.tensor([[choice.target]])
     )
-    explanation = explain(model, inputs, targets, choice.method, **_options(model, data, choice))
+    with torch.no_grad():
+        scores = outputs(model, inputs)
+        probabilities = probabilities_of(model, inputs)[0].cpu()
+    asked = model
+    if METHODS[choice.method].based_on in ("gradient", "relevance"):
+        # Of probabilities the slopes vanish where the network is sure.
+        asked = logits_of(model, inputs, scores, METHODS[choice.method].title)
+    explanation = explain(asked, inputs, targets, choice.method, **_options(model, data, choice))
     first = replace(
         explanation,
         attributions=explanation.attributions[:, :1],
         targets=explanation.targets[:, :1],
     )
     random = random_ranking(inputs, first.targets)
-    with torch.no_grad():
-        scores = model(inputs)[0].cpu()
-    probabilities = scores if are_probabilities(scores.unsqueeze(0)) else scores.softmax(0)
     figure = summary(
         explanation,
         inputs,
@@ -55,12 +60,14 @@ def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
         data.classes,
         ROLES if four else None,
     )
-    predicted = int(scores.argmax())
+    predicted = int(scores[0].argmax())
     names = data.classes
     heading = f"Image {choice.image}: {names[label]}, " + (
         "classified rightly" if predicted == label else f"taken for {names[predicted]}"
     )
     facts = [METHODS[choice.method].title, duration(explanation.seconds)]
+    if asked is not model:
+        facts.append("of the logits behind the probabilities")
     if choice.count is not None and (option := counted(choice.method)):
         facts.insert(1, f"{choice.count} {option[0]}")
     if explanation.convergence_delta is not None:
