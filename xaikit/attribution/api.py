@@ -22,6 +22,7 @@ from xaikit.core.arguments import (
     probed,
 )
 from xaikit.core.passes import are_probabilities, channels_last, elapsed, every_output, frozen
+from xaikit.core.precision import HalfSeen
 from xaikit.core.problem import Problem
 from xaikit.core.registry import listing
 
@@ -47,7 +48,9 @@ def explain(
     model
         Maps (N, *shape) to (N, classes); logits, unless probabilities are what you ask about.
     inputs
-        (N, *shape) of any shape, floating point, on the model's device.
+        (N, *shape) of any shape, floating point, on the model's device. A model and inputs in half
+        precision (float16, bfloat16) are explained in single precision, also under autocast, and
+        the attributions rounded.
     targets
         The class or classes to explain: an int for all inputs, (N,) or (N, T).
     method
@@ -87,9 +90,16 @@ def explain(
     chosen = known(METHODS, method)
     options = chosen.checked(options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
-    inputs = checked_inputs(model, inputs)
+    given, inputs = inputs, checked_inputs(model, inputs)
     with frozen(model), channels_last(model, inputs):
-        probe = probed(model, inputs)
+        with HalfSeen() as seen:
+            probe = probed(model, inputs)
+        if chosen.based_on == "relevance" and seen.found is not None:
+            raise ValueError(
+                f"{method} compares what layers compute, for which {seen.found} is too coarse, "
+                f"and the model converts to it by itself: take autocast or the conversion out of "
+                f"the model, or use integrated_gradients."
+            )
         if chosen.based_on in ("gradient", "relevance") and are_probabilities(probe):
             warnings.warn(
                 "the model returns probabilities: their gradients vanish where the network is "
@@ -100,8 +110,9 @@ def explain(
         wanted = checked_targets(targets, inputs, probe.shape[1])
         problem = Problem(model, inputs, wanted, seed=seed, chunk=chunk)
         attributions, delta, details = chosen.function(problem, **options)
+    _expect_numbers(attributions, wanted)
     return Explanation(
-        attributions,
+        _as_given(attributions, given.dtype),
         wanted,
         delta,
         method,
@@ -109,6 +120,29 @@ def explain(
         MappingProxyType({**details}),
         MappingProxyType({**options, "seed": seed, "chunk": chunk}),
     )
+
+
+def _expect_numbers(attributions: Tensor, targets: Tensor) -> None:
+    """Fail where a map holds a nan or infinity, and say whose map it is."""
+    if not (bad := ~attributions.isfinite().flatten(2).all(2)).any():
+        return
+    image, column = bad.nonzero()[0].tolist()
+    raise ValueError(
+        f"the map of input {image} for target {int(targets[image, column])} would hold nan or "
+        f"infinity: there the model's outputs or slopes are no numbers; look for a root, a "
+        f"logarithm or a division at zero, or for what overflows in it."
+    )
+
+
+def _as_given(attributions: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return attributions in the inputs' precision, if it reaches that far."""
+    largest = float(attributions.abs().max())
+    if largest > torch.finfo(dtype).max:
+        raise ValueError(
+            f"attributions reach {largest:.3g}, which {dtype} cannot hold: explain the model and "
+            f"the inputs in single precision, model.float() and inputs.float()."
+        )
+    return attributions.to(dtype)
 
 
 def methods() -> list[Method]:

@@ -86,7 +86,7 @@ def _weighted(captured: list[Tensor], scores: Tensor, targets: Tensor, space: to
     followed(scores, "grad_cam has no slopes to weight the layer's maps by")
     slopes = backwards(scores, targets, activation)
     weights = slopes.flatten(3).mean(3)
-    maps = torch.einsum("ntk,nk...->nt...", weights, activation.detach()).relu()
+    maps = torch.einsum("ntk,nk...->nt...", weights, activation.detach()).relu().to(scores.dtype)
     return functional.interpolate(
         maps, size=tuple(space), mode=_UPSAMPLING[len(space)], align_corners=False
     )

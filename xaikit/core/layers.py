@@ -56,13 +56,14 @@ def features_of(model: nn.Module, layer: nn.Module | None, instead: str) -> Iter
     def features(rows: Tensor) -> tuple[Tensor, Tensor]:
         seen.clear()
         scores = outputs(model, rows)
+        # Of a layer in half precision, too: distances are differences.
         if len(seen) != 1 or len(seen[0]) != len(rows):
             which = "the model's last linear layer" if layer is None else "the layer"
             raise ValueError(
                 f"{which} has to run once a pass, on one row an input, to give the features: "
                 f"{instead}."
             )
-        return seen.pop(), scores
+        return seen.pop().to(rows.dtype), scores
 
     if layer is None:
         linear = last_of(model, nn.Linear)

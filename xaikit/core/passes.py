@@ -10,8 +10,11 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
+from xaikit.core.precision import in_single
 from xaikit.core.problem import Problem, Question
 from xaikit.progress import Bar
+
+_VARIANTS = "for inputs or for what they are compared with (a baseline, a masked or noisy copy)"
 
 _OBSERVER: ContextVar[Callable[[int, int], None] | None] = ContextVar("observer", default=None)
 
@@ -51,8 +54,15 @@ def frozen(model: nn.Module) -> Iterator[None]:
     Frozen parameters spare every backward pass the parameters' gradients. Gradients to the
     inputs are enabled in every caller's context. On a GPU, algorithms are the repeatable
     ones in full precision: the same seed has to give the same bytes, and TensorFloat-32 would
-    cost three digits of completeness.
+    cost three digits of completeness. A model in half precision computes in single precision.
     """
+    with in_single(model), still(model):
+        yield
+
+
+@contextmanager
+def still(model: nn.Module) -> Iterator[None]:
+    """Do as :func:`frozen`, in the model's own precision."""
     modes = [(module, module.training) for module in model.modules()]
     parameters = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     cudnn = torch.backends.cudnn.flags(
@@ -92,7 +102,7 @@ def channels_last(model: nn.Module, inputs: Tensor) -> Iterator[None]:
         try:
             with torch.no_grad():
                 outputs(model, inputs[:2])
-        except RuntimeError:
+        except Exception:  # what else is wrong with it will be said of its own layout
             for weight, data in own:
                 weight.data = data
         yield
@@ -103,7 +113,11 @@ def channels_last(model: nn.Module, inputs: Tensor) -> Iterator[None]:
 
 def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the model's outputs (N, classes), or say what else it returned."""
-    scores = model(inputs)
+    return class_scores(model(inputs), inputs)
+
+
+def class_scores(scores: object, inputs: Tensor) -> Tensor:
+    """Return what a model returned for the inputs, in their precision, if it is class scores."""
     if not isinstance(scores, Tensor):
         raise TypeError(
             f"the model has to return one tensor (N, classes), but it returns a "
@@ -114,6 +128,22 @@ def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
             f"the model has to return (N, classes), but for {len(inputs)} inputs it returns "
             f"shape {tuple(scores.shape)}: wrap it in a module that returns a row of class scores "
             f"an input."
+        )
+    if scores.is_complex():
+        raise TypeError("the model returns complex numbers: let it return real class scores.")
+    return scores.to(inputs.dtype)
+
+
+def numeric(scores: Tensor, of: str = "for these inputs") -> Tensor:
+    """Return the outputs (n, classes), or say that some are no numbers.
+
+    A class of logit minus infinity is one that a model rules out: that is a number to argmax.
+    """
+    if not (scores < torch.inf).all():
+        row, column = (~(scores < torch.inf)).nonzero()[0].tolist()
+        raise ValueError(
+            f"the model returns nan or infinity {of}, first in row {row} for class {column}: look "
+            f"for what divides by zero or overflows in it."
         )
     return scores
 
@@ -177,7 +207,8 @@ def outputs_at(problem: Question, grid: Tensor, targets: Tensor) -> Tensor:
     The caller keeps n · m within the problem's chunk. Targets are (n, T).
     """
     rows, wanted = _rows(grid, targets)
-    return outputs(problem.model, rows).gather(1, wanted).view(*grid.shape[:2], -1)
+    scores = numeric(outputs(problem.model, rows), _VARIANTS)
+    return scores.gather(1, wanted).view(*grid.shape[:2], -1)
 
 
 def target_outputs(problem: Problem) -> Tensor:
@@ -223,6 +254,7 @@ def gradients_at(problem: Question, grid: Tensor, targets: Tensor) -> tuple[Tens
     rows, wanted = _rows(grid.detach(), targets)
     rows = rows.requires_grad_()
     scores = outputs(problem.model, rows)
+    numeric(scores, _VARIANTS)
     followed(scores, "only perturbation methods (lime, occlusion) can explain it")
     slopes = backwards(scores, wanted, rows)
     shape = grid.shape[:2]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import (
@@ -18,7 +19,8 @@ from xaikit.core.arguments import (
     known,
     probed,
 )
-from xaikit.core.passes import channels_last, elapsed, every_output, frozen
+from xaikit.core.passes import channels_last, elapsed, every_output, frozen, numeric, still
+from xaikit.core.precision import rounding_inputs
 from xaikit.core.registry import listing
 from xaikit.counterfactuals.registry import METHODS
 from xaikit.counterfactuals.result import Counterfactuals
@@ -54,7 +56,8 @@ def counterfactual(
     inputs
         (N, *shape), floating point, in [0, 1], on the model's device.
     targets
-        The classes wanted: an int for all inputs, (N,), or (N, T) for T targets an input.
+        The classes wanted: an int for all inputs, (N,), or (N, T) for T targets an input. Where the
+        model takes an input for its target already, the input itself is what is found.
     method
         One of these, with its options; :func:`xaikit.counterfactual_methods` tells what each needs.
 
@@ -85,19 +88,24 @@ def counterfactual(
     start = time.perf_counter()
     search, options = _known(method, backend, options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
-    inputs = checked_unit_inputs(model, inputs)
-    with frozen(model), channels_last(model, inputs):
+    given, inputs = inputs, checked_unit_inputs(model, inputs)
+    with frozen(model), channels_last(model, inputs), rounding_inputs(model, given.dtype):
         classes = class_count(probed(model, inputs), "a counterfactual")
         wanted = checked_targets(targets, inputs, classes)
-        own = every_output(model, inputs, chunk).argmax(1)
+        own = numeric(every_output(model, inputs, chunk)).argmax(1)
         problem = Search(model, inputs, wanted, own, classes, seed=seed, chunk=chunk)
         made, found = search(problem, **options)
-        predicted = problem.grid(problem.probabilities(made.flatten(0, 1)).argmax(1))
-    change = (made - inputs.unsqueeze(1)).flatten(2)
+        # Where the input is of the class already, nothing has to change: with every method.
+        there = wanted == own.unsqueeze(1)
+        same = there.view(*there.shape, *[1] * (inputs.ndim - 1))
+        made = torch.where(same, inputs.unsqueeze(1), made).to(given.dtype)
+    with still(model):
+        predicted = problem.grid(numeric(every_output(model, made.flatten(0, 1), chunk)).argmax(1))
+    change = (made.to(inputs) - inputs.unsqueeze(1)).flatten(2)
     return Counterfactuals(
-        inputs=inputs,
+        inputs=inputs.to(given.dtype),
         counterfactuals=made,
-        found=found & (predicted == wanted),
+        found=(found | there) & (predicted == wanted),
         predicted=predicted,
         distance_l1=change.abs().sum(2),
         distance_l2=change.norm(dim=2),
