@@ -74,6 +74,8 @@ def superpixels(inputs: Tensor, segments: Segments) -> Tensor:
         return _slic(inputs) if segments == "slic" else _grid(inputs)
     try:
         labels = torch.as_tensor(segments, device=inputs.device)
+        if labels.dtype in (torch.uint16, torch.uint32, torch.uint64):  # NumPy's, hardly supported
+            labels = labels.to(torch.int64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"segments have to be a map of integers, not {shown(segments)}."

@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from xaikit.core.options import Seed, accepted
 from xaikit.core.passes import class_scores, numeric
-from xaikit.core.precision import HALF, widened
+from xaikit.core.precision import HALF, range_rounding, widened
 
 Named = TypeVar("Named")
 
@@ -126,16 +126,12 @@ def unit(values: Tensor, name: str, cure: str, dtype: torch.dtype | None = None)
     ``dtype`` is the one whose rounding is meant, the values' own by default.
     """
     least, most = float(values.min()), float(values.max())
-    if not -rounding(dtype or values.dtype) <= least <= most <= 1 + rounding(dtype or values.dtype):
+    spare = range_rounding(dtype or values.dtype)
+    if not -spare <= least <= most <= 1 + spare:  # nan is neither
         raise ValueError(
             f"{name} have to lie in [0, 1], but they reach from {least:.3g} to {most:.3g}: {cure}."
         )
-    return values if 0 <= least and most <= 1 else values.clamp(0, 1)
-
-
-def rounding(dtype: torch.dtype) -> float:
-    """Return how far computing takes a number of about 1 out of its range: a few last places."""
-    return max(1e-5, 2 * torch.finfo(dtype).eps)
+    return values if least >= 0 and most <= 1 else values.clamp(0, 1)
 
 
 @torch.no_grad()
@@ -193,6 +189,7 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "tar
         raise TypeError(
             f"{name} have to be classes: an int, or an integer tensor of shape ({n},) or ({n}, T)."
         )
+    wanted = wanted.to(torch.int64)  # NumPy's unsigned ones cannot be compared
     if wanted.ndim == 0:
         wanted = wanted.expand(n)
     if wanted.ndim == 1:
@@ -208,4 +205,4 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "tar
             f"{name.removesuffix('s')} {int(outside[0])} is out of range: the model has classes "
             f"0 to {classes - 1}."
         )
-    return wanted.to(torch.int64).clone()
+    return wanted.clone()

@@ -15,12 +15,19 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from xaikit.core.options import ROUNDING
+
 HALF = (torch.float16, torch.bfloat16)
 
 
 def widened(values: Tensor) -> Tensor:
     """Return a tensor in single precision if it has half of it, else as it is."""
     return values.float() if values.dtype in HALF else values
+
+
+def range_rounding(dtype: torch.dtype) -> float:
+    """Return how far computing takes a number of about 1 out of its range: a few last places."""
+    return max(ROUNDING, 2 * torch.finfo(dtype).eps)
 
 
 @contextmanager

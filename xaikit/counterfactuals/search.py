@@ -8,7 +8,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from xaikit.core.arguments import finite, unit
+from xaikit.core.arguments import unit
 from xaikit.core.passes import every_output
 from xaikit.core.problem import Problem
 
@@ -60,5 +60,4 @@ def checked_examples(problem: Search, examples: Examples) -> Tensor:
             f"examples have to be like the inputs, (B, {', '.join(map(str, shape))}), but their "
             f"shape is {tuple(examples.shape)}."
         )
-    finite(examples, "examples")
     return unit(examples.detach(), "examples", "scale them as the inputs").to(problem.inputs)

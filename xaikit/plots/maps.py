@@ -47,14 +47,14 @@ def scale_of(maps: Maps) -> float:
 
 def draw_image(axis: Axes, image: Tensor) -> None:
     """Show an image (C, H, W) in [0, 1], C 1 or 3."""
-    pixels = _picture(image).movedim(0, -1).numpy()
+    pixels = picture(image).movedim(0, -1).numpy()
     axis.imshow(pixels, cmap="gray", vmin=0, vmax=1)
     _bare(axis)
 
 
 def draw_faded(axis: Axes, image: Tensor) -> None:
     """Show the image between mid-grey and white: on black, dark colours could not be seen."""
-    draw_image(axis, 0.5 + 0.5 * _picture(image).mean(dim=0, keepdim=True))
+    draw_image(axis, 0.5 + 0.5 * picture(image).mean(dim=0, keepdim=True))
 
 
 def draw_map(axis: Axes, values: Maps, scale: float) -> AxesImage:
@@ -66,7 +66,7 @@ def draw_map(axis: Axes, values: Maps, scale: float) -> AxesImage:
 
 def draw_outline(axis: Axes, image: Tensor) -> None:
     """Draw the contour of what is brighter than a quarter of the image's range."""
-    grey = _picture(image).mean(dim=0).numpy()
+    grey = picture(image).mean(dim=0).numpy()
     if grey.max() > grey.min():
         level = grey.min() + 0.25 * (grey.max() - grey.min())
         axis.contour(grey, levels=[level], colors="0.35", linewidths=0.5)
@@ -84,7 +84,7 @@ def colour_bar(
     bar.ax.tick_params(labelsize=size(8, 0.0 if whole is None else whole.get_figwidth()))
 
 
-def _picture(image: Tensor) -> Tensor:
+def picture(image: Tensor) -> Tensor:
     """Return an image (C, H, W) as it can be shown, if it is one in [0, 1] with 1 or 3 channels."""
     if image.ndim != 3 or len(image) not in (1, 3):
         raise ValueError(

@@ -42,7 +42,7 @@ def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
     )
     random = random_ranking(inputs, first.targets)
     with torch.no_grad():
-        scores = model(inputs)[0].cpu()
+        scores = model(inputs)[0].cpu().float()
     probabilities = scores if are_probabilities(scores.unsqueeze(0)) else scores.softmax(0)
     figure = summary(
         explanation,
