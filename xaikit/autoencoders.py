@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from xaikit.checkpoints import halved, opened, write
 from xaikit.core.arguments import checked_unit_inputs, count, known
+from xaikit.core.options import plain_numbers
 from xaikit.core.passes import passed
 from xaikit.data import load
 from xaikit.progress import Bar
@@ -151,6 +152,7 @@ def _load(
     return networks.eval().to(device)
 
 
+@plain_numbers
 def train_autoencoder(
     network: Autoencoder, images: Tensor, *, steps: int = 3000, seed: int = 0
 ) -> Autoencoder:

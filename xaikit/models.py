@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from xaikit.checkpoints import opened
+from xaikit.core.options import plain_numbers
 from xaikit.core.passes import channels_last, outputs
 from xaikit.core.steadiness import expect_steady
 from xaikit.data import ImageDataset
@@ -126,6 +127,7 @@ ARCHITECTURES: dict[str, Callable[[], Classifier]] = {
 }
 
 
+@plain_numbers
 def build(name: str, seed: int = 0) -> Classifier:
     """Return a fresh, untrained network: the control of every sanity check.
 
@@ -201,6 +203,7 @@ def load_pretrained(
     return network.eval().to(device)
 
 
+@plain_numbers
 @torch.no_grad()
 def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 125) -> float:
     """Return the share of images that the model classifies correctly, in [0, 1].

@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from xaikit.core.arguments import checked_seed
+from xaikit.core.options import plain_numbers
 from xaikit.core.passes import passed
 from xaikit.data import ImageDataset
 from xaikit.models import Classifier
@@ -42,6 +43,7 @@ def _training(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+@plain_numbers
 def train(
     network: Network,
     dataset: ImageDataset,

@@ -19,12 +19,12 @@ from xaikit.core.arguments import (
     class_count,
     count,
     known,
-    numeric,
     one_each,
     probed,
 )
 from xaikit.core.logits import logits_of
-from xaikit.core.passes import channels_last, elapsed, every_output, frozen
+from xaikit.core.passes import channels_last, elapsed, every_output, frozen, numeric, still
+from xaikit.core.precision import rounding_inputs
 from xaikit.core.registry import Entry, listing
 from xaikit.core.steadiness import expect_steady
 
@@ -95,8 +95,12 @@ def attack(
     start = time.perf_counter()
     chosen, options = _known(method, options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
-    inputs = checked_unit_inputs(model, inputs)
-    with frozen(model), channels_last(model, inputs) as other:
+    given, inputs = inputs, checked_unit_inputs(model, inputs)
+    with (
+        frozen(model),
+        channels_last(model, inputs) as other,
+        rounding_inputs(model, given.dtype),
+    ):
         scores = probed(model, inputs)
         classes = class_count(scores, "an attack")
         expect_steady(model, inputs, scores, other, "what the attack reaches")
@@ -107,9 +111,11 @@ def attack(
             wanted = _one_each(checked_targets(targets, inputs, classes), "targets")
         goal = Goal(model, inputs, true, wanted, seed=seed, chunk=chunk)
         adversarial, mask = chosen.function(goal, **options)
+        adversarial = adversarial.to(given.dtype)
+    with still(model):
         predicted = numeric(every_output(model, adversarial, chunk)).argmax(1)
     norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd") else "2"
-    change = (adversarial - inputs).flatten(1)
+    change = (adversarial.to(inputs) - inputs).flatten(1)
     distance = change.norm(dim=1) if norm == "2" else change.abs().amax(1)
     success = predicted != true if wanted is None else predicted == wanted
     seconds = elapsed(start, inputs)

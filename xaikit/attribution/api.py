@@ -29,6 +29,7 @@ from xaikit.core.passes import (
     frozen,
     unwrapped,
 )
+from xaikit.core.precision import HalfSeen
 from xaikit.core.problem import Problem
 from xaikit.core.registry import listing
 from xaikit.core.steadiness import Cause, expect_steady
@@ -70,7 +71,9 @@ def explain(
     model
         Maps (N, *shape) to (N, classes); logits, unless probabilities are what you ask about.
     inputs
-        (N, *shape) of any shape, floating point, on the model's device.
+        (N, *shape) of any shape, floating point, on the model's device. A model and inputs in half
+        precision (float16, bfloat16) are explained in single precision, also under autocast, and
+        the attributions rounded.
     targets
         The class or classes to explain: an int for all inputs, (N,) or (N, T).
     method
@@ -117,9 +120,16 @@ def explain(
     options = chosen.checked(options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     model = unwrapped(model)
-    inputs = checked_inputs(model, inputs)
+    given, inputs = inputs, checked_inputs(model, inputs)
     with frozen(model), channels_last(model, inputs) as other:
-        probe = probed(model, inputs)
+        with HalfSeen() as seen:
+            probe = probed(model, inputs)
+        if chosen.based_on == "relevance" and seen.found is not None:
+            raise ValueError(
+                f"{method} compares what layers compute, for which {seen.found} is too coarse, "
+                f"and the model converts to it by itself: take autocast or the conversion out of "
+                f"the model, or use integrated_gradients."
+            )
         refused: tuple[Cause, ...] = ("batch", "chance") if method in _PAIRED else ("batch",)
         expect_steady(model, inputs, probe, other, f"what {method} finds", refused)
         if chosen.based_on in ("gradient", "relevance") and (end := end_of(model, inputs, probe)):
@@ -127,8 +137,9 @@ def explain(
         wanted = checked_targets(targets, inputs, probe.shape[1])
         problem = Problem(model, inputs, wanted, seed=seed, chunk=chunk)
         attributions, delta, details = chosen.function(problem, **options)
+    _expect_numbers(attributions, wanted)
     return Explanation(
-        attributions,
+        _as_given(attributions, given.dtype),
         wanted,
         delta,
         method,
@@ -136,6 +147,29 @@ def explain(
         MappingProxyType({**details}),
         MappingProxyType({**options, "backend": backend, "seed": seed, "chunk": chunk}),
     )
+
+
+def _expect_numbers(attributions: Tensor, targets: Tensor) -> None:
+    """Fail where a map holds a nan or infinity, and say whose map it is."""
+    if not (bad := ~attributions.isfinite().flatten(2).all(2)).any():
+        return
+    image, column = bad.nonzero()[0].tolist()
+    raise ValueError(
+        f"the map of input {image} for target {int(targets[image, column])} would hold nan or "
+        f"infinity: there the model's outputs or slopes are no numbers; look for a root, a "
+        f"logarithm or a division at zero, or for what overflows in it."
+    )
+
+
+def _as_given(attributions: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return attributions in the inputs' precision, if it reaches that far."""
+    largest = float(attributions.abs().max())
+    if largest > torch.finfo(dtype).max:
+        raise ValueError(
+            f"attributions reach {largest:.3g}, which {dtype} cannot hold: explain the model and "
+            f"the inputs in single precision, model.float() and inputs.float()."
+        )
+    return attributions.to(dtype)
 
 
 def methods() -> list[Method]:

@@ -118,9 +118,10 @@ def _expect_complete(shares: Tensor, rise: Tensor, scores: Tensor, suspect: str 
     ``suspect`` names what is likely to blame.
     """
     gap = (shares.sum(3) - rise).abs()
-    # Rounding only: relative to what is added, and to the outputs whose difference is taken.
+    # Rounding only: relative to what is added, and to the outputs whose difference is taken, so
+    # that a model of outputs in the millionths is judged as the same model in millions.
     scale = shares.abs().sum(3) + 0.1 * (2 * scores.abs() + rise.abs())
-    if (gap > 1e-4 * scale + torch.finfo(gap.dtype).eps).any():
+    if (gap > 1e-4 * scale + torch.finfo(gap.dtype).tiny).any():
         worst = int((gap - 1e-4 * scale).argmax())
         raise ValueError(
             f"the attributions would sum to {shares.sum(3).flatten()[worst]:.4g} where the output "
@@ -289,10 +290,12 @@ class _Rescale(_Nonlinear, Watch):
             return apply(x)
         first = self.split(x.detach())[:, :1]
         with torch.enable_grad():
-            probe = first.clone().requires_grad_()
+            # As the model's rows, whose second dimension are the channels that PReLU tells apart.
+            probe = first.flatten(0, 2).requires_grad_()
             after = apply(probe)
             (slope,) = torch.autograd.grad(after.sum(), probe)
-        after, before = after.detach(), self.met(call.after)
+        slope, after = slope.view_as(first), after.detach().view_as(first)
+        before = self.met(call.after)
         run = first - self.met(call.before)
         rounding = 16 * torch.finfo(run.dtype).eps * (after.abs() + before.abs())
         multipliers = _ratio(after - before, run, slope, rounding).flatten(0, 2)

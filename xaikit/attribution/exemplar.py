@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from xaikit.attribution.integrated_gradients import gauss_legendre
 from xaikit.attribution.registry import Attribution, method
+from xaikit.core.arguments import finite
 from xaikit.core.cards import data_of
 from xaikit.core.layers import Features, features_of
 from xaikit.core.passes import chunks, followed, pairs, slope
@@ -61,8 +62,7 @@ def exemplar(
     """
     inputs, targets = problem.inputs, problem.targets
     examples, labels = _training_data(problem, examples, labels)
-    if not examples.isfinite().all():
-        raise ValueError("examples hold nan or infinity.")
+    finite(examples, "examples")
     with features_of(
         problem.model, layer, "name another with layer=, for example model[3]"
     ) as features:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xaikit.attribution.last_maps import Place, last_maps, leads, replacing
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.layers import last_of, own_layer
-from xaikit.core.passes import backwards, chunks, followed, outputs
+from xaikit.core.layers import own_layer
+from xaikit.core.passes import backwards, chunks, followed, numeric, outputs
 from xaikit.core.problem import Problem
 
 _UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -33,61 +34,80 @@ def grad_cam(problem: Problem, *, layer: nn.Module | None = None) -> Attribution
     problem
         What is explained; inputs (N, C, *space).
     layer
-        A module of the model that returns (N, K, *space); default: the last convolution, in
-        the order of ``model.modules()``.
+        A module of the model that returns (N, K, *space), or several things of which this is
+        the first. Default: the last convolution that reaches the outputs; in a residual network,
+        or where other branches are joined, what they are joined to.
     """
-    chosen = layer_of_maps(problem.model, layer)
+    place = place_of_maps(problem, layer)
     space = problem.inputs.shape[2:]
     captured: list[Tensor] = []
 
-    def cut(_: nn.Module, __: object, activation: Tensor) -> Tensor:
+    def cut(activation: Tensor) -> Tensor:
         # The graph starts here: the backward passes need to go no further. What is kept and what
         # goes on are copies, because the model may overwrite either.
         captured.append(activation.detach().clone().requires_grad_())
         return captured[-1].clone()
 
     maps = []
-    hook = chosen.register_forward_hook(cut)
-    try:
-        for rows in chunks(problem, len(problem.inputs)):
-            captured.clear()
-            scores = outputs(problem.model, problem.inputs[rows])
-            maps.append(_weighted(captured, scores, problem.targets[rows], space))
-    finally:
-        hook.remove()
+    for rows in chunks(problem, len(problem.inputs)):
+        captured.clear()
+        part = problem.inputs[rows]
+        with replacing(place, cut):  # which counts what is called in it
+            scores = outputs(problem.model, part)
+        numeric(scores)
+        maps.append(_weighted(captured, scores, problem.targets[rows], space))
     attributions = torch.cat(maps).unsqueeze(2)
     return Attribution(attributions.expand(-1, -1, *problem.inputs.shape[1:]).contiguous())
 
 
-def layer_of_maps(model: nn.Module, layer: nn.Module | None) -> nn.Module:
-    """Return the layer whose feature maps are weighted: the one asked for, or the default."""
-    if layer is None:
-        convolution = last_of(model, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-        if convolution is None:
-            raise ValueError(
-                "grad_cam needs feature maps, and the model has no convolution: name a module "
-                "that returns (N, K, …) with layer=, or use another method."
-            )
-        return convolution
-    return own_layer(model, layer)
+def place_of_maps(problem: Problem, layer: nn.Module | None) -> Place:
+    """Return where the feature maps are that are weighted: as asked for, or by default."""
+    if layer is not None:
+        return own_layer(problem.model, layer)
+    found = last_maps(problem.model, problem.inputs)
+    if found is None:
+        raise ValueError(
+            "grad_cam needs feature maps, and the model has no convolution that reaches its "
+            "outputs once a pass: name a module that returns (N, K, …) with layer=, or use another "
+            "method."
+        )
+    return found
 
 
 def _weighted(captured: list[Tensor], scores: Tensor, targets: Tensor, space: torch.Size) -> Tensor:
     """Return the rectified, weighted sum of the feature maps (n, T, *space)."""
+    if not captured:
+        raise ValueError(
+            "grad_cam's layer ran 0 times in one pass: choose one that leads to the outputs."
+        )
     if len(captured) != 1:
         raise ValueError(
             f"grad_cam's layer ran {len(captured)} times in one pass: choose one that runs once."
         )
     activation = captured[0]
-    if activation.ndim != len(space) + 2 or activation.ndim - 2 not in _UPSAMPLING:
+    rows = len(scores)
+    if (
+        len(activation) != rows
+        or activation.ndim != len(space) + 2
+        or activation.ndim - 2 not in _UPSAMPLING
+    ):
         raise ValueError(
-            f"grad_cam needs inputs (N, C, …) and a layer with as many spatial dimensions, but "
-            f"the inputs have {len(space)} and the layer returns shape {tuple(activation.shape)}."
+            f"grad_cam needs inputs (N, C, …) and a layer that returns a row an input with as many "
+            f"spatial dimensions, but for {rows} inputs that have {len(space)} the layer returns "
+            f"shape {tuple(activation.shape)}."
         )
-    followed(scores, "grad_cam has no slopes to weight the layer's maps by")
+    followed(
+        scores,
+        "grad_cam has no slopes to weight the layer's maps by; or the layer does not lead to the "
+        "outputs, as an auxiliary head's: then choose another with layer=",
+    )
+    if not leads(scores, activation):  # an LSTM's outputs where its last state goes on
+        raise ValueError(
+            "what grad_cam's layer returns does not reach the outputs: choose another."
+        )
     slopes = backwards(scores, targets, activation)
     weights = slopes.flatten(3).mean(3)
-    maps = torch.einsum("ntk,nk...->nt...", weights, activation.detach()).relu()
+    maps = torch.einsum("ntk,nk...->nt...", weights, activation.detach()).relu().to(scores.dtype)
     return functional.interpolate(
         maps, size=tuple(space), mode=_UPSAMPLING[len(space)], align_corners=False
     )

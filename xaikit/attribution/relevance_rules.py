@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from xaikit.core.precision import range_rounding
+
 
 class Layer(NamedTuple):
     """A linear function of the inputs that reached it: ``product(x, weight) + bias``.
@@ -106,11 +108,13 @@ def box_rule(low: float, high: float, epsilon: float, called: str) -> Rule:
 
     def rule(layer: Layer, x: Tensor, _: Tensor) -> Shares:
         least, most = x.aminmax()
-        if not (low <= least and most <= high and low < high):
+        spare = (high - low) * range_rounding(x.dtype)
+        if not (low - spare <= least and most <= high + spare and low < high):
             raise ValueError(
                 f"{called} needs inputs in [low, high] = [{low:g}, {high:g}], but they reach from "
                 f"{least:.4g} to {most:.4g}: scale them, or give their range as low= and high=."
             )
+        x = x.clamp(low, high)
         ends = torch.full_like(x, -low), torch.full_like(x, -high)
         parts = [Part(x, layer.weight)]
         if layer.weight is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,19 @@ from xaikit.core.options import shown
 
 Segments = Tensor | NDArray[Any] | Sequence[Any] | str | None
 """What every method with superpixels takes: see :func:`superpixels`."""
+
+SUPERPIXELS = 50
+"""Superpixels of an image that ``segments="slic"`` asks for."""
+_FACTOR = 1.5
+"""How many times more or fewer there may be."""
+_COMPACTNESS = {True: 10.0, False: 0.1}
+"""What space weighs against colour, to begin with: in Lab, where lightness goes to 100, or not."""
+_DOUBLED = 12
+"""How often it may be doubled. Superpixels then are the squares that SLIC starts from."""
+_SMALL = (1, 28, 28)
+"""Images of the course: their superpixels are those of the first compactness, unless there are
+hardly any, because its numbers rest on them."""
+_HARDLY_ANY = 12
 
 GRID = 7
 """Cells along each side of ``segments="grid"``: 4 × 4 pixels each on a 28 × 28 image."""
@@ -28,7 +42,9 @@ def superpixels(inputs: Tensor, segments: Segments) -> Tensor:
         (N, *shape); images are (N, C, H, W), and a segment of theirs spans all channels.
     segments
         ``None``: every feature is a segment. ``"slic"``: about 50 superpixels an image, found on
-        the image (Achanta et al. 2012, doi:10.1109/TPAMI.2012.120). ``"grid"``: 7 × 7 cells.
+        the image (Achanta et al. 2012, doi:10.1109/TPAMI.2012.120), in Lab colours if it has three
+        channels; the values' range does not matter. A warning says where there are fewer than 34
+        or more than 75. ``"grid"``: 7 × 7 cells.
         ``"auto"``: ``"slic"`` for images, else ``None``. Or a map of integers: (H, W) or
         (N, H, W) for images, else *shape or (N, *shape).
 
@@ -58,6 +74,8 @@ def superpixels(inputs: Tensor, segments: Segments) -> Tensor:
         return _slic(inputs) if segments == "slic" else _grid(inputs)
     try:
         labels = torch.as_tensor(segments, device=inputs.device)
+        if labels.dtype in (torch.uint16, torch.uint32, torch.uint64):  # NumPy's, hardly supported
+            labels = labels.to(torch.int64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"segments have to be a map of integers, not {shown(segments)}."
@@ -78,14 +96,48 @@ def _given(labels: Tensor, inputs: Tensor) -> Tensor:
 
 
 def _slic(inputs: Tensor) -> Tensor:
+    images = inputs.detach().cpu()
+    half = images.dtype in (torch.float16, torch.bfloat16)  # NumPy and SLIC know neither
+    labels = [_superpixels(image) for image in (images.float() if half else images).numpy()]
+    counts = [len(np.unique(each)) for each in labels]
+    if outside := [place for place, count in enumerate(counts) if not _close(count)]:
+        found = sorted({counts[place] for place in outside})
+        number = f"{found[0]} to {found[-1]}" if len(found) > 1 else f"{found[0]}"
+        warnings.warn(
+            f"{len(outside)} of {len(inputs)} images have {number} superpixels, where "
+            f"{SUPERPIXELS} were asked for; the first is image {outside[0]}: give "
+            f'segments="grid" or a map of your own for others.',
+            stacklevel=3,
+        )
+    return _given(torch.as_tensor(np.stack(labels), device=inputs.device), inputs)
+
+
+def _superpixels(image: NDArray[Any]) -> NDArray[np.int64]:
+    """Return a map (H, W) of superpixels, as near to the number asked for as they come.
+
+    In flat or noisy regions SLIC's superpixels fall to pieces, which are merged into their
+    neighbours: the more space weighs against colour, the more superpixels stay whole.
+    """
     from skimage.segmentation import slic
 
-    labels = []
-    for image in inputs.detach().cpu().numpy():
+    first = _COMPACTNESS[len(image) == 3]
+    for doubled in range(_DOUBLED):
         # lime's own default, quickshift, finds one or two segments on a 28 × 28 image.
-        found = slic(image, n_segments=50, compactness=0.1, start_label=0, channel_axis=0)
-        labels.append(torch.as_tensor(np.ascontiguousarray(found), device=inputs.device))
-    return _given(torch.stack(labels), inputs)
+        labels = slic(
+            image,
+            n_segments=SUPERPIXELS,
+            compactness=first * 2**doubled,
+            start_label=0,
+            channel_axis=0,
+        )
+        count = len(np.unique(labels))
+        if _close(count) or (not doubled and image.shape == _SMALL and count >= _HARDLY_ANY):
+            break
+    return np.ascontiguousarray(labels)
+
+
+def _close(count: int) -> bool:
+    return SUPERPIXELS / _FACTOR <= count <= SUPERPIXELS * _FACTOR
 
 
 def _grid(inputs: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from xaikit.backdoors.detection import Detection
 from xaikit.backdoors.registry import detection_method
 from xaikit.backdoors.sides import poisoned_part, runners_up
 from xaikit.backdoors.suspicion import Suspicion
+from xaikit.core.options import ROUNDING
 
 THRESHOLD = 0.45
 LARGEST = 2 / 3
@@ -61,7 +62,7 @@ def activation_clustering(
     """
     from sklearn.metrics import silhouette_samples  # takes a second: not when xaikit is imported
 
-    if not 0 < largest <= 1:
+    if not 0 < largest <= 1 + ROUNDING:
         raise ValueError(f"largest has to be a share of the class in (0, 1], not {largest!r}.")
     labels = suspicion.labelled("activation_clustering")
     features, scores = penultimate(suspicion)

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from xaikit.backdoors.suspicion import Suspicion
-from xaikit.core.arguments import numeric
 from xaikit.core.layers import features_of
-from xaikit.core.passes import channels_last
+from xaikit.core.passes import channels_last, numeric
 
 FEWEST = 10
 """Examples that a class needs, lest a cluster in it be a coincidence."""

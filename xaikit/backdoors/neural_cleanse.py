@@ -9,6 +9,7 @@ from xaikit.backdoors.detection import Detection, times
 from xaikit.backdoors.inversion import invert
 from xaikit.backdoors.registry import detection_method
 from xaikit.backdoors.suspicion import Suspicion
+from xaikit.core.options import ROUNDING
 
 THRESHOLD = 0.63
 """The largest score of 30 clean FashionMNIST networks, by ``tests.benchmarks.bench_detectors``.
@@ -70,7 +71,7 @@ def neural_cleanse(
         sends enough of the inputs to the class), ``success`` (classes,), the share of the inputs
         that the trigger sends to the class, ``anomaly_index`` (classes,).
     """
-    if not 0 < enough <= 1:
+    if not 0 < enough <= 1 + ROUNDING:
         raise ValueError(f"enough has to be a share of the images in (0, 1], not {enough!r}.")
     if suspicion.inputs.ndim != 4:
         raise ValueError(
@@ -79,7 +80,7 @@ def neural_cleanse(
     expected = None
     if reference_sizes is not None:
         expected = _expected(reference_sizes, suspicion)
-    found = invert(suspicion, steps, min(batch, suspicion.chunk), enough)
+    found = invert(suspicion, steps, min(batch, suspicion.chunk), min(enough, 1.0))
     score = shortfall(found.sizes, expected)
     worst = int(score.argmax())
     flagged = bool(score[worst] > threshold)

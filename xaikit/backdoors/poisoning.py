@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from xaikit.backdoors.triggers import Trigger
 from xaikit.core.arguments import count
+from xaikit.core.options import plain_numbers, share
 from xaikit.core.passes import channels_last, frozen, outputs, placed
 from xaikit.data import ImageDataset
 
@@ -40,6 +41,7 @@ class PoisonedDataset(ImageDataset):
         self.poisoned, self.true_labels = poisoned, true_labels
 
 
+@plain_numbers
 def poison(
     dataset: ImageDataset,
     trigger: Trigger,
@@ -79,8 +81,7 @@ def poison(
     TypeError
         If a class is no whole number.
     """
-    if not 0 <= rate <= 1:
-        raise ValueError(f"the poison rate has to lie in [0, 1], not {rate!r}.")
+    rate = share(rate, "the poison rate")
     candidates = (_victims(dataset, target, source)).nonzero().squeeze(1)
     number = round(rate * len(dataset))
     if number > len(candidates):
@@ -99,6 +100,7 @@ def poison(
     )
 
 
+@plain_numbers
 def attack_success(
     model: nn.Module,
     dataset: ImageDataset,

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.backdoors.triggers import Trigger
+from xaikit.core import options
 from xaikit.core.arguments import checked_inputs, checked_seed, count, probed
+from xaikit.core.options import plain_numbers
 from xaikit.core.passes import frozen, outputs
 from xaikit.data import ImageDataset
 from xaikit.training import train
@@ -17,6 +19,7 @@ from xaikit.training import train
 Network = TypeVar("Network", bound=nn.Module)
 
 
+@plain_numbers
 @torch.inference_mode(False)  # what is copied and counted has to outlive the caller's mode
 def prune(
     model: Network,
@@ -49,8 +52,7 @@ def prune(
         In one sentence: a share outside [0, 1], inputs that are no images that the model takes, a
         layer that is no convolution of the model, does not run, or has no weight of its own.
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share has to lie in [0, 1], not {share!r}.")
+    share = options.share(share, "share")
     names = {name: each for name, each in model.named_modules() if isinstance(each, nn.Conv2d)}
     if not names:
         raise ValueError("pruning needs a model with a convolution.")
@@ -97,6 +99,7 @@ def prune(
     return pruned
 
 
+@plain_numbers
 @torch.inference_mode(False)  # the copy is trained
 def unlearn(
     model: Network,
@@ -130,8 +133,7 @@ def unlearn(
     ValueError
         If the share lies outside [0, 1], or the seed is none.
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share has to lie in [0, 1], not {share!r}.")
+    share = options.share(share, "share")
     seed = checked_seed(seed)
     order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))
     chosen = order[: round(share * len(dataset))]

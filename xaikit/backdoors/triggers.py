@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from xaikit.core.arguments import unit
+from xaikit.core.options import plain_numbers
+
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]
 _LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R BT.601)."""
@@ -38,8 +41,10 @@ class Trigger:
                 f"{shape} and {tuple(self.alpha.shape)}."
             )
         for value, name in ((self.pattern, "pattern"), (self.alpha, "alpha")):
-            if not (value.is_floating_point() and value.min() >= 0 and value.max() <= 1):
+            if not value.is_floating_point():
                 raise ValueError(f"the trigger's {name} has to be floating point in [0, 1].")
+            inside = unit(value, f"the trigger's {name}: its values", "scale them")
+            object.__setattr__(self, name, inside)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return images (N, C, H, W), or one (C, H, W), with the trigger in them.
@@ -75,6 +80,7 @@ class Trigger:
         )
 
 
+@plain_numbers
 def corner_square(
     shape: tuple[int, int, int] = (1, 28, 28),
     size: int = 3,
@@ -112,6 +118,7 @@ def corner_square(
     return Trigger(torch.full(shape, float(value)), alpha)
 
 
+@plain_numbers
 def blended(
     shape: tuple[int, int, int] = (1, 28, 28), opacity: float = 0.2, seed: int = 0
 ) -> Trigger:
@@ -169,6 +176,7 @@ def sticker(
     return Trigger(pattern, alpha)
 
 
+@plain_numbers
 def smiley(size: int = 24) -> Tensor:
     """Draw a smiling face: (4, size, size) in [0, 1], red, green, blue and opacity.
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from xaikit.core.options import Seed, accepted
-from xaikit.core.passes import outputs
+from xaikit.core.passes import class_scores, numeric, passed
+from xaikit.core.precision import HALF, range_rounding, widened
 from xaikit.core.steadiness import ALONE, CURE, WHY
 
 Named = TypeVar("Named")
@@ -34,12 +37,59 @@ def checked_seed(seed: Any) -> int:
     return found
 
 
-def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the inputs (N, *shape) apart from any graph, if the model can take them."""
+def checked_model(model: nn.Module) -> nn.Module:
+    """Return the model, if it is one that has all its weights."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model has to be a torch.nn.Module, not {type(model).__name__}.")
+    for name, each in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(each):
+            raise ValueError(
+                f"the model's {name} has no values yet, because its layer is lazy: run the model "
+                f"once before, model(inputs[:1])."
+            )
+    if any(each.is_inference() for each in model.parameters()):
+        raise ValueError(
+            "the model was made in torch.inference_mode(), where autograd cannot follow it: make "
+            "or load it outside."
+        )
+    return model
+
+
+def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the inputs (N, *shape) apart from any graph, if the model can take them.
+
+    Those in half precision come back in single precision, in which :func:`~passes.frozen` lets
+    the model compute.
+    """
+    checked_model(model)
+    inputs = checked_batch(inputs)
+    finite(inputs, "inputs")
+    weights = [each for each in model.parameters() if each.is_floating_point()]
+    if weights and weights[0].device != inputs.device:
+        raise ValueError(
+            f"the model is on {weights[0].device} and the inputs are on {inputs.device}: "
+            f"use inputs.to({str(weights[0].device)!r})."
+        )
+    known = {each.dtype for each in weights}
+    if known.intersection(HALF):
+        known.add(torch.float32)
+    if known and inputs.dtype not in known:
+        raise TypeError(
+            f"the model computes in {weights[0].dtype} and the inputs are {inputs.dtype}: "
+            f"use inputs.to({weights[0].dtype})."
+        )
+    with torch.inference_mode(False):  # a copy that a graph may save, in every mode of the caller
+        return widened(inputs.detach().clone())
+
+
+def checked_batch(inputs: Tensor) -> Tensor:
+    """Return the inputs, if they are a batch (N, *shape) of numbers."""
     if not isinstance(inputs, Tensor):
-        raise TypeError(f"inputs have to be a tensor (N, …), not {type(inputs).__name__}.")
+        several = isinstance(inputs, list | tuple) and any(isinstance(x, Tensor) for x in inputs)
+        cure = ": a model of several inputs has to be wrapped in one that takes a single tensor"
+        raise TypeError(
+            f"inputs have to be a tensor (N, …), not {type(inputs).__name__}{cure * several}."
+        )
     if not inputs.is_floating_point():
         raise TypeError(
             f"inputs have to be floating point, not {inputs.dtype}: use inputs.float()."
@@ -49,66 +99,72 @@ def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
             f"inputs have to be a batch (N, …) of at least one example, but their shape is "
             f"{tuple(inputs.shape)}: a single example x goes in as x[None]."
         )
-    if not inputs.isfinite().all():
-        raise ValueError("inputs hold nan or infinity: no method can attribute to them.")
-    if any(parameter.is_inference() for parameter in model.parameters()):
-        raise ValueError(
-            "the model was made in torch.inference_mode(), where autograd cannot follow it: make "
-            "or load it outside."
-        )
-    weight = next((p for p in model.parameters() if p.is_floating_point()), None)
-    if weight is not None and weight.device != inputs.device:
-        raise ValueError(
-            f"the model is on {weight.device} and the inputs are on {inputs.device}: "
-            f"use inputs.to({str(weight.device)!r})."
-        )
-    if weight is not None and weight.dtype != inputs.dtype:
-        raise TypeError(
-            f"the model computes in {weight.dtype} and the inputs are {inputs.dtype}: "
-            f"use inputs.to({weight.dtype})."
-        )
-    with torch.inference_mode(False):  # a copy that a graph may save, in every mode of the caller
-        return inputs.detach().clone()
-
-
-def checked_unit_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the inputs (N, *shape), checked, if they lie in [0, 1]."""
-    inputs = checked_inputs(model, inputs)
-    if inputs.min() < 0 or inputs.max() > 1:
-        raise ValueError(
-            f"inputs have to lie in [0, 1], but they reach from {inputs.min():.3g} to "
-            f"{inputs.max():.3g}: put the normalisation into the model."
-        )
     return inputs
+
+
+def finite(values: Tensor, name: str) -> Tensor:
+    """Return the values, or say where the first one is nan or infinite."""
+    if not (bad := ~values.isfinite()).any():
+        return values
+    place = bad.nonzero()[0].tolist()
+    where = f", first at [{', '.join(map(str, place))}]" if place else ""
+    verb = "hold" if name.endswith("s") else "holds"
+    raise ValueError(
+        f"{name} {verb} nan or infinity ({int(bad.sum())} of {values.numel()} values{where}): "
+        f"replace what is no number."
+    )
+
+
+def checked_unit_inputs(model: nn.Module, inputs: Tensor, name: str = "inputs") -> Tensor:
+    """Return the inputs (N, *shape), checked, if they lie in [0, 1]."""
+    dtype = getattr(inputs, "dtype", torch.float32)
+    return unit(checked_inputs(model, inputs), name, "put the normalisation into the model", dtype)
+
+
+def unit(values: Tensor, name: str, cure: str, dtype: torch.dtype | None = None) -> Tensor:
+    """Return the values clamped to [0, 1], or say that more than rounding takes them out of it.
+
+    ``dtype`` is the one whose rounding is meant, the values' own by default.
+    """
+    least, most = float(values.min()), float(values.max())
+    spare = range_rounding(dtype or values.dtype)
+    if not -spare <= least <= most <= 1 + spare:  # nan is neither
+        raise ValueError(
+            f"{name} have to lie in [0, 1], but they reach from {least:.3g} to {most:.3g}: {cure}."
+        )
+    return values if least >= 0 and most <= 1 else values.clamp(0, 1)
 
 
 @torch.no_grad()
 def probed(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the outputs for at most two inputs, or say that the model cannot take them."""
     try:
-        return numeric(outputs(model, inputs[:2]))
-    except (RuntimeError, ValueError) as error:
+        scores = passed(model, inputs[:2])
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         if ALONE in str(error):
             raise ValueError(f"{WHY['batch']}: {CURE['batch']}.") from error
-        if isinstance(error, ValueError):
-            raise
-        raise ValueError(
-            f"the model fails on inputs of shape {tuple(inputs.shape)}: "
-            f"{str(error).strip().splitlines()[0]}"
-        ) from error
+        raise ValueError(_failure(model, inputs, error)) from error
+    return numeric(class_scores(scores, inputs[:2]))
 
 
-def numeric(scores: Tensor) -> Tensor:
-    """Return the outputs, or say that some are no numbers.
-
-    A class of logit minus infinity is one that a model rules out: that is a number to argmax.
-    """
-    if not (scores < torch.inf).all():
-        raise ValueError(
-            "the model returns nan or infinity for these inputs: look for what divides by zero or "
-            "overflows in it."
+def _failure(model: nn.Module, inputs: Tensor, error: Exception) -> str:
+    """Return what to say of a model that does not run."""
+    shape = tuple(inputs.shape)
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    try:
+        inspect.signature(model.forward).bind(inputs)
+    except TypeError as lacking:
+        return (
+            f"the model cannot be called with one tensor ({lacking}): wrap it in a module whose "
+            f"forward takes the inputs of shape {shape} alone and supplies the rest."
         )
-    return scores
+    except ValueError:
+        pass  # it has no signature to be read
+    if any(f"{kind}" in said for kind in ("Half", "BFloat16", "c10::Half")):
+        said += (
+            ": methods compute in single precision, so let the model convert nothing to half of it"
+        )
+    return f"the model fails on inputs of shape {shape}: {said}"
 
 
 def one_each(classes: Tensor, sentence: str) -> Tensor:
@@ -136,6 +192,7 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "tar
         raise TypeError(
             f"{name} have to be classes: an int, or an integer tensor of shape ({n},) or ({n}, T)."
         )
+    wanted = wanted.to(torch.int64)  # NumPy's unsigned ones cannot be compared
     if wanted.ndim == 0:
         wanted = wanted.expand(n)
     if wanted.ndim == 1:
@@ -151,4 +208,4 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "tar
             f"{name.removesuffix('s')} {int(outside[0])} is out of range: the model has classes "
             f"0 to {classes - 1}."
         )
-    return wanted.to(torch.int64).clone()
+    return wanted.clone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -26,6 +27,17 @@ def own_layer(model: nn.Module, layer: nn.Module) -> nn.Module:
     return layer
 
 
+def first(found: Any) -> Tensor:
+    """Return what a layer computed: of several things the first, as an LSTM's or attention's."""
+    value = found[0] if isinstance(found, tuple | list) and found else found
+    if not isinstance(value, Tensor):
+        raise ValueError(
+            f"the layer returns a {type(found).__name__}, which holds no tensor in the first "
+            f"place: choose a layer that returns a tensor."
+        )
+    return value
+
+
 @contextmanager
 def features_of(model: nn.Module, layer: nn.Module | None, instead: str) -> Iterator[Features]:
     """Give a function that tells rows' features and outputs from one pass.
@@ -35,8 +47,8 @@ def features_of(model: nn.Module, layer: nn.Module | None, instead: str) -> Iter
     model
         Maps (N, *shape) to (N, classes). It is watched inside the block, and no longer.
     layer
-        One of the model's, whose flattened outputs are the features; None: the features are what
-        enters the last linear layer.
+        One of the model's, whose flattened outputs are the features, of several the first; None:
+        the features are what enters the last linear layer.
     instead
         What the caller has to do where that fails; the end of the error's sentence, such as
         ``"choose another with layer="``.
@@ -56,13 +68,14 @@ def features_of(model: nn.Module, layer: nn.Module | None, instead: str) -> Iter
     def features(rows: Tensor) -> tuple[Tensor, Tensor]:
         seen.clear()
         scores = outputs(model, rows)
+        # Of a layer in half precision, too: distances are differences.
         if len(seen) != 1 or len(seen[0]) != len(rows):
             which = "the model's last linear layer" if layer is None else "the layer"
             raise ValueError(
                 f"{which} has to run once a pass, on one row an input, to give the features: "
                 f"{instead}."
             )
-        return seen.pop(), scores
+        return seen.pop().to(rows.dtype), scores
 
     if layer is None:
         linear = last_of(model, nn.Linear)
@@ -73,7 +86,9 @@ def features_of(model: nn.Module, layer: nn.Module | None, instead: str) -> Iter
             )
         hook = linear.register_forward_pre_hook(lambda _, given: keep(given[0]))
     else:
-        hook = own_layer(model, layer).register_forward_hook(lambda _, __, found: keep(found))
+        hook = own_layer(model, layer).register_forward_hook(
+            lambda _, __, found: keep(first(found))
+        )
     try:
         yield features
     finally:

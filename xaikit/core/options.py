@@ -15,12 +15,16 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from torch import Tensor
 
+ROUNDING = 1e-5
+"""How far computing may take a number out of [0, 1]."""
+
 _UNFIT = object()
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Number(NamedTuple):
@@ -106,6 +110,15 @@ def accepted(value: Any, kind: Any, name: str) -> Any:
     raise (TypeError if objects else ValueError)(sentence)
 
 
+def share(value: Any, name: str) -> float:
+    """Return a number in [0, 1]; what rounding took out of it is clamped."""
+    bare = plain(value)
+    real = float(bare) if isinstance(bare, Real) and not isinstance(bare, bool) else math.nan
+    if not -ROUNDING <= real <= 1 + ROUNDING:
+        raise ValueError(f"{name} has to lie in [0, 1], not {shown(value)}.")
+    return min(max(real, 0.0), 1.0)
+
+
 def shown(value: Any, by_class: bool = False) -> str:
     """Return how a message shows a value: on one short line, if need be by its class alone."""
     text = "" if by_class else repr(value)
@@ -117,6 +130,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray | Tensor) and not value.ndim):
         return value.item()
     return value
+
+
+def plain_numbers(function: Function) -> Function:
+    """Give a function Python's numbers where it is called with NumPy's or torch's (a decorator).
+
+    For functions whose arguments go to torch as they are, which takes no others.
+    """
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return function(*map(plain, args), **{name: plain(each) for name, each in kwargs.items()})
+
+    return called  # type: ignore[return-value]
 
 
 def _members(kind: Any) -> list[tuple[Any, Any]]:

@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from xaikit.core.precision import in_single
 from xaikit.core.problem import Problem, Question
 from xaikit.progress import Bar
+
+_VARIANTS = "for inputs or for what they are compared with (a baseline, a masked or noisy copy)"
 
 _OBSERVER: ContextVar[Callable[[int, int], None] | None] = ContextVar("observer", default=None)
 
@@ -53,8 +56,16 @@ def frozen(model: nn.Module) -> Iterator[None]:
     Frozen parameters spare every backward pass the parameters' gradients. Gradients to the
     inputs are enabled in every caller's context. On a GPU, algorithms are the repeatable
     ones in full precision: the same seed has to give the same bytes, and TensorFloat-32 would
-    cost three digits of completeness. What torch.compile compiled runs as it was written.
+    cost three digits of completeness. What torch.compile compiled runs as it was written. A model
+    in half precision computes in single precision.
     """
+    with in_single(model), still(model):
+        yield
+
+
+@contextmanager
+def still(model: nn.Module) -> Iterator[None]:
+    """Do as :func:`frozen`, in the model's own precision."""
     modes = [(module, module.training) for module in model.modules()]
     parameters = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     cudnn = torch.backends.cudnn.flags(
@@ -131,7 +142,14 @@ def passed(module: Callable[[Tensor], Any], x: Tensor) -> Any:
 
 def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the model's outputs (N, classes), or say what else it returned."""
-    scores = passed(model, inputs)
+    return class_scores(passed(model, inputs), inputs)
+
+
+def class_scores(scores: object, inputs: Tensor) -> Tensor:
+    """Return what a model returned for the inputs, in their precision, if it is class scores.
+
+    As a copy: the model may answer in the same tensor next time.
+    """
     if not isinstance(scores, Tensor):
         raise TypeError(
             f"the model has to return one tensor (N, classes), but it returns a "
@@ -143,7 +161,23 @@ def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
             f"shape {tuple(scores.shape)}: wrap it in a module that returns a row of class scores "
             f"an input."
         )
-    return scores.clone()  # the model may answer in the same tensor next time
+    if scores.is_complex():
+        raise TypeError("the model returns complex numbers: let it return real class scores.")
+    return scores.to(inputs.dtype, copy=True)
+
+
+def numeric(scores: Tensor, of: str = "for these inputs") -> Tensor:
+    """Return the outputs (n, classes), or say that some are no numbers.
+
+    A class of logit minus infinity is one that a model rules out: that is a number to argmax.
+    """
+    if not (scores < torch.inf).all():
+        row, column = (~(scores < torch.inf)).nonzero()[0].tolist()
+        raise ValueError(
+            f"the model returns nan or infinity {of}, first in row {row} for class {column}: look "
+            f"for what divides by zero or overflows in it."
+        )
+    return scores
 
 
 class Trial(NamedTuple):
@@ -167,7 +201,7 @@ def trial(model: nn.Module, inputs: Tensor) -> Trial | None:
         rows = torch.cat([rows, _company(rows)])
     try:
         return Trial(row, outputs(model, rows)[:1])
-    except (RuntimeError, ValueError):
+    except Exception:  # what is wrong with it will be said of its own layout
         return None
 
 
@@ -225,7 +259,8 @@ def outputs_at(problem: Question, grid: Tensor, targets: Tensor) -> Tensor:
     The caller keeps n · m within the problem's chunk. Targets are (n, T).
     """
     rows, wanted = _rows(grid, targets)
-    return outputs(problem.model, rows).gather(1, wanted).view(*grid.shape[:2], -1)
+    scores = numeric(outputs(problem.model, rows), _VARIANTS)
+    return scores.gather(1, wanted).view(*grid.shape[:2], -1)
 
 
 def target_outputs(problem: Problem) -> Tensor:
@@ -283,6 +318,7 @@ def gradients_at(problem: Question, grid: Tensor, targets: Tensor) -> tuple[Tens
     rows, wanted = _rows(grid.detach(), targets)
     rows = rows.requires_grad_()
     scores = outputs(problem.model, rows)
+    numeric(scores, _VARIANTS)
     followed(scores, "only perturbation methods (lime, occlusion) can explain it")
     slopes = backwards(scores, wanted, rows)
     shape = grid.shape[:2]

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xaikit.core.arguments import finite
 from xaikit.core.cards import data_of, stratified
 from xaikit.core.options import shown
 from xaikit.core.passes import mean_output, outputs_at, pairs
@@ -106,8 +107,7 @@ def reference_inputs(
         )
     if len(background) == 0:
         raise ValueError(f"{name} holds no reference: give at least one.")
-    if not background.isfinite().all():
-        raise ValueError(f"{name} holds nan or infinity.")
+    finite(background, name)
     return background.detach().to(device=inputs.device, dtype=inputs.dtype)
 
 
@@ -132,6 +132,5 @@ def reference(baseline: Reference, inputs: Tensor, name: str = "baseline") -> Te
         raise ValueError(f"{wanted}, not {shown(baseline)}.") from error
     if value.ndim and value.shape != shape:
         raise ValueError(f"{wanted}; its shape is {tuple(value.shape)}.")
-    if not value.isfinite().all():
-        raise ValueError(f"{name} holds nan or infinity.")
+    finite(value, name)
     return value.expand(shape)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import (
@@ -19,7 +20,8 @@ from xaikit.core.arguments import (
     probed,
 )
 from xaikit.core.logits import logits_of
-from xaikit.core.passes import channels_last, elapsed, every_output, frozen
+from xaikit.core.passes import channels_last, elapsed, every_output, frozen, numeric, still
+from xaikit.core.precision import rounding_inputs
 from xaikit.core.registry import listing
 from xaikit.core.steadiness import expect_steady
 from xaikit.counterfactuals.registry import METHODS
@@ -56,7 +58,8 @@ def counterfactual(
     inputs
         (N, *shape), floating point, in [0, 1], on the model's device.
     targets
-        The classes wanted: an int for all inputs, (N,), or (N, T) for T targets an input.
+        The classes wanted: an int for all inputs, (N,), or (N, T) for T targets an input. Where the
+        model takes an input for its target already, the input itself is what is found.
     method
         One of these, with its options; :func:`xaikit.counterfactual_methods` tells what each needs.
 
@@ -87,22 +90,31 @@ def counterfactual(
     start = time.perf_counter()
     search, options = _known(method, backend, options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
-    inputs = checked_unit_inputs(model, inputs)
-    with frozen(model), channels_last(model, inputs) as other:
+    given, inputs = inputs, checked_unit_inputs(model, inputs)
+    with (
+        frozen(model),
+        channels_last(model, inputs) as other,
+        rounding_inputs(model, given.dtype),
+    ):
         scores = probed(model, inputs)
         classes = class_count(scores, "a counterfactual")
         expect_steady(model, inputs, scores, other, "what the search finds")
         model = logits_of(model, inputs, scores, "the search")
         wanted = checked_targets(targets, inputs, classes)
-        own = every_output(model, inputs, chunk).argmax(1)
+        own = numeric(every_output(model, inputs, chunk)).argmax(1)
         problem = Search(model, inputs, wanted, own, classes, seed=seed, chunk=chunk)
         made, found = search(problem, **options)
-        predicted = problem.grid(problem.probabilities(made.flatten(0, 1)).argmax(1))
-    change = (made - inputs.unsqueeze(1)).flatten(2)
+        # Where the input is of the class already, nothing has to change: with every method.
+        there = wanted == own.unsqueeze(1)
+        same = there.view(*there.shape, *[1] * (inputs.ndim - 1))
+        made = torch.where(same, inputs.unsqueeze(1), made).to(given.dtype)
+    with still(model):
+        predicted = problem.grid(numeric(every_output(model, made.flatten(0, 1), chunk)).argmax(1))
+    change = (made.to(inputs) - inputs.unsqueeze(1)).flatten(2)
     return Counterfactuals(
-        inputs=inputs,
+        inputs=inputs.to(given.dtype),
         counterfactuals=made,
-        found=found & (predicted == wanted),
+        found=(found | there) & (predicted == wanted),
         predicted=predicted,
         distance_l1=change.abs().sum(2),
         distance_l2=change.norm(dim=2),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.core.passes import frozen, passed
+from xaikit.core.precision import widened
 from xaikit.counterfactuals.result import Counterfactuals
 
 _EPSILON = 1e-8
@@ -86,9 +87,9 @@ def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -
             f"of each class wanted or predicted."
         )
     rows = changed.flatten(0, 1)
-    weight = next((p for p in judges.parameters() if p.is_floating_point()), rows)
-    rows = rows.to(weight.dtype)
     with frozen(judges), torch.no_grad():
+        weight = next((p for p in judges.parameters() if p.is_floating_point()), rows)
+        rows = widened(rows.to(weight.dtype))
         drawn = _by_class(judges, rows, targets)
         before = _by_class(judges, rows, own)
         anyone = torch.cat([passed(judges["all"], part) for part in torch.split(rows, 500)])

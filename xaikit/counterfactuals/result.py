@@ -18,7 +18,8 @@ class Counterfactuals:
     counterfactuals
         (N, T, *shape), in [0, 1]: where none was found, the method's best try.
     found
-        (N, T) boolean: the prediction is the target and as sure as the method asks.
+        (N, T) boolean: the prediction is the target and as sure as the method asks; where the
+        input is of that class already, it is found unchanged.
     predicted
         (N, T) classes of the counterfactuals, in the model's eyes.
     distance_l1, distance_l2

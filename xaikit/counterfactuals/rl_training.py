@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from xaikit.core.arguments import checked_unit_inputs, class_count, count, probed
 from xaikit.core.logits import logits_of
+from xaikit.core.options import plain_numbers
 from xaikit.core.passes import channels_last, every_output, frozen, outputs
 from xaikit.core.steadiness import expect_steady
 from xaikit.counterfactuals.rl_ddpg import ActorCritic
@@ -22,6 +23,7 @@ _BLIND = 100
 """Steps at the beginning whose actions are drawn at random: nothing is known yet."""
 
 
+@plain_numbers
 def train_generator(
     model: nn.Module,
     images: Tensor,

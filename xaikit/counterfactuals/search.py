@@ -8,6 +8,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from xaikit.core.arguments import unit
 from xaikit.core.passes import every_output
 from xaikit.core.problem import Problem
 
@@ -59,6 +60,4 @@ def checked_examples(problem: Search, examples: Examples) -> Tensor:
             f"examples have to be like the inputs, (B, {', '.join(map(str, shape))}), but their "
             f"shape is {tuple(examples.shape)}."
         )
-    if not ((examples >= 0) & (examples <= 1)).all():  # nan is neither
-        raise ValueError("examples have to lie in [0, 1], like the inputs, and not to hold nan.")
-    return examples.detach().to(problem.inputs)
+    return unit(examples.detach(), "examples", "scale them as the inputs").to(problem.inputs)

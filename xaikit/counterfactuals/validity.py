@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from xaikit.core.options import share
+
 
 @dataclass(frozen=True)
 class Validity:
@@ -26,8 +28,7 @@ class Validity:
     tolerance: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability has to lie in [0, 1], not {self.probability!r}.")
+        object.__setattr__(self, "probability", share(self.probability, "probability"))
         if not self.tolerance > 0:
             raise ValueError(f"tolerance has to be greater than 0, not {self.tolerance!r}.")
 

@@ -56,7 +56,8 @@ class PhotoDataset(ImageDataset):
     Parameters
     ----------
     paths
-        The files, in any format that Pillow reads.
+        The files, in any format that Pillow reads: turned as their EXIF data say, with 16 bits, a
+        palette or the colours of print, too; what is transparent shows white.
     labels
         (N,), int64, indices into ``classes``.
     classes
@@ -88,11 +89,27 @@ class PhotoDataset(ImageDataset):
         return _read_photo(self.paths[index], self.size), int(self.labels[index])
 
 
+def _coloured(photo: Image.Image) -> Image.Image:
+    """Return a picture of any mode in red, green and blue, on white where it is transparent."""
+    if photo.mode.startswith("I") or photo.mode == "F":
+        # More than 8 bits: Pillow would cut off what is above 255.
+        values = np.asarray(photo, dtype=np.float64)
+        most = {"F": 1.0}.get(photo.mode, 65535.0)
+        if values.size and values.max() > most:
+            most = float(values.max())
+        photo = Image.fromarray((255 * values.clip(0) / most).round().astype(np.uint8))
+    if photo.has_transparency_data:
+        opaque = photo.convert("RGBA")
+        photo = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
+    return photo.convert("RGB")
+
+
 def _read_photo(path: Path, size: int) -> Tensor:
     """Return (3, size, size) in [0, 1]: the shorter side scaled to size, the longer one cropped."""
     try:
         with Image.open(path) as photo:
-            fitted = ImageOps.fit(photo.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
+            upright = _coloured(ImageOps.exif_transpose(photo) or photo)
+            fitted = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing: fetch the data again.") from None
     except (OSError, SyntaxError, ValueError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from xaikit.core.arguments import finite
 from xaikit.core.references import NAMED, Reference, blurred, reference
 
 Fill = Reference
@@ -19,8 +20,7 @@ def filled(fill: Fill, inputs: Tensor, seed: int) -> Tensor:
     :func:`xaikit.metrics.deletion` documents the choices.
     """
     if isinstance(fill, Tensor) and fill.shape == inputs.shape:
-        if not fill.isfinite().all():
-            raise ValueError("fill holds nan or infinity.")
+        finite(fill, "fill")
         return fill.detach().to(inputs)
     if not isinstance(fill, str):
         return reference(fill, inputs, "fill").expand(inputs.shape)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution import Explanation
+from xaikit.core.arguments import finite
+from xaikit.core.precision import widened
 
 
 def expect_matching(inputs: Tensor, explanation: Explanation) -> None:
@@ -16,6 +18,7 @@ def expect_matching(inputs: Tensor, explanation: Explanation) -> None:
             f"the explanation's attributions {tuple(found)} are not (N, T, …) of inputs of shape "
             f"{tuple(inputs.shape)}: give the inputs that were explained."
         )
+    finite(explanation.attributions, "the explanation's attributions")
 
 
 def map_shape(inputs: Tensor) -> tuple[int, ...]:
@@ -25,6 +28,7 @@ def map_shape(inputs: Tensor) -> tuple[int, ...]:
 
 def maps(attributions: Tensor) -> Tensor:
     """Return attributions (N, T, *shape), those of images summed over channels (N, T, H, W)."""
+    attributions = widened(finite(attributions, "attributions"))
     return attributions.sum(dim=2) if attributions.ndim == 5 else attributions
 
 

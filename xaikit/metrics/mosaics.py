@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from xaikit.core.options import plain_numbers
+
 
 @dataclass(frozen=True)
 class Mosaics:
@@ -30,6 +32,7 @@ class Mosaics:
     sources: Tensor
 
 
+@plain_numbers
 def mosaics(images: Tensor, labels: Tensor, count: int, seed: int = 0) -> Mosaics:
     """Put four images together, two of each of two random classes, in random places.
 
@@ -87,6 +90,7 @@ def mosaics(images: Tensor, labels: Tensor, count: int, seed: int = 0) -> Mosaic
     )
 
 
+@plain_numbers
 def plant_stickers(images: Tensor, sticker: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Paste a sticker into each image at a random place, and return the images and masks.
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution import Explanation
+from xaikit.core.arguments import finite
+from xaikit.core.precision import widened
 from xaikit.metrics.maps import expected_hits
 from xaikit.metrics.registry import metric
 
@@ -35,7 +37,7 @@ def token_f1(explanation: Explanation, rationale: Tensor, *, tokens: int | None 
         How many of the explanation's tokens count as marked; default: as many as the text's
         rationale has, so that precision and recall are equal.
     """
-    values = explanation.attributions
+    values = widened(finite(explanation.attributions, "attributions"))
     if values.ndim == 4:
         values = values.norm(dim=3)
     if values.ndim != 3:

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution import Explanation
-from xaikit.core.arguments import checked_targets
+from xaikit.core.arguments import checked_batch, checked_targets
+from xaikit.core.options import plain_numbers
 
 
+@plain_numbers
 def random_ranking(inputs: Tensor, targets: Any, seed: int = 0) -> Explanation:
     """Return an explanation that ranks features at random: the baseline of every curve.
 
@@ -69,4 +71,4 @@ def intensity_ranking(inputs: Tensor, targets: Any) -> Explanation:
 
 def _targets(targets: Any, inputs: Tensor) -> Tensor:
     """Return targets (N, T); whether the network has them is asked where there is one."""
-    return checked_targets(targets, inputs, sys.maxsize)
+    return checked_targets(targets, checked_batch(inputs), sys.maxsize)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import Explanation, explain
-from xaikit.core.arguments import checked_inputs
+from xaikit.core.arguments import checked_inputs, finite
 from xaikit.core.options import Seed
 from xaikit.core.passes import passed
+from xaikit.core.precision import widened
 from xaikit.metrics.maps import expect_matching
 from xaikit.metrics.registry import metric
 from xaikit.progress import Bar
@@ -68,13 +69,16 @@ def sensitivity(
     """
     if radius <= 0:
         raise ValueError(f"radius has to be above 0, in the inputs' units; not {radius!r}.")
-    inputs = checked_inputs(model, inputs)
+    given, inputs = inputs, checked_inputs(model, inputs)
     if isinstance(explanation, Explanation):
         expect_matching(inputs, explanation)
-        before = explanation.attributions
+        before = widened(explanation.attributions)
         again = _explainer(explanation)
     else:
-        again = explanation
+
+        def again(model: nn.Module, inputs: Tensor) -> Tensor:
+            return explanation(model, inputs.to(given.dtype))
+
         before = _answer(again, model, inputs)
     generator = torch.Generator().manual_seed(seed)
     worst = before.new_zeros(before.shape[:2])
@@ -111,4 +115,5 @@ def _answer(explainer: Explainer, model: nn.Module, inputs: Tensor) -> Tensor:
             f"the function has to return attributions (n, T, …) of inputs of shape "
             f"{tuple(inputs.shape)}; it returned {tuple(maps.shape)}."
         )
-    return maps.detach().clone()
+    # A copy: the function may answer in the same tensor next time.
+    return widened(finite(maps.detach(), "the function's attributions").clone())

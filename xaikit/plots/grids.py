@@ -10,6 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from xaikit.attribution import Explanation
+from xaikit.core.options import plain_numbers
 from xaikit.plots.arguments import expect_matching
 from xaikit.plots.letters import height, size, wrapped
 from xaikit.plots.maps import (
@@ -28,6 +29,7 @@ _COLUMN = 1.4
 """Inches that a title has above its picture."""
 
 
+@plain_numbers
 def attribution_grid(
     explanations: Explanation | Sequence[Explanation],
     images: Tensor,

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xaikit.attribution import Explanation
+from xaikit.core.arguments import finite, unit
+from xaikit.core.precision import widened
 from xaikit.metrics.maps import maps as over_channels
 from xaikit.plots.letters import size
 
@@ -45,14 +47,14 @@ def scale_of(maps: Maps) -> float:
 
 def draw_image(axis: Axes, image: Tensor) -> None:
     """Show an image (C, H, W) in [0, 1], C 1 or 3."""
-    pixels = image.detach().cpu().movedim(0, -1).numpy()
+    pixels = picture(image).movedim(0, -1).numpy()
     axis.imshow(pixels, cmap="gray", vmin=0, vmax=1)
     _bare(axis)
 
 
 def draw_faded(axis: Axes, image: Tensor) -> None:
     """Show the image between mid-grey and white: on black, dark colours could not be seen."""
-    draw_image(axis, 0.5 + 0.5 * image.mean(dim=0, keepdim=True))
+    draw_image(axis, 0.5 + 0.5 * picture(image).mean(dim=0, keepdim=True))
 
 
 def draw_map(axis: Axes, values: Maps, scale: float) -> AxesImage:
@@ -64,7 +66,7 @@ def draw_map(axis: Axes, values: Maps, scale: float) -> AxesImage:
 
 def draw_outline(axis: Axes, image: Tensor) -> None:
     """Draw the contour of what is brighter than a quarter of the image's range."""
-    grey = image.detach().cpu().mean(dim=0).numpy()
+    grey = picture(image).mean(dim=0).numpy()
     if grey.max() > grey.min():
         level = grey.min() + 0.25 * (grey.max() - grey.min())
         axis.contour(grey, levels=[level], colors="0.35", linewidths=0.5)
@@ -80,6 +82,20 @@ def colour_bar(
     bar.set_ticks([-scale, 0, scale], labels=[f"−{scale:.2g}", "0", f"{scale:.2g}"])
     whole = figure.get_figure(root=True)
     bar.ax.tick_params(labelsize=size(8, 0.0 if whole is None else whole.get_figwidth()))
+
+
+def picture(image: Tensor) -> Tensor:
+    """Return an image (C, H, W) as it can be shown, if it is one in [0, 1] with 1 or 3 channels."""
+    if image.ndim != 3 or len(image) not in (1, 3):
+        raise ValueError(
+            f"a picture has one channel or three, (1, H, W) or (3, H, W), but this one has shape "
+            f"{tuple(image.shape)}: show some of its channels, for example images[:, :1]."
+        )
+    pixels = widened(finite(image.detach().cpu(), "the image"))
+    if not pixels.is_floating_point():
+        pixels = pixels.float()
+    dtype = image.dtype if image.is_floating_point() else None
+    return unit(pixels, "pixels", "undo the normalisation before you show them", dtype)
 
 
 def _bare(axis: Axes) -> None:

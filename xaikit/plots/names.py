@@ -21,5 +21,10 @@ def heading(
     target: int, classes: Sequence[str] | None, roles: Sequence[str] | None, place: int
 ) -> str:
     """Return what stands above a map: its class and, if given, the role of that target."""
+    if classes is not None and target >= len(classes):
+        raise ValueError(
+            f"classes holds {len(classes)} names, but class {target} is shown: give a name for "
+            f"each class of the model."
+        )
     name = f"class {target}" if classes is None else classes[target]
     return name if roles is None else f"{roles[place]}:\n{name}"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from xaikit.attribution import Explanation
+from xaikit.core.options import ROUNDING, plain_numbers
 from xaikit.plots.arguments import expect_matching
 from xaikit.plots.letters import height, size, wrapped
 from xaikit.plots.maps import (
@@ -25,6 +26,7 @@ from xaikit.plots.maps import (
 from xaikit.plots.names import heading, title_of
 
 
+@plain_numbers
 def overlay(
     explanation: Explanation,
     images: Tensor,
@@ -54,7 +56,7 @@ def overlay(
     matplotlib.figure.Figure
     """
     expect_matching([explanation], images, roles, None)
-    if not 0 < alpha <= 1:
+    if not 0 < alpha <= 1 + ROUNDING:
         raise ValueError(f"alpha has to be in (0, 1], not {alpha}.")
     maps = summed(explanation)
     scale = scale_of(maps)
@@ -80,7 +82,7 @@ def overlay(
         row[0].set_title("image", fontsize=points)
         for t, axis in enumerate(row[1:]):
             draw_faded(axis, images[i])
-            opacity = alpha * np.clip(np.abs(maps[i, t]) / scale, 0, 1)
+            opacity = min(alpha, 1.0) * np.clip(np.abs(maps[i, t]) / scale, 0, 1)
             drawn = draw_map(axis, maps[i, t], scale)
             drawn.set_alpha(opacity)
             axis.set_title(tops[i][t], fontsize=points)

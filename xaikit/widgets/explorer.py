@@ -8,8 +8,11 @@ from typing import Any
 import ipywidgets as ipw
 from torch import nn
 
+from xaikit.core.arguments import checked_inputs, checked_model, probed
+from xaikit.core.passes import frozen, placed
 from xaikit.data import ImageDataset, load
 from xaikit.models import load_pretrained
+from xaikit.plots.maps import picture
 from xaikit.widgets.counterfactuals import CounterfactualPage
 from xaikit.widgets.explanations import ExplanationPage
 from xaikit.widgets.jobs import Latest
@@ -73,8 +76,8 @@ def explorer(model: nn.Module | None = None, data: ImageDataset | None = None) -
     >>> from xaikit.widgets import explorer
     >>> explorer()  # doctest: +SKIP
     """
-    if model is not None and not isinstance(model, nn.Module):
-        raise TypeError(f"model has to be a torch.nn.Module, not {type(model).__name__}.")
+    if model is not None:
+        checked_model(model)
     if data is not None and not isinstance(data, ImageDataset):
         raise TypeError(
             f"data has to be an ImageDataset, as xaikit.load returns it, not {type(data).__name__}."
@@ -83,4 +86,19 @@ def explorer(model: nn.Module | None = None, data: ImageDataset | None = None) -
     data = load("fashion_mnist") if data is None else data
     if len(data) == 0:
         raise ValueError("data holds no image: there is nothing to explore.")
+    _expect_matching(model, data)
     return Explorer(model, data)
+
+
+def _expect_matching(model: nn.Module, data: ImageDataset) -> None:
+    """Fail if the first image cannot be shown or classified, or a class has no name."""
+    image, _ = data[0]
+    picture(image)
+    inputs = checked_inputs(model, placed(model, image.unsqueeze(0)))
+    with frozen(model):
+        classes = probed(model, inputs).shape[1]
+    if (named := len(data.classes)) < (most := max(classes, int(data.labels.max()) + 1)):
+        raise ValueError(
+            f"data.classes holds {named} names, but the model or the labels tell {most} classes "
+            f"apart: give a name for each."
+        )

@@ -37,7 +37,7 @@ def explained(model: nn.Module, data: ImageDataset, choice: Choice) -> str:
     )
     with torch.no_grad():
         scores = outputs(model, inputs)
-        probabilities = probabilities_of(model, inputs)[0].cpu()
+        probabilities = probabilities_of(model, inputs)[0].cpu().float()
     asked = model
     if METHODS[choice.method].based_on in ("gradient", "relevance"):
         # Of probabilities the slopes vanish where the network is sure.

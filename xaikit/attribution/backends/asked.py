@@ -16,9 +16,9 @@ from torch.overrides import TorchFunctionMode
 
 from xaikit.attribution.functions import (
     ACTIVATIONS,
+    carriers,
     current_layer,
     current_module,
-    depends_on_inputs,
     first_argument,
     plain_name,
 )
@@ -144,7 +144,7 @@ class _Modules(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         named = plain_name(func) in ACTIVATIONS or "max_pool" in plain_name(func)
-        if named and depends_on_inputs(first_argument(args, kwargs)):
+        if named and carriers(first_argument(args, kwargs)):
             found = current_module(self.problem.model)
             if found is None or type(found[1]).__module__.partition(".")[0] != "torch":
                 self.unseen.append(current_layer(self.problem.model, func))

@@ -15,7 +15,7 @@ from xaikit.attribution.backends.asked import (
     one_by_one,
     over_references,
 )
-from xaikit.attribution.grad_cam import layer_of_maps
+from xaikit.attribution.grad_cam import place_of_maps
 from xaikit.attribution.occlusion import window_and_stride
 from xaikit.attribution.registry import Attribution, adapter
 from xaikit.core.problem import Problem
@@ -134,7 +134,13 @@ def _adding_up(found: Attribution, called: str) -> Attribution:
 @adapter("captum", "grad_cam")
 def _grad_cam(problem: Problem, *, layer: nn.Module | None = None) -> Attribution:
     space = tuple(problem.inputs.shape[2:])
-    cam = attr().LayerGradCam(problem.model, layer_of_maps(problem.model, layer))
+    place = place_of_maps(problem, layer)
+    if not isinstance(place, nn.Module):
+        raise ValueError(
+            "captum's Grad-CAM looks at modules, and this model's last maps are made by an "
+            'operation that joins branches: name a module with layer=, or use backend="native".'
+        )
+    cam = attr().LayerGradCam(problem.model, place)
     modes = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
     def one(x: Tensor, target: Tensor) -> Tensor:
