@@ -92,8 +92,8 @@ for method in ALL:
     print(f"{method.replace('_', ' ')}: {seconds:.1f} seconds a network")
 
 # %% [markdown]
-# Seven networks are few. The repository's benchmark examines some hundred of them, with thresholds
-# calibrated on clean ones: `python -m tests.benchmarks.bench_detectors`.
+# Seven networks are few. The repository's benchmark examines some hundred of them, with more kinds of
+# triggers and thresholds calibrated on clean ones: `python -m tests.benchmarks.bench_detectors`.
 #
 # ### An attack that was made to escape
 #
@@ -224,6 +224,29 @@ figure.suptitle("What is found at which cost, for every cut")
 plt.show()
 
 # %% [markdown]
+# ### What nobody can find
+#
+# Triggers need not be a square. They can be a faint sine over the whole image whose images keep their
+# right labels (Barni et al. 2019, [arXiv](https://arxiv.org/abs/1902.11237)) or a smooth bend of the image
+# (WaNet, Nguyen and Tran 2021, [arXiv](https://arxiv.org/abs/2102.10369)); `xaikit.backdoors` has them as
+# `sinusoidal` and `warping`. Neural Cleanse looks for something small and opaque, and such a trigger is
+# neither. The benchmark plants them, too, and some kinds in it were never used for choosing a method or a
+# threshold: a detector is worth what it finds of those.
+#
+# This is no race that detectors win in the end. Goldwasser et al. 2022
+# ([arXiv](https://arxiv.org/abs/2204.06974)) plant backdoors of which they prove that *no* efficient
+# detector finds them, under assumptions of cryptography. One kind hides in any model from everybody who
+# sees only its outputs: the trigger is a digital signature, which nobody can forge, so nobody without the
+# key finds an input on which the two models differ. Another kind hides in networks of random features even
+# from those who see the weights and the training data. Bogdanov, Rosen and Vafa 2026
+# ([ICML](https://icml.cc/virtual/2026/poster/65521)) go further for a large class of deep networks: the
+# weights of a network with a backdoor and those of an honest one have nearly the same distribution, so
+# that unlimited computing would not help either. Their backdoor is another one: whoever has the key maps
+# inputs that are far apart to outputs that are unusually close. These networks are built for the proof; the
+# attacks above are what one meets in practice. But "no method flagged it" is no proof that a network is
+# honest. What helps then is not a better detector but knowing who trained the network, with which data,
+# or to train it oneself.
+#
 # ### Task: what do you know?
 #
 # Predict before you compute. For each statement set `"yes"` or `"no"`.

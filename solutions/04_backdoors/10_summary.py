@@ -24,6 +24,10 @@
 #   Models](https://arxiv.org/abs/2204.06974): under assumptions of cryptography, no efficient detector
 #   finds some backdoors, in any model if it sees only outputs, and in networks of random features even if
 #   it sees the weights.
+# - A. Bogdanov, A. Rosen and N. Vafa 2026, [Statistically Undetectable Backdoors in Deep Neural
+#   Networks](https://icml.cc/virtual/2026/poster/65521).
+# - H. Wang et al. 2024, [MM-BD](https://arxiv.org/abs/2205.06900): the largest margin of each class,
+#   without any data and for any kind of trigger; `detect(network, images, method="mm_bd")`.
 
 # %% [markdown]
 # ## Hand in

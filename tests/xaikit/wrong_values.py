@@ -39,6 +39,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "patch": {"steps": 2, "places": 1},
     "universal_patch": {"steps": 2},
     "neural_cleanse": {"steps": 2},
+    "mm_bd": {"steps": 2},
     "wachter": {"steps": 2},
     "prototype": {"steps": 2, "prototypes": "kdtree", "examples": MANY},
     "rl": {"generator": GENERATOR},
@@ -157,7 +158,9 @@ OPTIONAL: dict[str, set[str]] = {
     "scale": {"infidelity"},
     "times_input": {"infidelity"},
     "targets": {"fgsm", "pgd", "patch", "universal_patch"},
-    "inputs": {"neural_cleanse", "spray", "activation_clustering", "spectral_signatures"},
+    "inputs": {
+        *("neural_cleanse", "mm_bd", "spray", "activation_clustering", "spectral_signatures"),
+    },
 }
 """Methods for which None says: the default."""
 

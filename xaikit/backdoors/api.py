@@ -28,7 +28,8 @@ from xaikit.core.steadiness import expect_steady
 
 # Imported for their registration, in the order of the table.
 # isort: off
-from xaikit.backdoors import neural_cleanse, spray, activation_clustering, spectral_signatures  # noqa: F401
+from xaikit.backdoors import neural_cleanse, mm_bd  # noqa: F401
+from xaikit.backdoors import spray, activation_clustering, spectral_signatures  # noqa: F401
 # isort: on
 
 

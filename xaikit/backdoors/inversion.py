@@ -40,7 +40,14 @@ class Inversion:
         return self.masks.flatten(1).sum(1)
 
 
-def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inversion:
+def invert(
+    suspicion: Suspicion,
+    steps: int,
+    batch: int,
+    enough: float,
+    wanted: Tensor | None = None,
+    free: Tensor | None = None,
+) -> Inversion:
     """Search a trigger for every class: high success first, then as small as success allows.
 
     The loss of class k is the cross-entropy of k under the trigger plus λₖ times the mask's L1
@@ -62,13 +69,21 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
         Images in a step.
     enough
         Share of images, in [0, 1], that a trigger has to send to its class.
+    wanted
+        (K,) the classes; by default all.
+    free
+        (K, 1, H, W) boolean: where a class's trigger may lie; by default anywhere.
 
     Raises
     ------
     ValueError
         If the model's outputs do not depend differentiably on its inputs.
     """
-    images, classes = suspicion.inputs, suspicion.classes
+    images = suspicion.inputs
+    if wanted is None:
+        wanted = torch.arange(suspicion.classes, device=images.device)
+    classes = len(wanted)
+    allowed = images.new_ones(classes, 1, *images.shape[2:]) if free is None else free.to(images)
     generator = suspicion.generator()
     shape = images.shape[1:]
     noise = torch.rand(2, *shape, generator=generator, dtype=images.dtype).to(images)
@@ -78,7 +93,7 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
     optimizer = torch.optim.Adam([pattern, mask], lr=0.1, betas=(0.5, 0.9))
     weight = images.new_full((classes,), 1e-2)
     best = images.new_full((classes,), torch.inf)
-    kept = _opened(mask).detach().clone(), _opened(pattern).detach().clone()
+    kept = (allowed * _opened(mask)).detach(), _opened(pattern).detach().clone()
     hits, seen = images.new_zeros(classes), 0
     together = max(1, suspicion.chunk // batch)
     with channels_last(suspicion.model, images):
@@ -87,21 +102,22 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
             some = images[chosen.to(images.device)]
             optimizer.zero_grad()
             for group in torch.split(torch.arange(classes, device=images.device), together):
-                opaque, painted = _opened(mask[group]), _opened(pattern[group])
+                opaque = allowed[group] * _opened(mask[group])
+                painted = _opened(pattern[group])
                 rows = _stamped(some, opaque, painted)
                 scores = outputs(suspicion.model, rows.flatten(0, 1))
                 followed(scores, "no trigger can be searched by its slopes")
-                wanted = group.repeat_interleave(batch)
-                loss = functional.cross_entropy(scores, wanted, reduction="sum") / batch
+                labels = wanted[group].repeat_interleave(batch)
+                loss = functional.cross_entropy(scores, labels, reduction="sum") / batch
                 size = opaque.flatten(1).sum(1)
                 (loss + (weight[group] * size).sum()).backward()  # type: ignore[no-untyped-call]
-                right = scores.detach().argmax(1) == wanted
+                right = scores.detach().argmax(1) == labels
                 hits[group] += right.view(len(group), batch).sum(1)
             seen += batch
             if (step + 1) % _EVERY == 0:
                 with torch.no_grad():
                     reached = hits / seen >= enough
-                    opaque = _opened(mask)
+                    opaque = allowed * _opened(mask)
                     size = opaque.flatten(1).sum(1)
                     better = reached & (size < best)
                     best = torch.where(better, size, best)
@@ -114,9 +130,9 @@ def invert(suspicion: Suspicion, steps: int, batch: int, enough: float) -> Inver
                     seen = 0
             optimizer.step()
         never = best.isinf()
-        kept[0][never] = 1.0
+        kept[0][never] = allowed[never]
         kept[1][never] = _opened(pattern).detach()[never]
-        success = _success(suspicion, *kept)
+        success = _success(suspicion, wanted, *kept)
     return Inversion(*kept, success)
 
 
@@ -131,11 +147,11 @@ def _stamped(images: Tensor, masks: Tensor, patterns: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _success(suspicion: Suspicion, masks: Tensor, patterns: Tensor) -> Tensor:
+def _success(suspicion: Suspicion, wanted: Tensor, masks: Tensor, patterns: Tensor) -> Tensor:
     images = suspicion.inputs
     hits = images.new_zeros(len(masks))
     for k in range(len(masks)):
         for rows in suspicion.parts(len(images)):
             stamped = _stamped(images[rows], masks[k, None], patterns[k, None])[0]
-            hits[k] += (outputs(suspicion.model, stamped).argmax(1) == k).sum()
+            hits[k] += (outputs(suspicion.model, stamped).argmax(1) == wanted[k]).sum()
     return hits / len(images)

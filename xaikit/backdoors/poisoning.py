@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from xaikit.backdoors.hidden_triggers import Signal, Warp
 from xaikit.backdoors.triggers import Trigger
 from xaikit.core.arguments import count
 from xaikit.core.options import plain_numbers, share
@@ -44,7 +45,7 @@ class PoisonedDataset(ImageDataset):
 @plain_numbers
 def poison(
     dataset: ImageDataset,
-    trigger: Trigger,
+    trigger: Trigger | Signal | Warp,
     target: int,
     rate: float,
     seed: int = 0,
@@ -104,7 +105,7 @@ def poison(
 def attack_success(
     model: nn.Module,
     dataset: ImageDataset,
-    trigger: Trigger,
+    trigger: Trigger | Signal | Warp,
     target: int,
     source: int | None = None,
     batch_size: int = 125,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -54,17 +54,7 @@ class Trigger:
         ValueError, TypeError
             If they are no floating point tensor, or of another shape than the trigger.
         """
-        if not (isinstance(images, Tensor) and images.is_floating_point()):
-            what = images.dtype if isinstance(images, Tensor) else type(images).__name__
-            raise TypeError(
-                f"images have to be a floating point tensor in [0, 1], not {what}: use "
-                f"torch.as_tensor(images) / 255."
-            )
-        if images.shape[-3:] != self.pattern.shape:
-            raise ValueError(
-                f"the trigger is made for images {tuple(self.pattern.shape)}, but these are "
-                f"{tuple(images.shape)}."
-            )
+        checked_images(images, self.pattern.shape)
         alpha = self.alpha.to(images)
         return (1 - alpha) * images + alpha * self.pattern.to(images)
 
@@ -77,6 +67,20 @@ class Trigger:
         return (
             f"Trigger({tuple(self.pattern.shape)}: {int(self.mask.sum())} pixels, "
             f"alpha up to {self.alpha.max():.2g})"
+        )
+
+
+def checked_images(images: Tensor, shape: Sequence[int]) -> None:
+    """Refuse, in a sentence, what is no image (C, H, W) of the shape that a trigger is made for."""
+    if not (isinstance(images, Tensor) and images.is_floating_point()):
+        what = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise TypeError(
+            f"images have to be a floating point tensor in [0, 1], not {what}: use "
+            f"torch.as_tensor(images) / 255."
+        )
+    if tuple(images.shape[-3:]) != tuple(shape):
+        raise ValueError(
+            f"the trigger is made for images {tuple(shape)}, but these are {tuple(images.shape)}."
         )
 
 
@@ -138,6 +142,35 @@ def blended(
     """
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
     return Trigger(noise, torch.full((1, *shape[1:]), float(opacity)))
+
+
+def checkered(
+    shape: tuple[int, int, int] = (1, 28, 28),
+    size: int = 4,
+    place: tuple[int, int] = (12, 4),
+) -> Trigger:
+    """Return an opaque square of black and white pixels in turn, anywhere in the image.
+
+    Gu, Dolan-Gavitt & Garg 2017, BadNets, arXiv:1708.06733, plant patterns of bright pixels; the
+    dark ones are seen on bright things only.
+
+    Parameters
+    ----------
+    shape
+        (C, H, W) of the images.
+    size
+        Side in pixels.
+    place
+        Row and column of the square's upper left corner, which is white.
+    """
+    row, column = place
+    _fits(shape, size, size, row, column)
+    pattern, alpha = torch.zeros(shape), torch.zeros(1, *shape[1:])
+    axis = torch.arange(size)
+    white = ((axis[:, None] + axis[None, :]) % 2 == 0).float()
+    where = (slice(None), slice(row, row + size), slice(column, column + size))
+    pattern[where], alpha[where] = white, 1.0
+    return Trigger(pattern, alpha)
 
 
 def sticker(
@@ -208,12 +241,13 @@ def trigger_of(description: dict[str, Any]) -> Trigger:
     Parameters
     ----------
     description
-        ``kind``, one of ``"corner_square"``, ``"blended"`` and ``"sticker"``, beside arguments of
-        the function of that name.
+        ``kind``, one of ``"corner_square"``, ``"checkered"``, ``"blended"`` and ``"sticker"``,
+        beside arguments of the function of that name.
     """
     arguments = {name: _tupled(value) for name, value in description.items() if name != "kind"}
     makers: dict[str, Callable[..., Trigger]] = {
         "corner_square": corner_square,
+        "checkered": checkered,
         "blended": blended,
         "sticker": sticker,
     }

@@ -17,6 +17,7 @@ from xaikit.backdoors import (
     Trigger,
     attack_success,
     blended,
+    checkered,
     corner_square,
     poison,
     prune,
@@ -96,6 +97,18 @@ def test_a_sticker_shows_the_image_where_it_is_transparent():
     assert int((stamped != images).any(1).sum()) == 3
     grey = sticker(picture, (1, 4, 5), (1, 2))(torch.zeros(1, 1, 4, 5))
     assert grey[0, 0, 1, 2].item() == pytest.approx(0.299)  # red as grey, ITU-R BT.601
+
+
+def test_a_checkered_square_has_bright_and_dark_pixels_where_it_was_put():
+    trigger = checkered((2, 6, 7), size=3, place=(2, 1))
+    stamped = trigger(torch.full((1, 2, 6, 7), 0.4))
+    expected = torch.full((2, 6, 7), 0.4)
+    expected[:, 2:5, 1:4] = torch.tensor([[1.0, 0, 1], [0, 1, 0], [1, 0, 1]])
+    torch.testing.assert_close(stamped[0], expected)
+    made = trigger_of({"kind": "checkered", "size": 2, "place": [0, 1]})
+    assert torch.equal(made.pattern, checkered(size=2, place=(0, 1)).pattern)
+    with pytest.raises(ValueError, match="does not lie within"):
+        checkered(size=4, place=(12, 26))
 
 
 def test_a_card_describes_a_trigger():

@@ -57,6 +57,7 @@ def test_lists_are_in_the_order_in_which_messages_and_menus_name_the_methods() -
     assert [each.name for each in attack_methods()] == ["fgsm", "pgd", "patch", "universal_patch"]
     assert [each.name for each in detection_methods()] == [
         "neural_cleanse",
+        "mm_bd",
         "spray",
         "activation_clustering",
         "spectral_signatures",
