@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 
 from autograde.grading.score import worth
-from autograde.inside.changed import changed_arguments
 from autograde.inside.harvest import seed as seed_all
 from autograde.inside.harvest import undisturbed
-from autograde.inside.read import plain
-from autograde.inside.wire import decode_arguments, encode_arguments
+from autograde.inside.wire import encode_arguments
 from autograde.notebooks.cells import grading
 from autograde.notebooks.release import solutions
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Task
 from tests.sheets import source
+from tests.solutions.scoring import outcome
 
 SEEDS = 50
 _PATIENCE = 20
@@ -107,22 +106,20 @@ def earned(
     outcomes: list[tuple[tuple[Any, ...], Any, frozenset[int]]] = []
     end = time.process_time() + limit
     for row, sent in zip(rows, encoded, strict=True):
-        outcome = _outcome(function, sent, max(0.01, end - time.process_time()))
-        outcomes.append((row, *outcome))
+        came = _outcome(function, sent, max(0.01, end - time.process_time()))
+        outcomes.append((row, *came))
     with undisturbed():
         return worth(source(name).checks.tasks[task], None, outcomes)[0]
 
 
 def _outcome(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[Any, frozenset[int]]:
     """Return what came back from one call, and the arguments that it changed."""
-    received = decode_arguments(sent)
     try:
         with undisturbed(), at_most(limit), contextlib.redirect_stdout(io.StringIO()):
             seed_all()
-            returned = plain(function(*received))
+            return outcome(function, sent)
     except (Exception, TooLongError):
         return Failed("raised"), frozenset()
-    return returned, frozenset(changed_arguments(sent, received))
 
 
 @dataclass(frozen=True)
