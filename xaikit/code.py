@@ -42,7 +42,7 @@ def taken(function: str, cells: Iterable[str]) -> tuple[frozenset[str], frozense
     """
     own: dict[str, ast.stmt] = {}
     for source in cells:
-        for statement in _body(source):
+        for statement in parsed_cell(source).body:
             own |= dict.fromkeys(_bound(statement), statement)
     names: set[str] = set()
     packages: set[str] = set()
@@ -63,14 +63,14 @@ def taken(function: str, cells: Iterable[str]) -> tuple[frozenset[str], frozense
 
 def bound(source: str) -> frozenset[str]:
     """Return the names that a cell binds; none if it is no Python."""
-    return frozenset(name for statement in _body(source) for name in _bound(statement))
+    return frozenset(name for statement in parsed_cell(source).body for name in _bound(statement))
 
 
 def needs(source: str) -> frozenset[str]:
     """Return the names that a cell takes from cells before it, built-in ones among them."""
     found: set[str] = set()
     own: set[str] = set()
-    for statement in _body(source):
+    for statement in parsed_cell(source).body:
         found |= {*_used(statement)} - own
         own |= {*_bound(statement)}
     return frozenset(found)
@@ -90,15 +90,6 @@ def names_at(source: str, line: int) -> frozenset[str]:
     inner = max(statements, key=lambda node: node.lineno, default=None)
     names = (node.id for node in ast.walk(inner) if isinstance(node, ast.Name)) if inner else ()
     return frozenset(names)
-
-
-def _body(source: str) -> list[ast.stmt]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(_transformed(source)).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
 
 
 def packages_of(tree: ast.AST) -> set[str]:

@@ -18,7 +18,7 @@ from xaikit.notebook_json import BrokenUploadError
 from xaikit.obstacles import Code, Surroundings, obstacles
 from xaikit.opened import Opened, Verdict, opened
 from xaikit.own_cells import Own
-from xaikit.released import Released, notebooks
+from xaikit.released import Released, begins, notebooks
 from xaikit.unseen import sentence
 from xaikit.uploads import SIZE_LIMIT, ParsedUpload, Stub, read_upload
 
@@ -150,10 +150,10 @@ def _say_answers(
         )
     for task in (task for task in stubs if task in upload.several):
         lines = upload.cells[upload.chosen[task]].source.split("\n")
-        first = next((line for line in lines if line.strip() and not markers(line)), "")
+        text = "\n".join(line for line in lines if not markers(line))
         verdict.say(
             f"{task}: {upload.several[task]} cells hold this answer; the last one that differs "
-            f"from the original counts, it begins with `{first.strip()[:60]}`. Delete the others."
+            f"from the original counts, it begins with `{begins(text)}`. Delete the others."
         )
     said = [f"{task!r} is not in the upload" for task in absent]
     said += [f"{task!r} was found" for task in upload.several]

@@ -142,6 +142,6 @@ def _not_shown(task: str, source: str) -> Iterator[str]:
 def _listed(items: Sequence[str] | Iterable[str], quote: str = "`") -> str:
     """Return the first of some items, and how many more there are."""
     items = [*items]
-    shown = [f"{quote}{begins(item)[:60]}{quote}" for item in items[:_SHOWN]]
+    shown = [f"{quote}{begins(item)}{quote}" for item in items[:_SHOWN]]
     more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
     return ", ".join(shown) + more

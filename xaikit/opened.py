@@ -63,7 +63,7 @@ class Opened:
         found = []
         for task in (*self.released.stubs, AT_END):
             for cell in self.own.before.get(task, ()):
-                name = f"your cell `{begins(cell.source)[:60]}`"
+                name = f"your cell `{begins(cell.source)}`"
                 found.append(Code(name, runnable(cell.source), task, False))
             position = self.upload.chosen.get(task)
             if position is None or task in self.upload.untouched | self.texts:

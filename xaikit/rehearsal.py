@@ -99,7 +99,7 @@ def steps(found: Opened) -> list[Step]:
     for cell in found.released.cells:
         task = cell.grade_id
         if cell.role == "given":
-            made.append(Step(f"the given cell `{cell.begins[:60]}`", cell.source))
+            made.append(Step(f"the given cell `{cell.begins}`", cell.source))
         if cell.role != "answer":
             continue
         made += [Step(c.name, c.source, own=True) for c in written[task] if not c.answers]
@@ -188,12 +188,19 @@ def _say(
     verdict: Verdict,
 ) -> None:
     raised = [(cell, record) for cell, record in zip(cells, ran, strict=False) if record["raised"]]
+    for cell, record in zip(cells, ran, strict=False):
+        if record["missing"]:
+            packages = ", ".join(f"`{each}`" for each in record["missing"])
+            verdict.say(
+                f"{cell.name} imports {packages}, which is not there: it runs on all the same, as "
+                "in grading, and fails where it uses that."
+            )
     for cell, record in raised:
         line = f" (line {record['line']})" if record["line"] else ""
         what = f"{cell.name} raised {record['raised']}{line}"
         cure = "mend it" if cell.own else "look for what one of your cells changed above it"
         if record["raised"].startswith("ModuleNotFoundError"):
-            cure = "do without that package; where it is missing, grading goes on after the import"
+            cure = "do without that package"
         verdict.say(f"{what}: {cure}.", False)
     tried = [(c, r) for c, r in zip(cells, ran, strict=False) if c.check and not r["raised"]]
     failed = [(cell.task, record["check"]) for cell, record in tried if record["check"]]

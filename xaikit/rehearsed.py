@@ -38,10 +38,15 @@ def main() -> None:
         asyncio.set_event_loop(loop)
         before = time.process_time()
         error = loop.run_until_complete(_run(shell, cell["source"]))
+        missing: set[str] = set()
+        line = _line(error, shell)
+        if isinstance(error, Exception) and line and not isinstance(error, SyntaxError):
+            error, line = _go_on(shell, cell["source"], error, line, missing)
         seconds = time.process_time() - before
         record = {
             "raised": _said(error),
-            "line": _line(error, shell),
+            "line": line,
+            "missing": sorted(missing),
             "seconds": seconds,
             "check": "" if error else _check(shell, cell["check"]),
         }
@@ -89,6 +94,66 @@ async def _run(shell: Any, source: str) -> BaseException | None:
     )
     error: BaseException | None = result.error_before_exec or result.error_in_exec
     return error
+
+
+class _Missing:
+    """Stands for a package that is not there, and for what is in it: only its use fails."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def __getattr__(self, name: str) -> _Missing:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        raise ModuleNotFoundError(f"No module named {self._package!r}")
+
+
+def _go_on(
+    shell: Any, source: str, error: Exception, line: int, missing: set[str]
+) -> tuple[Exception | None, int]:
+    """Run a cell from the statement that failed, each on its own, as grading does.
+
+    An import that fails is no error yet: its package is added to those that are missing. Returned
+    is the first error that is one, and its line.
+    """
+    body = ast.parse(shell.transform_cell(source)).body
+    first = max((i for i, each in enumerate(body) if each.lineno <= line), default=len(body))
+    found: Exception | None = error
+    if isinstance(error, ImportError) and isinstance(body[first], ast.Import | ast.ImportFrom):
+        found, line = None, 0
+    else:
+        first += 1
+    for statement in body[first:]:
+        try:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                _import(shell.user_ns, statement, missing)
+            else:
+                code = compile(ast.Module([statement], []), "<after it>", "exec")
+                exec(code, shell.user_ns)
+        except Exception as another:
+            found, line = found or another, line or statement.lineno
+    return found, line
+
+
+def _import(
+    names: dict[str, Any], statement: ast.Import | ast.ImportFrom, missing: set[str]
+) -> None:
+    """Import what is there."""
+    for alias in statement.names:
+        if isinstance(statement, ast.Import):
+            one: ast.stmt = ast.Import([alias])
+            package = alias.name
+        else:
+            one = ast.ImportFrom(statement.module, [alias], statement.level)
+            package = statement.module or "."
+        try:
+            exec(ast.unparse(one), names)
+        except ImportError:
+            missing.add(package)
+            names[alias.asname or alias.name.partition(".")[0]] = _Missing(package)
 
 
 def _said(error: BaseException | None) -> str:

@@ -22,6 +22,10 @@ Role = Literal["answer", "test", "given", "hand-in", "text"]
 look at the file; ``text`` is what nobody runs."""
 
 
+_SHORT = 60
+"""Characters of the line by which a cell is called."""
+
+
 @dataclass(frozen=True)
 class ReleasedCell:
     """One cell of a notebook as students got it.
@@ -52,7 +56,7 @@ class ReleasedCell:
 
     @property
     def begins(self) -> str:
-        """Its first line, by which people find it."""
+        """Its first line, shortened."""
         return begins(self.source)
 
 
@@ -84,7 +88,7 @@ class Released:
 
     def __post_init__(self) -> None:
         stubs = {
-            cell.grade_id: Stub.of(cell.begins, cell.cell_id, cell.source)
+            cell.grade_id: Stub.of(_first(cell.source), cell.cell_id, cell.source)
             for cell in self.cells
             if cell.role == "answer"
         }
@@ -130,7 +134,12 @@ class Released:
 
 
 def begins(source: str) -> str:
-    """Return the first line of a text that holds something."""
+    """Return the first line of a text that holds something, shortened: people find a cell by it."""
+    line = _first(source)
+    return line if len(line) <= _SHORT else f"{line[: _SHORT - 1]}…"
+
+
+def _first(source: str) -> str:
     return next((line.strip() for line in source.split("\n") if line.strip()), "")
 
 

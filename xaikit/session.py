@@ -60,7 +60,7 @@ class Known:
         return cls(
             released.functions,
             released.variables,
-            tuple(GivenCell(cell.text, begins(cell.source), _left(cell.source)) for cell in given),
+            tuple(GivenCell(cell.text, cell.begins, _left(cell.source)) for cell in given),
             frozenset(cell.text for cell in released.cells if cell.role == "test"),
             released.by_hand,
         )
@@ -120,13 +120,6 @@ class Session:
             elif each not in self.known.tests:
                 last |= dict.fromkeys(given & bound(source), source)
         return last
-
-
-def begins(source: str) -> str:
-    """Return the first line of a cell that is neither blank nor a comment, shortened."""
-    lines = [line.strip() for line in source.splitlines()]
-    code = [line for line in lines if line and not line.startswith("#")] or lines or [""]
-    return code[0] if len(code[0]) <= 60 else f"{code[0][:59]}…"
 
 
 def _left(source: str) -> frozenset[str]:

@@ -28,7 +28,8 @@ from xaikit import run_all, unseen
 from xaikit.checks import CheckFailed, not_there, returned_none
 from xaikit.code import names_at, needs, taken
 from xaikit.mistakes import brief, described, out_of_range, plain
-from xaikit.session import Session, begins, here
+from xaikit.released import begins
+from xaikit.session import Session, here
 
 _LONG = 160
 

@@ -10,22 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from autograde.commands.exchange import exchange_folder, released_pages
-from autograde.commands.results import load_history, save_history
+from autograde.commands.results import as_shown, load_history, save_history, write_overview
 from autograde.errors import AutogradeError
 from autograde.gradebook.identities import settle_ids
-from autograde.gradebook.nbgrader_db import remove_student, with_manual_marks
+from autograde.gradebook.nbgrader_db import remove_student
 from autograde.gradebook.pseudonyms import nbgrader_ids, read_pseudonyms, write_pseudonyms
 from autograde.gradebook.stored import FILE
-from autograde.grading.late import with_penalties
 from autograde.grading.store import Store, only_grader
 from autograde.lms.names import meaning
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.reports import audit
 from autograde.reports.appeal import FOLDER
-from autograde.reports.class_report import write_report
 from autograde.reports.feedback import feedback_path, write_feedback
-from autograde.reports.tables import write_grades, write_tasks
 from autograde.safety.sanitize import clean_line, safe_name
 
 _KINDS = (
@@ -105,15 +102,17 @@ def delete(
         students = tuple(s for s in then.students if s != student)
         now = replace(then, students=students, groups=groups)
         left = [result for result in results if result.student not in gone]
-        shown = _write(left, now, out)
+        for name in ("shown", "alike"):
+            kept = [v for v in store.load_list(name) if not gone & {*_named(v)}]
+            store.save_list(name, kept)
+        history = [each.without(gone) for each in load_history(store)]
+        save_history(history, store)
+        shown = [*map(as_shown(now, out), left)]
+        write_overview(left, shown, history, now, store, out)
         if group is not None and group not in gone:
             # The pages of the group name its members.
             theirs = (result for result in shown if result.student == group)
             write_feedback(store.with_notebooks(theirs), now, out)
-        save_history([each.without(gone) for each in load_history(store)], store)
-        for name in ("shown", "alike"):
-            kept = [v for v in store.load_list(name) if not gone & {*_named(v)}]
-            store.save_list(name, kept)
         store.save_class(left, now)
         counts.append(audit.forget(gone, out))
     what = [f"{n} {one if n == 1 else more}" for n, (one, more) in zip(counts, _KINDS, strict=True)]
@@ -177,13 +176,3 @@ def _remove_folder(folder: Path, pattern: str) -> int:
     count = sum(1 for file in folder.rglob(pattern) if not file.is_symlink())
     shutil.rmtree(folder)
     return count
-
-
-def _write(
-    results: Iterable[SubmissionResult], course: Course, out: Path
-) -> list[SubmissionResult]:
-    shown = with_penalties(with_manual_marks(results, out / FILE), course)
-    write_grades(shown, course, out / "grades.csv")
-    write_tasks(shown, course, out / "tasks.csv")
-    write_report(shown, course, out / "report.html")
-    return shown

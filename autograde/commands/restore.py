@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from autograde.commands.results import as_shown, load_history
+from autograde.commands.results import as_shown, load_history, save_shown, write_overview
 from autograde.errors import AutogradeError
 from autograde.gradebook.nbgrader_db import take_back, write_penalties
 from autograde.gradebook.stored import FILE
@@ -14,10 +14,7 @@ from autograde.model.course import Course
 from autograde.model.kinds import meant
 from autograde.model.records import SubmissionResult
 from autograde.reports import audit, changes
-from autograde.reports.class_report import write_report
 from autograde.reports.feedback import write_feedback
-from autograde.reports.similarity import Pair
-from autograde.reports.tables import write_grades, write_tasks
 from autograde.safety.sanitize import clean_line
 
 
@@ -103,21 +100,8 @@ def _write(
     final = [*map(as_shown(course, out), results)]
     write_penalties(final, out / FILE)
     audit.note_taken_back(final, places, out)
-    write_grades(final, course, out / "grades.csv")
-    write_tasks(final, course, out / "tasks.csv")
     concerned = {(student, assignment) for student, assignment, _ in places}
     some = (result for result in final if (result.student, result.assignment) in concerned)
     write_feedback(store.with_notebooks(some), course, out)
-    alike = [*_alike(store)]
-    typed_over = changes.overrides(results, final)
-    report = out / "report.html"
-    titles = {(name, task): title for name, task, title in store.load_list("titles")}
-    write_report(final, course, report, alike, titles, load_history(store), typed_over)
-    shown = {(each["student"], each["assignment"]): each for each in store.load_list("shown")}
-    shown |= {(s["student"], s["assignment"]): s for s in changes.as_shown(results, final)}
-    store.save_list("shown", [*shown.values()])
-
-
-def _alike(store: Store) -> Iterator[Pair]:
-    for each in store.load_list("alike"):
-        yield Pair(**{**each, "students": tuple(each["students"]), "tasks": tuple(each["tasks"])})
+    write_overview(results, final, load_history(store), course, store, out)
+    save_shown(changes.as_shown(results, final), store)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,10 +26,10 @@ from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.titles import titles_of
 from autograde.reports import audit, changes
-from autograde.reports.changes import Change, Changes, Shown
+from autograde.reports.changes import Change, Changes, Override, Shown
 from autograde.reports.class_report import write_report
 from autograde.reports.feedback import write_feedback
-from autograde.reports.similarity import similar_in_class
+from autograde.reports.similarity import Pair, similar_in_class
 from autograde.reports.tables import write_grades, write_tasks
 from autograde.sandbox.isolation import Isolation
 
@@ -63,33 +63,67 @@ def write_results(
     write_penalties(final, gradebook)
     say("Writing the audit record")
     audit.note(results, final, audit.Origin(versions, software(), isolation), out)
-    say("Writing tables")
-    write_grades(final, course, out / "grades.csv")
-    write_tasks(final, course, out / "tasks.csv")
     say("Writing feedback")
     write_feedback(whole(final), course, out)
     write_exchange(final, collected, course, out)
     say("Comparing submissions with each other")
     alike = similar_in_class(whole(final), releases, course)
-    say("Writing the report")
-    shown = changes.as_shown(results, final)
-    history, latest = _history(shown, store)
-    typed_over = changes.overrides(results, final)
     store.save_list("alike", [asdict(pair) for pair in alike])
-    titles = {
-        (name, task): title
+    titles = [
+        [name, task, title]
         for name, notebook in releases.items()
         for task, title in titles_of(notebook).items()
-    }
-    store.save_list("titles", [[*key, title] for key, title in titles.items()])
-    write_report(final, course, out / "report.html", alike, titles, history, typed_over)
+    ]
+    store.save_list("titles", titles)
+    say("Writing tables and the report")
+    shown = changes.as_shown(results, final)
+    history, latest = _history(shown, store)
+    typed_over = write_overview(results, final, history, course, store, out)
     # Last: after a crash the next grading still says what this one changed.
-    _keep(shown, history, store)
+    save_history(history, store)
+    save_shown(shown, store)
     say(f"Written in {time.monotonic() - started:.0f} s")
     undo = f"to take them back: autograde restore --out {out}"
     for line in changes.said(latest, typed_over, undo):
         say(line)
     return final
+
+
+def write_overview(
+    graded: Iterable[SubmissionResult],
+    final: Sequence[SubmissionResult],
+    history: Sequence[Changes],
+    course: Course,
+    store: Store,
+    out: Path,
+) -> list[Override]:
+    """Write tables and report, the same whichever command changed the results.
+
+    Parameters
+    ----------
+    graded, final
+        All submissions as the grader scored them, and as they are shown; in one order.
+    history
+        What the last gradings changed, the newest first.
+    course
+        The course, with the class that was graded.
+    store
+        It keeps which submissions are alike, and what tasks are called.
+    out
+        The folder of results.
+
+    Returns
+    -------
+    list of Override
+        The marks that persons typed over automatic ones.
+    """
+    write_grades(final, course, out / "grades.csv")
+    write_tasks(final, course, out / "tasks.csv")
+    typed_over = changes.overrides(graded, final)
+    titles = {(name, task): title for name, task, title in store.load_list("titles")}
+    report = out / "report.html"
+    write_report(final, course, report, [*_alike(store)], titles, history, typed_over)
+    return typed_over
 
 
 def as_shown(course: Course, out: Path) -> Callable[[SubmissionResult], SubmissionResult]:
@@ -118,6 +152,12 @@ def save_history(history: Iterable[Changes], store: Store) -> None:
     store.save_list("changes", [asdict(each) for each in history])
 
 
+def save_shown(shown: Iterable[Shown], store: Store) -> None:
+    """Keep what was shown now, beside that of submissions which were not."""
+    kept = [*store.load_list("shown"), *shown]
+    store.save_list("shown", [*{(s["student"], s["assignment"]): s for s in kept}.values()])
+
+
 def _history(shown: list[Shown], store: Store) -> tuple[list[Changes], Changes]:
     """Return what this grading and those before it changed, and what this one did."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -126,16 +166,9 @@ def _history(shown: list[Shown], store: Store) -> tuple[list[Changes], Changes]:
     return [*news, *load_history(store)][: changes.KEPT], latest
 
 
-def _keep(shown: list[Shown], history: list[Changes], store: Store) -> None:
-    """Keep what was shown, of submissions that were not graded now as well."""
-    now = {(each["student"], each["assignment"]) for each in shown}
-    others = [
-        each
-        for each in store.load_list("shown")
-        if (each["student"], each["assignment"]) not in now
-    ]
-    save_history(history, store)
-    store.save_list("shown", [*others, *shown])
+def _alike(store: Store) -> Iterator[Pair]:
+    for each in store.load_list("alike"):
+        yield Pair(**{**each, "students": tuple(each["students"]), "tasks": tuple(each["tasks"])})
 
 
 def _slowly(

@@ -21,6 +21,7 @@ from autograde.sandbox.run import (
     run_notebook,
 )
 from autograde.tasks import Task
+from xaikit.released import begins
 
 _STOPS = {
     "timeout": "took longer than its time limit and was stopped",
@@ -223,5 +224,4 @@ def _sentence(cell: CellRun, rebuilt: Rebuilt, does: str, limits: Limits) -> str
 
 def _first(cell: CellRun, rebuilt: Rebuilt) -> str:
     source = next((c.source for c in rebuilt.notebook.cells if c.id == cell.id), "")
-    line = next((line for line in source.splitlines() if line.strip()), "")
-    return repr(line.strip()[:60])
+    return repr(begins(source))

@@ -197,7 +197,7 @@ checks.passed("anomaly-index", "five, four and two sizes")
 # %% tags=["figure"]
 ten_of_each = first_of_each_class("fashion_mnist", "test", 10).images.to(device)
 cleansed = {
-    name: detect(network, ten_of_each, method="neural_cleanse", steps=100)
+    name: detect(network, ten_of_each, method="neural_cleanse", steps=100, chunk=160)
     for name, network in (("clean", own_clean), ("poisoned", own_poisoned))
 }
 for name, found in cleansed.items():

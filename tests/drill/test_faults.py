@@ -42,9 +42,8 @@ STAGES = {
     "running, some records kept": "[",
     "gradebook": "Writing the gradebook",
     "audit record": "Writing the audit record",
-    "tables": "Writing tables",
     "feedback": "Writing feedback",
-    "report": "Writing the report",
+    "tables and report": "Writing tables and the report",
 }
 
 

@@ -42,10 +42,14 @@ def calls(source: Source, task: str, function: Callable[..., Any], seed: int = 0
 
 def called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Called:
     """Call a function on its own copy of the arguments, as the sandbox does."""
-    sent = encode_arguments(arguments)
+    return Called(arguments, *outcome(function, encode_arguments(arguments)))
+
+
+def outcome(function: Callable[..., Any], sent: bytes) -> tuple[Any, frozenset[int]]:
+    """Return what came back from one call, as the host reads it, and which arguments it changed."""
     received = decode_arguments(sent)
     returned = plain(function(*received))
-    return Called(arguments, returned, frozenset(changed_arguments(sent, received)))
+    return returned, frozenset(changed_arguments(sent, received))
 
 
 def earned(source: Source, task: str, function: Callable[..., Any], seed: int = 0) -> float:

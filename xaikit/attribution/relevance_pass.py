@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.grad import conv2d_input
 
 from xaikit.attribution.functions import (
     AVERAGES,
@@ -24,7 +25,7 @@ from xaikit.attribution.functions import (
     works_in_place,
 )
 from xaikit.attribution.registry import Attribution
-from xaikit.attribution.relevance_rules import Layer, Rule
+from xaikit.attribution.relevance_rules import Layer, Part, Rule
 from xaikit.attribution.watch import Args, Func, Kwargs, Replaced, Watch, Watched
 from xaikit.core.passes import chunks, gradients_at
 from xaikit.core.problem import Problem
@@ -90,16 +91,8 @@ class Propagation(Watch):
 
     def shared(self, rule: str, layer: Layer, x: Tensor) -> Tensor:
         """Return the layer's outputs, with the rule's shares as their gradients."""
-        with torch.no_grad():
-            value = x.detach()
-            y = layer.product(value, layer.weight) + layer.bias
-            shares = self.rules[rule](layer, value, y)
-        # Zero, and one as a gradient: shares times this leave outputs alone.
-        nothing = x - value
-        for factor, parts in shares:
-            for part in parts:
-                y = y + factor * layer.product(part.x * nothing, part.weight)
-        return y
+        shared: Tensor = _Shared.apply(x, layer, self.rules[rule])  # type: ignore[no-untyped-call]
+        return shared
 
     def refusal(self, func: Func) -> str:
         """Return the sentence that names the layer and says what to do instead."""
@@ -123,6 +116,28 @@ class Propagation(Watch):
         )
 
 
+class _Shared(torch.autograd.Function):
+    """A layer's outputs, whose gradients are a rule's shares."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layer: Layer, rule: Rule) -> Tensor:
+        """Return the outputs; what a unit's relevance is multiplied with is kept."""
+        y = layer.product(x, layer.weight) + layer.bias
+        shares = [(f, part) for f, parts in rule(layer, x, y) for part in parts]
+        ctx.layer, ctx.weights = layer, [part.weight for _, part in shares]
+        # Kept in this way, autograd says if the model overwrites them later.
+        ctx.save_for_backward(*(f for f, _ in shares), *(part.x for _, part in shares))
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, relevance: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        """Return, for each input, the sum of factor × contribution over the units."""
+        half = len(ctx.weights)
+        kept = zip(ctx.saved_tensors[:half], ctx.saved_tensors[half:], ctx.weights, strict=True)
+        each = [x * ctx.layer.transposed(relevance * f, Part(x, weight)) for f, x, weight in kept]
+        return sum(each[1:], each[0]), None, None
+
+
 def _weighted(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Layer:
     """Return a linear layer or a convolution, from the call of its function."""
     known = dict(zip(("input", "weight", "bias"), args, strict=False)) | kwargs
@@ -132,11 +147,23 @@ def _weighted(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[s
     def product(x: Tensor, by: Tensor | None) -> Tensor:
         return func(x, by, None, *args[3:], **others)
 
-    if bias is None:
-        return Layer(product, weight, weight.new_zeros(()))
     # Of a convolution's output (N, C, …), the bias runs along C.
     trailing = 0 if plain_name(func) == "linear" else weight.ndim - 2
-    return Layer(product, weight, bias.view(-1, *[1] * trailing))
+    shift = weight.new_zeros(()) if bias is None else bias.view(-1, *[1] * trailing)
+    return Layer(product, weight, shift, _direct(func, known["input"], args[3:], others))
+
+
+def _direct(
+    func: Callable[..., Tensor], x: Tensor, args: tuple[Any, ...], others: dict[str, Any]
+) -> Callable[[Tensor, Part], Tensor] | None:
+    """Return the transpose of a layer that knows its own: it spares a pass through the layer."""
+    if func is functional.linear:
+        return lambda by, part: by @ part.weight
+    options = dict(zip(("stride", "padding", "dilation", "groups"), args, strict=False)) | others
+    named = isinstance(options.get("padding"), str)  # "same": only the layer knows how much
+    if func is functional.conv2d and x.ndim == 4 and not named:
+        return lambda by, part: conv2d_input(part.x.shape, part.weight, by, **options)
+    return None
 
 
 def _average(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Layer:

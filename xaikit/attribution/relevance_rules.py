@@ -14,12 +14,22 @@ from xaikit.core.precision import range_rounding
 class Layer(NamedTuple):
     """A linear function of the inputs that reached it: ``product(x, weight) + bias``.
 
-    An average has no weight (None), only positive contributions of positive inputs.
+    An average has no weight (None), only positive contributions of positive inputs. ``direct`` is
+    the product's transpose, for a layer that has one of its own.
     """
 
     product: Callable[[Tensor, Tensor | None], Tensor]
     weight: Tensor | None
     bias: Tensor
+    direct: Callable[[Tensor, Part], Tensor] | None = None
+
+    def transposed(self, by: Tensor, part: Part) -> Tensor:
+        """Return, for each input, the sum of ``by`` × weight over the units."""
+        if self.direct is not None:
+            return self.direct(by, part)
+        with torch.enable_grad():
+            free = torch.zeros_like(part.x).requires_grad_()
+            return torch.autograd.grad(self.product(free, part.weight), free, by)[0]
 
     def signed(self, x: Tensor) -> tuple[list[Part], list[Part]]:
         """Return the factors of positive contributions, and of negative ones."""

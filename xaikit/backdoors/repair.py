@@ -12,7 +12,7 @@ from xaikit.backdoors.triggers import Trigger
 from xaikit.core import options
 from xaikit.core.arguments import checked_inputs, checked_seed, count, probed
 from xaikit.core.options import plain_numbers
-from xaikit.core.passes import frozen, outputs
+from xaikit.core.passes import channels_last, frozen, outputs
 from xaikit.data import ImageDataset
 from xaikit.training import train
 
@@ -76,7 +76,7 @@ def prune(
         # After a ReLU: a channel whose values are negative is dormant.
         sums.append(found.clamp_min(0).mean((2, 3)).sum(0))
 
-    with frozen(model), torch.no_grad():
+    with frozen(model), torch.no_grad(), channels_last(model, inputs):
         probed(model, inputs)
         hook = names[place].register_forward_hook(add)
         try:

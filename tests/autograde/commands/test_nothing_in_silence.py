@@ -168,6 +168,33 @@ def test_an_answer_that_changed_after_it_was_marked_waits_everywhere(term: Term)
     assert {r["student"]: (r["score"], r["status"]) for r in term.rows()}[GRACE] == ("7", "graded")
 
 
+def test_deletion_and_restoration_write_the_report_that_grading_writes(
+    term: Term, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(term.small.course.folder)
+    half = term.record(GRACE, 1.5, "Only half is right.")
+    others = [term.record(name) for name in (ADA, "Max")]
+    term.grade(half, *others)
+    full = term.record(GRACE, 1.8, "More than half.", "v2")
+    others = [term.record(name, check="v2") for name in (ADA, "Max")]
+    term.grade(full, *others)
+    for student, task, score in ((GRACE, "total", 1.0), (GRACE, "double", 0.5), (ADA, "double", 1)):
+        cell = f"{task}-test"
+        mark_by_hand(term.out / "gradebook.db", cell, score, "Copied.", student=student)
+    term.grade(full, *others)
+    assert main(["delete", ADA, "--out", str(term.out)]) == 0
+    deleted = term.report()
+    assert 'id="typed-over"' in deleted and "1 in place of 3" not in deleted
+    assert "More than half." in deleted and "Checks or points that changed" in deleted
+    term.grade(full, others[-1])
+    assert deleted == term.report(), "the same class, graded again"
+    assert main(["restore", "--out", str(term.out), "--task", "double"]) == 0
+    restored = term.report()
+    assert 'id="typed-over"' in restored and "More than half." in restored
+    term.grade(full, others[-1])
+    assert restored == term.report()
+
+
 def test_late_and_waiting_are_two_things(term: Term) -> None:
     late = term.record(GRACE)
     late.late, done = True, term.record(ADA)

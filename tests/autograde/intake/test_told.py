@@ -308,6 +308,28 @@ def test_what_a_marker_does_not_see_of_a_text_is_said(
     assert len(lines) == bool(says) and all(line.startswith(says) for line in lines)
 
 
+def test_a_rehearsal_goes_on_where_grading_does(
+    toy: Any, known: dict[str, Released], tmp_path: Path
+) -> None:
+    """After an import of a package that is not there, and after a statement that failed."""
+    total = "from nowhere_at_all import drive\nimport nobodys.package as np2, math\nn = drive.of\n"
+    notebook = answered(toy.released, {**RIGHT, "total": f"{total}total = math.floor(5050.5)"})
+    notebook.cells.append(new_code_cell("class A(list):\n    of = n\n1 / 0\nkept = 3"))
+    notebook.cells.append(new_code_cell("assert kept == 3\ndrive.mount('/content')"))
+    file = tmp_path / f"{NAME}.ipynb"
+    file.write_text(to_json(notebook))
+    verdict = rehearsal.rehearse(file, known=known)
+    *wrong, ran = [line for line in verdict.lines if line.startswith("✗")]
+    assert ran.endswith("2 of them raised.")
+    assert [line.split(": do")[0].split(": mend")[0] for line in wrong] == [
+        "✗ your cell `class A(list):` raised ZeroDivisionError: division by zero (line 3)",
+        "✗ your cell `assert kept == 3` raised ModuleNotFoundError: No module named "
+        "'nowhere_at_all' (line 2)",
+    ]
+    assert "– total imports `nobodys.package`, `nowhere_at_all`, which is not there" in str(verdict)
+    assert "4 of 4 answers pass their visible checks there" in str(verdict)
+
+
 def test_a_rehearsal_runs_what_grading_runs(
     toy: Any, known: dict[str, Released], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
