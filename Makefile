@@ -3,7 +3,7 @@ BASE_PYTHON ?= python3.11
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
-PYTEST := $(PYTHON) -m pytest -n 2 --dist loadgroup
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo quick test slow mutants style types lab release bench
 # Several processes share the cores: one thread each.
