@@ -50,7 +50,7 @@ class Once:
     def __init__(self, checks: Iterable[ModuleType] = ()) -> None:
         self._places = [*_ASKED, *checks]
         self._reference = self._library = False
-        self._answer = _remembering(Classifier.forward)
+        self._answer = remembered_by_arguments(Classifier.forward)
         self._remembering: dict[Callable[..., Any], Callable[..., Any]] = {}
         for home, names in _ASKED.items():
             for function in (getattr(home, name) for name in names):
@@ -73,7 +73,7 @@ class Once:
             yield
 
     def _of_library(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        remembered = _remembering(function)
+        remembered = remembered_by_arguments(function)
 
         @functools.wraps(function)
         def asked(*arguments: Any, **named: Any) -> Any:
@@ -93,7 +93,7 @@ class Once:
             finally:
                 self._reference = False
 
-        remembered = _remembering(function, alone)
+        remembered = remembered_by_arguments(function, alone)
 
         @functools.wraps(function)
         def asked(*arguments: Any, **named: Any) -> Any:
@@ -113,7 +113,7 @@ class Once:
         return asked
 
 
-def _remembering(
+def remembered_by_arguments(
     function: Callable[..., Any], computing: Callable[..., Any] | None = None
 ) -> Callable[..., Any]:
     """Return a function that calls this one, or computes as it does, once for equal arguments."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from autograde.tasks import Task, Value
+from tests.once import remembered_by_arguments
 
 Change = Callable[[Any], Any]
 
@@ -149,7 +150,7 @@ def answers_in_other_types(
             for label, other in in_other_types(space[name]):
                 yield f"{name} as {label}", {**space, name: other}
         return
-    function = space[task.answer.function]
+    function = remembered_by_arguments(space[task.answer.function])
     for label, _ in in_other_types(function(*arguments)):
         yield f"returns {label}", {**space, task.answer.function: _returning(function, label)}
 
