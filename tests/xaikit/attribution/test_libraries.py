@@ -8,7 +8,6 @@ from typing import Any
 import captum.attr
 import numpy as np
 import pytest
-import shap
 import torch
 from lime.lime_base import LimeBase
 from sklearn.linear_model import Ridge
@@ -132,6 +131,8 @@ def test_deep_shap_is_shaps(
     background: Tensor,
     request: pytest.FixtureRequest,
 ) -> None:
+    import shap  # takes two seconds
+
     network = request.getfixturevalue(pooling)
     values = shap.DeepExplainer(network, background).shap_values(images)  # (N, *shape, classes)
     every = torch.as_tensor(values).movedim(-1, 1).float()
