@@ -7,10 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from xaikit import autoencoders, handin, rehearsal
-from xaikit.counterfactuals import rl_recipes
-from xaikit.data import write_sample
-from xaikit.recipes import RECIPES, pretrain, save
+from xaikit import handin, rehearsal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,8 +15,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m xaikit", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a network: the command of every model card")
-    names = [*RECIPES, *autoencoders.RECIPES, *rl_recipes.RECIPES]
-    train.add_argument("name", choices=names)
+    given = sys.argv[1:] if arguments is None else arguments
+    # A look at a file needs nothing of PyTorch, whose import takes seconds.
+    looks = [*given[:1]] in (["check"], ["rehearse"])
+    train.add_argument("name", choices=[] if looks else _recipes())
     check = commands.add_parser("check", help="can this notebook be handed in?")
     rehearse = commands.add_parser("rehearse", help="run this notebook as grading will")
     for command in (check, rehearse):
@@ -40,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if verdict.good else 1
     try:
         if options.command == "sample":
+            from xaikit.data import write_sample
+
             write_sample(options.out, options.data)
             return 0
         print(_train(options.name, options.data, options.out))
@@ -49,8 +50,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _recipes() -> list[str]:
+    """Return the names of all that can be trained."""
+    from xaikit import autoencoders
+    from xaikit.counterfactuals import rl_recipes
+    from xaikit.recipes import RECIPES
+
+    return [*RECIPES, *autoencoders.RECIPES, *rl_recipes.RECIPES]
+
+
 def _train(name: str, data: str | None, folder: Path) -> str:
     """Train and write what has that name, and say how good it is."""
+    from xaikit import autoencoders
+    from xaikit.counterfactuals import rl_recipes
+    from xaikit.recipes import pretrain, save
+
     if name in rl_recipes.RECIPES:
         generator = rl_recipes.pretrain_generator(name, data)
         rl_recipes.save_generator(generator, folder)

@@ -6,7 +6,6 @@ import copy
 import math
 from typing import Any
 
-import foolbox
 import numpy as np
 import pytest
 import torch
@@ -132,8 +131,10 @@ def test_a_universal_patch_fools_images_that_it_has_not_seen(network: nn.Module)
 
 @pytest.mark.parametrize("epsilon", [0.01, 0.03])
 def test_pgd_leaves_as_many_standing_as_foolbox_does(epsilon: float, network: nn.Module):
+    import foolbox
+
     data = load("fashion_mnist", "test")
-    x, labels = data.images[:200], data.labels[:200]
+    x, labels = data.images[:100], data.labels[:100]
     ours = attack(network, x, labels, "pgd", epsilon=epsilon).success
     torch.manual_seed(0)
     theirs = foolbox.attacks.LinfPGD(steps=40, rel_stepsize=2.5 / 40)(
@@ -143,7 +144,7 @@ def test_pgd_leaves_as_many_standing_as_foolbox_does(epsilon: float, network: nn
         epsilons=epsilon,
     )[2]
     assert 0.05 < ours.float().mean() < 0.95
-    assert abs(int(ours.sum()) - int(theirs.sum())) <= 4  # 2 %
+    assert abs(int(ours.sum()) - int(theirs.sum())) <= 2  # 2 %
     assert (ours == theirs).float().mean() >= 0.97
 
 

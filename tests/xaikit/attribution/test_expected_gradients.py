@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import shap
 import torch
 from captum.attr._core.gradient_shap import InputBaselineXGradient
 from torch import Tensor, nn
@@ -90,6 +89,8 @@ def test_gradient_shap_is_captums_formula_on_the_same_draws(
 def test_both_near_shaps_gradient_explainer(
     averaging: nn.Module, images: Tensor, background: Tensor
 ) -> None:
+    import shap  # takes two seconds
+
     x = images[:2]
     every = torch.arange(5).expand(2, -1)
     np.random.seed(0)

@@ -9,7 +9,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-import shap
 import torch
 from torch import Tensor, nn
 
@@ -129,6 +128,8 @@ def test_coalitions_differ_and_come_with_their_complements(size: int, samples: i
 
 
 def test_error_an_evaluation_is_below_shaps() -> None:
+    import shap  # takes two seconds
+
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 16), nn.Tanh(), nn.Linear(16, 3)

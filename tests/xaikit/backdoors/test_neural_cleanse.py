@@ -170,7 +170,7 @@ def test_two_classes_are_told_by_reference_models():
 
 def test_the_shipped_backdoor_is_found_and_its_target_named():
     model = load_pretrained("fashion_mnist_poisoned")
-    found = detect(model, steps=100)
+    found = detect(model, steps=100, batch=8)
     assert found.flagged and found.target == model.card["target"]
     assert str(found.target) in found.explanation and found.method == "neural_cleanse"
     # The mask lies in a corner at the bottom, where the trigger is (training mirrored some).
