@@ -53,8 +53,9 @@ def last_maps(model: nn.Module, inputs: Tensor) -> Place | None:
     ]
     convolutions = [k for k, (each, _) in enumerate(maps) if isinstance(each, _CONVOLUTIONS)]
     wide = [k for k in convolutions if maps[k][1][0, 0].numel() > 1]
-    if not convolutions:
-        return None
+    if not convolutions:  # one that runs several times will be named
+        several = [each for each, _ in ended if isinstance(each, _CONVOLUTIONS)]
+        return several[-1] if several and max(runs[each] for each in several) > 1 else None
     place = (wide or convolutions)[-1]
     for module, found in maps[place:]:
         if not leads(scores, x, around=found):
