@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xaikit.attribution.last_maps import Place, last_maps, leads, replacing
+from xaikit.attribution.last_maps import Place, last_maps, replacing
 from xaikit.attribution.registry import Attribution, method
-from xaikit.core.layers import own_layer
+from xaikit.core.layers import leads, own_layer
 from xaikit.core.passes import backwards, chunks, followed, numeric, outputs
 from xaikit.core.problem import Problem
 

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from xaikit.core.layers import first
+from xaikit.core.layers import first, leads
 from xaikit.core.passes import outputs
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -53,8 +53,9 @@ def last_maps(model: nn.Module, inputs: Tensor) -> Place | None:
     ]
     convolutions = [k for k, (each, _) in enumerate(maps) if isinstance(each, _CONVOLUTIONS)]
     wide = [k for k in convolutions if maps[k][1][0, 0].numel() > 1]
-    if not convolutions:
-        return None
+    if not convolutions:  # one that runs several times will be named
+        several = [each for each, _ in ended if isinstance(each, _CONVOLUTIONS)]
+        return several[-1] if several and max(runs[each] for each in several) > 1 else None
     place = (wide or convolutions)[-1]
     for module, found in maps[place:]:
         if not leads(scores, x, around=found):
@@ -127,19 +128,3 @@ def replacing(place: Place, instead: Callable[[Tensor], Tensor]) -> Iterator[Non
 
 def _is_map(found: Any, x: Tensor) -> bool:
     return isinstance(found, Tensor) and found.ndim == x.ndim and len(found) == len(x)
-
-
-def leads(scores: Tensor, source: Tensor, around: Tensor | None = None) -> bool:
-    """Return whether the scores' graph holds a source, also where one may not pass ``around``."""
-    avoided = None if around is None else around.grad_fn
-    seen: set[Any] = {avoided}
-    left = [scores.grad_fn]
-    while left:
-        node = left.pop()
-        if node is None or node in seen:
-            continue
-        if node is source.grad_fn or getattr(node, "variable", None) is source:
-            return True
-        seen.add(node)
-        left += [each for each, _ in node.next_functions]
-    return False

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xaikit.core.arguments import unit
 from xaikit.core.options import plain_numbers
+from xaikit.core.precision import range_rounding
 
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]
 _LUMINANCE = (0.299, 0.587, 0.114)
@@ -41,10 +41,11 @@ class Trigger:
                 f"{shape} and {tuple(self.alpha.shape)}."
             )
         for value, name in ((self.pattern, "pattern"), (self.alpha, "alpha")):
-            if not value.is_floating_point():
+            spare = range_rounding(value.dtype) if value.is_floating_point() else 0.0
+            inside = -spare <= float(value.min()) <= float(value.max()) <= 1 + spare
+            if not (value.is_floating_point() and inside):
                 raise ValueError(f"the trigger's {name} has to be floating point in [0, 1].")
-            inside = unit(value, f"the trigger's {name}: its values", "scale them")
-            object.__setattr__(self, name, inside)
+            object.__setattr__(self, name, value.clamp(0, 1))
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return images (N, C, H, W), or one (C, H, W), with the trigger in them.

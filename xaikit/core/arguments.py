@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from xaikit.core.options import Seed, accepted
+from xaikit.core.options import Seed, accepted, plain
 from xaikit.core.passes import class_scores, numeric, passed
 from xaikit.core.precision import HALF, range_rounding, widened
 from xaikit.core.steadiness import ALONE, CURE, WHY
@@ -181,11 +181,16 @@ def class_count(scores: Tensor, what: str) -> int:
     return scores.shape[1]
 
 
+def _plainly(values: Any) -> Any:
+    """Return lists with their scalars as Python's: torch takes none of NumPy's arrays."""
+    return [*map(_plainly, values)] if isinstance(values, list | tuple) else plain(values)
+
+
 def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "targets") -> Tensor:
     """Return the targets, or what else the classes are called, as (N, T) int64 on the device."""
     n = len(inputs)
     try:
-        wanted = torch.as_tensor(targets, device=inputs.device)
+        wanted = torch.as_tensor(_plainly(targets), device=inputs.device)
     except (TypeError, ValueError, RuntimeError):
         wanted = torch.empty(0)
     if wanted.is_floating_point() or wanted.is_complex() or wanted.dtype == torch.bool:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from xaikit.core.passes import outputs
 
@@ -14,10 +16,40 @@ Features = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From rows (n, *shape) to their features (n, F) and the model's outputs (n, classes)."""
 
 
-def last_of(model: nn.Module, *kinds: type[nn.Module]) -> nn.Module | None:
-    """Return the last layer of these kinds, in the order of ``model.modules()``, if any."""
-    found = [module for module in model.modules() if isinstance(module, kinds)]
-    return found[-1] if found else None
+def leads(scores: Tensor, source: Tensor, around: Tensor | None = None) -> bool:
+    """Return whether the scores' graph holds a source, also where one may not pass ``around``."""
+    avoided = None if around is None else around.grad_fn
+    seen: set[Any] = {avoided}
+    left = [scores.grad_fn]
+    while left:
+        node = left.pop()
+        if node is None or node in seen:
+            continue
+        if node is source.grad_fn or getattr(node, "variable", None) is source:
+            return True
+        seen.add(node)
+        left += [each for each, _ in node.next_functions]
+    return False
+
+
+def _last_linear(model: nn.Module, rows: Tensor) -> nn.Module | None:
+    """Return the linear layer that runs last of those that lead to the outputs, if any."""
+    ended: list[tuple[nn.Module, Tensor]] = []
+    hooks = [
+        each.register_forward_hook(lambda layer, _, found: ended.append((layer, found)))
+        for each in model.modules()
+        if isinstance(each, nn.Linear)
+    ]
+    try:
+        with torch.enable_grad():
+            scores = outputs(model, rows[:1].detach().requires_grad_())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    leading = [layer for layer, found in ended if leads(scores, found)]
+    # Where autograd cannot follow the model, the order has to do.
+    running = leading or [layer for layer, _ in ended]
+    return running[-1] if running else None
 
 
 def own_layer(model: nn.Module, layer: nn.Module) -> nn.Module:
@@ -48,7 +80,7 @@ def features_of(model: nn.Module, layer: nn.Module | None, instead: str) -> Iter
         Maps (N, *shape) to (N, classes). It is watched inside the block, and no longer.
     layer
         One of the model's, whose flattened outputs are the features, of several the first; None:
-        the features are what enters the last linear layer.
+        the features are what enters the last linear layer that leads to the outputs.
     instead
         What the caller has to do where that fails; the end of the error's sentence, such as
         ``"choose another with layer="``.
@@ -60,36 +92,37 @@ def features_of(model: nn.Module, layer: nn.Module | None, instead: str) -> Iter
         the layer does not run once a pass on one row an input.
     """
     seen: list[Tensor] = []
+    hooks: list[RemovableHandle] = []
 
     def keep(found: Tensor) -> None:
         # A copy: an in-place layer may follow.
         seen.append(found.flatten(1).clone())
 
     def features(rows: Tensor) -> tuple[Tensor, Tensor]:
+        if not hooks and (linear := _last_linear(model, rows)) is not None:
+            hooks.append(linear.register_forward_pre_hook(lambda _, given: keep(given[0])))
         seen.clear()
         scores = outputs(model, rows)
-        # Of a layer in half precision, too: distances are differences.
         if len(seen) != 1 or len(seen[0]) != len(rows):
             which = "the model's last linear layer" if layer is None else "the layer"
             raise ValueError(
                 f"{which} has to run once a pass, on one row an input, to give the features: "
                 f"{instead}."
             )
+        # Of a layer that autocasts, too: distances are differences.
         return seen.pop().to(rows.dtype), scores
 
     if layer is None:
-        linear = last_of(model, nn.Linear)
-        if linear is None:
+        if not any(isinstance(each, nn.Linear) for each in model.modules()):
             raise ValueError(
                 f"the model has no linear layer, and the features are what enters the last one: "
                 f"{instead}."
             )
-        hook = linear.register_forward_pre_hook(lambda _, given: keep(given[0]))
     else:
-        hook = own_layer(model, layer).register_forward_hook(
-            lambda _, __, found: keep(first(found))
-        )
+        own = own_layer(model, layer)
+        hooks.append(own.register_forward_hook(lambda _, __, found: keep(first(found))))
     try:
         yield features
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()

@@ -148,10 +148,13 @@ def test_wrong_networks_and_options_are_refused() -> None:
             )
 
 
-def test_a_linear_layer_that_never_runs_is_named() -> None:
+def test_a_linear_layer_that_never_runs_does_not_count() -> None:
     planted = Planted()
+    expected = planted.found("spectral_signatures").score
     planted.model.unused = nn.Linear(3, 3)
     planted.model.forward = lambda x: planted.model[1](planted.model[0](x))  # type: ignore
+    assert torch.equal(planted.found("spectral_signatures").score, expected)
+    planted.model.forward = lambda x: x.flatten(1)[:, :CLASSES]  # type: ignore
     with pytest.raises(ValueError, match="has to run once a pass"):
         planted.found("spectral_signatures")
 
