@@ -104,7 +104,7 @@ def explain(
     Warns
     -----
     UserWarning
-        Where slopes of probabilities are explained, or the model's outputs change from call to call.
+        Where slopes of probabilities are explained, or the outputs change from call to call.
 
     Examples
     --------
