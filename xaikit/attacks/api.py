@@ -53,7 +53,8 @@ def attack(
     Parameters
     ----------
     model
-        Maps (N, *shape) to (N, classes); logits.
+        Maps (N, *shape) to (N, classes); logits. Of a softmax or sigmoid at its end, what enters
+        that is taken.
     inputs
         (N, *shape), floating point, in [0, 1], on the model's device.
     labels

@@ -64,7 +64,8 @@ def explain(
     """Attribute the model's outputs for some classes to its inputs.
 
     All targets of an input share its forward passes, noise and masks. The model is explained in
-    evaluation mode and handed back as it came: mode, hooks, ``requires_grad`` and ``.grad``.
+    evaluation mode and handed back as it came: mode, hooks, ``requires_grad`` and ``.grad``. It may
+    work in place: it gets copies. What torch.compile or data parallelism wraps is explained itself.
 
     Parameters
     ----------
@@ -106,7 +107,14 @@ def explain(
     ------
     ValueError, TypeError
         In one sentence: an unknown method or option, an option of the wrong kind, targets out of
-        range, shapes that do not fit, a model that the method cannot explain.
+        range, shapes that do not fit, a model that the method cannot explain: it has functions
+        that the method does not know, or hides them in TorchScript or a torch.autograd.Function;
+        its outputs for an input depend on the rest of the batch.
+
+    Warns
+    -----
+    UserWarning
+        Where slopes of probabilities are explained, or the outputs change from call to call.
 
     Examples
     --------

@@ -51,7 +51,8 @@ def detect(
     Parameters
     ----------
     model
-        Maps (N, *shape) to (N, classes); logits.
+        Maps (N, *shape) to (N, classes); logits. Of a softmax or sigmoid at its end, what enters
+        that is taken.
     inputs
         (N, *shape), floating point, in [0, 1], on the model's device: the training data under
         suspicion, or, for a method that needs clean data, clean inputs; by default 20 test images
