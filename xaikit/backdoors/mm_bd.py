@@ -13,9 +13,10 @@ from xaikit.core.passes import channels_last, followed, outputs
 from xaikit.progress import Bar
 
 THRESHOLD = 0.3
-"""Above the scores of clean FashionMNIST networks, by ``tests.benchmarks.bench_detectors``.
+"""A little above the largest score, 0.26, of seven clean FashionMNIST networks.
 
-Other data and other networks may need another one: measure it on clean ones.
+``tests.benchmarks.bench_detectors`` measures it on more. Other data and other networks may need
+another one: measure it on clean ones.
 """
 
 
