@@ -13,7 +13,7 @@ from xaikit.core.passes import channels_last, followed, outputs
 from xaikit.progress import Bar
 
 THRESHOLD = 0.3
-"""A little above the largest score, 0.26, of seven clean FashionMNIST networks.
+"""A little above the largest score, 0.26, of 15 clean FashionMNIST networks.
 
 ``tests.benchmarks.bench_detectors`` measures it on more. Other data and other networks may need
 another one: measure it on clean ones.
