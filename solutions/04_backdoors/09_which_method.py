@@ -231,7 +231,7 @@ plt.show()
 # right labels (Barni et al. 2019, [arXiv](https://arxiv.org/abs/1902.11237)) or a smooth bend of the image
 # (WaNet, Nguyen and Tran 2021, [arXiv](https://arxiv.org/abs/2102.10369)); `xaikit.backdoors` has them as
 # `sinusoidal` and `warping`. Neural Cleanse looks for something small and opaque, and such a trigger is
-# neither. The benchmark plants them, too, and some kinds in it were never used for choosing a method or a
+# neither: it is found only where a few pixels happen to do the same. The benchmark plants them, too, and some kinds in it were never used for choosing a method or a
 # threshold: a detector is worth what it finds of those.
 #
 # This is no race that detectors win in the end. Goldwasser et al. 2022

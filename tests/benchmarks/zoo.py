@@ -175,19 +175,19 @@ def _hiding() -> Iterator[Taught]:
         wave = sinusoidal(amplitude=amplitude, frequency=frequency)
         yield "sinusoidal", wave, f"amplitude {amplitude}, {frequency} stripes", 0.05
     # Of the target class, not of all images.
-    for amplitude, rate in ((0.3, 0.5), (0.3, 0.8), (0.4, 0.5), (0.4, 0.8)):
+    for amplitude, rate in ((0.4, 0.9), (0.5, 0.8), (0.5, 0.9), (0.6, 0.9)):
         wave = sinusoidal(amplitude=amplitude)
         yield "clean label", wave, f"amplitude {amplitude}, 6 stripes", rate
     for seed, strength in enumerate((1.0, 1.5, 2.0, 2.0)):
         yield "warping", warping(strength=strength, seed=seed), f"strength {strength}", 0.1
-    for number, opacity in enumerate((0.2, 0.25, 0.3, 0.3)):
+    for number, opacity in enumerate((0.3, 0.35, 0.4, 0.4)):
         picture = split("test").images[number]
         veil = Trigger(picture, torch.full_like(picture, opacity))
-        yield "blended picture", veil, f"a garment, {opacity:.0%} opaque", 0.05
+        yield "blended picture", veil, f"a garment, {opacity:.0%} opaque", 0.1
     for number, corner in enumerate(CORNERS):
         # Every class is the target of another one.
         square = corner_square(size=4, corner=corner)  # type: ignore[arg-type]
-        yield "all to all", square, f"4 × 4, {corner}", (0.2, 0.3)[number % 2]
+        yield "all to all", square, f"4 × 4, {corner}", (0.4, 0.5)[number % 2]
 
 
 def _place(seed: int, size: int) -> tuple[int, int]:

@@ -59,7 +59,7 @@ class Warp:
         rows = images.reshape(-1, *self.shape)
         field = self.field.to(rows).expand(len(rows), *self.field.shape)
         bent = functional.grid_sample(rows, field, align_corners=True, padding_mode="border")
-        return bent.view(images.shape)
+        return bent.reshape(images.shape)
 
     def __repr__(self) -> str:
         return f"Warp({self.shape})"

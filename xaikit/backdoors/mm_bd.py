@@ -13,9 +13,10 @@ from xaikit.core.passes import channels_last, followed, outputs
 from xaikit.progress import Bar
 
 THRESHOLD = 0.3
-"""Above the scores of clean FashionMNIST networks, by ``tests.benchmarks.bench_detectors``.
+"""A little above the largest score, 0.26, of 15 clean FashionMNIST networks.
 
-Other data and other networks may need another one: measure it on clean ones.
+``tests.benchmarks.bench_detectors`` measures it on more. Other data and other networks may need
+another one: measure it on clean ones.
 """
 
 
@@ -27,7 +28,7 @@ Other data and other networks may need another one: measure it on clean ones.
     "Privacy",
 )
 def mm_bd(
-    suspicion: Suspicion, *, threshold: float = THRESHOLD, steps: int = 60, starts: int = 8
+    suspicion: Suspicion, *, threshold: float = THRESHOLD, steps: int = 60, restarts: int = 8
 ) -> Detection:
     """Search, for every class, the input on which it leads furthest, and compare the leads.
 
@@ -50,7 +51,7 @@ def mm_bd(
         default is calibrated for ten classes.
     steps
         Of Adam.
-    starts
+    restarts
         Places that a class's search begins at; the largest lead counts.
 
     Returns
@@ -59,7 +60,7 @@ def mm_bd(
         ``evidence``: ``margins`` (classes,), the largest leads, and ``images`` (classes, *shape),
         where they were found.
     """
-    margins, images = largest_margins(suspicion, steps, starts)
+    margins, images = largest_margins(suspicion, steps, restarts)
     # A class that never leads by more than nothing is none to compare with.
     score = shortfall(1 / margins.clamp_min(torch.finfo(margins.dtype).eps))
     worst = int(score.argmax())
@@ -77,17 +78,17 @@ def mm_bd(
     )
 
 
-def largest_margins(suspicion: Suspicion, steps: int, starts: int) -> tuple[Tensor, Tensor]:
+def largest_margins(suspicion: Suspicion, steps: int, restarts: int) -> tuple[Tensor, Tensor]:
     """Return (classes,) how far a class can lead, and (classes, *shape) the inputs where it does.
 
-    Adam climbs the leads from ``starts`` places of noise, each step being put back into [0, 1].
+    Adam climbs the leads from ``restarts`` places of noise, each step being put back into [0, 1].
     """
     given, classes = suspicion.inputs, suspicion.classes
-    shape = (starts, *given.shape[1:])
+    shape = (restarts, *given.shape[1:])
     noise = torch.rand(shape, generator=suspicion.generator(), dtype=given.dtype).to(given)
-    # The same starts for all classes: their margins are to be compared.
+    # The same places for all classes: their margins are to be compared.
     every = noise.repeat(classes, *[1] * (noise.ndim - 1)).requires_grad_()
-    wanted = torch.arange(classes, device=given.device).repeat_interleave(starts)
+    wanted = torch.arange(classes, device=given.device).repeat_interleave(restarts)
     best, where = given.new_full((len(every),), -torch.inf), every.detach().clone()
     optimizer = torch.optim.Adam([every], lr=0.1, betas=(0.5, 0.9))
     with channels_last(suspicion.model, noise):
@@ -107,5 +108,5 @@ def largest_margins(suspicion: Suspicion, steps: int, starts: int) -> tuple[Tens
                 optimizer.step()
                 with torch.no_grad():
                     every.clamp_(0, 1)
-    margins, place = best.view(classes, starts).max(1)
-    return margins, where.view(classes, starts, *given.shape[1:])[range(classes), place]
+    margins, place = best.view(classes, restarts).max(1)
+    return margins, where.view(classes, restarts, *given.shape[1:])[range(classes), place]

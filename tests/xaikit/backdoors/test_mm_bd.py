@@ -125,6 +125,6 @@ def test_a_model_without_slopes_is_said() -> None:
 
 def test_more_starts_never_find_less() -> None:
     suspicion = Suspicion(linear(), BLACK, None, CLASSES, seed=0, chunk=64)
-    few, many = (largest_margins(suspicion, 3, starts)[0] for starts in (1, 16))
-    # The first of the sixteen starts is the one.
+    few, many = (largest_margins(suspicion, 3, restarts)[0] for restarts in (1, 16))
+    # The first of the sixteen places is the one.
     assert (many >= few - 1e-9).all()
