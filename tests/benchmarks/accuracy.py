@@ -193,20 +193,20 @@ def shapiqs(python: str, games: list[Game], targets: Tensor, seeds: int) -> dict
 def many_segments(model: nn.Module, x: Tensor, targets: Tensor) -> tuple[Tensor, Estimate]:
     """Return the squares' values by a very long plain regression, and our estimate."""
     cut = torch.arange(28) * GRID // 28
-    squares = (cut.unsqueeze(1) * GRID + cut).expand(len(x), -1, -1)
+    squares = cut.unsqueeze(1) * GRID + cut
     half, weights = drawn_pairs(GRID**2, LONG // 2, torch.Generator().manual_seed(99))
     masks, weights = torch.cat([half, ~half]), torch.cat([weights, weights])
     problem = Problem(model.eval(), x, targets, seed=0, chunk=128)
-    rows = torch.arange(len(x))
+    rows, labels = torch.arange(len(x)), squares.expand(len(x), 1, -1, -1)
     every = torch.cat([masks, torch.zeros_like(masks[:1]), torch.ones_like(masks[:1])])
-    scores = masked_outputs(problem, rows, squares, every, torch.zeros_like(x).unsqueeze(1))
+    scores = masked_outputs(problem, rows, labels, every, torch.zeros_like(x).unsqueeze(1))
     empty, full = scores[:, -2].double(), scores[:, -1].double()
     truth = regression(masks, weights, scores[:, :-2].double() - empty.unsqueeze(1), full - empty)
 
     def ours(budget: int, seed: int) -> Tensor:
-        options = {"segments": squares[0], "samples": budget - 2, "seed": seed}
+        options = {"segments": squares, "samples": budget - 2, "seed": seed}
         maps = explain(model, x, targets, "kernel_shap", **options).attributions
-        shares = [maps[:, :, 0, squares[0] == k].sum(2) for k in range(GRID**2)]
+        shares = [maps[:, :, 0, squares == k].sum(2) for k in range(GRID**2)]
         return torch.stack(shares, dim=2).double()
 
     return truth, ours

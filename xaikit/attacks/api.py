@@ -28,7 +28,7 @@ from xaikit.core.registry import Entry, listing
 
 # Imported for their registration, in the order of the table.
 # isort: off
-from xaikit.attacks import fgsm, pgd, patch, universal  # noqa: F401
+from xaikit.attacks import fgsm, pgd, apgd, patch, universal  # noqa: F401
 # isort: on
 
 
@@ -103,7 +103,7 @@ def attack(
         goal = Goal(model, inputs, true, wanted, seed=seed, chunk=chunk)
         adversarial, mask = chosen.function(goal, **options)
         predicted = numeric(every_output(model, adversarial, chunk)).argmax(1)
-    norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd") else "2"
+    norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd", "apgd") else "2"
     change = (adversarial - inputs).flatten(1)
     distance = change.norm(dim=1) if norm == "2" else change.abs().amax(1)
     success = predicted != true if wanted is None else predicted == wanted
