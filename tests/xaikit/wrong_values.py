@@ -36,6 +36,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "gradient_shap": {"background": MANY[:3]},
     "fgsm": {"epsilon": 0.1},
     "pgd": {"epsilon": 0.1, "steps": 2},
+    "apgd": {"epsilon": 0.1, "steps": 2, "restarts": 2},
     "patch": {"steps": 2, "places": 1},
     "universal_patch": {"steps": 2},
     "neural_cleanse": {"steps": 2},
@@ -157,7 +158,7 @@ OPTIONAL: dict[str, set[str]] = {
     "tokens": {"token_f1"},
     "scale": {"infidelity"},
     "times_input": {"infidelity"},
-    "targets": {"fgsm", "pgd", "patch", "universal_patch"},
+    "targets": {"fgsm", "pgd", "apgd", "patch", "universal_patch"},
     "inputs": {
         *("neural_cleanse", "mm_bd", "spray", "activation_clustering", "spectral_signatures"),
     },

@@ -30,7 +30,7 @@ from xaikit.core.steadiness import expect_steady
 
 # Imported for their registration, in the order of the table.
 # isort: off
-from xaikit.attacks import fgsm, pgd, patch, universal  # noqa: F401
+from xaikit.attacks import fgsm, pgd, apgd, patch, universal  # noqa: F401
 # isort: on
 
 
@@ -115,7 +115,7 @@ def attack(
         adversarial = adversarial.to(given.dtype)
     with still(model):
         predicted = numeric(every_output(model, adversarial, chunk)).argmax(1)
-    norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd") else "2"
+    norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd", "apgd") else "2"
     change = (adversarial.to(inputs) - inputs).flatten(1)
     distance = change.norm(dim=1) if norm == "2" else change.abs().amax(1)
     success = predicted != true if wanted is None else predicted == wanted

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xaikit.core.passes import followed, outputs, slope
+from xaikit.core.passes import every_output, followed, outputs, slope
 from xaikit.core.problem import Question
 
 
@@ -41,12 +41,12 @@ class Goal(Question):
         does not vanish where the network is sure.
         """
         with torch.no_grad():
-            return self._margin(rows, outputs(self.model, x))
+            return self.margin(rows, outputs(self.model, x))
 
     def slopes(self, rows: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the margins (n,) and their gradients (n, *shape)."""
         x = x.detach().requires_grad_()
-        margin = self._margin(rows, self._followed(x))
+        margin = self.margin(rows, self._followed(x))
         return margin.detach(), slope(margin.sum(), x)
 
     def loss_slopes(self, rows: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,12 +60,29 @@ class Goal(Question):
             loss = functional.cross_entropy(scores, self.labels[rows], reduction="sum")
         else:
             loss = -functional.cross_entropy(scores, self.targets[rows], reduction="sum")
-        return self._margin(rows, scores.detach()), slope(loss, x)
+        return self.margin(rows, scores.detach()), slope(loss, x)
 
     def _followed(self, x: Tensor) -> Tensor:
         return followed(outputs(self.model, x), "no attack can follow its slopes")
 
-    def _margin(self, rows: Tensor, scores: Tensor) -> Tensor:
+    def raised(
+        self, rows: Tensor, x: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the margins (n,), a loss of rows and scores (n,), its gradients (n, *shape)."""
+        x = x.detach().requires_grad_()
+        scores = self._followed(x)
+        height = loss(rows, scores)
+        (slope,) = torch.autograd.grad(height.sum(), x)
+        return self.margin(rows, scores.detach()), height.detach(), slope
+
+    def ranking(self) -> Tensor:
+        """Return the classes (N, classes − 1) but the label, the one with most output first."""
+        scores = every_output(self.model, self.inputs, self.chunk)
+        own = self.labels.unsqueeze(1)
+        return scores.scatter(1, own, -torch.inf).argsort(dim=1, descending=True)[:, :-1]
+
+    def margin(self, rows: Tensor, scores: Tensor) -> Tensor:
+        """Return the margins (n,) of scores (n, classes), see :meth:`margins`."""
         wanted = (self.labels if self.targets is None else self.targets)[rows].unsqueeze(1)
         own = scores.gather(1, wanted).squeeze(1)
         others = scores.scatter(1, wanted, -torch.inf).amax(1)

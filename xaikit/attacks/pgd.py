@@ -61,19 +61,19 @@ def pgd(
 
     def move(_: int, rows: Tensor, now: Tensor, slope: Tensor) -> Tensor:
         x = goal.inputs[rows]
-        now = now + 2.5 * epsilon / steps * _direction(slope, norm)
-        return _projected(now - x, epsilon, norm).add(x).clamp(0, 1)
+        now = now + 2.5 * epsilon / steps * direction(slope, norm)
+        return projected(now - x, epsilon, norm).add(x).clamp(0, 1)
 
     for attempt in range(restarts):
         # For all inputs, also those that are done: nobody's noise depends on the others.
-        noise = _noise(goal.inputs, norm, generator) * epsilon
+        start_noise = noise(goal.inputs, norm, generator) * epsilon
         for rows in goal.parts(best.resisting()):
-            start = (goal.inputs[rows] + noise[rows]).clamp(0, 1)
+            start = (goal.inputs[rows] + start_noise[rows]).clamp(0, 1)
             ascend(goal, best, attempt, rows, start, steps, goal.loss_slopes, move)
     return best.adversarial, torch.ones_like(best.adversarial, dtype=torch.bool)
 
 
-def _noise(inputs: Tensor, norm: Norm, generator: torch.Generator) -> Tensor:
+def noise(inputs: Tensor, norm: Norm, generator: torch.Generator) -> Tensor:
     """Return a point of the unit ball for each input, uniformly distributed."""
     if norm == "inf":
         noise = 2 * torch.rand(inputs.shape, generator=generator, dtype=inputs.dtype) - 1
@@ -84,14 +84,15 @@ def _noise(inputs: Tensor, norm: Norm, generator: torch.Generator) -> Tensor:
     return (normal * per_input(scale, normal)).to(inputs.device)
 
 
-def _direction(slope: Tensor, norm: Norm) -> Tensor:
+def direction(slope: Tensor, norm: Norm) -> Tensor:
+    """Return the unit step along which the slope rises most."""
     if norm == "inf":
         return slope.sign()
     length = slope.flatten(1).norm(dim=1).clamp_min(torch.finfo(slope.dtype).tiny)
     return slope / per_input(length, slope)
 
 
-def _projected(change: Tensor, epsilon: float, norm: Norm) -> Tensor:
+def projected(change: Tensor, epsilon: float, norm: Norm) -> Tensor:
     """Return the nearest point of the ball."""
     if norm == "inf":
         return change.clamp(-epsilon, epsilon)

@@ -24,10 +24,10 @@ def coalitions(size: int, samples: int, generator: torch.Generator) -> tuple[Ten
     as many that are drawn by the kernel; the others are drawn by the kernel.
     """
     pairs = samples // 2
-    half, weights = _pairs(size, pairs, generator)
+    half, weights = drawn_pairs(size, pairs, generator)
     if 0 < pairs < 2 ** (size - 1) - 1:
         chosen = min(pairs, CHOSEN, CHOSEN**2 // size)
-        pool, of_pool = _pairs(size, 4 * chosen, generator)
+        pool, of_pool = drawn_pairs(size, 4 * chosen, generator)
         kept = Interactions(size).most_telling(pool, chosen, generator)
         known = {row.tobytes() for row in pool[kept].numpy()}
         others = [i for i, row in enumerate(half.numpy()) if row.tobytes() not in known]
@@ -37,7 +37,7 @@ def coalitions(size: int, samples: int, generator: torch.Generator) -> tuple[Ten
     return torch.cat([half, ~half]), torch.cat([weights, weights])
 
 
-def _pairs(size: int, number: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def drawn_pairs(size: int, number: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return different coalitions with the first segment, (m, size), m ≤ number, and weights.
 
     From the outside every size whose share of the number suffices for all of its coalitions, and

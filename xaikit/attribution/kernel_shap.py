@@ -42,10 +42,10 @@ def kernel_shap(
     weighted by the Shapley kernel and constrained to add up exactly. They are exact when
     ``samples`` suffices for all coalitions, 2^K − 2 of K segments, and for a model without
     interactions. Fewer coalitions are evaluated in pairs of one and its complement, all different:
-    first those that together tell most about the values, then by the kernel's chance. What they
-    show beyond the regression, a Gaussian process explains by interactions of few segments
-    (Fumagalli et al. 2026 use a regression on some of these), so that the error is a fraction of
-    the regression's alone. Inputs with equally many segments share coalitions, and one
+    first those that together tell most about the values, then by the kernel's chance. A Gaussian
+    process explains what they show beyond the regression by interactions of few segments, which
+    leaves a third or less of the regression's own error (Fumagalli et al. 2026, OddSHAP, add
+    some of these to the regression). Inputs with equally many segments share coalitions, and one
     factorisation serves all of them and all targets.
 
     Parameters
@@ -102,7 +102,7 @@ def _values(masks: Tensor, weights: Tensor, rise: Tensor, change: Tensor) -> Ten
     pairs, size = len(masks) // 2, masks.shape[1]
     rise, change = rise.double(), change.double()
     if pairs in (0, 2 ** (size - 1) - 1):  # nothing is known, or everything
-        return _regression(masks, weights, rise, change)
+        return regression(masks, weights, rise, change)
     half = 2 * masks[:pairs].double() - 1
     half = torch.cat([torch.ones_like(half[:1]), half])
     odd = (rise[:, :pairs] - rise[:, pairs:]) / 2
@@ -119,10 +119,10 @@ def _values(masks: Tensor, weights: Tensor, rise: Tensor, change: Tensor) -> Ten
         left = (odd[1:] - predicted).view(pairs, n, targets).transpose(0, 1)
         left = torch.cat([left, -left], dim=1)
     rest = change - values.sum(2)
-    return values + _regression(masks, weights, left + rest.unsqueeze(1) / 2, rest)
+    return values + regression(masks, weights, left + rest.unsqueeze(1) / 2, rest)
 
 
-def _regression(masks: Tensor, weights: Tensor, rise: Tensor, change: Tensor) -> Tensor:
+def regression(masks: Tensor, weights: Tensor, rise: Tensor, change: Tensor) -> Tensor:
     """Return the values (n, T, K) that fit coalitions' rises (n, M, T) best and sum to change.
 
     An even share each, plus what sums to zero: on that, coalitions act by what they have more

@@ -16,6 +16,7 @@ from xaikit import attack, load, load_pretrained
 SMALL = {
     "fgsm": {"epsilon": 0.05},
     "pgd": {"epsilon": 0.05, "steps": 5},
+    "apgd": {"epsilon": 0.05, "steps": 5, "restarts": 3},
     "patch": {"size": 6, "steps": 5, "places": 2},
     "universal_patch": {"size": 9, "steps": 20},
 }
@@ -43,7 +44,7 @@ def linear(weights: list[float]) -> nn.Module:
 # --- closed forms: on a linear model the strongest attack is known --------------------------------
 
 
-@pytest.mark.parametrize("method", ["fgsm", "pgd"])
+@pytest.mark.parametrize("method", ["fgsm", "pgd", "apgd"])
 def test_a_linear_model_falls_exactly_when_epsilon_reaches_the_l1_margin(method: str):
     # x leads class 0 by w·x = −0.2; moving each feature by ε changes that by ε |w|₁ = 4 ε.
     model, x = linear([1.0, -3.0]), torch.tensor([[0.4, 0.2]]).double()
@@ -52,12 +53,13 @@ def test_a_linear_model_falls_exactly_when_epsilon_reaches_the_l1_margin(method:
     assert found.success and found.predicted == 1 and found.distance <= 0.051 + 1e-12
 
 
-def test_a_linear_model_falls_exactly_when_the_ball_reaches_the_plane():
+@pytest.mark.parametrize("method", ["pgd", "apgd"])
+def test_a_linear_model_falls_exactly_when_the_ball_reaches_the_plane(method: str):
     # The plane w·x = 0 is |w·x| / |w|₂ = 0.2 / √10 away.
     model, x = linear([1.0, -3.0]), torch.tensor([[0.4, 0.2]]).double()
     away = 0.2 / 10**0.5
-    assert not attack(model, x, 0, "pgd", epsilon=0.98 * away, norm="2").success
-    found = attack(model, x, 0, "pgd", epsilon=1.02 * away, norm="2")
+    assert not attack(model, x, 0, method, epsilon=0.98 * away, norm="2").success
+    found = attack(model, x, 0, method, epsilon=1.02 * away, norm="2")
     assert found.success and found.distance <= 1.02 * away + 1e-12
 
 

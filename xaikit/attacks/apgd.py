@@ -1,0 +1,171 @@
+"""Auto-PGD: projected gradient descent whose steps get shorter where they stop helping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from xaikit.attacks.ascent import Best
+from xaikit.attacks.goal import Goal
+from xaikit.attacks.pgd import Norm, direction, noise, projected
+from xaikit.attacks.registry import attack_method
+from xaikit.core.options import NonNegative
+from xaikit.core.passes import per_input
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Rows (n,) and scores (n, classes) -> what to raise, (n,)."""
+
+
+@attack_method(
+    "Auto-PGD",
+    needs=("gradients",),
+    paper="Croce & Hein 2020, Reliable evaluation of adversarial robustness with an ensemble of "
+    "diverse parameter-free attacks, arXiv:2003.01690",
+)
+def apgd(
+    goal: Goal,
+    *,
+    epsilon: NonNegative,
+    norm: Norm = "inf",
+    steps: int = 50,
+    restarts: int = 5,
+) -> tuple[Tensor, Tensor]:
+    """Raise the cross-entropy, then towards one class after the other the margin.
+
+    A first step is 2 ε long, and a quarter of the move before is added to each. At checkpoints an
+    input's steps are halved, and it goes back to its best point, if fewer than three quarters of
+    the last steps raised the loss, or neither step nor best loss changed since the checkpoint
+    before. The first start raises the cross-entropy. Each other start raises the lead over the
+    label of the next class in the order of the input's outputs: this succeeds for some inputs where
+    the cross-entropy's slope vanishes or points elsewhere. Only inputs that still resist take part.
+
+    Parameters
+    ----------
+    goal
+        What is attacked.
+    epsilon
+        The ball's radius in ``norm``.
+    norm
+        ``"inf"`` or ``"2"``.
+    steps
+        Of one start.
+    restarts
+        Starts of an input that resists, each at a random point of the ball. With as many as there
+        are classes, every class has been tried. With a target all but the first raise its margin.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        (N, *shape) adversarial inputs in [0, 1], for an input that resists its best try, and the
+        mask: everywhere.
+    """
+    generator = goal.generator()
+    best = Best(goal)
+    ranking = goal.ranking()
+    for attempt in range(restarts):
+        # For all inputs, also those that are done: nobody's noise depends on the others.
+        start = (goal.inputs + noise(goal.inputs, norm, generator) * epsilon).clamp(0, 1)
+        towards = ranking[:, (attempt - 1) % ranking.shape[1]]
+        loss = _cross_entropy(goal) if attempt == 0 else _lead(goal, towards)
+        for rows in goal.parts(best.resisting()):
+            _climb(goal, best, attempt, rows, start[rows], steps, epsilon, norm, loss)
+    return best.adversarial, torch.ones_like(best.adversarial, dtype=torch.bool)
+
+
+def _cross_entropy(goal: Goal) -> Loss:
+    def loss(rows: Tensor, scores: Tensor) -> Tensor:
+        if goal.targets is None:
+            return functional.cross_entropy(scores, goal.labels[rows], reduction="none")
+        return -functional.cross_entropy(scores, goal.targets[rows], reduction="none")
+
+    return loss
+
+
+def _lead(goal: Goal, towards: Tensor) -> Loss:
+    def loss(rows: Tensor, scores: Tensor) -> Tensor:
+        if goal.targets is not None:
+            return goal.margin(rows, scores)
+        pair = torch.stack([towards[rows], goal.labels[rows]], dim=1)
+        ahead, own = scores.gather(1, pair).unbind(1)
+        return ahead - own
+
+    return loss
+
+
+def _climb(
+    goal: Goal,
+    best: Best,
+    attempt: int,
+    rows: Tensor,
+    now: Tensor,
+    steps: int,
+    epsilon: float,
+    norm: Norm,
+    loss: Loss,
+) -> None:
+    """Take ``steps`` steps from the inputs ``now`` (n, *shape) in place of ``rows``.
+
+    An input that reaches the goal takes no further steps.
+    """
+    checkpoints = _checkpoints(steps)
+    state = {
+        "now": now,
+        "before": now,
+        "top": now,
+        "length": now.new_full((len(rows),), 2 * epsilon),
+        "raised": now.new_zeros(len(rows)),  # steps since the checkpoint that raised the loss
+        "reduced": torch.ones(len(rows), dtype=torch.bool, device=now.device),
+    }
+    last = 0
+    for step in range(steps):
+        margin, height, slope = goal.raised(rows, state["now"], loss)
+        best.keep(rows, state["now"], margin, attempt)
+        if step == 0:
+            state |= {"slope": slope, "height": height, "peak": height, "checked": height}
+        else:
+            higher = height > state["peak"]
+            state["raised"] += height > state["height"]
+            state["top"] = torch.where(per_input(higher, slope), state["now"], state["top"])
+            state["slope"] = torch.where(per_input(higher, slope), slope, state["slope"])
+            state["peak"] = torch.maximum(height, state["peak"])
+            state["height"] = height
+        left = margin <= 0
+        rows, slope = rows[left], slope[left]
+        state = {name: each[left] for name, each in state.items()}
+        if not len(rows):
+            return
+        if step in checkpoints:
+            few = state["raised"] < 0.75 * (step - last)
+            stuck = ~state["reduced"] & (state["peak"] <= state["checked"])
+            halved = few | stuck
+            state["length"] = torch.where(halved, state["length"] / 2, state["length"])
+            back = per_input(halved, slope)
+            state["now"] = torch.where(back, state["top"], state["now"])
+            slope = torch.where(back, state["slope"], slope)
+            state |= {"reduced": halved, "checked": state["peak"]}
+            state["raised"] = torch.zeros_like(state["raised"])
+            last = step
+        x = goal.inputs[rows]
+
+        def inside(point: Tensor, x: Tensor = x) -> Tensor:
+            return projected(point - x, epsilon, norm).add(x).clamp(0, 1)
+
+        here, before = state["now"], state["before"]
+        there = inside(here + per_input(state["length"], slope) * direction(slope, norm))
+        if step > 0:
+            there = inside(here + 0.75 * (there - here) + 0.25 * (here - before))
+        state |= {"before": here, "now": there}
+    best.keep(rows, state["now"], goal.margins(rows, state["now"]), attempt)
+
+
+def _checkpoints(steps: int) -> set[int]:
+    """Return the steps at which an input's steps may get shorter: the paper's, p₁ = 0.22."""
+    found, share, gap = set(), 0.0, 0.22
+    while share + gap < 1:
+        share += gap
+        gap = max(gap - 0.03, 0.06)
+        found.add(max(1, round(share * steps)))
+    return found
