@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 WIDTH, SMALLEST = 800, 8
 """How wide a figure is shown, and how high its font is at least, in pixels."""
+
+RAISED = 0.7
+"""What matplotlib makes of a font's height in powers and indices."""
 
 SLACK = 0.12
 """What a text's box holds above and below its letters, in heights of its font."""
@@ -35,8 +39,9 @@ def faults(figure: Figure) -> list[str]:
     boxes = []
     for text in texts:
         size = text.get_fontsize() * figure.dpi / 72
-        if scale * size < SMALLEST:
-            found.append(f"{text.get_text()!r} is {scale * size:.1f} pixels high")
+        least = size * (RAISED if re.search(r"\$[^$]*[\^_]", text.get_text()) else 1)
+        if scale * least < SMALLEST:
+            found.append(f"{text.get_text()!r} is {scale * least:.1f} pixels high")
         boxes.append(_corners(text, renderer, SLACK * size))
     for (one, first), (other, second) in combinations(zip(texts, boxes, strict=True), 2):
         if _overlap(first, second):

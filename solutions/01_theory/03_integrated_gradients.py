@@ -61,7 +61,7 @@ checks.expect(
     "Completeness: the integrated gradients should add up to f(2, 3) − f(0, 0).",
 )
 checks.numbers(gradient_input, (2,), "gradient_input")
-checks.passed("ig-by-pencil")
+checks.passed("ig-by-pencil", "two pairs, and the sum of `ig`,")
 
 # %% [markdown]
 # ### Task: for any network

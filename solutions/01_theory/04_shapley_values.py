@@ -47,7 +47,7 @@ checks.expect(
     np.isclose(checks.numbers(shares, (3,), "shares").sum(), 60),
     "Efficiency: the three shares should add up to the worth of all players together.",
 )
-checks.passed("shapley-by-pencil")
+checks.passed("shapley-by-pencil", "three shares and their sum")
 
 # %% [markdown]
 # ### Task: find the error in a weight

@@ -275,7 +275,7 @@ checks.expect(
     np.isclose(checks.numbers(biases_kept, (2,), "biases_kept").sum(), 2),
     "`biases_kept`: in each of the two networks the bias absorbs −1, so the inputs share 2.",
 )
-checks.passed("relu-pair")
+checks.passed("relu-pair", "four pairs and their sums")
 
 # %% [markdown]
 # ### Task: gradient × input

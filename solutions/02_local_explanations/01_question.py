@@ -50,7 +50,7 @@ checks.expect(
     "`hardest` is a class: a whole number from 0 to 9.",
 )
 print(f"accuracy {accuracy:.3f}, hardest class: {classes[int(hardest)]}")
-checks.passed("accuracy")
+checks.passed("accuracy", "the ranges of a share and a class")
 
 # %% [markdown]
 # ### Task: which classes do we ask about?

@@ -294,7 +294,7 @@ for axis, maps, title in zip(
     show_map(axis, values, title, limit)
 figure.suptitle(f"TreeSHAP for “{classes[int(targets[1, 1])]}” of a forest")
 plt.show()
-checks.passed("tree-shap")
+checks.passed("tree-shap", "shapes and base values")
 
 # %% [markdown]
 # ### Exemplars

@@ -276,7 +276,7 @@ axis.set_title("Plain: complete. Hatched: not.")
 axis.invert_yaxis()
 figure.legend(loc="outside right upper")
 plt.show()
-checks.passed("completeness")
+checks.passed("completeness", "shapes, and the words that follow from your gaps,")
 
 # %% [markdown]
 # ### Task: what do the maps say?

@@ -174,7 +174,7 @@ for fill, values, halves in zip(("black", "mean"), middle, half, strict=True):
     for name, value, width in zip(contenders, values, halves, strict=True):
         print(f"{fill:6} {name:18} {value:6.2f} ± {width:.2f}")
 print(f"a black image is: {classes[int(empty_class)]}, probability {float(empty_probability):.2f}")
-checks.passed("rankings")
+checks.passed("rankings", "shapes, and the names that follow from your areas,")
 
 # %% [markdown]
 # Compare the two panels before you read on. With the black fill most maps are better than the random
@@ -296,7 +296,7 @@ for axis, name, found, title in (
     axis.set_title(title, fontsize=10)
 axes[0].invert_yaxis()
 plt.show()
-checks.passed("sanity")
+checks.passed("sanity", "shapes, and correlations from −1 to 1,")
 
 # %% [markdown]
 # A correlation of −1 is as suspicious as one of 1: a map that merely changes its sign with the

@@ -73,7 +73,7 @@ axis.set(xlim=(0, 1.02), xlabel="share on the garment: mean of 12 images, 95 % i
 axis.set_title("Silhouette test")
 figure.legend(loc="outside right upper")
 plt.show()
-checks.passed("silhouette")
+checks.passed("silhouette", "shapes, and shares from 0 to 1,")
 
 # %% [markdown]
 # ### A place that is known
@@ -240,4 +240,4 @@ axes[2].text(0.3, list(pointers).index("grad_cam"), "not asked", va="center", fo
 axes[0].invert_yaxis()
 figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 plt.show()
-checks.passed("localisation")
+checks.passed("localisation", "names, and shares from 0 to 1,")

@@ -107,7 +107,7 @@ figure.suptitle("Hatched and dashed: the random order")
 plt.show()
 print("milliseconds a map:", {name: round(each.seconds / 12e-3, 1) for name, each in seven.items()})
 display(plots.heat_map(matrix, names[:6], title="Do methods agree? Mean of 12 images"))
-checks.passed("trade-offs")
+checks.passed("trade-offs", "shapes, ranges, and the signs that follow from your table,")
 
 # %% [markdown]
 # Look at the random order first. Its values are positive everywhere, so its sum inside a window is little

@@ -166,7 +166,7 @@ checks.expect(
     shares[1] >= 0.35,
     "The energy in the square is still too low: more steps, or less weight for the penalty.",
 )
-checks.passed("manipulate")
+checks.passed("manipulate", "changed pixels, logits and the energy in the square")
 
 # %% [markdown]
 # ### Task: trained or random?

@@ -211,7 +211,7 @@ axis.set(xlabel="side of the patch (pixels)", ylabel="robust accuracy", ylim=(-0
 axis.set_title("Robust accuracy against the size of a patch (40 images, bars: 95 %)", fontsize=11)
 axis.legend(frameon=False, fontsize=9)
 plt.show()
-checks.passed("sizes")
+checks.passed("sizes", "shares, and the best place against a fixed one,")
 
 # %% [markdown]
 # ### Task: a targeted patch
@@ -250,7 +250,7 @@ checks.expect(
     hits >= 20, "Less than half are called bags: a larger square, more places, more steps?"
 )
 display(plots.image_row(found[:6].cpu(), [classes[int(c)] for c in network_says(model, found[:6])]))
-checks.passed("targeted")
+checks.passed("targeted", "one square an image, its pixels, and half of them called bags,")
 
 # %% [markdown]
 # ### One sticker for all
@@ -325,4 +325,4 @@ checks.expect(
 )
 if shares["sticker", "unseen"] < 0.65:
     print("Not yet 65 % of the unseen images, which full marks need.")
-checks.passed("universal")
+checks.passed("universal", "its pixels, and unseen images against noise,")

@@ -321,7 +321,7 @@ axes[2].set_title("More inside the adversarial patch?", fontsize=10)
 figure.legend(loc="outside lower center", ncols=4, frameon=False)
 figure.suptitle(f"Maps for the class fooled to, mean of {len(clean_images)} images", fontsize=11)
 plt.show()
-checks.passed("measure")
+checks.passed("measure", "shapes, and the ranges of correlations and shares,")
 
 # %% [markdown] nbgrader={"grade_id": "interpret", "solution": true, "grade": true, "points": 5}
 # <!-- answer: interpret -->

@@ -217,6 +217,7 @@ for axis, outcome, data in zip(axes, escaping, (one_source, covered), strict=Tru
         )
     axis.axvline(0.01, color="grey", linewidth=0.8)
     axis.set_xscale("symlog", linthresh=0.01)
+    axis.set_xticks([0, 0.01, 0.1, 1], ["0", "0.01", "0.1", "1"])
     axis.set_xlim(-0.001, 1)
     axis.set(xlabel="share of true boots that is marked (grey line: 1 %)", title=outcome["name"])
 axes[0].set_ylabel("share of poisoned sneakers that is marked")

@@ -256,4 +256,4 @@ checks.expect(
     float(change.abs().sum()) <= 25,
     "The change is too large: search for a smaller λ that still works, or shrink the step.",
 )
-checks.passed("my-dress")
+checks.passed("my-dress", "pixels, the probability and the size of the change")

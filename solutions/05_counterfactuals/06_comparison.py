@@ -167,7 +167,7 @@ for column, title in enumerate(("found, of 108 pairs", "median $L_1$", "median I
 axes[0].set_yticks(range(3), methods)
 figure.suptitle(f"{mask.sum()} pairs that all found; lines: 95 % intervals over images", fontsize=9)
 plt.show()
-checks.passed("table")
+checks.passed("table", "the pairs of the mask, and the ranges of the numbers,")
 
 # %% [markdown]
 # ### Task: a small IM2 without a dress
@@ -233,4 +233,4 @@ checks.expect(
     value <= dress_im2 / 2,
     "IM2 is still too large: make the two rebuilt images more alike (descend IM2), or x' brighter.",
 )
-checks.passed("im2-flaw")
+checks.passed("im2-flaw", "pixels, the network's class and IM2")

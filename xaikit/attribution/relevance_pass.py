@@ -91,7 +91,7 @@ class Propagation(Watch):
 
     def shared(self, rule: str, layer: Layer, x: Tensor) -> Tensor:
         """Return the layer's outputs, with the rule's shares as their gradients."""
-        shared: Tensor = _Shared.apply(x, layer, self.rules[rule])  # type: ignore[no-untyped-call]
+        shared: Tensor = _Shared.apply(x, layer, self.rules[rule])
         return shared
 
     def refusal(self, func: Func) -> str:
@@ -130,7 +130,7 @@ class _Shared(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, relevance: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, relevance: Tensor) -> tuple[Tensor, None, None]:
         """Return, for each input, the sum of factor × contribution over the units."""
         half = len(ctx.weights)
         kept = zip(ctx.saved_tensors[:half], ctx.saved_tensors[half:], ctx.weights, strict=True)
@@ -157,13 +157,20 @@ def _direct(
     func: Callable[..., Tensor], x: Tensor, args: tuple[Any, ...], others: dict[str, Any]
 ) -> Callable[[Tensor, Part], Tensor] | None:
     """Return the transpose of a layer that knows its own: it spares a pass through the layer."""
-    if func is functional.linear:
-        return lambda by, part: by @ part.weight
     options = dict(zip(("stride", "padding", "dilation", "groups"), args, strict=False)) | others
     named = isinstance(options.get("padding"), str)  # "same": only the layer knows how much
-    if func is functional.conv2d and x.ndim == 4 and not named:
-        return lambda by, part: conv2d_input(part.x.shape, part.weight, by, **options)
-    return None
+    linear = func is functional.linear
+    if not linear and (func is not functional.conv2d or x.ndim != 4 or named):
+        return None
+
+    def transposed(by: Tensor, part: Part) -> Tensor:
+        assert part.weight is not None
+        if linear:
+            return by @ part.weight
+        found: Tensor = conv2d_input(part.x.shape, part.weight, by, **options)  # type: ignore[no-untyped-call]
+        return found
+
+    return transposed
 
 
 def _average(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Layer:

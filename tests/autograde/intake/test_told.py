@@ -120,7 +120,7 @@ def test_what_grading_takes_away_or_restores_was_told(
     for line in handed_in - graded:
         task = next((task for task in RIGHT if line in _copies(sheets, task)), "")
         assert (
-            line[:60] in told or f"{task}: 2 cells hold this answer" in told or "characters" in told
+            line[:59] in told or f"{task}: 2 cells hold this answer" in told or "characters" in told
         )
     own = {c.id for c in rebuilt.notebook.cells if c.metadata.get("nbgrader") is None}
     for given in rebuilt.notebook.cells:

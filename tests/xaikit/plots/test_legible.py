@@ -131,3 +131,7 @@ def test_what_cannot_be_read_is_found() -> None:
     wide.add_axes((0, 0, 1, 1)).set_axis_off()
     plt.close(wide)
     assert faults(wide) == ["'left' is 5.6 pixels high", "'right' is 5.6 pixels high"]
+    powers = plt.figure(figsize=(5, 2), dpi=100)
+    powers.text(0.1, 0.5, "$10^{-2}$", fontsize=8)  # the power has 0.7 of 11.1 pixels
+    plt.close(powers)
+    assert faults(powers) == ["'$10^{-2}$' is 7.8 pixels high"]
