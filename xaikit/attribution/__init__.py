@@ -5,7 +5,6 @@ A method's file registers it when it is imported here, and documents its options
 """
 
 from xaikit.attribution import (  # noqa: F401 (imported for their registration)
-    backends,
     deeplift,
     exemplar,
     expected_gradients,

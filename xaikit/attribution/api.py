@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xaikit.attribution import backends  # noqa: F401 (imported for their registration)
 from xaikit.attribution.explanation import Explanation
 from xaikit.attribution.registry import METHODS, Method
 from xaikit.core.arguments import (

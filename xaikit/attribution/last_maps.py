@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -39,7 +40,12 @@ def last_maps(model: nn.Module, inputs: Tensor) -> Place | None:
         # A copy goes on: what follows may work in place.
         return found.clone() if isinstance(found, Tensor) else None
 
-    hooks = [each.register_forward_hook(note) for each in model.modules() if each is not model]
+    inner = [each for each in model.modules() if each is not model]
+    hooks = [
+        each.register_forward_hook(note)
+        for each in inner
+        if not isinstance(each, torch.jit.ScriptModule)  # which take no hooks
+    ]
     try:
         scores = outputs(model, x)
     finally:
@@ -69,7 +75,7 @@ def _joining(model: nn.Module, x: Tensor, convolution: nn.Module) -> Place:
     hook = convolution.register_forward_hook(lambda *_: watch.seen.clear())
     try:
         with watch:
-            found = model(x)
+            found = outputs(model, x)  # as in every other pass, so that calls have their numbers
     finally:
         hook.remove()
     for number, value in watch.seen:

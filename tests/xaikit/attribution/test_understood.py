@@ -127,7 +127,7 @@ GATES: dict[str, Callable[[Tensor], Any]] = {
     "times itself": lambda x: x * x,
     "in place": lambda x: x.clone().mul_(x),
     "quotient": lambda x: 1 / (2 + x),
-    "normalised": lambda x: x / x.norm(),
+    "normalised": lambda x: x / x.flatten(1).norm(dim=1).view(-1, 1, 1, 1),
     "product": lambda x: torch.einsum("nchw,nchw->nchw", x, x),
     "attention": lambda x: (x.flatten(2) @ x.flatten(2).mT @ x.flatten(2)).view_as(x),
     "maximum": lambda x: torch.stack([x, 0 * x]).amax(0),

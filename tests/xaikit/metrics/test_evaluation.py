@@ -158,7 +158,7 @@ def test_runtime_is_the_explanations_own() -> None:
 
 def test_an_explanation_remembers_how_it_was_made(network: nn.Module, images: Tensor) -> None:
     answer = explain(network, images, 0, "smoothgrad", samples=3, seed=5, chunk=9)
-    assert answer.options == {"samples": 3, "seed": 5, "chunk": 9}
+    assert answer.options == {"samples": 3, "backend": "native", "seed": 5, "chunk": 9}
     again = explain(network, images, answer.targets, answer.method, **answer.options)
     assert torch.equal(again.attributions, answer.attributions)
 
