@@ -122,7 +122,7 @@ GATES: dict[str, Callable[[Tensor], Any]] = {
     "masked_fill": lambda x: x.masked_fill(x < 0, 0.0),
     "masked_fill_": lambda x: x.clone().masked_fill_(x < 0, 0.0),
     "written": lambda x: _written(x),
-    "index": lambda x: x[:, x.mean((0, 2, 3)).argsort()],
+    "index": lambda x: torch.stack([each[each.mean((1, 2)).argsort()] for each in x]),
     "square": lambda x: x**2,
     "times itself": lambda x: x * x,
     "in place": lambda x: x.clone().mul_(x),
