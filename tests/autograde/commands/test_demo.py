@@ -86,6 +86,7 @@ def test_the_broken_upload_is_broken():
         nbformat.reads(upload("hugo").decode(), as_version=4)
 
 
+@pytest.mark.xdist_group("cheat")  # it grades a whole notebook
 def test_the_cheat_gains_nothing_and_finds_nothing():
     result = grade("jakob")
     assert result.score == 0
@@ -93,6 +94,7 @@ def test_the_cheat_gains_nothing_and_finds_nothing():
     assert "solutions and gradebooks in sight: []" in text
 
 
+@pytest.mark.xdist_group("endless loop")  # it grades a whole notebook
 def test_an_endless_loop_loses_its_own_task_and_no_other():
     result = grade("ines")
     assert lost(result) == {"relu-pair"}
@@ -100,6 +102,7 @@ def test_an_endless_loop_loses_its_own_task_and_no_other():
     assert "longer than its time limit" in " ".join(result.notices)
 
 
+@pytest.mark.xdist_group("dead kernel")  # it grades a whole notebook
 def test_a_dead_kernel_loses_nothing_that_was_right():
     result = grade("kofi")
     assert lost(result) == set()
@@ -107,6 +110,7 @@ def test_a_dead_kernel_loses_nothing_that_was_right():
     assert "ended the Python process" in " ".join(result.notices)
 
 
+@pytest.mark.xdist_group("visible example")  # it grades a whole notebook
 def test_returning_what_the_visible_example_wants_is_not_enough():
     assert lost(grade("mira")) == {"linear-counterfactual"}
 
