@@ -9,7 +9,7 @@ PYTEST := $(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 # Several processes share the cores: one thread each.
 demo quick test slow mutants bench: export OMP_NUM_THREADS = 1
 # Each worker compiles all tests, unless what one run compiled is there for the next.
-quick test slow: unexport PYTHONDONTWRITEBYTECODE
+quick test slow: export PYTHONDONTWRITEBYTECODE =
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
