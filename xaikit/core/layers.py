@@ -35,10 +35,13 @@ def leads(scores: Tensor, source: Tensor, around: Tensor | None = None) -> bool:
 def _last_linear(model: nn.Module, rows: Tensor) -> nn.Module | None:
     """Return the linear layer that runs last of those that lead to the outputs, if any."""
     ended: list[tuple[nn.Module, Tensor]] = []
+
+    def note(layer: nn.Module, _: object, found: Tensor) -> Tensor:
+        ended.append((layer, found))
+        return found.clone()  # what follows may work in place
+
     hooks = [
-        each.register_forward_hook(lambda layer, _, found: ended.append((layer, found)))
-        for each in model.modules()
-        if isinstance(each, nn.Linear)
+        each.register_forward_hook(note) for each in model.modules() if isinstance(each, nn.Linear)
     ]
     try:
         with torch.enable_grad():
