@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from xaikit.attacks.ascent import Best
 from xaikit.attacks.goal import Goal
@@ -69,19 +68,10 @@ def apgd(
         # For all inputs, also those that are done: nobody's noise depends on the others.
         start = (goal.inputs + noise(goal.inputs, norm, generator) * epsilon).clamp(0, 1)
         towards = ranking[:, (attempt - 1) % ranking.shape[1]]
-        loss = _cross_entropy(goal) if attempt == 0 else _lead(goal, towards)
+        loss = goal.cross_entropy if attempt == 0 else _lead(goal, towards)
         for rows in goal.parts(best.resisting()):
             _climb(goal, best, attempt, rows, start[rows], steps, epsilon, norm, loss)
     return best.adversarial, torch.ones_like(best.adversarial, dtype=torch.bool)
-
-
-def _cross_entropy(goal: Goal) -> Loss:
-    def loss(rows: Tensor, scores: Tensor) -> Tensor:
-        if goal.targets is None:
-            return functional.cross_entropy(scores, goal.labels[rows], reduction="none")
-        return -functional.cross_entropy(scores, goal.targets[rows], reduction="none")
-
-    return loss
 
 
 def _lead(goal: Goal, towards: Tensor) -> Loss:

@@ -54,13 +54,14 @@ class Goal(Question):
 
         The cross-entropy of the label, or less the cross-entropy of the target.
         """
-        x = x.detach().requires_grad_()
-        scores = self._followed(x)
+        margin, _, slopes = self.raised(rows, x, self.cross_entropy)
+        return margin, slopes
+
+    def cross_entropy(self, rows: Tensor, scores: Tensor) -> Tensor:
+        """Return the loss to raise (n,) of scores (n, classes), see :meth:`loss_slopes`."""
         if self.targets is None:
-            loss = functional.cross_entropy(scores, self.labels[rows], reduction="sum")
-        else:
-            loss = -functional.cross_entropy(scores, self.targets[rows], reduction="sum")
-        return self.margin(rows, scores.detach()), slope(loss, x)
+            return functional.cross_entropy(scores, self.labels[rows], reduction="none")
+        return -functional.cross_entropy(scores, self.targets[rows], reduction="none")
 
     def _followed(self, x: Tensor) -> Tensor:
         return followed(outputs(self.model, x), "no attack can follow its slopes")
@@ -72,8 +73,7 @@ class Goal(Question):
         x = x.detach().requires_grad_()
         scores = self._followed(x)
         height = loss(rows, scores)
-        (slope,) = torch.autograd.grad(height.sum(), x)
-        return self.margin(rows, scores.detach()), height.detach(), slope
+        return self.margin(rows, scores.detach()), height.detach(), slope(height.sum(), x)
 
     def ranking(self) -> Tensor:
         """Return the classes (N, classes − 1) but the label, the one with most output first."""

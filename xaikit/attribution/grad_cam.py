@@ -12,7 +12,8 @@ from xaikit.core.layers import leads, own_layer
 from xaikit.core.passes import backwards, chunks, followed, numeric, outputs
 from xaikit.core.problem import Problem
 
-_UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}
+UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""How maps are enlarged, by their number of spatial dimensions."""
 
 
 @method(
@@ -89,7 +90,7 @@ def _weighted(captured: list[Tensor], scores: Tensor, targets: Tensor, space: to
     if (
         len(activation) != rows
         or activation.ndim != len(space) + 2
-        or activation.ndim - 2 not in _UPSAMPLING
+        or activation.ndim - 2 not in UPSAMPLING
     ):
         raise ValueError(
             f"grad_cam needs inputs (N, C, …) and a layer that returns a row an input with as many "
@@ -109,5 +110,5 @@ def _weighted(captured: list[Tensor], scores: Tensor, targets: Tensor, space: to
     weights = slopes.flatten(3).mean(3)
     maps = torch.einsum("ntk,nk...->nt...", weights, activation.detach()).relu().to(scores.dtype)
     return functional.interpolate(
-        maps, size=tuple(space), mode=_UPSAMPLING[len(space)], align_corners=False
+        maps, size=tuple(space), mode=UPSAMPLING[len(space)], align_corners=False
     )

@@ -70,11 +70,7 @@ def kernel_shap(
         the output's change (the sum over a segment is its value). ``details``: ``segments``.
     """
     inputs, targets = problem.inputs, problem.targets
-    if baseline is not None and background is not None:
-        raise ValueError("kernel_shap takes a baseline or a background, not both.")
-    if background is not None:
-        baseline = reference_inputs(problem, background)
-    hidden = baselines(problem, baseline)
+    hidden = absent_inputs(problem, baseline, background)
     labels = superpixels(inputs, segments)
     sizes = labels.flatten(1).amax(1) + 1
     absent = mean_at(problem, hidden)
@@ -88,9 +84,18 @@ def kernel_shap(
         scores = masked_outputs(problem, members, labels[members], masks, hidden)
         rise = scores - absent[members].unsqueeze(1)
         values = _values(masks, weights, rise, change[members])
-        attributions[members] = _spread(values.to(inputs.dtype), labels[members], inputs)
+        attributions[members] = spread(values.to(inputs.dtype), labels[members], inputs)
     delta = attributions.flatten(2).sum(2) - change
     return Attribution(attributions, delta, {"segments": labels})
+
+
+def absent_inputs(problem: Problem, baseline: Baseline, background: Tensor | None) -> Tensor:
+    """Return what absent segments show, (N, B, *shape), by either of its two names."""
+    if baseline is not None and background is not None:
+        raise ValueError("kernel_shap takes a baseline or a background, not both.")
+    if background is not None:
+        baseline = reference_inputs(problem, background)
+    return baselines(problem, baseline)
 
 
 def _values(masks: Tensor, weights: Tensor, rise: Tensor, change: Tensor) -> Tensor:
@@ -141,7 +146,7 @@ def regression(masks: Tensor, weights: Tensor, rise: Tensor, change: Tensor) -> 
     return values
 
 
-def _spread(values: Tensor, labels: Tensor, inputs: Tensor) -> Tensor:
+def spread(values: Tensor, labels: Tensor, inputs: Tensor) -> Tensor:
     """Return maps (n, T, *shape) in which a segment's features share its value (n, T, K)."""
     n, targets = values.shape[:2]
     flat = labels.flatten(1)

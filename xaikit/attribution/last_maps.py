@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from xaikit.core.layers import first, leads
+from xaikit.core.layers import first, leads, returned
 from xaikit.core.passes import outputs
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -33,24 +33,12 @@ def last_maps(model: nn.Module, inputs: Tensor) -> Place | None:
     are joined in no module of their own, the torch function that joins them.
     """
     x = inputs[:1].detach().requires_grad_()
-    ended: list[tuple[nn.Module, Tensor]] = []
-
-    def note(module: nn.Module, _: object, found: Any) -> Any:
-        ended.append((module, found))
-        # A copy goes on: what follows may work in place.
-        return found.clone() if isinstance(found, Tensor) else None
-
-    inner = [each for each in model.modules() if each is not model]
-    hooks = [
-        each.register_forward_hook(note)
-        for each in inner
-        if not isinstance(each, torch.jit.ScriptModule)  # which take no hooks
+    inner = [
+        each
+        for each in model.modules()
+        if each is not model and not isinstance(each, torch.jit.ScriptModule)  # takes no hooks
     ]
-    try:
-        scores = outputs(model, x)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    scores, ended = returned(model, inner, x)
     runs = Counter(module for module, _ in ended)
     maps = [
         (module, found)

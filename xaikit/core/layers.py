@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,23 +32,30 @@ def leads(scores: Tensor, source: Tensor, around: Tensor | None = None) -> bool:
     return False
 
 
-def _last_linear(model: nn.Module, rows: Tensor) -> nn.Module | None:
-    """Return the linear layer that runs last of those that lead to the outputs, if any."""
-    ended: list[tuple[nn.Module, Tensor]] = []
+def returned(
+    model: nn.Module, modules: Iterable[nn.Module], inputs: Tensor
+) -> tuple[Tensor, list[tuple[nn.Module, Any]]]:
+    """Return one pass's outputs, and what these modules returned in it, in their order."""
+    ended: list[tuple[nn.Module, Any]] = []
 
-    def note(layer: nn.Module, _: object, found: Tensor) -> Tensor:
-        ended.append((layer, found))
-        return found.clone()  # what follows may work in place
+    def note(module: nn.Module, _: object, found: Any) -> Any:
+        ended.append((module, found))
+        # A copy goes on: what follows may work in place.
+        return found.clone() if isinstance(found, Tensor) else None
 
-    hooks = [
-        each.register_forward_hook(note) for each in model.modules() if isinstance(each, nn.Linear)
-    ]
+    hooks = [each.register_forward_hook(note) for each in modules]
     try:
-        with torch.enable_grad():
-            scores = outputs(model, rows[:1].detach().requires_grad_())
+        return outputs(model, inputs), ended
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _last_linear(model: nn.Module, rows: Tensor) -> nn.Module | None:
+    """Return the linear layer that runs last of those that lead to the outputs, if any."""
+    linear = [each for each in model.modules() if isinstance(each, nn.Linear)]
+    with torch.enable_grad():
+        scores, ended = returned(model, linear, rows[:1].detach().requires_grad_())
     leading = [layer for layer, found in ended if leads(scores, found)]
     # Where autograd cannot follow the model, the order has to do.
     running = leading or [layer for layer, _ in ended]

@@ -15,7 +15,7 @@ from xaikit.attribution.backends.asked import (
     one_by_one,
     over_references,
 )
-from xaikit.attribution.grad_cam import place_of_maps
+from xaikit.attribution.grad_cam import UPSAMPLING, place_of_maps
 from xaikit.attribution.occlusion import window_and_stride
 from xaikit.attribution.registry import Attribution, adapter
 from xaikit.core.problem import Problem
@@ -141,11 +141,10 @@ def _grad_cam(problem: Problem, *, layer: nn.Module | None = None) -> Attributio
             'operation that joins branches: name a module with layer=, or use backend="native".'
         )
     cam = attr().LayerGradCam(problem.model, place)
-    modes = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
     def one(x: Tensor, target: Tensor) -> Tensor:
         small = cam.attribute(x, target, relu_attributions=True)
-        large: Tensor = attr().LayerAttribution.interpolate(small, space, modes[len(space)])
+        large: Tensor = attr().LayerAttribution.interpolate(small, space, UPSAMPLING[len(space)])
         return large.expand_as(x)
 
     return Attribution(by_target(problem, one).contiguous())

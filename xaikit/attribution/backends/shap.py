@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from xaikit.attribution.backends.asked import complete, expect_modules, library, seeded
+from xaikit.attribution.kernel_shap import absent_inputs, spread
 from xaikit.attribution.registry import Attribution, adapter
 from xaikit.attribution.segments import Segments, superpixels
 from xaikit.core.passes import every_output
 from xaikit.core.problem import Problem
-from xaikit.core.references import Baseline, baselines, reference_inputs
+from xaikit.core.references import Baseline, reference_inputs
 
 
 @adapter("shap", "deep_shap")
@@ -63,20 +64,14 @@ def _kernel_shap(
     baseline: Baseline = None,
     background: Tensor | None = None,
 ) -> Attribution:
-    if baseline is not None and background is not None:
-        raise ValueError("kernel_shap takes a baseline or a background, not both.")
-    hidden = baselines(
-        problem, baseline if background is None else reference_inputs(problem, background)
-    )
+    hidden = absent_inputs(problem, baseline, background)
     labels = superpixels(problem.inputs, segments)
     maps = []
     for x, wanted, own, behind in zip(problem.inputs, problem.targets, labels, hidden, strict=True):
-        place = own.expand_as(x)
         with seeded(problem.seed):
-            values = _values(problem, x, place, behind, samples)[:, wanted.cpu()]
-        sizes = place.flatten().bincount()
-        maps.append((values.to(x) / sizes.unsqueeze(1)).T[:, place])
-    found = complete(problem, torch.stack(maps), hidden)
+            values = _values(problem, x, own.expand_as(x), behind, samples)[:, wanted.cpu()]
+        maps.append(spread(values.T[None].to(x), own[None], x[None]))
+    found = complete(problem, torch.cat(maps), hidden)
     return found._replace(details={"segments": labels})
 
 
