@@ -11,6 +11,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -127,7 +128,7 @@ def _import(name: str, path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
     try:
-        with quiet():
+        with quiet(), _no_bytecode():
             spec.loader.exec_module(module)
     except AutogradeError:
         raise
@@ -135,6 +136,21 @@ def _import(name: str, path: Path) -> None:
         raise SourceError(
             f"{_culprit(error, path)} cannot be imported: {type(error).__name__}: {error}"
         ) from error
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Keep Python from storing compiled checks.
+
+    Python takes stored bytecode for a file's own if size and second of change agree: a check that
+    was corrected from 10 to 11 within a second would be asked as it was before.
+    """
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _culprit(error: Exception, path: Path) -> Path:

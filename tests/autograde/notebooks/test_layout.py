@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -313,3 +315,23 @@ def test_a_slip_about_given_cells_is_one_sentence(
 def test_given_cells_are_those_of_the_notebook_whose_checks_are_imported() -> None:
     with pytest.raises(LookupError):
         given("given-imports")
+
+
+def test_checks_corrected_within_a_second_are_asked_as_corrected(tmp_path: Path, monkeypatch):
+    """Python takes stored bytecode for a file's own if its size and second of change agree."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    course = write_folder(tmp_path)
+    file = tmp_path / "solutions" / NAME / "checks" / "helpers.py"
+
+    def twice_of_three() -> int:
+        load_assignment.cache_clear()
+        modules = load_assignment(NAME, course.file).checks.modules
+        (helpers,) = (module for module in modules if module.__name__.endswith("helpers"))
+        return helpers.twice(3)
+
+    assert twice_of_three() == 6
+    before = file.stat()
+    file.write_text(HELPER.replace("2 *", "4 *"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert twice_of_three() == 12
+    assert sys.dont_write_bytecode is False
