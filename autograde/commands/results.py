@@ -20,7 +20,7 @@ from autograde.gradebook.stored import FILE
 from autograde.grading.late import with_penalties
 from autograde.grading.mark import Assignment
 from autograde.grading.provenance import software
-from autograde.grading.store import Store
+from autograde.grading.store import Store, StoreError
 from autograde.intake.collected import Collected
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
@@ -47,16 +47,22 @@ def write_results(
     collected: Iterable[Collected] = (),
     settings: Path | None = None,
 ) -> list[SubmissionResult]:
-    """Write gradebook, audit record, tables, feedback and report; return the final records."""
+    """Write gradebook, audit record, tables, feedback and report; return the final records.
+
+    What the folder holds of other assignments stays in tables and report, so that a class can be
+    graded assignment by assignment into one folder.
+    """
     started = time.monotonic()
+    before = [r for r in _graded_before(store, course) if r.assignment not in trusted]
     instructor = {name: a.instructor for name, a in trusted.items()}
     releases = {name: a.released for name, a in trusted.items()}
     versions = {name: a.version for name, a in trusted.items()}
 
     def whole(some: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
-        return _slowly(store.with_notebooks(some), len(results), say)
+        some = [*some]
+        return _slowly(store.with_notebooks(some), len(some), say)
 
-    store.save_class(results, course)
+    store.save_class([*before, *results], course)
     say("Writing the gradebook")
     gradebook = fill_gradebook(results, instructor, releases, course, out, whole, settings)
     final = with_penalties(with_manual_marks(results, gradebook), course)
@@ -64,21 +70,29 @@ def write_results(
     say("Writing the audit record")
     audit.note(results, final, audit.Origin(versions, software(), isolation), out)
     say("Writing feedback")
-    write_feedback(whole(final), course, out)
+    # Marks by hand and lateness of earlier assignments count as they are now, on pages, too.
+    shown_before = [*map(as_shown(course, out), before)]
+    write_feedback(whole([*shown_before, *final]), course, out)
     write_exchange(final, collected, course, out)
     say("Comparing submissions with each other")
-    alike = similar_in_class(whole(final), releases, course)
+    alike = [pair for pair in _alike(store) if pair.assignment not in trusted]
+    alike += similar_in_class(whole(final), releases, course)
     store.save_list("alike", [asdict(pair) for pair in alike])
-    titles = [
+    titles = [each for each in store.load_list("titles") if each[0] not in trusted]
+    titles += [
         [name, task, title]
         for name, notebook in releases.items()
         for task, title in titles_of(notebook).items()
     ]
     store.save_list("titles", titles)
     say("Writing tables and the report")
+    if before:
+        names = ", ".join(sorted({result.assignment for result in before}))
+        say(f"They hold what was graded before, too: {names}")
     shown = changes.as_shown(results, final)
     history, latest = _history(shown, store)
-    typed_over = write_overview(results, final, history, course, store, out)
+    everything = [*shown_before, *final]
+    typed_over = write_overview([*before, *results], everything, history, course, store, out)
     # Last: after a crash the next grading still says what this one changed.
     save_history(history, store)
     save_shown(shown, store)
@@ -124,6 +138,13 @@ def write_overview(
     report = out / "report.html"
     write_report(final, course, report, [*_alike(store)], titles, history, typed_over)
     return typed_over
+
+
+def _graded_before(store: Store, course: Course) -> list[SubmissionResult]:
+    try:
+        return store.load_class(course)[0]
+    except StoreError:
+        return []  # nothing, or nothing that this version can read
 
 
 def as_shown(course: Course, out: Path) -> Callable[[SubmissionResult], SubmissionResult]:
