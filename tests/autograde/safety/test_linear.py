@@ -7,14 +7,21 @@ again, because other programs' work on the same core shows in it, too.
 
 from __future__ import annotations
 
+import base64
 import gc
 import json
 from collections.abc import Callable
+from pathlib import Path
 from time import process_time
 from typing import Any
 
 import pytest
+from graded_class import Class, small_class
+from marks import fill
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
+from autograde.reports.feedback import write_feedback
 from autograde.reports.similarity import similar
 from autograde.safety import markdown
 from autograde.safety.html import _plain_markdown_html, code_html, markdown_html, message_html
@@ -183,3 +190,37 @@ def test_what_takes_too_long_is_shown_as_plain_text(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(markdown, "SECONDS", 0.0)
     assert clean_markdown("*a* <b>\n") == "```text\n*a* < b>\n```\n"
     assert markdown_html("*b* <b>") == '<pre class="output text">*b* &lt;b&gt;</pre>'
+
+
+PAGES: dict[str, Callable[[int], list[NotebookNode]]] = {
+    "own cells": lambda n: [new_code_cell("x", outputs=[printed("1\n")]) for _ in range(n)],
+    "printed lines": lambda n: [new_code_cell("x", outputs=[printed("1 2 3\n" * 20)] * n)],
+    "pictures": lambda n: [new_code_cell("x", outputs=[picture()] * n)],
+    "texts": lambda n: [new_markdown_cell("$a$ and *b*\n\n" * 5) for _ in range(n)],
+}
+
+
+def printed(text: str) -> NotebookNode:
+    return new_output("stream", name="stdout", text=text)
+
+
+def picture() -> NotebookNode:
+    return new_output("display_data", {"image/png": base64.b64encode(b"x" * 3000).decode()})
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Class:
+    return small_class(tmp_path_factory.mktemp("course"))
+
+
+@pytest.mark.parametrize("shape", PAGES)
+def test_twice_the_notebook_takes_gradebook_and_page_twice_as_long(
+    shape: str, small: Class, tmp_path: Path
+) -> None:
+    def write(cells: list[NotebookNode]) -> None:
+        result = small.result()
+        result.notebook.cells += cells
+        fill(small, tmp_path, result)
+        write_feedback([result], small.course, tmp_path)
+
+    assert_linear(write, PAGES[shape], 400)
