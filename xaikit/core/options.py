@@ -177,7 +177,9 @@ def _fitting(value: Any, kind: Any, note: Any) -> Any:
 
 def _class(kind: Any) -> Any:
     """Return the class of an annotation without what stands in brackets."""
-    return typing.get_origin(kind) or kind
+    origin = typing.get_origin(kind) or kind
+    # A name for an annotation, as NumPy's NDArray is from Python 3.12 on.
+    return _class(origin.__value__) if hasattr(origin, "__value__") else origin
 
 
 def _is_whole(value: Any) -> bool:
