@@ -14,7 +14,7 @@ __all__ = ["Influence", "Study", "influence", "influence_methods", "self_influen
 
 
 class _Callable(ModuleType):
-    """This package, which can be called: ``from xaikit import influence`` gives it.
+    """A package that can be called: ``from xaikit import influence`` gives it.
 
     The package and its main function have the same name. Were ``xaikit.influence`` the function,
     ``import xaikit.influence`` would give it, too, and its other names would be out of reach.

@@ -33,7 +33,8 @@ from xaikit.influence.result import Influence
 
 # Imported for their registration, in the order of the table.
 # isort: off
-from xaikit.influence import gradients  # noqa: F401
+from xaikit.influence import gradients, influence_functions  # noqa: F401
+from xaikit.influence import features, leave_one_out, trak  # noqa: F401
 # isort: on
 
 

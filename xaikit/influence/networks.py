@@ -31,6 +31,8 @@ class LastLayer:
     ----------
     weights
         (K · F,), the layer's; its bias is the weight of an activation that is always one.
+    features
+        How many activations there are beside that one.
     """
 
     def __init__(self, problem: Training) -> None:
@@ -42,6 +44,7 @@ class LastLayer:
         assert isinstance(layer, nn.Linear)  # features_of has said so else
         weight, bias = layer.weight.detach(), layer.bias
         self._bias = bias is not None
+        self.features = layer.in_features
         if bias is not None:
             weight = torch.cat([weight, bias.detach().unsqueeze(1)], 1)
         self.weights = weight.to(problem.dtype).flatten()
