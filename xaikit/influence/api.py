@@ -257,7 +257,9 @@ def _copied(model: nn.Module) -> nn.Module:
         return copy.deepcopy(model)
     except Exception as error:  # whatever the caller's own modules raise
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"the model cannot be copied (copy.deepcopy): {said}") from error
+        raise ValueError(
+            f"the model cannot be copied (copy.deepcopy): {said.rstrip('.')}."
+        ) from error
 
 
 def _expect_scores(asked: int, images: Tensor, dtype: Any, device: torch.device) -> None:

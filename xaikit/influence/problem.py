@@ -168,7 +168,9 @@ def expect_losses(loss: Loss, scores: Tensor, labels: Tensor) -> None:
         found = loss(scores, labels)
     except Exception as error:  # whatever the caller's own function raises
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"loss fails on outputs {tuple(scores.shape)}: {said}") from error
+        raise ValueError(
+            f"loss fails on outputs {tuple(scores.shape)}: {said.rstrip('.')}."
+        ) from error
     if not isinstance(found, Tensor) or found.shape != (len(scores),):
         shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
         raise ValueError(
