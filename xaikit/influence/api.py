@@ -237,7 +237,7 @@ def _asked(
             itself=asked[1] is None,
         )
         found: Found = chosen.function(problem, **options)
-    if not found.scores.isfinite().all():
+    if not found.scores.sum().isfinite() and not found.scores.isfinite().all():
         raise ValueError(
             "the scores would hold nan or infinity: the model's losses or slopes are no numbers "
             "for some training examples; look for what overflows in it, or use dtype=torch.float64."

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from xaikit.core.layers import features_of, last_linear
 from xaikit.core.logits import Logits
 from xaikit.core.options import NonNegative, accepted
-from xaikit.core.passes import class_scores, numeric
+from xaikit.core.passes import class_scores, numeric, outputs
 from xaikit.influence.problem import Loss, Training
 from xaikit.influence.rows import Dense, Factors, Rows
 
@@ -38,12 +38,12 @@ class LastLayer:
     def __init__(self, problem: Training) -> None:
         self._model = problem.model
         some = problem.inputs[:2]
-        with torch.no_grad(), self._features() as features:
+        with torch.no_grad(), features_of(self._model, None, 'use layers="all"') as features:
             found, scores = features(some)
         layer = last_linear(self._model, some)
         assert isinstance(layer, nn.Linear)  # features_of has said so else
         weight, bias = layer.weight.detach(), layer.bias
-        self._bias = bias is not None
+        self._layer, self._bias = layer, bias is not None
         self.features = layer.in_features
         if bias is not None:
             weight = torch.cat([weight, bias.detach().unsqueeze(1)], 1)
@@ -55,9 +55,6 @@ class LastLayer:
                 "the model computes more after its last linear layer, so that the gradients of "
                 'that layer are not products of activations and residuals: use layers="all".'
             )
-
-    def _features(self) -> Any:
-        return features_of(self._model, None, 'use layers="all"')
 
     def _with_ones(self, found: Tensor) -> Tensor:
         if not self._bias:
@@ -71,10 +68,13 @@ class LastLayer:
     @torch.no_grad()
     def seen(self, images: Tensor) -> Tensor:
         """Return what enters the layer (n, F), the one for the bias included."""
-        with self._features() as features:
-            found, scores = features(images)
-        numeric(scores)
-        return self._with_ones(found)
+        kept: list[Tensor] = []
+        hook = self._layer.register_forward_pre_hook(lambda _, given: kept.append(given[0].clone()))
+        try:
+            numeric(outputs(self._model, images))
+        finally:
+            hook.remove()
+        return self._with_ones(kept[0].to(images.dtype))
 
     def rows(self, seen: Tensor, labels: Tensor, loss: Loss) -> Rows:
         """Return the gradients of n examples' losses."""

@@ -128,7 +128,8 @@ def expect_finite(images: Tensor, chunk: int) -> None:
     """Fail where training images hold what is no number: part by part, so that copies are small."""
     for start in range(0, len(images), chunk):
         part = images[start : start + chunk]
-        if not part.isfinite().all():
+        # A finite sum has finite summands, and is found in a tenth of the time.
+        if not part.sum().isfinite() and not part.isfinite().all():
             row = start + int((~part.isfinite()).flatten(1).any(1).nonzero()[0])
             raise ValueError(
                 f"the training images hold nan or infinity, first in example {row}: replace what "
