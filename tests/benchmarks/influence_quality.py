@@ -108,7 +108,7 @@ def beside_dattri(here: Study, rounds: int) -> None:
             lambda: dattri_scores.influence_function(here, "last", "exact", DAMPING),
         ),
         "TRAK, 128": (
-            ours("trak", **along, dimensions=128),
+            ours("trak", **along, dimension=128),
             lambda: dattri_scores.trak(here, 128),
         ),
     }
