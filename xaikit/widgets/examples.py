@@ -71,7 +71,8 @@ def drawn(image: Tensor, asked: str, training: ImageDataset, found: Influence) -
         "proponents: training on them lowers the loss": found.top(shown)[0],
         "opponents: training on them raises it": found.bottom(shown)[0],
     }
-    for part, (title, places) in zip(right.subfigures(2, 1), rows.items(), strict=True):
+    parts: Any = right.subfigures(2, 1)
+    for part, (title, places) in zip(parts, rows.items(), strict=True):
         part.suptitle(title, fontsize=9)
         for axis, place in zip(part.subplots(1, shown, squeeze=False)[0], places, strict=True):
             pixels, label = training[int(place)]
