@@ -63,7 +63,8 @@ def drawn(image: Tensor, asked: str, training: ImageDataset, found: Influence) -
     """Draw the image, and beside it the training images of the highest and the lowest scores."""
     figure = Figure(figsize=(7.4, 3.7), layout="constrained")
     shown = min(SHOWN, len(training))
-    left, right = figure.subfigures(1, 2, width_ratios=[1, shown])
+    halves: Any = figure.subfigures(1, 2, width_ratios=[1, shown])
+    left, right = halves
     axis = left.subplots()
     draw_image(axis, image)
     axis.set_title(f"asked:\n{asked}", fontsize=9)
