@@ -54,7 +54,7 @@ QUICK: dict[str, dict[str, Any]] = {
 FEW: dict[str, dict[str, Any]] = {
     "leave_one_out": {"training": (MANY[:4], CLASSES[:4]), "damping": 0.5, "steps": 3},
     "influence_function": {"damping": 0.5},
-    "trak": {"dimension": 20},
+    "trak": {"dimension": 20, "damping": 0.5},
 }
 """Likewise of the methods of influence."""
 

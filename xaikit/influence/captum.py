@@ -76,7 +76,7 @@ def _scores(problem: Training, network: Network, engine: Any, data: DataLoader[A
     if problem.itself:
         found = engine.self_influence(data)
     else:
-        found = engine.influence((network.seen(problem.inputs), problem.labels))
+        found = engine.influence((network.seen(problem.inputs), problem.labels), k=None)
     return found.detach().to(problem.inputs)
 
 
@@ -100,6 +100,11 @@ def _tracin(
 ) -> Found:
     from captum.influence import TracInCP, TracInCPFast, TracInCPFastRandProj
 
+    if problem.itself and projection is not None:
+        raise ValueError(
+            "captum finds no self-influence of projected gradients: leave projection out, or take "
+            'backend="native".'
+        )
     if layers == "all" and projection is not None:
         raise ValueError(
             'captum projects the last layer\'s gradients only: take layers="last", or '
@@ -169,10 +174,12 @@ def _exemplar(
     def alike(ours: Any, theirs: Tensor) -> Tensor:
         ours = ours[0] if isinstance(ours, list) else ours  # captum 0.9 gives a list of one
         if similarity == "euclidean":
-            return -torch.cdist(ours, theirs)
+            distances: Tensor = torch.cdist(ours, theirs)
+            return -distances
         if similarity == "cosine":
             ours, theirs = (nn.functional.normalize(each, dim=1) for each in (ours, theirs))
-        return ours @ theirs.T
+        products: Tensor = ours @ theirs.T
+        return products
 
     network = LastLayer(problem)
     images = [problem.trained_on(rows)[0] for rows in problem.parts()]

@@ -155,8 +155,9 @@ def each_network(
 
     Without checkpoints it is the model itself. A network is to be used before the next one.
     """
+    own = checkpoints is None
     if checkpoints is None:
-        checkpoints = [problem.model.state_dict()]
+        checkpoints = [_inner(problem.model).state_dict()]
         if rates is not None and len(rates) > 1:
             raise ValueError(
                 f"there are {len(rates)} learning_rates but no checkpoints: give both."
@@ -176,7 +177,8 @@ def each_network(
     for place, state in enumerate(states):
         _expect_fitting(problem.model, state, place)
     for place, state in enumerate(states):
-        _inner(problem.model).load_state_dict(state)
+        if not own:
+            _inner(problem.model).load_state_dict(state)
         yield network_of(problem, layers), float(factors[place]) if factors else 1.0
 
 

@@ -150,6 +150,8 @@ def numbers_of(labels: Any, examples: Tensor, name: str) -> Tensor:
         found = torch.as_tensor(labels)
     except (TypeError, ValueError, RuntimeError):
         found = torch.empty(0)
+    if found.ndim == 0 and found.numel():
+        found = found.expand(len(examples))
     if found.ndim == 0 or len(found) != len(examples):
         raise ValueError(
             f"{name} have to be a tensor with one row for each of {len(examples)} examples, but "
