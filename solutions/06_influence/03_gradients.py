@@ -5,8 +5,9 @@
 #
 # One step of gradient descent on example $i$ moves the weights by $-\eta\nabla\ell_i$. So it changes the loss
 # of another example by about $-\eta\,\nabla\ell^\top\nabla\ell_i$: if the two gradients point the same way, the
-# step on the one lowers the loss of the other. **Grad-Dot** (Charpiat et al.
-# [2019](https://arxiv.org/abs/2102.05262)) takes this product as the score,
+# step on the one lowers the loss of the other. **Grad-Dot** takes this product as the score (Charpiat et al.
+# [2019](https://arxiv.org/abs/2102.05262), with gradients of the output; Hanawa et al.
+# [2021](https://arxiv.org/abs/2006.04528), with those of the loss, as here):
 #
 # $$s_i = \nabla\ell(\theta)^\top\,\nabla\ell_i(\theta),$$
 #
@@ -63,8 +64,8 @@ checks.passed("grad-dot", "two asked and three training examples of a model with
 #
 # An example with a long gradient has a large Grad-Dot with *every* example, so the same few images appear
 # among the proponents of all. Long gradients belong to examples that the network gets wrong: to outliers, and to
-# wrong labels. **Grad-Cos** divides by both lengths (Charpiat et al. 2019; Hanawa et al.
-# [2021](https://arxiv.org/abs/2006.04528), who compare such scores, recommend it):
+# wrong labels. **Grad-Cos** divides by both lengths. Hanawa et al., who compare such scores by three tests,
+# recommend it:
 #
 # $$\cos(g, g_i) = \frac{g^\top g_i}{\lVert g\rVert\,\lVert g_i\rVert} .$$
 #
@@ -122,7 +123,7 @@ classes = test.classes
 
 # %% tags=["figure"]
 ways = {
-    "influence function": {"method": "influence_function", "solver": "exact", "damping": 0.01},
+    "influence\nfunction": {"method": "influence_function", "solver": "exact", "damping": 0.01},
     "Grad-Dot": {"method": "grad_dot", "layers": "all"},
     "Grad-Cos": {"method": "grad_cos", "layers": "all"},
 }
@@ -138,8 +139,9 @@ for block, shown in enumerate((int(torch.nonzero(said == test.labels)[0]), wrong
     for row, (name, result) in enumerate(ranked.items()):
         line = axes[3 * block + row]
         line[0].imshow(test.images[shown, 0], cmap="gray", vmin=0, vmax=1)
-        label = f"{classes[test.labels[shown]]}"
-        line[0].set_title(f"{label}\nnetwork: {classes[said[shown]]}", fontsize=8)
+        if row == 0:
+            label = classes[test.labels[shown]]
+            line[0].set_title(f"test: {label}\nnetwork: {classes[said[shown]]}", fontsize=8)
         line[0].set_ylabel(name, fontsize=9)
         for axis, best in zip(line[1:], result.top(5)[shown].tolist(), strict=True):
             axis.imshow(training.images[best, 0], cmap="gray", vmin=0, vmax=1)
@@ -151,7 +153,9 @@ figure.suptitle("Strongest proponents of two test images", fontsize=10)
 plt.show()
 for name, result in ranked.items():
     seen = len(result.top(5).unique())
-    print(f"{name}: {seen} different images among the five strongest of {len(test.labels)}")
+    print(
+        f"{' '.join(name.split())}: {seen} different images among the five strongest of {len(test.labels)}"
+    )
 
 # %% [markdown]
 # Compare the last lines: which score shows nearly the same images for all test images? And how much does

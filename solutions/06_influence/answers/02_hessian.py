@@ -1,18 +1,16 @@
 # %% answer="hvp" kind="alternative"
 # answer: hvp
 def hessian_vector(network, inputs, labels, vector):
-    names = [name for name, _ in network.named_parameters()]
-    values = [p.detach() for p in network.parameters()]
-    parts = torch.split(vector, [p.numel() for p in values])
-    tangents = {n: v.view_as(p) for n, v, p in zip(names, parts, values)}
-
-    def mean_loss(parameters):
-        logits = torch.func.functional_call(network, parameters, (inputs,))
-        return -logits.log_softmax(1)[torch.arange(len(labels)), labels].mean()
-
-    point = dict(zip(names, values))
-    _, product = torch.func.jvp(torch.func.grad(mean_loss), (point,), (tangents,))
-    return torch.cat([product[name].reshape(-1) for name in names])
+    tensors = tuple(network.parameters())
+    logits = network(inputs)
+    chosen = logits.log_softmax(1)[torch.arange(len(labels)), labels]
+    first = torch.autograd.grad(-chosen.mean(), tensors, create_graph=True)
+    start, along = 0, 0
+    for slope in first:
+        along = along + (slope.reshape(-1) * vector[start : start + slope.numel()]).sum()
+        start += slope.numel()
+    second = torch.autograd.grad(along, tensors)
+    return torch.nn.utils.parameters_to_vector(second)
 
 
 # %% answer="hvp" kind="wrong"
@@ -84,7 +82,7 @@ def damped_influence(features, labels, weight, asked, asked_labels, damping):
 # %% answer="damped" kind="wrong"
 # answer: damped
 def damped_influence(features, labels, weight, asked, asked_labels, damping):
-    # damping is subtracted from nothing: it multiplies the identity of the inverse instead
+    # damping is added to the inverse, not to the Hessian
     def slopes(x, y):
         p = (x @ weight.T).softmax(1) - functional.one_hot(y, len(weight))
         return (p[:, :, None] * x[:, None]).flatten(1)
