@@ -15,11 +15,11 @@
 
 # %%
 rng = np.random.default_rng(6)
-line_x = np.append(rng.uniform(-1, 1, 29), 1.8)
+line_x = np.append(rng.uniform(-1, 1, 29), 2.5)
 line_y = 0.5 + 0.8 * line_x + rng.normal(0, 0.4, 30)
-line_y[29] = 0.5  # far to the right of all others, and far below their line
+line_y[29] = 0.6  # far to the right of all others, and far below their line
 points = np.stack([np.ones(30), line_x], axis=1)
-newcomer, newcomer_y = np.array([1.0, 1.2]), 1.9
+newcomer, newcomer_y = np.array([1.0, 1.5]), 2.5
 
 
 def weighted_fit(weights: np.ndarray, decay: float = 0.02) -> np.ndarray:
@@ -39,7 +39,7 @@ def loss_of_newcomer(which: int, weight: float) -> float:
 # %% tags=["figure"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 left.plot(line_x, line_y, "o", color="0.6", markersize=4, label="training points")
-across = np.array([-1.0, 1.9])
+across = np.array([-1.0, 2.6])
 for dropped, style in ((None, "k-"), (29, "k--")):
     weights = np.ones(30)
     if dropped is not None:
@@ -211,6 +211,7 @@ axis.set(
     xlabel="change of the loss, fitted again",
     ylabel="predicted",
 )
+axis.locator_params(nbins=6)
 axis.legend(fontsize=8)
 plt.show()
 checks.expect(
