@@ -228,8 +228,8 @@ checks.passed("damped", "two classes by hand, two dampings, and three classes' s
 # of those that `keep` marks, divided by 30) plus $\frac\lambda2\lVert W\rVert^2$, with $\lambda$ =
 # `DECAY`, and stops only where the gradient is below $10^{-8}$. `asked_loss(weight)` is the mean loss
 # of forty test images. With the decay in the loss, $\lambda$ stands where damping stood: the Hessian of
-# $J$ is $H + \lambda I$. From this `predicted` (30,) was computed, by the library: the scores for the
-# mean loss of the forty, divided by 30.
+# $J$ is $H + \lambda I$. `predicted` (30,) is what the library's influence function says for the mean loss
+# of the forty. The library divides its scores by $N$, here 30, so that they predict the change itself.
 
 # %% name="thirty"
 from sklearn.linear_model import LogisticRegression
@@ -285,7 +285,7 @@ scores = influence(
     damping=DECAY,
     dtype=torch.float64,
 ).scores
-predicted = scores.mean(0) / 30
+predicted = scores.mean(0)
 
 # %% [markdown]
 # ### Task: leave-one-out
@@ -339,7 +339,7 @@ for label, marker in enumerate("os"):
 axis.set(
     title=f"Thirty images: rank correlation {same_order:.3f}",
     xlabel="change of the loss, trained again",
-    ylabel="influence function / 30",
+    ylabel="predicted by the influence function",
 )
 axis.legend(fontsize=8)
 plt.show()
