@@ -15,7 +15,7 @@ from xaikit.influence.rows import Projection
 
 @influence_method(
     "TRAK",
-    needs=("gradients", "training data", "labels"),
+    needs=("gradients", "layers", "training data", "labels"),
     paper="Park et al. 2023, TRAK: attributing model behavior at scale, arXiv:2303.14186",
 )
 def trak(
