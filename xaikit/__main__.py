@@ -54,17 +54,21 @@ def _recipes() -> list[str]:
     """Return the names of all that can be trained."""
     from xaikit import autoencoders
     from xaikit.counterfactuals import rl_recipes
+    from xaikit.influence.study import NETWORK
     from xaikit.recipes import RECIPES
 
-    return [*RECIPES, *autoencoders.RECIPES, *rl_recipes.RECIPES]
+    return [*RECIPES, *autoencoders.RECIPES, *rl_recipes.RECIPES, NETWORK]
 
 
 def _train(name: str, data: str | None, folder: Path) -> str:
     """Train and write what has that name, and say how good it is."""
     from xaikit import autoencoders
     from xaikit.counterfactuals import rl_recipes
+    from xaikit.influence import study_training
     from xaikit.recipes import pretrain, save
 
+    if name == study_training.NETWORK:
+        return study_training.pretrain_study(folder)  # its data is in the package
     if name in rl_recipes.RECIPES:
         generator = rl_recipes.pretrain_generator(name, data)
         rl_recipes.save_generator(generator, folder)

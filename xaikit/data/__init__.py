@@ -9,6 +9,15 @@ Damaged data is an error wherever it lies: it is never used, and nothing else is
 from xaikit.data.api import load
 from xaikit.data.catalogue import DATA_SETS, SAMPLE
 from xaikit.data.dataset import ImageDataset, PhotoDataset
+from xaikit.data.idx_sets import embedded
 from xaikit.data.sample import write_sample
 
-__all__ = ["DATA_SETS", "SAMPLE", "ImageDataset", "PhotoDataset", "load", "write_sample"]
+__all__ = [
+    "DATA_SETS",
+    "SAMPLE",
+    "ImageDataset",
+    "PhotoDataset",
+    "embedded",
+    "load",
+    "write_sample",
+]

@@ -36,9 +36,21 @@ def load(name: str, split: str, root: str | Path | None) -> ImageDataset:
             f"{labels}.gz."
         )
     _announce_sample(data.folder, problem)
-    sample = _find(SAMPLE / data.folder / "raw", split)
+    return embedded(name, split)
+
+
+def embedded(name: str, split: str) -> ImageDataset:
+    """Return the sample that this package carries, wherever else the data lies.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is missing.
+    """
+    folder = IDX_DATA[name].folder
+    sample = _find(SAMPLE / folder / "raw", split)
     if sample is None:
-        raise FileNotFoundError(f"{SAMPLE} lacks {data.folder}: reinstall xaikit.")
+        raise FileNotFoundError(f"{SAMPLE} lacks {folder}: reinstall xaikit.")
     return _read(name, sample, "embedded sample", {})
 
 
