@@ -1,0 +1,120 @@
+# %% answer="hvp" kind="alternative"
+# answer: hvp
+def hessian_vector(network, inputs, labels, vector):
+    tensors = tuple(network.parameters())
+    logits = network(inputs)
+    chosen = logits.log_softmax(1)[torch.arange(len(labels)), labels]
+    first = torch.autograd.grad(-chosen.mean(), tensors, create_graph=True)
+    start, along = 0, 0
+    for slope in first:
+        along = along + (slope.reshape(-1) * vector[start : start + slope.numel()]).sum()
+        start += slope.numel()
+    second = torch.autograd.grad(along, tensors)
+    return torch.nn.utils.parameters_to_vector(second)
+
+
+# %% answer="hvp" kind="wrong"
+# answer: hvp
+def hessian_vector(network, inputs, labels, vector):
+    # the gradients' outer products in the Hessian's place
+    total = torch.zeros_like(vector)
+    for x, y in zip(inputs, labels):
+        loss = functional.cross_entropy(network(x[None]), y[None])
+        parts = torch.autograd.grad(loss, list(network.parameters()))
+        g = torch.cat([part.flatten() for part in parts])
+        total += g * (g @ vector)
+    return total / len(inputs)
+
+
+# %% answer="cg" kind="alternative"
+# answer: cg
+def conjugate_gradients(product, right, steps):
+    b = right.detach().numpy().astype(np.float64)
+    x, r, d = np.zeros_like(b), b.copy(), b.copy()
+    rr = float((r * r).sum())
+    while steps > 0 and rr > 0.0:
+        with torch.no_grad():
+            q = product(torch.from_numpy(d).to(right.dtype)).numpy().astype(np.float64)
+        alpha = rr / float((d * q).sum())
+        x += alpha * d
+        r -= alpha * q
+        rr, before = float((r * r).sum()), rr
+        d = r + (rr / before) * d
+        steps -= 1
+    return torch.from_numpy(x)
+
+
+# %% answer="cg" kind="wrong"
+# answer: cg
+@torch.no_grad()
+def conjugate_gradients(product, right, steps):
+    # steepest descent: each step goes along the residual
+    x = torch.zeros_like(right)
+    for _ in range(steps):
+        r = right - product(x)
+        if r.norm() == 0:
+            break
+        x = x + (r @ r) / (r @ product(r)) * r
+    return x
+
+
+# %% answer="damped" kind="alternative"
+# answer: damped
+def damped_influence(features, labels, weight, asked, asked_labels, damping):
+    def mean_loss(flat):
+        return functional.cross_entropy(features @ flat.view_as(weight).T, labels)
+
+    point = weight.flatten().clone()
+    curvature = torch.autograd.functional.hessian(mean_loss, point)
+    curvature.diagonal().add_(damping)
+
+    def slopes(x, y):
+        rows = []
+        for example, label in zip(x, y):
+            p = torch.softmax(weight @ example, dim=0)
+            p[label] -= 1
+            rows.append(torch.outer(p, example).flatten())
+        return torch.stack(rows)
+
+    return slopes(asked, asked_labels) @ torch.inverse(curvature) @ slopes(features, labels).T
+
+
+# %% answer="damped" kind="wrong"
+# answer: damped
+def damped_influence(features, labels, weight, asked, asked_labels, damping):
+    # damping is added to the inverse, not to the Hessian
+    def slopes(x, y):
+        p = (x @ weight.T).softmax(1) - functional.one_hot(y, len(weight))
+        return (p[:, :, None] * x[:, None]).flatten(1)
+
+    p = (features @ weight.T).softmax(1)
+    spread = torch.diag_embed(p) - p[:, :, None] * p[:, None]
+    h = torch.einsum("nab,nf,ng->afbg", spread, features, features) / len(features)
+    h = h.reshape(weight.numel(), -1)
+    inverse = torch.linalg.pinv(h) + damping * torch.eye(len(h)).double()
+    return slopes(asked, asked_labels) @ inverse @ slopes(features, labels).T
+
+
+# %% answer="gold-standard" kind="alternative"
+# answer: gold-standard
+all_of_them = np.arange(30)
+start = asked_loss(refit(torch.from_numpy(all_of_them >= 0)))
+left_out = np.array(
+    [asked_loss(refit(torch.from_numpy(all_of_them != k))) - start for k in range(30)]
+)
+order = [np.argsort(np.argsort(v)) for v in (left_out, predicted.numpy())]
+difference = order[0] - order[1]
+agreement = 1 - 6 * (difference**2).sum() / (30 * (30**2 - 1))
+
+
+# %% answer="gold-standard" kind="wrong"
+# answer: gold-standard
+# the order of the subtraction the other way round; the correlation of the values, not of the ranks
+marks = torch.ones(30, dtype=torch.bool)
+full = asked_loss(refit(marks))
+left_out = []
+for i in range(30):
+    others = marks.clone()
+    others[i] = False
+    left_out.append(full - asked_loss(refit(others)))
+agreement = np.corrcoef(left_out, predicted.numpy())[0, 1]
