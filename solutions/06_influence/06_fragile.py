@@ -13,26 +13,6 @@
 # on networks of different sizes. They found the estimates fairly accurate for shallow networks and often
 # erroneous for deeper ones; for some networks weight decay was important; and the accuracy varied with the test image.
 #
-# ### Task: the least damping
-#
-# Let $\lambda_1, \dots, \lambda_P$ be the eigenvalues of $H$; those of $H + \delta I$ are $\lambda_p + \delta$.
-# Write `least_damping(eigenvalues, condition)`: the smallest $\delta \ge 0$ for which $H + \delta I$ is positive
-# definite and its condition number, the largest eigenvalue divided by the smallest one, is at most `condition`.
-#
-# The eigenvalues come in any order and may be negative. The largest one is positive, and `condition` is above 1.
-
-
-# %% nbgrader={"grade_id": "least-damping", "solution": true}
-# answer: least-damping
-def least_damping(eigenvalues: Tensor, condition: float) -> float:
-    """Return the least damping for eigenvalues (P,) and a condition number of at most `condition`."""
-    ### BEGIN SOLUTION
-    smallest, largest = eigenvalues.min().item(), eigenvalues.max().item()
-    return max(0.0, (largest - condition * smallest) / (condition - 1))
-    ### END SOLUTION
-
-
-# %% [markdown]
 # The next cell trains two small networks, one with a single hidden layer and one with four, on 30 images each
 # of T-shirts, pullovers and shirts; both with weight decay (0.01) and without. Then it leaves out 24 of the images, one after
 # the other, and trains on *from the optimum*, as the theory says. That is the truth, `actual`, for 21 test
@@ -111,7 +91,7 @@ def measured_on(depth: int, decay: float) -> dict:
     def whole(vector: Tensor) -> Tensor:
         return each(vector, small_inputs, small_labels).mean() + decay / 2 * vector @ vector
 
-    curvature, directions = torch.linalg.eigh(torch.func.hessian(whole)(flat))
+    curvature, directions = torch.linalg.eigh(torch.autograd.functional.hessian(whole, flat))
     slopes = torch.func.jacrev(each)
     asked = slopes(flat, asked_inputs, asked_labels) @ directions
     removed = slopes(flat, small_inputs[left_out], small_labels[left_out]) @ directions
@@ -125,6 +105,26 @@ def measured_on(depth: int, decay: float) -> dict:
 measurements = {
     (depth, decay): measured_on(depth, decay) for depth in (1, 4) for decay in (0.01, 0.0)
 }
+
+# %% [markdown]
+# ### Task: the least damping
+#
+# Let $\lambda_1, \dots, \lambda_P$ be the eigenvalues of $H$; those of $H + \delta I$ are $\lambda_p + \delta$.
+# Write `least_damping(eigenvalues, condition)`: the smallest $\delta \ge 0$ for which $H + \delta I$ is positive
+# definite and its condition number, the largest eigenvalue divided by the smallest one, is at most `condition`.
+#
+# The eigenvalues come in any order and may be negative. The largest one is positive, and `condition` is above 1.
+
+
+# %% nbgrader={"grade_id": "least-damping", "solution": true}
+# answer: least-damping
+def least_damping(eigenvalues: Tensor, condition: float) -> float:
+    """Return the least damping for eigenvalues (P,) and a condition number of at most `condition`."""
+    ### BEGIN SOLUTION
+    smallest, largest = eigenvalues.min().item(), eigenvalues.max().item()
+    return max(0.0, (largest - condition * smallest) / (condition - 1))
+    ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "least-damping-test", "grade": true, "points": 2}
 from scipy.stats import spearmanr
@@ -149,7 +149,9 @@ checks.close(
 )
 kinds_of = {(1, 0.01): "1 hidden layer, weight decay", (1, 0.0): "1 hidden layer, none"}
 kinds_of |= {(4, 0.01): "4 hidden layers, weight decay", (4, 0.0): "4 hidden layers, none"}
-figure, axes = plt.subplots(2, 2, figsize=(8.5, 5.6), layout="constrained", sharex=True, sharey=True)
+figure, axes = plt.subplots(
+    2, 2, figsize=(8.5, 5.6), layout="constrained", sharex=True, sharey=True
+)
 draw = np.random.default_rng(0)
 for axis, (key, title) in zip(axes.flat, kinds_of.items(), strict=True):
     record = measurements[key]

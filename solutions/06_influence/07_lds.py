@@ -53,7 +53,7 @@ def datamodelling_score(
 
 
 # %% nbgrader={"grade_id": "lds-test", "grade": true, "points": 3}
-from xaikit.influence import lds
+from xaikit.influence.lds import lds
 
 checks.function(datamodelling_score, "datamodelling_score")
 toy_scores = torch.tensor([[8.0, 2.0, -1.0], [1.0, 5.0, 3.5]])

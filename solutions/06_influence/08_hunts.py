@@ -15,22 +15,6 @@
 # counted from 1. The precision at $p_w$ is $w / p_w$, the share of wanted ones up to there. Average precision is the mean of
 # these $W$ precisions: 1 if all wanted ones come first, about their share in the data if the order is random.
 #
-# ### Task: average precision
-#
-# Write `average_precision(scores, wanted)`. No two scores are equal, and at least one example is wanted.
-
-
-# %% nbgrader={"grade_id": "average-precision", "solution": true}
-# answer: average-precision
-def average_precision(scores: Tensor, wanted: Tensor) -> float:
-    """Return the average precision of scores (N,), highest first, for the wanted ones (N,) booleans."""
-    ### BEGIN SOLUTION
-    positions = 1 + torch.nonzero(wanted[scores.argsort(descending=True)])[:, 0]
-    return (torch.arange(1, len(positions) + 1) / positions).mean().item()
-    ### END SOLUTION
-
-
-# %% [markdown]
 # The next cell gives a tenth of the training images a wrong label: the class, other than the right one, that our
 # network finds likeliest. People make such mistakes. Then it trains the same architecture with these labels, and computes three scores.
 
@@ -45,10 +29,7 @@ def as_network(stage: list[Tensor], place: int = 0) -> nn.Module:
     """Return one of the networks that `trained` trained side by side, at the end of a stage."""
     one = build("influence").eval()
     one.load_state_dict(
-        {
-            name: each[place].detach()
-            for name, each in zip(one.state_dict(), stage, strict=True)
-        }
+        {name: each[place].detach() for name, each in zip(one.state_dict(), stage, strict=True)}
     )
     return one
 
@@ -72,6 +53,22 @@ hunted = {
     ),
     "self-influence, Grad-Dot": self_influence(mistaken_network, mistaken, method="grad_dot"),
 }
+
+# %% [markdown]
+# ### Task: average precision
+#
+# Write `average_precision(scores, wanted)`. No two scores are equal, and at least one example is wanted.
+
+
+# %% nbgrader={"grade_id": "average-precision", "solution": true}
+# answer: average-precision
+def average_precision(scores: Tensor, wanted: Tensor) -> float:
+    """Return the average precision of scores (N,), highest first, for the wanted ones (N,) booleans."""
+    ### BEGIN SOLUTION
+    positions = 1 + torch.nonzero(wanted[scores.argsort(descending=True)])[:, 0]
+    return (torch.arange(1, len(positions) + 1) / positions).mean().item()
+    ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "average-precision-test", "grade": true, "points": 2}
 checks.function(average_precision, "average_precision")
@@ -169,7 +166,9 @@ checks.expect(
     (hundred == hundred.round()).all() and hundred.min() >= 0 and hundred.max() < len(suspected),
     f"`suspects` holds indices: whole numbers from 0 to {len(suspected) - 1}.",
 )
-checks.expect(len(set(hundred.tolist())) == 100, "`suspects` names an image twice: 100 different ones.")
+checks.expect(
+    len(set(hundred.tolist())) == 100, "`suspects` names an image twice: 100 different ones."
+)
 figure, axes = plt.subplots(2, 8, figsize=(9, 2.9), layout="constrained")
 for axis, place in zip(axes.flat, hundred.astype(int), strict=False):
     axis.imshow(suspected.images[place, 0], cmap="gray", vmin=0, vmax=1)

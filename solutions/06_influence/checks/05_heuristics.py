@@ -122,9 +122,7 @@ def other_class(values: dict[str, Any]) -> None:
     labels = expect_array(values["pair_labels"], (4,), "pair_labels")
     asked = float(expect_array(values["asked_input"], (), "asked_input"))
     _in_range(np.append(inputs, asked), "pair_inputs` and `asked_input")
-    expect(
-        sorted(labels.tolist()) == [-1, -1, 1, 1], "`pair_labels` should have each label twice."
-    )
+    expect(sorted(labels.tolist()) == [-1, -1, 1, 1], "`pair_labels` should have each label twice.")
     slope = sum(inputs * labels) / (sum(inputs * inputs) + 1)
     expect(
         all(slope * x * y > 0 for x, y in zip(inputs, labels, strict=True)) and slope * asked > 0,

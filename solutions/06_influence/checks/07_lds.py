@@ -74,14 +74,18 @@ def _cases(rng: np.random.Generator) -> Arguments:
             if np.diff(np.sort(outputs, axis=0), axis=0).min() < 1e-4:
                 return False
             right = expected(scores, subsets, outputs, draws)
-            means = [spearman(list(a), list(b)) for a, b in zip(sums.T / sizes, outputs.T, strict=True)]
+            means = [
+                spearman(list(a), list(b)) for a, b in zip(sums.T / sizes, outputs.T, strict=True)
+            ]
             pearson = [np.corrcoef(a, b)[0, 1] for a, b in zip(sums.T, outputs.T, strict=True)]
             others = (float(np.mean(means)), float(np.mean(pearson)))
             inside = right[1] < right[0] - 0.02 and right[2] > right[0] + 0.02
             return inside and all(abs(other - right[0]) > 0.02 for other in others)
 
         scores, subsets, outputs, draws = drawn(draw, shows)
-        cases.append((tensor(scores), torch.from_numpy(subsets), tensor(outputs), torch.from_numpy(draws)))
+        cases.append(
+            (tensor(scores), torch.from_numpy(subsets), tensor(outputs), torch.from_numpy(draws))
+        )
     return cases
 
 

@@ -13,7 +13,7 @@ from xaikit import load_pretrained
 from xaikit.backdoors import poison, trigger_of
 
 from ...shared.checks import GIVEN, Arguments, Array, drawn, tensor
-from .toys import world
+from xaikit.influence.study import study
 
 ENOUGH = 0.95
 
@@ -39,7 +39,9 @@ def _lists(rng: np.random.Generator) -> Arguments:
         def shows(case: tuple[Array, Any]) -> bool:
             scores, wanted = case
             right = by_positions(scores.tolist(), wanted.tolist())
-            others = [by_positions(each.tolist(), wanted.tolist()) for each in (-scores, abs(scores))]
+            others = [
+                by_positions(each.tolist(), wanted.tolist()) for each in (-scores, abs(scores))
+            ]
             return right < 0.9 and all(abs(other - right) > 0.02 for other in others)
 
         scores, wanted = drawn(draw, shows)
@@ -66,7 +68,7 @@ def average_precision(calls: list[Called]) -> None:
 def planted() -> Array:
     """Return the indices of the poisoned images, by the recipe that the notebook names."""
     card = load_pretrained("fashion_mnist_poisoned").card
-    marked = poison(world().training, trigger_of(card["trigger"]), card["target"], rate=0.12)
+    marked = poison(study().training, trigger_of(card["trigger"]), card["target"], rate=0.12)
     return np.flatnonzero(marked.poisoned.numpy()).astype(float)
 
 
