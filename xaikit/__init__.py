@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         counterfactual_methods,
     )
     from xaikit.data import load
+    from xaikit.influence import Influence, influence, influence_methods, self_influence
     from xaikit.models import load_pretrained
 
 __all__ = [
     "Counterfactuals",
     "Explanation",
+    "Influence",
     "attack",
     "attack_methods",
     "counterfactual",
@@ -35,9 +37,12 @@ __all__ = [
     "detect",
     "detection_methods",
     "explain",
+    "influence",
+    "influence_methods",
     "load",
     "load_pretrained",
     "methods",
+    "self_influence",
     "targets_of_interest",
     "tree_shap",
 ]
@@ -45,6 +50,7 @@ __all__ = [
 _HOMES = {
     "Counterfactuals": "counterfactuals",
     "Explanation": "attribution",
+    "Influence": "influence",
     "attack": "attacks",
     "attack_methods": "attacks",
     "counterfactual": "counterfactuals",
@@ -52,9 +58,11 @@ _HOMES = {
     "detect": "backdoors",
     "detection_methods": "backdoors",
     "explain": "attribution",
+    "influence_methods": "influence",
     "load": "data",
     "load_pretrained": "models",
     "methods": "attribution",
+    "self_influence": "influence",
     "targets_of_interest": "attribution",
     "tree_shap": "attribution",
 }

@@ -51,7 +51,7 @@ def returned(
             hook.remove()
 
 
-def _last_linear(model: nn.Module, rows: Tensor) -> nn.Module | None:
+def last_linear(model: nn.Module, rows: Tensor) -> nn.Module | None:
     """Return the linear layer that runs last of those that lead to the outputs, if any."""
     linear = [each for each in model.modules() if isinstance(each, nn.Linear)]
     with torch.enable_grad():
@@ -109,7 +109,7 @@ def features_of(model: nn.Module, layer: nn.Module | None, instead: str) -> Iter
         seen.append(found.flatten(1).clone())
 
     def features(rows: Tensor) -> tuple[Tensor, Tensor]:
-        if not hooks and (linear := _last_linear(model, rows)) is not None:
+        if not hooks and (linear := last_linear(model, rows)) is not None:
             hooks.append(linear.register_forward_pre_hook(lambda _, given: keep(given[0])))
         seen.clear()
         scores = outputs(model, rows)

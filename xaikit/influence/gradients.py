@@ -1,0 +1,162 @@
+"""Gradients that point the same way: Grad-Dot, Grad-Cos, TracIn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from xaikit.influence.networks import Checkpoints, Layers, Network, Rates, each_network
+from xaikit.influence.problem import Loss, Training
+from xaikit.influence.registry import Found, influence_method
+from xaikit.influence.rows import Projection, Rows, joined
+
+_HELD = 2**27
+"""Numbers of the asked examples' gradients that are held at once: 512 MB in single precision."""
+
+
+@influence_method(
+    "Grad-Dot",
+    needs=("gradients", "training data", "labels"),
+    paper="Charpiat et al. 2019, Input similarity from the neural network perspective, "
+    "arXiv:2102.05262",
+)
+def grad_dot(problem: Training, *, layers: Layers = "last", projection: int | None = None) -> Found:
+    """Take the inner product of the two losses' gradients by the weights.
+
+    A step of gradient descent on the training example, of rate η, lowers the asked loss by η times
+    the score, to first order. Examples that are badly learnt have long gradients, so they lead for
+    every question; :func:`grad_cos` divides the lengths out.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    layers
+        ``"last"``: the weights of the last linear layer, exact from products of activations and
+        residuals; ``"all"``: all weights, by gradients of each example.
+    projection
+        Shorten the gradients to this many dimensions (512, say), at random: see
+        :class:`~xaikit.influence.rows.Projection` on the error (Johnson and Lindenstrauss).
+        Default: exact.
+    """
+    return Found(_products(problem, layers, None, None, projection, cosine=False))
+
+
+@influence_method(
+    "Grad-Cos",
+    needs=("gradients", "training data", "labels"),
+    paper="Hanawa et al. 2021, Evaluation of similarity-based explanations, arXiv:2006.04528",
+    of_itself=False,
+)
+def grad_cos(problem: Training, *, layers: Layers = "last", projection: int | None = None) -> Found:
+    """Take the cosine of the angle between the two losses' gradients by the weights.
+
+    A similarity, in [-1, 1], not a distance: 1 is the same direction. Parameters as in
+    :func:`grad_dot`.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    layers, projection
+        See :func:`grad_dot`.
+    """
+    return Found(_products(problem, layers, None, None, projection, cosine=True))
+
+
+@influence_method(
+    "TracIn over checkpoints",
+    needs=("gradients", "training data", "labels"),
+    paper="Pruthi et al. 2020, Estimating training data influence by tracing gradient descent, "
+    "arXiv:2002.08484",
+)
+def tracin(
+    problem: Training,
+    *,
+    layers: Layers = "last",
+    checkpoints: Checkpoints = None,
+    learning_rates: Rates = None,
+    projection: int | None = None,
+) -> Found:
+    """Sum Grad-Dot over checkpoints of the training, each times its learning rate (TracInCP).
+
+    The score is the fall of the asked loss that steps of plain gradient descent on the training
+    example bring about, to first order, one step for each checkpoint.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    layers, projection
+        See :func:`grad_dot`.
+    checkpoints
+        State dicts of the model, or their paths; default: the model as it is, alone.
+    learning_rates
+        One for each checkpoint; default: 1.
+    """
+    return Found(_products(problem, layers, checkpoints, learning_rates, projection, cosine=False))
+
+
+def _products(
+    problem: Training,
+    layers: Layers,
+    checkpoints: Checkpoints,
+    rates: Rates,
+    projection: int | None,
+    *,
+    cosine: bool,
+) -> Tensor:
+    """Return the sum of inner products over checkpoints, or of one checkpoint's cosines."""
+    scores = problem.empty()
+    shorten = None if projection is None else Projection(projection, problem.seed)
+    for network, rate in each_network(problem, layers, checkpoints, rates):
+        for asked, ours in asked_rows(problem, network, problem.loss, shorten):
+            for rows in problem.parts():
+                theirs = shortened(training_rows(problem, network, rows, problem.loss), shorten)
+                if problem.itself:
+                    part = theirs.each(theirs)
+                else:
+                    assert ours is not None
+                    part = ours.cross(theirs)
+                    if cosine:
+                        lengths = ours.norms().unsqueeze(1) * theirs.norms()
+                        part = part / lengths.clamp_min(torch.finfo(part.dtype).tiny)
+                place = rows if problem.itself else (asked, rows)
+                scores[place].add_(part, alpha=rate)
+    return scores
+
+
+def shortened(rows: Rows, by: Projection | None) -> Rows:
+    """Return gradients as they are, or projected."""
+    return rows if by is None else by(rows)
+
+
+def training_rows(problem: Training, network: Network, rows: slice, loss: Loss) -> Rows:
+    """Return some training examples' gradients."""
+    images, labels = problem.trained_on(rows)
+    return network.rows(network.seen(images), labels, loss)
+
+
+def asked_rows(
+    problem: Training, network: Network, loss: Loss, shorten: Projection | None = None
+) -> Iterator[tuple[slice, Rows | None]]:
+    """Yield the asked examples' gradients, so many at once as may be held, with their places.
+
+    Where each training example is asked about itself there are none, once.
+    """
+    if problem.itself:
+        yield slice(0), None
+        return
+    held: list[Rows] = []
+    start = stop = 0
+    for images, labels in zip(
+        problem.inputs.split(problem.chunk), problem.labels.split(problem.chunk), strict=True
+    ):
+        found = shortened(network.rows(network.seen(images), labels, loss), shorten)
+        held.append(found)
+        stop += len(found)
+        if stop == len(problem.inputs) or (stop - start + problem.chunk) * found.length > _HELD:
+            yield slice(start, stop), joined(held)
+            held, start = [], stop

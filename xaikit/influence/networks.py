@@ -1,0 +1,233 @@
+"""Which weights count? The last layer's, or all: a function of these weights, and its gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from xaikit.core.layers import features_of, last_linear
+from xaikit.core.logits import Logits
+from xaikit.core.options import NonNegative, accepted
+from xaikit.core.passes import class_scores, numeric
+from xaikit.influence.problem import Loss, Training
+from xaikit.influence.rows import Dense, Factors, Rows
+
+Layers = Literal["last", "all"]
+Checkpoints = Sequence[Any] | None
+Rates = Sequence[Any] | None
+
+
+class LastLayer:
+    """The last linear layer, as a function of what enters it.
+
+    Attributes
+    ----------
+    weights
+        (K · F,), the layer's; its bias is the weight of an activation that is always one.
+    features
+        How many activations there are beside that one.
+    """
+
+    def __init__(self, problem: Training) -> None:
+        self._model = problem.model
+        some = problem.inputs[:2]
+        with torch.no_grad(), self._features() as features:
+            found, scores = features(some)
+        layer = last_linear(self._model, some)
+        assert isinstance(layer, nn.Linear)  # features_of has said so else
+        weight, bias = layer.weight.detach(), layer.bias
+        self._bias = bias is not None
+        self.features = layer.in_features
+        if bias is not None:
+            weight = torch.cat([weight, bias.detach().unsqueeze(1)], 1)
+        self.weights = weight.to(problem.dtype).flatten()
+        self.shape = weight.shape
+        seen = self._with_ones(found)
+        if seen.shape[1] != weight.shape[1] or not _near(self.outputs(self.weights, seen), scores):
+            raise ValueError(
+                "the model computes more after its last linear layer, so that the gradients of "
+                'that layer are not products of activations and residuals: use layers="all".'
+            )
+
+    def _features(self) -> Any:
+        return features_of(self._model, None, 'use layers="all"')
+
+    def _with_ones(self, found: Tensor) -> Tensor:
+        if not self._bias:
+            return found
+        return torch.cat([found, found.new_ones(len(found), 1)], 1)
+
+    def outputs(self, weights: Tensor, seen: Tensor) -> Tensor:
+        """Return the outputs (n, K) for activations (n, F)."""
+        return seen @ weights.view(self.shape).T
+
+    @torch.no_grad()
+    def seen(self, images: Tensor) -> Tensor:
+        """Return what enters the layer (n, F), the one for the bias included."""
+        with self._features() as features:
+            found, scores = features(images)
+        numeric(scores)
+        return self._with_ones(found)
+
+    def rows(self, seen: Tensor, labels: Tensor, loss: Loss) -> Rows:
+        """Return the gradients of n examples' losses."""
+        scores = self.outputs(self.weights, seen).detach().requires_grad_()
+        (residuals,) = torch.autograd.grad(loss(scores, labels).sum(), scores)
+        return Factors(seen, residuals)
+
+
+class WholeModel:
+    """The model as a function of all its weights.
+
+    Attributes
+    ----------
+    weights
+        (P,), all parameters one after the other.
+    """
+
+    def __init__(self, problem: Training) -> None:
+        self._model = problem.model
+        parameters = {
+            name: each.detach()
+            for name, each in self._model.named_parameters()
+            if each.is_floating_point()
+        }
+        if not parameters:
+            raise ValueError("the model has no parameters, so no training example changed it.")
+        self._shapes = {name: each.shape for name, each in parameters.items()}
+        self.weights = torch.cat([each.flatten() for each in parameters.values()])
+
+    def outputs(self, weights: Tensor, seen: Tensor) -> Tensor:
+        """Return the outputs (n, K) for inputs (n, *shape)."""
+        sizes = [math.prod(shape) for shape in self._shapes.values()]
+        parts = zip(self._shapes.items(), weights.split(sizes), strict=True)
+        own = {name: part.view(shape) for (name, shape), part in parts}
+        found = torch.func.functional_call(self._model, own, (seen.clone(),))
+        return class_scores(found, seen)
+
+    def seen(self, images: Tensor) -> Tensor:
+        """Return the images."""
+        return images
+
+    def rows(self, seen: Tensor, labels: Tensor, loss: Loss) -> Rows:
+        """Return the gradients of n examples' losses, each by itself."""
+
+        def one(weights: Tensor, image: Tensor, label: Tensor) -> Tensor:
+            return loss(self.outputs(weights, image[None]), label[None])[0]
+
+        slope = torch.func.grad(one)
+        try:
+            return Dense(torch.func.vmap(slope, (None, 0, 0))(self.weights, seen, labels))
+        except RuntimeError:
+            # What vectorising does not know (control flow by values, recurrent layers): one by one.
+            each = [slope(self.weights, *pair) for pair in zip(seen, labels, strict=True)]
+            return Dense(torch.stack(each))
+
+
+Network = LastLayer | WholeModel
+
+
+def network_of(problem: Training, layers: Layers) -> Network:
+    """Return the model as a function of the weights that count."""
+    return LastLayer(problem) if layers == "last" else WholeModel(problem)
+
+
+def each_network(
+    problem: Training, layers: Layers, checkpoints: Checkpoints, rates: Rates = None
+) -> Iterator[tuple[Network, float]]:
+    """Yield the network of each checkpoint with its learning rate, 1 by default.
+
+    Without checkpoints it is the model itself. A network is to be used before the next one.
+    """
+    if checkpoints is None:
+        checkpoints = [problem.model.state_dict()]
+        if rates is not None and len(rates) > 1:
+            raise ValueError(
+                f"there are {len(rates)} learning_rates but no checkpoints: give both."
+            )
+    if len(checkpoints) == 0:
+        raise ValueError("checkpoints are empty: give one at least, or leave the option out.")
+    if rates is not None and len(rates) != len(checkpoints):
+        raise ValueError(
+            f"there are {len(checkpoints)} checkpoints but {len(rates)} learning_rates: give one "
+            f"each."
+        )
+    factors = [accepted(each, NonNegative, "a learning rate") for each in rates or []]
+    states = [_state(each, place) for place, each in enumerate(checkpoints)]
+    for place, state in enumerate(states):
+        _expect_fitting(problem.model, state, place)
+    for place, state in enumerate(states):
+        _inner(problem.model).load_state_dict(state)
+        yield network_of(problem, layers), float(factors[place]) if factors else 1.0
+
+
+def _state(checkpoint: Any, place: int) -> Mapping[str, Tensor]:
+    """Return a checkpoint's weights: given, or read from its file."""
+    called = f"checkpoint {place}"
+    if isinstance(checkpoint, str | Path):
+        path = Path(checkpoint).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"{called} is {path}, which is no file: correct the path.")
+        try:
+            read: Callable[[Path], Any] = load_file if path.suffix == ".safetensors" else _unpickled
+            checkpoint = read(path)
+        except (SafetensorError, RuntimeError, ValueError, OSError, EOFError, KeyError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ValueError(f"{called}, {path}, cannot be read ({reason}).") from error
+    tensors = isinstance(checkpoint, Mapping) and all(
+        isinstance(name, str) and isinstance(each, Tensor) for name, each in checkpoint.items()
+    )
+    if not tensors:
+        raise TypeError(
+            f"{called} has to be a state dict (names with tensors) or the path of one, not a "
+            f"{type(checkpoint).__name__}: use model.state_dict()."
+        )
+    return dict(checkpoint)
+
+
+def _unpickled(path: Path) -> Any:
+    import pickle
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError("it holds more than weights, or is damaged") from error
+
+
+def _expect_fitting(model: nn.Module, state: Mapping[str, Tensor], place: int) -> None:
+    """Fail where a checkpoint is of another architecture, and name the first difference."""
+    own = _inner(model).state_dict()
+    lacking, foreign = own.keys() - state.keys(), state.keys() - own.keys()
+    shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
+    if lacking:
+        what = f"it has no {min(lacking)}"
+    elif foreign:
+        what = f"it has {min(foreign)}, which the model lacks"
+    elif shapes:
+        name = shapes[0]
+        what = f"its {name} is {tuple(state[name].shape)}, the model's {tuple(own[name].shape)}"
+    elif bad := [n for n, v in state.items() if v.is_floating_point() and not v.isfinite().all()]:
+        raise ValueError(f"checkpoint {place} holds nan or infinity in {bad[0]}: give another.")
+    else:
+        return
+    raise ValueError(
+        f"checkpoint {place} is of another architecture than the model ({what}): give checkpoints "
+        f"of this model's own training."
+    )
+
+
+def _inner(model: nn.Module) -> nn.Module:
+    """Return the caller's model, where it is held by one that gives logits."""
+    return model.model if isinstance(model, Logits) else model
+
+
+def _near(one: Tensor, other: Tensor) -> bool:
+    scale = float(other.abs().max().clamp_min(1e-12))
+    return bool(torch.allclose(one, other, rtol=0, atol=scale * torch.finfo(one.dtype).eps ** 0.5))

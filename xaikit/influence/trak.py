@@ -1,0 +1,78 @@
+"""TRAK: the network as a linear model of randomly projected gradients."""
+
+from __future__ import annotations
+
+import torch
+
+from xaikit.core.options import NonNegative
+from xaikit.influence.curvature import inverse
+from xaikit.influence.gradients import asked_rows
+from xaikit.influence.networks import Checkpoints, Layers, each_network
+from xaikit.influence.problem import Training, right_margin
+from xaikit.influence.registry import Found, influence_method
+from xaikit.influence.rows import Projection
+
+
+@influence_method(
+    "TRAK",
+    needs=("gradients", "training data", "labels"),
+    paper="Park et al. 2023, TRAK: attributing model behavior at scale, arXiv:2303.14186",
+)
+def trak(
+    problem: Training,
+    *,
+    layers: Layers = "all",
+    checkpoints: Checkpoints = None,
+    dimension: int = 512,
+    damping: NonNegative = 0.0,
+) -> Found:
+    """Attribute the margin log(p / (1 - p)) of the label by a linear model of the gradients.
+
+    With φ the margin's gradient by the weights, projected to ``dimension`` random directions, and
+    Φ those of all training examples, a network's scores are φ(asked)ᵀ (ΦᵀΦ)⁻¹ Φᵀ: one Newton step
+    of logistic regression. They are averaged over the checkpoints, and then multiplied by the mean
+    of 1 - p of the training example: one that the networks are sure of changes nothing. Positive:
+    training on the example raises the margin, so it lowers the loss.
+
+    Inner products survive the projection up to an error of 1 / √dimension of the lengths: see
+    :class:`~xaikit.influence.rows.Projection` (Johnson and Lindenstrauss).
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    layers
+        ``"last"`` or ``"all"``: which weights count.
+    checkpoints
+        State dicts, or their paths, of networks that were trained alike (from other seeds, best);
+        default: the model as it is, alone.
+    dimension
+        Of the projection. Fewer than there are training examples.
+    damping
+        Added to the diagonal of ΦᵀΦ / N; 0: its pseudo-inverse.
+    """
+    if not problem.by_class:
+        raise ValueError(
+            "trak explains the margin of a class, so it takes loss='cross_entropy' only."
+        )
+    scores, doubt = problem.empty(), problem.inputs.new_zeros(len(problem.images))
+    shorten, networks = Projection(dimension, problem.seed), 0
+    for network, _ in each_network(problem, layers, checkpoints):
+        networks += 1
+        gradients = problem.inputs.new_zeros(len(problem.images), dimension)
+        for rows in problem.parts():
+            images, labels = problem.trained_on(rows)
+            seen = network.seen(images)
+            gradients[rows] = shorten(network.rows(seen, labels, right_margin)).values
+            with torch.no_grad():
+                chances = network.outputs(network.weights, seen).softmax(1)
+            doubt[rows] += 1 - chances.gather(1, labels.unsqueeze(1)).squeeze(1)
+        n = len(gradients)
+        kernel = inverse(gradients.T @ gradients / n, damping)
+        if problem.itself:
+            scores += (kernel(gradients) * gradients).sum(1) / n
+            continue
+        for asked, ours in asked_rows(problem, network, right_margin, shorten):
+            assert ours is not None
+            scores[asked] += kernel(ours.dense()) @ gradients.T / n
+    return Found(scores / networks * (doubt / networks))
