@@ -120,10 +120,9 @@ for extra, style in ((1e-4, "k:"), (1e-2, "k--"), (1.0, "k-")):
     for steps in range(0, 61, 4):
         found = conjugate_gradients(lambda v, extra=extra: (spectrum + extra) * v, ones, steps)
         apart = found - ones / (spectrum + extra)
-        errors.append(float((apart**2 * (spectrum + extra)).sum() / (1 / (spectrum + extra)).sum()))
-    axis.semilogy(
-        range(0, 61, 4), np.maximum(errors, 1e-32) ** 0.5, style, label=f"damping {extra:g}"
-    )
+        square = (apart**2 * (spectrum + extra)).sum() / (1 / (spectrum + extra)).sum()
+        errors.append(max(math.sqrt(square), 1e-16))
+    axis.semilogy(range(0, 61, 4), errors, style, label=f"damping {extra:g}")
 axis.set(
     title="Your solver on 300 equations", xlabel="steps", ylabel="error in the norm of A, relative"
 )

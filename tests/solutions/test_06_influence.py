@@ -129,6 +129,22 @@ def test_the_thirty_images_tell_a_prediction_from_the_truth(
         assert 0 < earned(truth, other) < 1
 
 
+def test_the_thirty_images_are_fitted_to_the_end(
+    given: dict[str, Any], checks: SimpleNamespace
+) -> None:
+    """By autograd, of the objective that the text states; and the check's own fit is the same."""
+    keep = torch.ones(30, dtype=torch.bool)
+    keep[7] = False
+    weight = given["refit"](keep).requires_grad_()
+    rows, labels = given["thirty"], given["thirty_labels"]
+    loss = torch.nn.functional.cross_entropy(rows @ weight.T, labels, reduction="none")
+    objective = loss[keep].sum() / 30 + given["DECAY"] / 2 * weight.square().sum()
+    (slope,) = torch.autograd.grad(objective, weight)
+    assert slope.norm() < 1e-8
+    difference = (weight[1] - weight[0]).detach().numpy()
+    assert np.allclose(difference, checks.newton(keep.double().numpy()), atol=1e-6)
+
+
 def test_captum_leaves_out_the_biases_alone(source: Source, checks: SimpleNamespace) -> None:
     without, whole = checks.both_scores()
     gap = np.abs(without - whole).max()
