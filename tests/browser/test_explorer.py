@@ -86,12 +86,18 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     choose_from_menu(browser, "Settings", "Theme", "JupyterLab Light")
     wait.until(lambda d: ink(d) < 100)
 
-    # The other page: the same image, and what would have to change in it.
+    # Another page: the same image, and what would have to change in it.
     tabs = browser.find_elements(By.CSS_SELECTOR, ".lm-TabBar-tabLabel")
     next(e for e in tabs if e.text == "Counterfactuals").click()
     wait.until(lambda d: "Wachter et al. · " in picture(d).text and status(d) == "Done.")
     assert " of 9 found" in picture(browser).text and picture(browser).rect["height"] > 300
     screenshot(browser, "explorer_counterfactuals")
+
+    # The third: which of the training images count for it.
+    next(e for e in tabs if e.text == "Training data").click()
+    wait.until(lambda d: "strongest proponents" in picture(d).text and status(d) == "Done.")
+    assert picture(browser).rect["height"] > 300
+    screenshot(browser, "explorer_training_data")
 
 
 def status(driver: WebDriver) -> str:

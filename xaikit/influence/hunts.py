@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from xaikit.core.arguments import checked_seed, count, finite
+
+Rows = NDArray[np.float64]
+Marks = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def average_precision(scores: Any, wanted: Any, *, seed: int = 0, repeats: int =
     return Hunt(score, (float(low), float(high)), torch.from_numpy(draws))
 
 
-def _precisions(scores: np.ndarray, wanted: np.ndarray, times: np.ndarray) -> np.ndarray:
+def _precisions(scores: Rows, wanted: Marks, times: Rows) -> Rows:
     """Return the average precision (repeats,) where ``times`` (repeats, N) says how often each is.
 
     A thousand calls of scikit-learn's, which tests compare this with, take seven seconds.
@@ -88,11 +92,11 @@ def _precisions(scores: np.ndarray, wanted: np.ndarray, times: np.ndarray) -> np
     seen = times[:, order].cumsum(1)[:, ends]
     hits = (times * wanted)[:, order].cumsum(1)[:, ends]
     new = np.diff(hits, axis=1, prepend=0)
-    found: np.ndarray = (new * hits / np.maximum(seen, 1)).sum(1) / wanted.sum()
+    found: Rows = (new * hits / np.maximum(seen, 1)).sum(1) / wanted.sum()
     return found
 
 
-def _checked(scores: Any, wanted: Any) -> tuple[np.ndarray, np.ndarray]:
+def _checked(scores: Any, wanted: Any) -> tuple[Rows, Marks]:
     """Return both as arrays (N,), if they fit each other."""
     rows = []
     for values, name in ((scores, "scores"), (wanted, "wanted")):

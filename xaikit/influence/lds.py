@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
 from xaikit.core.arguments import checked_seed, count, finite
+
+Rows = NDArray[np.float64]
 
 FEWEST = 3
 """Of two subsets the rank correlation is 1 or -1, whatever the scores are."""
@@ -91,7 +94,7 @@ def lds(scores: Any, subsets: Any, outputs: Any, *, seed: int = 0, repeats: int 
     return LDS(float(each.mean()), torch.from_numpy(each), _interval(each, seed, repeats))
 
 
-def _sums(scores: Tensor, subsets: Tensor) -> np.ndarray:
+def _sums(scores: Tensor, subsets: Tensor) -> Rows:
     """Return each subset's sums (S, M).
 
     The scores are put on a grid on which float64 adds without rounding: the same values have the
@@ -100,19 +103,19 @@ def _sums(scores: Tensor, subsets: Tensor) -> np.ndarray:
     bits = MANTISSA - math.ceil(math.log2(scores.shape[1] + 1))
     largest = scores.abs().amax(1, keepdim=True)
     unit = scores / torch.where(largest > 0, largest, 1.0)
-    sums: np.ndarray = (subsets.double() @ torch.round(unit * 2.0**bits).T).numpy()
+    sums: Rows = (subsets.double() @ torch.round(unit * 2.0**bits).T).numpy()
     return sums
 
 
-def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _spearman(a: Rows, b: Rows) -> Rows:
     """Return the columns' rank correlations; 0 where a column of ``a`` is constant."""
     a, b = (rankdata(x, axis=0) - (len(x) + 1) / 2 for x in (a, b))
     lengths = np.sqrt((a**2).sum(0) * (b**2).sum(0))
-    found: np.ndarray = (a * b).sum(0) / np.where(lengths > 0, lengths, 1.0)
+    found: Rows = (a * b).sum(0) / np.where(lengths > 0, lengths, 1.0)
     return found
 
 
-def _interval(each: np.ndarray, seed: int, repeats: int) -> tuple[float, float]:
+def _interval(each: Rows, seed: int, repeats: int) -> tuple[float, float]:
     """Return the percentile bootstrap's 95 % interval of the mean."""
     if len(each) < 2:
         return math.nan, math.nan

@@ -15,7 +15,7 @@ from xaikit.core.passes import observed
 from xaikit.counterfactuals.registry import METHODS
 from xaikit.data import ImageDataset
 from xaikit.widgets.changes import changed, title_of
-from xaikit.widgets.frame import LABEL, Frame, wide
+from xaikit.widgets.frame import LABEL, Frame, image_slider, wide
 from xaikit.widgets.jobs import CancelledError, Latest
 
 
@@ -34,13 +34,7 @@ class CounterfactualPage(Frame):
 
     def __init__(self, model: nn.Module, data: ImageDataset, worker: Latest) -> None:
         self._model, self._data = model, data
-        self.image = ipw.IntSlider(
-            description="Image",
-            max=len(data) - 1,
-            continuous_update=False,
-            style=LABEL,
-            layout=wide(),
-        )
+        self.image = image_slider(data)
         self.method = ipw.Dropdown(
             description="Method",
             options=[(title_of(name), name) for name in METHODS],

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import ipywidgets as ipw
+import torch
 from torch import nn
 
 from xaikit.core.arguments import checked_inputs, checked_model, probed
@@ -16,25 +19,36 @@ from xaikit.plots.maps import picture
 from xaikit.widgets.counterfactuals import CounterfactualPage
 from xaikit.widgets.explanations import ExplanationPage
 from xaikit.widgets.jobs import Latest
+from xaikit.widgets.training_data import TrainingPage
+
+FIRST = 200
+"""How many training images of each class are searched, where nothing else is said."""
 
 
 class Explorer(ipw.Tab):  # type: ignore[misc] # ipywidgets has no types
-    """The widget that :func:`explorer` returns: two pages of one network and one image.
+    """The widget that :func:`explorer` returns: three pages of one network and one image.
 
     Attributes
     ----------
-    explanations, counterfactuals
+    explanations, counterfactuals, training
         The pages. One that is opened takes over the other's image.
     """
 
-    def __init__(self, model: nn.Module, data: ImageDataset) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        data: ImageDataset,
+        training: Callable[[], ImageDataset],
+        options: dict[str, Any],
+    ) -> None:
         # A copy: the caller may use the network at the same time, and gets it back untouched.
         model, worker = copy.deepcopy(model).eval(), Latest()
         self.explanations = ExplanationPage(model, data, worker)
         self.counterfactuals = CounterfactualPage(model, data, worker)
+        self.training = TrainingPage(model, data, training, options, worker)
         super().__init__(
-            [self.explanations, self.counterfactuals],
-            titles=["Explanations", "Counterfactuals"],
+            [self.explanations, self.counterfactuals, self.training],
+            titles=["Explanations", "Counterfactuals", "Training data"],
             selected_index=0,
         )
         self.observe(self._on_page, "selected_index")
@@ -52,12 +66,20 @@ class Explorer(ipw.Tab):  # type: ignore[misc] # ipywidgets has no types
             opened.image.value = left.image.value  # which refreshes it
 
 
-def explorer(model: nn.Module | None = None, data: ImageDataset | None = None) -> Explorer:
+def explorer(
+    model: nn.Module | None = None,
+    data: ImageDataset | None = None,
+    training: ImageDataset | None = None,
+    *,
+    checkpoints: Sequence[Any] | None = None,
+    learning_rates: Sequence[float] | None = None,
+) -> Explorer:
     """Return a widget that explains any image by any method, and searches counterfactuals of it.
 
-    One page shows maps, with the deletion curve beside them, the other what would have to change.
-    As the last expression of a cell it appears below it. Slow methods show their progress and can
-    be cancelled; a new choice takes the place of the running one; results are kept.
+    One page shows maps, with the deletion curve beside them, another what would have to change, the
+    third which training images speak for and against the class. As the last expression of a cell
+    it appears below it. Slow methods show their progress and can be cancelled; a new choice takes
+    the place of the running one; results are kept.
 
     Parameters
     ----------
@@ -66,6 +88,11 @@ def explorer(model: nn.Module | None = None, data: ImageDataset | None = None) -
         works on a copy, made now: later training does not show, and the model stays as it is.
     data
         Images with labels and classes; default: FashionMNIST's test split.
+    training
+        What the model was trained on, or a part of it; only the third page needs it. Default for
+        the default model: the first 200 training images of each class.
+    checkpoints, learning_rates
+        As :func:`xaikit.influence` takes them, for the methods that follow the training.
 
     Returns
     -------
@@ -78,16 +105,33 @@ def explorer(model: nn.Module | None = None, data: ImageDataset | None = None) -
     """
     if model is not None:
         checked_model(model)
-    if data is not None and not isinstance(data, ImageDataset):
-        raise TypeError(
-            f"data has to be an ImageDataset, as xaikit.load returns it, not {type(data).__name__}."
-        )
+    for name, given in (("data", data), ("training", training)):
+        if given is not None and not isinstance(given, ImageDataset):
+            raise TypeError(
+                f"{name} has to be an ImageDataset, as xaikit.load returns it, not "
+                f"{type(given).__name__}."
+            )
+        if given is not None and len(given) == 0:
+            raise ValueError(f"{name} holds no image: there is nothing to explore.")
+    searched = partial(_searched, model, training)
     model = load_pretrained("fashion_mnist") if model is None else model
     data = load("fashion_mnist") if data is None else data
-    if len(data) == 0:
-        raise ValueError("data holds no image: there is nothing to explore.")
     _expect_matching(model, data)
-    return Explorer(model, data)
+    given = {"checkpoints": checkpoints, "learning_rates": learning_rates}
+    options = {name: value for name, value in given.items() if value is not None}
+    return Explorer(model, data, searched, options)
+
+
+def _searched(model: nn.Module | None, training: ImageDataset | None) -> ImageDataset:
+    """Return the training images that :func:`explorer` was given, or those of its own network."""
+    if training is not None:
+        return training
+    if model is not None:
+        raise ValueError("say what the network was trained on: explorer(model, data, training).")
+    whole = load("fashion_mnist", "train")
+    firsts = [(whole.labels == c).nonzero()[:FIRST, 0] for c in range(len(whole.classes))]
+    chosen = torch.cat(firsts)
+    return ImageDataset(whole.images[chosen], whole.labels[chosen], whole.classes, whole.source)
 
 
 def _expect_matching(model: nn.Module, data: ImageDataset) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import ipywidgets as ipw
 
+from xaikit.data import ImageDataset
 from xaikit.widgets.jobs import CancelledError, Latest
 
 STYLE = """<style>
@@ -132,3 +133,14 @@ def half(grow: bool = False) -> ipw.Layout:
 def wide() -> ipw.Layout:
     """Return the space of a control: one of its own for each, so that each can be hidden."""
     return ipw.Layout(width="100%", margin="2px 0")
+
+
+def image_slider(data: ImageDataset) -> ipw.IntSlider:
+    """Return the control that chooses an image."""
+    return ipw.IntSlider(
+        description="Image",
+        max=len(data) - 1,
+        continuous_update=False,
+        style=LABEL,
+        layout=wide(),
+    )

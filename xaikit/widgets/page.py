@@ -8,7 +8,7 @@ from xaikit.attribution import methods
 from xaikit.attribution.registry import METHODS
 from xaikit.data import ImageDataset
 from xaikit.widgets.choices import BASELINES, SEGMENTS, Choice, counted
-from xaikit.widgets.frame import LABEL, Frame, half, wide
+from xaikit.widgets.frame import LABEL, Frame, half, image_slider, wide
 from xaikit.widgets.jobs import Latest
 
 FIRST = "integrated_gradients"
@@ -18,13 +18,7 @@ class Page(Frame):
     """The controls of the page of explanations: their looks, and what they say."""
 
     def __init__(self, data: ImageDataset, worker: Latest) -> None:
-        self.image = ipw.IntSlider(
-            description="Image",
-            max=len(data) - 1,
-            continuous_update=False,
-            style=LABEL,
-            layout=wide(),
-        )
+        self.image = image_slider(data)
         self.wrong = ipw.Button(
             description="Next misclassified", icon="step-forward", layout=half(grow=True)
         )

@@ -1,0 +1,188 @@
+"""Influence at scale: speed beside captum's, peak memory, and what random projection costs.
+
+Usage: ``python -m tests.benchmarks.bench_influence`` with two free cores, and the whole of
+FashionMNIST. 60,000 × 1,000 scores over the study's three checkpoints:
+
+- the last layer, exact, as a ratio to captum's TracInCPFast. Both take turns in one process with as
+  many threads; the ratio is the median over rounds of captum's seconds / ours. captum gets the
+  batches with which it is fastest. "apart" is the largest difference relative to the largest score.
+- the memory of a process of its own, in which nothing else runs: what it needs at its peak beyond
+  the images and the scores, for 60,000 and for 120,000 training examples.
+- all layers by random projection: the rank correlation with exact scores, for each test image over
+  a part of the training set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from captum.influence import TracInCPFast
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from xaikit import load
+from xaikit.data import ImageDataset
+from xaikit.influence import Study, influence, study
+
+ASKED = 1000
+BATCHES = (5_000, 20_000)
+PART = 2000
+DIMENSIONS = (128, 512)
+
+
+def options_of(here: Study) -> dict[str, Any]:
+    """Return the options that follow the study's training."""
+    return {"checkpoints": here.checkpoints, "learning_rates": here.learning_rates}
+
+
+def captums(here: Study, training: ImageDataset, batch: int, folder: Path) -> Callable[..., Tensor]:
+    """Return captum's scores as a function of images and labels."""
+    rates: dict[str, float] = {}
+    for number, state in enumerate(here.checkpoints):
+        path = folder / f"{number}.pt"
+        torch.save(state, path)
+        rates[str(path)] = here.learning_rates[number]
+
+    def opened(model: nn.Module, path: str) -> float:
+        model.load_state_dict(torch.load(path))
+        return rates[path]
+
+    made = TracInCPFast(
+        here.network,
+        here.network[-1],
+        TensorDataset(training.images, training.labels),
+        list(rates),
+        opened,
+        nn.CrossEntropyLoss(reduction="sum"),
+        batch_size=batch,
+    )
+    return lambda images, labels: made.influence((images, labels))
+
+
+def timed(call: Callable[[], Tensor]) -> tuple[float, Tensor]:
+    """Return the seconds that a call takes, and its result."""
+    start = time.perf_counter()
+    result = call()
+    return time.perf_counter() - start, result
+
+
+def speed(rounds: int) -> None:
+    """Print one line for each size of captum's batches."""
+    here = study()
+    training, test = load("fashion_mnist", "train"), load("fashion_mnist", "test")
+    images, labels = test.images[:ASKED], test.labels[:ASKED]
+    print(f"{len(training)} × {ASKED} scores, three checkpoints, last layer, exact")
+    print(f"{'captum batch':>14}{'ours s':>9}{'captum s':>10}{'ratio':>8}{'apart':>10}")
+    with tempfile.TemporaryDirectory() as folder:
+        for batch in BATCHES:
+            theirs = captums(here, training, batch, Path(folder))
+            found = []
+            for _ in range(rounds):
+                slow, expected = timed(lambda theirs=theirs: theirs(images, labels))
+                fast, scores = timed(
+                    lambda: (
+                        influence(
+                            here.network, images, labels, training, "tracin", **options_of(here)
+                        ).scores
+                    )
+                )
+                apart = float((scores - expected).abs().max() / expected.abs().max())
+                found.append((fast, slow, slow / fast, apart))
+                del expected, scores
+            fast, slow, ratio, apart = (
+                statistics.median(each) for each in zip(*found, strict=True)
+            )
+            print(f"{batch:14}{fast:9.2f}{slow:10.2f}{ratio:8.1f}{apart:10.1e}", flush=True)
+
+
+def memory(copies: int) -> None:
+    """Print what this process needs at its peak. For a process of its own."""
+    here = study()
+    full, test = load("fashion_mnist", "train"), load("fashion_mnist", "test")
+    training = ImageDataset(
+        full.images.repeat(copies, 1, 1, 1), full.labels.repeat(copies), full.classes
+    )
+    del full
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    scores = influence(
+        here.network,
+        test.images[:ASKED],
+        test.labels[:ASKED],
+        training,
+        "tracin",
+        **options_of(here),
+    ).scores
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    size = scores.numel() * scores.element_size() / 1e9
+    print(
+        f"{len(training):7} × {ASKED}: {peak:.2f} GB at the peak, {before:.2f} before (Python, "
+        f"PyTorch and the images), {size:.2f} the scores, {peak - before - size:.2f} all else",
+        flush=True,
+    )
+
+
+def projection() -> None:
+    """Print the rank correlation of projected with exact scores of all layers."""
+    here = study()
+    full, test = load("fashion_mnist", "train"), load("fashion_mnist", "test")
+    training = ImageDataset(full.images[:PART], full.labels[:PART], full.classes)
+    images, labels = test.images[:100], test.labels[:100]
+    asked = (here.network, images, labels)
+    exact = influence(*asked, training, "tracin", layers="all", **options_of(here)).scores
+    print(f"\nall layers by random projection, rank correlation with the exact scores of {PART}")
+    for dimensions in DIMENSIONS:
+        made = influence(
+            *asked, training, "tracin", layers="all", projection=dimensions, **options_of(here)
+        )
+        each = [float(spearmanr(a, b).statistic) for a, b in zip(exact, made.scores, strict=True)]
+        print(
+            f"{dimensions:4} dimensions: mean {statistics.mean(each):.3f}, smallest of "
+            f"{len(each)} images {min(each):.3f}",
+            flush=True,
+        )
+    seconds, _ = timed(
+        lambda: (
+            influence(
+                here.network,
+                test.images[:ASKED],
+                test.labels[:ASKED],
+                full,
+                "tracin",
+                layers="all",
+                projection=DIMENSIONS[-1],
+                **options_of(here),
+            ).scores
+        )
+    )
+    print(f"{len(full)} × {ASKED} scores by {DIMENSIONS[-1]} dimensions: {seconds:.1f} s")
+
+
+def main() -> None:
+    """Print all three."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="how often both take their turn")
+    parser.add_argument("--memory", type=int, help="print the memory for so many copies of the set")
+    arguments = parser.parse_args()
+    if arguments.memory:
+        return memory(arguments.memory)
+    speed(arguments.rounds)
+    print("\nmemory")
+    for copies in (1, 2):
+        command = [sys.executable, "-m", "tests.benchmarks.bench_influence", "--memory"]
+        subprocess.run([*command, str(copies)], check=True)
+    projection()
+
+
+if __name__ == "__main__":
+    main()
