@@ -228,7 +228,9 @@ checks.passed("other-class", "classes and range, the model's answers, and what l
 # images (20 of each class) and on the test images, for our network and for one that was *never trained*. A last
 # method, *label*, looks at nothing but the labels: its score is 1 for the same class, and 2 for the image itself.
 
-# %%
+# %% tags=["figure"]
+from xaikit.influence import influence
+
 few = torch.cat([(training.labels == c).nonzero()[:20, 0] for c in range(len(classes))])
 few_images, few_labels = training.images[few], training.labels[few]
 torch.manual_seed(0)
@@ -240,10 +242,10 @@ options_of = {
     "grad_dot": {},
     "grad_cos": {},
     "tracin": steps_of,
-    "influence_function": {"damping": 0.01},
+    "influence_function": {"damping": 0.005},
     "representer": {},
     "exemplar": {},
-    "trak": {},
+    "trak": {"checkpoints": here.checkpoints},
 }
 scores_of = {}  # of every test image and training image (200, 1000), for the sections below, too
 for name, options in options_of.items():
@@ -280,7 +282,8 @@ rows = np.arange(len(passed))
 for column, (marker, colour, label) in enumerate(
     (("o", "#0072b2", "itself"), ("s", "#d55e00", "same class, top 5"))
 ):
-    axis.plot([each[column] for each in passed.values()], rows, marker, color=colour, label=label)
+    values = [each[column] for each in passed.values()]
+    axis.plot(values, rows + 0.3 * column - 0.15, marker, color=colour, label=label)
 axis.set_yticks(rows, passed)
 axis.invert_yaxis()
 axis.set_xlim(-0.03, 1.03)
@@ -291,8 +294,13 @@ axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
 plt.show()
 
 # %% [markdown]
-# Grad-Cos and the nearest exemplars pass the first heuristic with a network that was never trained. *Label* passes
-# both perfectly and does not know the network at all. Among the methods that look at the network, the nearest
-# exemplars do well in the second one: images of one class lie near each other, and this is all that they
-# use. So the heuristics cannot say which score describes the *training*. Section {{ section.lds }} asks
-# that directly.
+# Read the figure line by line.
+#
+# - *Itself*: Grad-Cos and the nearest exemplars pass with the trained network and with the one that was never trained. The
+#   influence function, whose derivation is the only one that asks for leaving out, fails for most images.
+# - *Same class*: Grad-Dot, Grad-Cos and the representer scores pass, also with the network that was never trained. The gradient of the last layer
+#   contains the residual $p - y$: two residuals of one label agree, whatever the network has learned. The nearest exemplars do not look at labels. They
+#   agree as often as neighbours in feature space have one class, which is a property of the images.
+# - *Label*, the trivial method, wins both, and does not know the network at all.
+#
+# So neither heuristic can say which score describes the *training*. Section {{ section.lds }} asks that directly.

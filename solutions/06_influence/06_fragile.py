@@ -19,7 +19,7 @@
 # images. `estimates` are the influence functions with the exact Hessian, for several dampings. All 25 networks
 # are trained at once: one tensor holds the weights of all of them.
 
-# %%
+# %% tags=["figure"]
 chosen_classes = (0, 2, 6)  # T-shirt, pullover, shirt
 
 
