@@ -101,8 +101,8 @@ print(leaving_out([1, 2, 3], [2, 1, 3], 1, 2).round(3))
 # ### Task: a counter-example to "itself"
 #
 # Build a training set of four examples, `own_inputs` (4,) and `own_targets` (4,), with numbers from −10
-# to 10, so that *example 0* is not its own top proponent: if some other example is left out, the squared
-# error of example 0 rises by at least 1 more than if example 0 itself is left out.
+# to 10, so that *example 0* is not its own top proponent: if example 0 is left out, its own squared error changes by
+# at most 0.1, but if some other example is left out, it rises by at least 1 more than that.
 #
 # Think first: for which examples does leaving them out change nothing?
 
@@ -126,6 +126,10 @@ checks.expect(
     rises[0] < rises[1:].max(),
     f"Left out, the examples raise the error of example 0 by {rises.round(2).tolist()}: the first number "
     "is the largest. When does a line not need example 0?",
+)
+checks.expect(
+    abs(rises[0]) <= 0.1,
+    f"Left out, example 0 changes its own error by {rises[0]:.2f}: at most 0.1. Move it nearer to the line.",
 )
 checks.expect(
     rises[1:].max() - rises[0] >= 1,

@@ -13,6 +13,49 @@
 # on networks of different sizes. They found the estimates fairly accurate for shallow networks and often
 # erroneous for deeper ones; for some networks weight decay was important; and the accuracy varied with the test image.
 #
+# ### Task: the least damping
+#
+# Let $\lambda_1, \dots, \lambda_P$ be the eigenvalues of $H$; those of $H + \delta I$ are $\lambda_p + \delta$.
+# Write `least_damping(eigenvalues, condition)`: the smallest $\delta \ge 0$ for which $H + \delta I$ is positive
+# definite and its condition number, the largest eigenvalue divided by the smallest one, is at most `condition`.
+#
+# The eigenvalues come in any order and may be negative. The largest one is positive, and `condition` is above 1.
+
+
+# %% nbgrader={"grade_id": "least-damping", "solution": true}
+# answer: least-damping
+def least_damping(eigenvalues: Tensor, condition: float) -> float:
+    """Return the least damping for eigenvalues (P,) and a condition number of at most `condition`."""
+    ### BEGIN SOLUTION
+    smallest, largest = eigenvalues.min().item(), eigenvalues.max().item()
+    return max(0.0, (largest - condition * smallest) / (condition - 1))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "least-damping-test", "grade": true, "points": 2}
+checks.function(least_damping, "least_damping")
+enough = checks.numbers(least_damping(torch.tensor([3.0, 1.0, 2.0]), 5.0), (), "least_damping(…)")
+checks.expect(
+    abs(enough) < 1e-6, "The condition number of 3, 1, 2 is 3: below 5, so no damping is needed."
+)
+found_damping = checks.numbers(
+    least_damping(torch.tensor([0.5, 7.0, -1.0, 0.1]), 5.0), (), "least_damping(…)"
+)
+checks.expect(
+    found_damping > 1, "The damping is smaller than the negative eigenvalue: still not positive."
+)
+checks.close(
+    (7 + found_damping) / (found_damping - 1),
+    5.0,
+    "least_damping(…)",
+    "With the least damping of the eigenvalues −1 and 7 the condition number is exactly the one allowed. "
+    "Write it as an equation and solve it for δ. The condition number here:",
+)
+checks.passed("least-damping", "eigenvalues that need no damping, and some below zero")
+
+# %% [markdown]
+# ### Two networks, with weight decay and without
+#
 # The next cell trains two small networks, one with a single hidden layer and one with four, on 30 images each
 # of T-shirts, pullovers and shirts; both with weight decay (0.01) and without. Then it leaves out 24 of the images, one after
 # the other, and trains on *from the optimum*, as the theory says. That is the truth, `actual`, for 21 test
@@ -106,47 +149,9 @@ measurements = {
     (depth, decay): measured_on(depth, decay) for depth in (1, 4) for decay in (0.01, 0.0)
 }
 
-# %% [markdown]
-# ### Task: the least damping
-#
-# Let $\lambda_1, \dots, \lambda_P$ be the eigenvalues of $H$; those of $H + \delta I$ are $\lambda_p + \delta$.
-# Write `least_damping(eigenvalues, condition)`: the smallest $\delta \ge 0$ for which $H + \delta I$ is positive
-# definite and its condition number, the largest eigenvalue divided by the smallest one, is at most `condition`.
-#
-# The eigenvalues come in any order and may be negative. The largest one is positive, and `condition` is above 1.
-
-
-# %% nbgrader={"grade_id": "least-damping", "solution": true}
-# answer: least-damping
-def least_damping(eigenvalues: Tensor, condition: float) -> float:
-    """Return the least damping for eigenvalues (P,) and a condition number of at most `condition`."""
-    ### BEGIN SOLUTION
-    smallest, largest = eigenvalues.min().item(), eigenvalues.max().item()
-    return max(0.0, (largest - condition * smallest) / (condition - 1))
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade_id": "least-damping-test", "grade": true, "points": 2}
+# %% tags=["figure"]
 from scipy.stats import spearmanr
 
-checks.function(least_damping, "least_damping")
-enough = checks.numbers(least_damping(torch.tensor([3.0, 1.0, 2.0]), 5.0), (), "least_damping(…)")
-checks.expect(
-    abs(enough) < 1e-6, "The condition number of 3, 1, 2 is 3: below 5, so no damping is needed."
-)
-found_damping = checks.numbers(
-    least_damping(torch.tensor([0.5, 7.0, -1.0, 0.1]), 5.0), (), "least_damping(…)"
-)
-checks.expect(
-    found_damping > 1, "The damping is smaller than the negative eigenvalue: still not positive."
-)
-checks.close(
-    (7 + found_damping) / (found_damping - 1),
-    5.0,
-    "least_damping(…)",
-    "With the least damping of the eigenvalues −1 and 7 the condition number is exactly the one allowed. "
-    "Write it as an equation and solve it for δ. The condition number here:",
-)
 kinds_of = {(1, 0.01): "1 hidden layer, weight decay", (1, 0.0): "1 hidden layer, none"}
 kinds_of |= {(4, 0.01): "4 hidden layers, weight decay", (4, 0.0): "4 hidden layers, none"}
 figure, axes = plt.subplots(
@@ -160,9 +165,10 @@ for axis, (key, title) in zip(axes.flat, kinds_of.items(), strict=True):
         ranks = np.array([spearmanr(a, b).statistic for a, b in pairs])
         means = draw.choice(ranks, (1000, len(ranks))).mean(axis=1)
         axis.plot([damping] * 2, np.percentile(means, (2.5, 97.5)), "k-", linewidth=1)
-        axis.plot(damping, ranks.mean(), "o", color="#0072b2")
+        definite = record["eigenvalues"].min() + damping > 0
+        filled = "#0072b2" if definite else "white"
+        axis.plot(damping, ranks.mean(), "o", color="#0072b2", markerfacecolor=filled)
     negative = int((record["eigenvalues"] < 0).sum())
-    axis.axvline(float(least_damping(record["eigenvalues"], 1000.0)), color="#d55e00", ls="--")
     axis.axhline(0, color="0.8", zorder=0)
     axis.set_xscale("log")
     axis.set_title(f"{title}: {negative} negative eigenvalues", fontsize=9)
@@ -172,11 +178,10 @@ for axis in axes[:, 0]:
     axis.set_ylabel("rank correlation")
 figure.suptitle(
     "influence function against retraining (mean of 21 test images, 95 % interval);\n"
-    "dashed: your least damping for a condition number of 1000",
+    "white: with this damping the Hessian is not positive definite",
     fontsize=9,
 )
 plt.show()
-checks.passed("least-damping", "eigenvalues that need no damping, and some below zero")
 
 # %% [markdown]
 # Read the figure from left to right. With little damping a tiny or negative eigenvalue divides, and decides: the

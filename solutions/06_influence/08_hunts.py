@@ -15,6 +15,42 @@
 # counted from 1. The precision at $p_w$ is $w / p_w$, the share of wanted ones up to there. Average precision is the mean of
 # these $W$ precisions: 1 if all wanted ones come first, about their share in the data if the order is random.
 #
+# ### Task: average precision
+#
+# Write `average_precision(scores, wanted)`. No two scores are equal, and at least one example is wanted.
+
+
+# %% nbgrader={"grade_id": "average-precision", "solution": true}
+# answer: average-precision
+def average_precision(scores: Tensor, wanted: Tensor) -> float:
+    """Return the average precision of scores (N,), highest first, for the wanted ones (N,) booleans."""
+    ### BEGIN SOLUTION
+    positions = 1 + torch.nonzero(wanted[scores.argsort(descending=True)])[:, 0]
+    return (torch.arange(1, len(positions) + 1) / positions).mean().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "average-precision-test", "grade": true, "points": 2}
+checks.function(average_precision, "average_precision")
+some_scores = torch.tensor([0.3, -2.0, 0.9, 0.1, 0.5])
+checks.close(
+    average_precision(some_scores, torch.tensor([0, 0, 1, 0, 0]).bool()),
+    1.0,
+    "average_precision(…)",
+    "A single wanted example with the highest score is at position 1.",
+)
+checks.close(
+    average_precision(some_scores, torch.tensor([1, 1, 0, 0, 0]).bool()),
+    11 / 30,
+    "average_precision(…)",
+    "The wanted ones are at the positions 3 and 5 of the sorted list: the mean of 1/3 and 2/5.",
+    tolerance=1e-3,
+)
+checks.passed("average-precision", "one wanted example, and two at positions of a list,")
+
+# %% [markdown]
+# ### Wrong labels
+#
 # The next cell gives a tenth of the training images a wrong label: the class, other than the right one, that our
 # network finds likeliest. People make such mistakes. Then it trains the same architecture with these labels, and computes three scores.
 
@@ -55,48 +91,19 @@ hunted = {
     "self-influence, Grad-Dot": self_influence(mistaken_network, mistaken, method="grad_dot"),
 }
 
-# %% [markdown]
-# ### Task: average precision
-#
-# Write `average_precision(scores, wanted)`. No two scores are equal, and at least one example is wanted.
-
-
-# %% nbgrader={"grade_id": "average-precision", "solution": true}
-# answer: average-precision
-def average_precision(scores: Tensor, wanted: Tensor) -> float:
-    """Return the average precision of scores (N,), highest first, for the wanted ones (N,) booleans."""
-    ### BEGIN SOLUTION
-    positions = 1 + torch.nonzero(wanted[scores.argsort(descending=True)])[:, 0]
-    return (torch.arange(1, len(positions) + 1) / positions).mean().item()
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade_id": "average-precision-test", "grade": true, "points": 2}
-checks.function(average_precision, "average_precision")
-some_scores = torch.tensor([0.3, -2.0, 0.9, 0.1, 0.5])
-checks.close(
-    average_precision(some_scores, torch.tensor([0, 0, 1, 0, 0]).bool()),
-    1.0,
-    "average_precision(…)",
-    "A single wanted example with the highest score is at position 1.",
-)
-checks.close(
-    average_precision(some_scores, torch.tensor([1, 1, 0, 0, 0]).bool()),
-    11 / 30,
-    "average_precision(…)",
-    "The wanted ones are at the positions 3 and 5 of the sorted list: the mean of 1/3 and 2/5.",
-    tolerance=1e-3,
-)
+# %% tags=["figure"]
 figure, axes = plt.subplots(1, 2, figsize=(8.5, 3.4), layout="constrained")
 styles = (("-", "#000000"), ("--", "#0072b2"), (":", "#d55e00"))
 for row, ((name, each), (style, colour)) in enumerate(zip(hunted.items(), styles, strict=True)):
     hits = mistaken.mislabelled[each.argsort(descending=True)].double().cumsum(0)
     axes[0].plot(range(1, 1001), hits, style, color=colour, linewidth=1.3)
-    low, high = hunts.average_precision(each, mistaken.mislabelled).interval
+    hunt = hunts.average_precision(each, mistaken.mislabelled)
+    low, high = hunt.interval
     axes[1].plot((low, high), (row, row), style, color=colour)
-    mean = float(average_precision(each, mistaken.mislabelled))
-    axes[1].plot(mean, row, "o", color=colour)
-    axes[1].annotate(f"{mean:.2f}", (mean, row), (0, 7), textcoords="offset points", ha="center")
+    axes[1].plot(hunt.score, row, "o", color=colour)
+    axes[1].annotate(
+        f"{hunt.score:.2f}", (hunt.score, row), (0, 7), textcoords="offset points", ha="center"
+    )
 axes[0].plot((0, 1000), (0, 100), "-", color="0.7", linewidth=1)
 axes[0].set_xlabel("images looked at (grey: in random order)")
 axes[0].set_ylabel("wrong labels found")
@@ -111,7 +118,6 @@ hunters = [hunts.average_precision(each, mistaken.mislabelled).draws for each in
 for name, draws_of in zip([*hunted][1:], hunters[1:], strict=True):
     low, high = np.percentile((draws_of - hunters[0]).numpy(), (2.5, 97.5))
     print(f"{name}, minus plain loss: 95 % interval {low:+.2f} to {high:+.2f}")
-checks.passed("average-precision", "one wanted example, and two at positions of a list,")
 
 # %% [markdown]
 # All three find wrong labels several times as early as a random order does (average precision 0.1). Self-influence at the end of the training comes
