@@ -65,9 +65,10 @@ def _train(name: str, data: str | None, folder: Path) -> str:
     from xaikit import autoencoders
     from xaikit.counterfactuals import rl_recipes
     from xaikit.influence import study_training
+    from xaikit.influence.study import NETWORK
     from xaikit.recipes import pretrain, save
 
-    if name == study_training.NETWORK:
+    if name == NETWORK:
         return study_training.pretrain_study(folder)  # its data is in the package
     if name in rl_recipes.RECIPES:
         generator = rl_recipes.pretrain_generator(name, data)

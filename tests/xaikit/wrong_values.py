@@ -13,7 +13,7 @@ import torch
 from chain import convolutional
 from torch import nn
 
-from xaikit import attack, counterfactual, detect, explain
+from xaikit import attack, counterfactual, detect, explain, influence
 from xaikit.attribution.registry import METHODS as EXPLANATIONS
 from xaikit.counterfactuals import Generator
 from xaikit.metrics.registry import METRICS
@@ -51,6 +51,13 @@ QUICK: dict[str, dict[str, Any]] = {
 }
 """Options that a method cannot do without, or that make it quick."""
 
+FEW: dict[str, dict[str, Any]] = {
+    "leave_one_out": {"training": (MANY[:4], CLASSES[:4]), "damping": 0.5, "steps": 3},
+    "influence_function": {"damping": 0.5},
+    "trak": {"dimension": 20, "damping": 0.5},
+}
+"""Likewise of the methods of influence."""
+
 
 def called(family: str, method: str, /, **changes: Any) -> Any:
     """Return what a method answers to a call that works, but for the changes."""
@@ -70,6 +77,11 @@ def called(family: str, method: str, /, **changes: Any) -> Any:
     if family == "counterfactual":
         common = {"model": NETWORK, "inputs": IMAGES, "targets": 0, "method": method}
         return counterfactual(**{**common, **given})
+    if family == "influence":
+        common = {"model": NETWORK, "inputs": IMAGES, "labels": 0, "method": method}
+        # The options of explain's exemplar are others.
+        given = {"training": (MANY, CLASSES), **FEW.get(method, {}), **changes}
+        return influence(**{**common, **given})
     measure = METRICS[method].measure
     of_maps = {"explanation": MAP, "mask": INSIDE}
     arguments: dict[str, dict[str, Any]] = {
@@ -92,12 +104,13 @@ NAN = math.nan
 KINDS: dict[str, tuple[set[str], list[Any]]] = {
     "whole number": (
         {"steps", "samples", "window", "stride", "restarts", "size", "places", "batch"}
-        | {"components", "k", "tokens", "chunk"},
+        | {"components", "k", "tokens", "chunk", "projection", "dimension"},
         ["3", None, 2.5, 2.0, 0, -1, True, NAN, [3], np.float64(2), np.arange(2), torch.ones(2)],
     ),
     "number": (
         {"noise", "epsilon", "gamma", "alpha", "low", "high", "kernel_width", "threshold"}
-        | {"enough", "largest", "probability", "tolerance", "beta", "theta", "radius", "scale"},
+        | {"enough", "largest", "probability", "tolerance", "beta", "theta", "radius", "scale"}
+        | {"damping"},
         ["0.1", None, True, NAN, -math.inf, [0.1], 1j, torch.rand(2), np.zeros(2), 10**400, {}],
     ),
     "yes or no": (
@@ -105,7 +118,8 @@ KINDS: dict[str, tuple[set[str], list[Any]]] = {
         ["yes", 1, None, [True], NAN, np.ones(2) > 0],
     ),
     "choice": (
-        {"norm", "distance", "prototypes", "perturbation"},
+        {"norm", "distance", "prototypes", "perturbation"}
+        | {"layers", "solver", "similarity", "backend"},
         ["l7", None, 3, ["2"], True, NAN, b"2"],
     ),
     "tensor": (
@@ -149,6 +163,37 @@ KINDS: dict[str, tuple[set[str], list[Any]]] = {
     ),
     "name": ({"method"}, ["hope", None, 3, ["lime"], {}, True, NAN]),
     "model": ({"model"}, [None, "lecture", 3, len, NETWORK.state_dict()]),
+    "training": (
+        {"training"},
+        [
+            *(None, "x", 3, {}, IMAGES, (IMAGES,), [IMAGES, None], (MANY[:0], CLASSES[:0])),
+            *((MANY, CLASSES + 9), (MANY, CLASSES[:3]), (MANY.long(), CLASSES), (MANY, "x")),
+            *((MANY * NAN, CLASSES), (MANY[..., :5], CLASSES), (MANY, CLASSES * 0.5)),
+        ],
+    ),
+    "checkpoints": (
+        {"checkpoints"},
+        [
+            *("x", 3, True, NAN, {}, [], [3], [{}], [{"a": 1}], [[NETWORK]]),
+            *(
+                [nn.Linear(2, 2).state_dict()],
+                [{k: v * NAN for k, v in NETWORK.state_dict().items()}],
+            ),
+        ],
+    ),
+    "rates": (
+        {"learning_rates"},
+        ["x", 3, True, NAN, {}, [], ["a"], [NAN], [-1.0], [1.0, 2.0], [None], [[1.0]]],
+    ),
+    "loss": (
+        {"loss"},
+        ["mse", None, 3, True, NAN, [], lambda s, _: s.sum(), lambda *_: 3, lambda: 3],
+    ),
+    "dtype": (
+        {"dtype"},
+        ["float64", 3, True, NAN, torch.float16, torch.int64, [torch.float32]],
+    ),
+    "function": ({"fit"}, ["x", 3, True, NAN, [len], {}, NETWORK.state_dict()]),
     "explanation": ({"explanation", "one", "other"}, [None, "lime", 3, IMAGES, [MAP]]),
 }
 
@@ -157,6 +202,7 @@ OPTIONAL: dict[str, set[str]] = {
     "stride": {"occlusion"},
     "tokens": {"token_f1"},
     "scale": {"infidelity"},
+    "projection": {"grad_dot", "grad_cos", "tracin"},
     "times_input": {"infidelity"},
     "targets": {"fgsm", "pgd", "apgd", "patch", "universal_patch"},
     "inputs": {
@@ -168,8 +214,8 @@ OPTIONAL: dict[str, set[str]] = {
 
 def wrong_for(family: str, method: str, option: str) -> list[Any]:
     """Return values that the method has to refuse for the option."""
-    several = [torch.zeros(30, 3).long()] if family in ("attack", "detect") else []
-    if option == "labels" and method != "exemplar":
+    several = [torch.zeros(30, 3).long()] if family in ("attack", "detect", "influence") else []
+    if option == "labels" and (family, method) != ("explain", "exemplar"):
         # Classes, which attack and detect take one of an input.
         optional = [value for value in KINDS["classes"][1] if value is not None]
         return [*optional, *several] if family == "detect" else [*optional, None, *several]

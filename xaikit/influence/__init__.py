@@ -26,3 +26,4 @@ class _Callable(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Callable
+__doc__ = influence.__doc__ or ""  # what help() says of what is called

@@ -34,7 +34,7 @@ from xaikit.influence.result import Influence
 # Imported for their registration, in the order of the table.
 # isort: off
 from xaikit.influence import gradients, influence_functions  # noqa: F401
-from xaikit.influence import features, leave_one_out, trak  # noqa: F401
+from xaikit.influence import features, leave_one_out, trak, captum  # noqa: F401
 # isort: on
 
 
@@ -118,6 +118,8 @@ def influence(
     if isinstance(inputs, Tensor) and inputs.ndim > 1 and len(inputs):
         _expect_scores(len(inputs), images, dtype or inputs.dtype, inputs.device)
     inputs = checked_inputs(model, inputs)
+    if labels is None:
+        raise TypeError("labels have to be given: the true classes, or those to ask about.")
     found = _asked(
         chosen, model, (inputs, labels), (images, image_labels), loss, seed, chunk, dtype, options
     )
@@ -255,7 +257,9 @@ def _copied(model: nn.Module) -> nn.Module:
         return copy.deepcopy(model)
     except Exception as error:  # whatever the caller's own modules raise
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"the model cannot be copied (copy.deepcopy): {said}") from error
+        raise ValueError(
+            f"the model cannot be copied (copy.deepcopy): {said.rstrip('.')}."
+        ) from error
 
 
 def _expect_scores(asked: int, images: Tensor, dtype: Any, device: torch.device) -> None:

@@ -57,11 +57,15 @@ class Curved(NamedTuple):
         def total(weights: Tensor) -> Tensor:
             return loss(network.outputs(weights, seen), labels).sum()
 
-        _, back = torch.func.vjp(torch.func.grad(total), network.weights)
         try:
-            return torch.func.vmap(lambda vector: back(vector)[0])(vectors)
+            back = torch.func.vjp(torch.func.grad(total), network.weights)[1]
+            found: Tensor = torch.func.vmap(lambda vector: back(vector)[0])(vectors)
+            return found
         except RuntimeError:  # what vectorising does not know: one by one
-            return torch.stack([back(vector)[0] for vector in vectors])
+            leaf = network.weights.clone().requires_grad_()
+            (slope,) = torch.autograd.grad(total(leaf), leaf, create_graph=True)
+            each = [torch.autograd.grad(slope, leaf, v, retain_graph=True)[0] for v in vectors]
+            return torch.stack(each)
 
     def hessian(self) -> Tensor:
         """Return the Hessian of the mean loss (P, P), or say that there is no room for it."""

@@ -17,7 +17,7 @@ from xaikit.influence.rows import Factors
 
 @influence_method(
     "Nearest exemplar",
-    needs=("layers", "training data"),
+    needs=("layers", "training data", "labels"),
     paper="Papernot & McDaniel 2018, Deep k-nearest neighbors: towards confident, interpretable "
     "and robust deep learning, arXiv:1803.04765",
     of_itself=False,
@@ -38,7 +38,9 @@ def exemplar(
         example has the largest; ``"cosine"``: of the angle; ``"dot"``: the inner product.
     """
     network = LastLayer(problem)
-    ours = _plain(network, torch.cat([*map(network.seen, problem.inputs.split(problem.chunk))]))
+    ours = _plain(
+        network, torch.cat([*map(network.seen, torch.split(problem.inputs, problem.chunk))])
+    )
     scores = problem.empty()
     for rows in problem.parts():
         theirs = _plain(network, network.seen(problem.trained_on(rows)[0]))
@@ -108,7 +110,7 @@ def representer(problem: Training, *, damping: NonNegative = 0.01, steps: int = 
     rows = network.rows(seen, labels, problem.loss)
     assert isinstance(rows, Factors)
     alpha = -rows.residuals / (len(seen) * damping)
-    asked = torch.cat([*map(network.seen, problem.inputs.split(problem.chunk))])
+    asked = torch.cat([*map(network.seen, torch.split(problem.inputs, problem.chunk))])
     details = {"logits": network.outputs(fitted.weights, asked), "gradient": fitted.gradient}
     if problem.itself:
         own = alpha.gather(1, labels.unsqueeze(1)).squeeze(1)

@@ -1,4 +1,4 @@
-"""Where is the loss smallest? Newton's method over a whole training set, L-BFGS for many weights."""
+"""Where is the loss smallest? Newton's method on all examples; L-BFGS for many weights."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ def _solved(factor: Tensor, slope: Tensor) -> Tensor:
 
 
 def _backtracked(objective: Objective, weights: Tensor, slope: Tensor, way: Tensor) -> Tensor:
-    """Return the weights after the longest of some halved steps that lowers the objective enough."""
+    """Return the weights after the longest of some halved steps that lowers the objective."""
     value, fall = objective(weights), (slope * way).sum()
     for power in range(30):
-        further = weights - way / 2**power
+        further: Tensor = weights - way / 2**power
         if objective(further) <= value - 1e-4 * fall / 2**power:
             return further
     return weights

@@ -18,7 +18,7 @@ _HELD = 2**27
 
 @influence_method(
     "Grad-Dot",
-    needs=("gradients", "training data", "labels"),
+    needs=("layers", "training data", "labels"),
     paper="Charpiat et al. 2019, Input similarity from the neural network perspective, "
     "arXiv:2102.05262",
 )
@@ -46,7 +46,7 @@ def grad_dot(problem: Training, *, layers: Layers = "last", projection: int | No
 
 @influence_method(
     "Grad-Cos",
-    needs=("gradients", "training data", "labels"),
+    needs=("layers", "training data", "labels"),
     paper="Hanawa et al. 2021, Evaluation of similarity-based explanations, arXiv:2006.04528",
     of_itself=False,
 )
@@ -68,7 +68,7 @@ def grad_cos(problem: Training, *, layers: Layers = "last", projection: int | No
 
 @influence_method(
     "TracIn over checkpoints",
-    needs=("gradients", "training data", "labels"),
+    needs=("layers", "training data", "labels"),
     paper="Pruthi et al. 2020, Estimating training data influence by tracing gradient descent, "
     "arXiv:2002.08484",
 )
@@ -152,7 +152,9 @@ def asked_rows(
     held: list[Rows] = []
     start = stop = 0
     for images, labels in zip(
-        problem.inputs.split(problem.chunk), problem.labels.split(problem.chunk), strict=True
+        torch.split(problem.inputs, problem.chunk),
+        torch.split(problem.labels, problem.chunk),
+        strict=True,
     ):
         found = shortened(network.rows(network.seen(images), labels, loss), shorten)
         held.append(found)

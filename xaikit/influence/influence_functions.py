@@ -1,4 +1,4 @@
-"""Influence functions: what would become of the loss if an example weighed a little less?"""
+"""What would become of the loss if an example weighed a little less? Influence functions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Solve = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 @influence_method(
     "Influence function",
-    needs=("gradients", "training data", "labels"),
+    needs=("layers", "training data", "labels"),
     paper="Koh & Liang 2017, Understanding black-box predictions via influence functions, "
     "arXiv:1703.04730",
 )
@@ -152,4 +152,5 @@ def _by_lissa(data: Curved, damping: float, steps: int, batch: int) -> Solve:
 
 def _error(found: Tensor, wanted: Tensor) -> Tensor:
     lengths = torch.linalg.vector_norm(wanted, dim=1).clamp_min(torch.finfo(wanted.dtype).tiny)
-    return torch.linalg.vector_norm(found - wanted, dim=1) / lengths
+    error: Tensor = torch.linalg.vector_norm(found - wanted, dim=1) / lengths
+    return error

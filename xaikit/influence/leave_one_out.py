@@ -23,8 +23,9 @@ Losses = Callable[[Tensor | None], Tensor]
 
 @influence_method(
     "Leave-one-out retraining",
-    needs=("gradients", "training data", "labels"),
-    paper="Cook & Weisberg 1982, Residuals and influence in regression, Chapman and Hall",
+    needs=("layers", "training data", "labels"),
+    paper="Cook 1977, Detection of influential observation in linear regression, "
+    "doi:10.1080/00401706.1977.10489493",
 )
 def leave_one_out(
     problem: Training,
@@ -39,10 +40,10 @@ def leave_one_out(
     N trainings: for small models only. The score is the loss without the example minus the loss
     with all.
 
-    By default training is Newton's method or, with many weights, L-BFGS, over all examples at
-    once, from the model's own weights down to a gradient of about zero, on the sum of the losses of those that are left, divided by N, plus
-    damping / 2 · |weights|². Of a model that is not convex in its weights this finds the minimum
-    nearby, not what training from scratch would.
+    By default training is Newton's method or, with many weights, L-BFGS. It starts at the model's
+    own weights and goes down to a gradient of about zero, of the sum of the losses of those that
+    are left, divided by N, plus damping / 2 · |weights|². Of a model that is not convex in its
+    weights this finds the minimum nearby, not what training from scratch would.
 
     Parameters
     ----------
@@ -135,7 +136,8 @@ def _by_function(problem: Training, fit: Callable[..., Any]) -> Losses:
         if problem.itself:
             images, labels = problem.trained_on(slice(None))
         with torch.no_grad():
-            parts = zip(images.split(problem.chunk), labels.split(problem.chunk), strict=True)
+            pieces = (torch.split(each, problem.chunk) for each in (images, labels))
+            parts = zip(*pieces, strict=True)
             return torch.cat([problem.loss(outputs(trained, x), y) for x, y in parts])
 
     return losses

@@ -103,11 +103,17 @@ class WholeModel:
             raise ValueError("the model has no parameters, so no training example changed it.")
         self._shapes = {name: each.shape for name, each in parameters.items()}
         self.weights = torch.cat([each.flatten() for each in parameters.values()])
+        leaf = self.weights.clone().requires_grad_()
+        if not self.outputs(leaf, problem.inputs[:2]).requires_grad:
+            raise ValueError(
+                "the model's outputs do not depend differentiably on its weights: it detaches, "
+                "rounds or converts them, so they have no gradients by the weights."
+            )
 
     def outputs(self, weights: Tensor, seen: Tensor) -> Tensor:
         """Return the outputs (n, K) for inputs (n, *shape)."""
         sizes = [math.prod(shape) for shape in self._shapes.values()]
-        parts = zip(self._shapes.items(), weights.split(sizes), strict=True)
+        parts = zip(self._shapes.items(), torch.split(weights, sizes), strict=True)
         own = {name: part.view(shape) for (name, shape), part in parts}
         found = torch.func.functional_call(self._model, own, (seen.clone(),))
         return class_scores(found, seen)
@@ -126,9 +132,12 @@ class WholeModel:
         try:
             return Dense(torch.func.vmap(slope, (None, 0, 0))(self.weights, seen, labels))
         except RuntimeError:
-            # What vectorising does not know (control flow by values, recurrent layers): one by one.
-            each = [slope(self.weights, *pair) for pair in zip(seen, labels, strict=True)]
-            return Dense(torch.stack(each))
+            # What vectorising does not know (control flow by values, a state): one by one.
+            leaf = self.weights.clone().requires_grad_()
+            pairs = zip(seen, labels, strict=True)
+            return Dense(
+                torch.cat([torch.autograd.grad(one(leaf, *pair), leaf)[0][None] for pair in pairs])
+            )
 
 
 Network = LastLayer | WholeModel
@@ -146,8 +155,9 @@ def each_network(
 
     Without checkpoints it is the model itself. A network is to be used before the next one.
     """
+    own = checkpoints is None
     if checkpoints is None:
-        checkpoints = [problem.model.state_dict()]
+        checkpoints = [_inner(problem.model).state_dict()]
         if rates is not None and len(rates) > 1:
             raise ValueError(
                 f"there are {len(rates)} learning_rates but no checkpoints: give both."
@@ -159,12 +169,16 @@ def each_network(
             f"there are {len(checkpoints)} checkpoints but {len(rates)} learning_rates: give one "
             f"each."
         )
-    factors = [accepted(each, NonNegative, "a learning rate") for each in rates or []]
+    factors = [
+        accepted(each, NonNegative, f"learning_rates[{place}]")
+        for place, each in enumerate(rates or [])
+    ]
     states = [_state(each, place) for place, each in enumerate(checkpoints)]
     for place, state in enumerate(states):
         _expect_fitting(problem.model, state, place)
     for place, state in enumerate(states):
-        _inner(problem.model).load_state_dict(state)
+        if not own:
+            _inner(problem.model).load_state_dict(state)
         yield network_of(problem, layers), float(factors[place]) if factors else 1.0
 
 

@@ -150,6 +150,8 @@ def numbers_of(labels: Any, examples: Tensor, name: str) -> Tensor:
         found = torch.as_tensor(labels)
     except (TypeError, ValueError, RuntimeError):
         found = torch.empty(0)
+    if found.ndim == 0 and found.numel():
+        found = found.expand(len(examples))
     if found.ndim == 0 or len(found) != len(examples):
         raise ValueError(
             f"{name} have to be a tensor with one row for each of {len(examples)} examples, but "
@@ -166,7 +168,9 @@ def expect_losses(loss: Loss, scores: Tensor, labels: Tensor) -> None:
         found = loss(scores, labels)
     except Exception as error:  # whatever the caller's own function raises
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"loss fails on outputs {tuple(scores.shape)}: {said}") from error
+        raise ValueError(
+            f"loss fails on outputs {tuple(scores.shape)}: {said.rstrip('.')}."
+        ) from error
     if not isinstance(found, Tensor) or found.shape != (len(scores),):
         shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
         raise ValueError(

@@ -42,7 +42,8 @@ class Dense:
 
     def norms(self) -> Tensor:
         """Return the lengths (n,)."""
-        return torch.linalg.vector_norm(self.values, dim=1)
+        found: Tensor = torch.linalg.vector_norm(self.values, dim=1)
+        return found
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ class Factors:
     def norms(self) -> Tensor:
         """Return the lengths (n,)."""
         lengths = torch.linalg.vector_norm(self.activations, dim=1)
-        return lengths * torch.linalg.vector_norm(self.residuals, dim=1)
+        found: Tensor = lengths * torch.linalg.vector_norm(self.residuals, dim=1)
+        return found
 
 
 Rows = Dense | Factors

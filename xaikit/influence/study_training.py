@@ -117,7 +117,7 @@ def trained(images: Tensor, labels: Tensor, members: Tensor, seeds: list[int]) -
     for rate in STAGES:
         for _ in range(EPOCHS):
             order = torch.stack([torch.randperm(members.shape[1], generator=g) for g in generators])
-            for places in members.gather(1, order).split(BATCH, 1):
+            for places in torch.split(members.gather(1, order), BATCH, 1):
                 weights = _step(weights, pixels[places], labels[places], rate)
         stages.append([each.clone() for each in weights])
     return stages

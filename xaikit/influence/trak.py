@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from xaikit.core.options import NonNegative
-from xaikit.influence.curvature import inverse
+from xaikit.influence.curvature import Product, inverse
 from xaikit.influence.gradients import asked_rows
 from xaikit.influence.networks import Checkpoints, Layers, each_network
 from xaikit.influence.problem import Training, right_margin
@@ -15,7 +16,7 @@ from xaikit.influence.rows import Projection
 
 @influence_method(
     "TRAK",
-    needs=("gradients", "training data", "labels"),
+    needs=("gradients", "layers", "training data", "labels"),
     paper="Park et al. 2023, TRAK: attributing model behavior at scale, arXiv:2303.14186",
 )
 def trak(
@@ -68,7 +69,12 @@ def trak(
                 chances = network.outputs(network.weights, seen).softmax(1)
             doubt[rows] += 1 - chances.gather(1, labels.unsqueeze(1)).squeeze(1)
         n = len(gradients)
-        kernel = inverse(gradients.T @ gradients / n, damping)
+        exact = gradients.double()
+        solve = inverse(exact.T @ exact / n, damping)
+
+        def kernel(some: Tensor, solve: Product = solve) -> Tensor:
+            return solve(some.double()).to(some)
+
         if problem.itself:
             scores += (kernel(gradients) * gradients).sum(1) / n
             continue

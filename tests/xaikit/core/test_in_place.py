@@ -25,6 +25,7 @@ from xaikit.core.passes import frozen
 from xaikit.counterfactuals import train_generator
 from xaikit.counterfactuals.registry import METHODS as SEARCHES
 from xaikit.data import ImageDataset
+from xaikit.influence.registry import METHODS as INFLUENCES
 from xaikit.metrics import sensitivity
 from xaikit.models import accuracy
 from xaikit.widgets.changes import changed
@@ -36,6 +37,7 @@ ASKING = [
     *(("attack", name) for name in ATTACKS),
     *(("detect", name) for name in DETECTORS),
     *(("counterfactual", name) for name in SEARCHES if name != "rl"),
+    *(("influence", name) for name in INFLUENCES),
     *(("metric", name) for name in ("deletion", "insertion", "infidelity", "sensitivity")),
     ("metric", "weight_randomisation"),
 ]

@@ -17,7 +17,13 @@ from torch import Tensor
 from wrong_values import IMAGES, KINDS, MANY, NETWORK, called, wrong_for
 
 import xaikit
-from xaikit import attack_methods, counterfactual, counterfactual_methods, detection_methods
+from xaikit import (
+    attack_methods,
+    counterfactual,
+    counterfactual_methods,
+    detection_methods,
+    influence_methods,
+)
 from xaikit.attribution import methods, tree_shap
 from xaikit.counterfactuals import alibi_backend
 from xaikit.metrics import evaluate, metrics
@@ -32,6 +38,13 @@ FAMILIES = {
     "counterfactual": (
         counterfactual_methods(),
         ("model", "inputs", "targets", "method", "seed", "chunk"),
+    ),
+    "influence": (
+        influence_methods(),
+        (
+            *("model", "inputs", "labels", "training", "method", "loss", "backend"),
+            *("seed", "chunk", "dtype"),
+        ),
     ),
     "metrics": (metrics(), ()),
 }

@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from wrong_values import IMAGES, MANY, NETWORK, called
 
 import xaikit
-from xaikit import attack_methods, counterfactual_methods, detection_methods, methods
+from xaikit import (
+    attack_methods,
+    counterfactual_methods,
+    detection_methods,
+    influence_methods,
+    methods,
+)
 from xaikit.core.registry import Entry, Need
 from xaikit.metrics import evaluate, metrics, random_ranking
 
@@ -23,6 +29,7 @@ CALLS = {
     "attack": attack_methods(),
     "detect": detection_methods(),
     "counterfactual": counterfactual_methods(),
+    "influence": influence_methods(),
 }
 FAMILIES: dict[str, list[Any]] = {**CALLS, "metrics": metrics()}
 ENTRIES = [(family, entry) for family, entries in FAMILIES.items() for entry in entries]
@@ -78,8 +85,8 @@ def test_a_calls_documentation_lists_its_methods_and_their_options(family: str) 
 
 
 def test_the_lists_are_public_where_the_calls_are() -> None:
-    for name in ("methods", "attack_methods", "detection_methods", "counterfactual_methods"):
-        assert name in xaikit.__all__
+    kinds = ("", "attack_", "detection_", "counterfactual_", "influence_")
+    assert {f"{kind}methods" for kind in kinds} <= set(xaikit.__all__)
     # A function of the name of a subpackage would hide it.
     assert all(inspect.ismodule(getattr(xaikit, each)) for each in ("attacks", "metrics"))
 
@@ -169,11 +176,16 @@ def test_data_and_networks_are_needed_exactly_where_the_table_says_so(
     for need, options in gives.items():
         # None is the default of every such option.
         changes: dict[str, Any] = {each: None for each in options if each in entry.options}
-        if family == "detect":
+        if family == "influence":
+            changes = {
+                "training data": {"training": None},
+                "labels": {"training": (MANY, None)},
+            }.get(need, {})
+        elif family == "detect":
             changes = {"labels": {"labels": None}, "clean data": {}}.get(need, {})
         if need == "autoencoder" and changes:
             changes["prototypes"] = "encoder"
-        if entry.name == "exemplar" and changes:
+        if (family, entry.name) == ("explain", "exemplar") and changes:
             changes = {"examples": None, "labels": None}
         if not changes or entry.name == "kernel_shap":  # a background is one of its baselines
             continue
