@@ -50,6 +50,9 @@ bench: $(READY)  ## speed beside the libraries' and nbgrader's; how often backdo
 	$(PYTHON) -m tests.benchmarks.bench_attacks
 	$(PYTHON) -m tests.benchmarks.bench_counterfactuals --large
 	$(PYTHON) -m tests.benchmarks.bench_detectors
+	$(PYTHON) -m tests.benchmarks.bench_influence
+	$(PYTHON) -m tests.benchmarks.influence_quality
+	$(PYTHON) -m tests.benchmarks.influence_hunts
 	$(PYTHON) -m tests.benchmarks.bench_grading
 
 # alibi needs Python 3.11, and older versions of other packages: later Pythons have their own lock.

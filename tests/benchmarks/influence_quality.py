@@ -47,7 +47,8 @@ def rows_of(here: Study) -> dict[str, Scores]:
         "influence_function, all, 0.1": ("influence_function", {"damping": 0.1, "layers": "all"}),
         "representer": ("representer", {}),
         "exemplar": ("exemplar", {}),
-        "trak": ("trak", along),
+        "trak, 128": ("trak", {"checkpoints": here.checkpoints, "dimension": 128}),
+        "trak, 512": ("trak", {"checkpoints": here.checkpoints, "dimension": 512}),
     }
 
     def asked(method: str, options: dict[str, Any]) -> Scores:
@@ -108,7 +109,7 @@ def beside_dattri(here: Study, rounds: int) -> None:
             lambda: dattri_scores.influence_function(here, "last", "exact", DAMPING),
         ),
         "TRAK, 128": (
-            ours("trak", **along, dimensions=128),
+            ours("trak", checkpoints=here.checkpoints, dimension=128),
             lambda: dattri_scores.trak(here, 128),
         ),
     }

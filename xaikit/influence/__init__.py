@@ -6,11 +6,21 @@ from typing import Any
 
 from xaikit.core.registry import signed_as
 from xaikit.influence.api import influence, self_influence
+from xaikit.influence.lds import LDS, lds
 from xaikit.influence.registry import influence_methods
 from xaikit.influence.result import Influence
 from xaikit.influence.study import Study, study
 
-__all__ = ["Influence", "Study", "influence", "influence_methods", "self_influence", "study"]
+__all__ = [
+    "LDS",
+    "Influence",
+    "Study",
+    "influence",
+    "influence_methods",
+    "lds",
+    "self_influence",
+    "study",
+]
 
 
 class _Callable(ModuleType):

@@ -63,7 +63,8 @@ def drawn(image: Tensor, asked: str, training: ImageDataset, found: Influence) -
     """Draw the image, and beside it the training images of the highest and the lowest scores."""
     figure = Figure(figsize=(7.4, 3.7), layout="constrained")
     shown = min(SHOWN, len(training))
-    left, right = figure.subfigures(1, 2, width_ratios=[1, shown])
+    halves: Any = figure.subfigures(1, 2, width_ratios=[1, shown])
+    left, right = halves
     axis = left.subplots()
     draw_image(axis, image)
     axis.set_title(f"asked:\n{asked}", fontsize=9)
@@ -71,7 +72,8 @@ def drawn(image: Tensor, asked: str, training: ImageDataset, found: Influence) -
         "proponents: training on them lowers the loss": found.top(shown)[0],
         "opponents: training on them raises it": found.bottom(shown)[0],
     }
-    for part, (title, places) in zip(right.subfigures(2, 1), rows.items(), strict=True):
+    parts: Any = right.subfigures(2, 1)
+    for part, (title, places) in zip(parts, rows.items(), strict=True):
         part.suptitle(title, fontsize=9)
         for axis, place in zip(part.subplots(1, shown, squeeze=False)[0], places, strict=True):
             pixels, label = training[int(place)]

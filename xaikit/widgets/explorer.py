@@ -117,8 +117,8 @@ def explorer(
     model = load_pretrained("fashion_mnist") if model is None else model
     data = load("fashion_mnist") if data is None else data
     _expect_matching(model, data)
-    given = {"checkpoints": checkpoints, "learning_rates": learning_rates}
-    options = {name: value for name, value in given.items() if value is not None}
+    along = {"checkpoints": checkpoints, "learning_rates": learning_rates}
+    options = {name: value for name, value in along.items() if value is not None}
     return Explorer(model, data, searched, options)
 
 

@@ -48,7 +48,8 @@ class TrainingPage(Frame):
         worker: Latest,
     ) -> None:
         self._model, self._data, self._options = model, data, options
-        self._read, self._training = training, None
+        self._read = training
+        self._training: ImageDataset | None = None
         self.image = image_slider(data)
         self.method = ipw.Dropdown(
             description="Method",

@@ -10,13 +10,14 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from xaikit.influence.registry import METHODS
 
+import xaikit.widgets.examples
 import xaikit.widgets.pictures
 import xaikit.widgets.training_data
 from xaikit.core.passes import progress
 from xaikit.data import ImageDataset
 from xaikit.influence import Influence
+from xaikit.influence.registry import METHODS
 from xaikit.widgets import Explorer, explorer
 from xaikit.widgets.examples import drawn
 from xaikit.widgets.training_data import TrainingPage
@@ -64,8 +65,9 @@ def training() -> ImageDataset:
 def whole(
     data: ImageDataset, training: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Explorer]:
-    # What the other pages show is drawn in their own tests.
+    # What the other pages show is drawn in their own tests, and what this one shows below.
     monkeypatch.setattr(xaikit.widgets.pictures, "summary", lambda *_: Figure((1, 1)))
+    monkeypatch.setattr(xaikit.widgets.examples, "drawn", lambda *_: Figure((1, 1)))
     whole = explorer(Halves().train(), data, training)
     assert whole.wait(180)
     yield whole
@@ -93,7 +95,7 @@ def test_the_page_opens_with_the_other_pages_image(whole: Explorer) -> None:
     page = whole.training
     assert "<h4>Image 1: bottom, classified rightly</h4>" in page.picture.value
     assert "Grad-Cos · loss of &#x27;bottom&#x27;" in page.picture.value
-    assert "currentColor" in page.picture.value and page.progress.bar_style == "success"
+    assert "<svg" in page.picture.value and page.progress.bar_style == "success"
 
 
 def test_the_asked_class_is_the_true_or_the_predicted_one(page: TrainingPage) -> None:
@@ -106,12 +108,14 @@ def test_the_asked_class_is_the_true_or_the_predicted_one(page: TrainingPage) ->
     assert "loss of &#x27;bottom&#x27;" in page.picture.value
 
 
-@pytest.mark.parametrize("method", list(METHODS))
-def test_every_method_shows_something_or_says_why_not(page: TrainingPage, method: str) -> None:
-    page.method.value = method
-    assert page.wait(180)
-    assert METHODS[method].title in page.picture.value or "xaikit-error" in page.status.value
-    assert ("layers" in METHODS[method].options) == (page.layers.layout.visibility == "visible")
+def test_every_method_shows_something(page: TrainingPage) -> None:
+    for name, method in METHODS.items():
+        page.method.value = name
+        assert page.wait(180)
+        assert f"<p>{method.title} · " in page.picture.value, said(page)
+        assert said(page) == "Done."
+        has = page.layers.layout.visibility == "visible"
+        assert has == ("layers" in method.options)
 
 
 def test_options_reach_the_methods_that_take_them(
@@ -148,7 +152,7 @@ def test_the_highest_scores_stand_above_the_lowest(training: ImageDataset) -> No
     assert [axis.get_title() for axis in shown[:2]] == ["<top>", "bottom"]
     for axis, place in zip(shown[5:7], (3, 6), strict=True):
         assert torch.equal(
-            torch.tensor(axis.images[0].get_array())[..., 0], training.images[place, 0]
+            torch.tensor(axis.images[0].get_array()).view(8, 8), training.images[place, 0]
         )
 
 
