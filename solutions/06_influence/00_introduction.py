@@ -19,9 +19,9 @@
 # 5. measure how well a score predicts retrained networks, and refute two popular shortcuts of
 #    such evaluations by a counter-example.
 #
-# **Time:** about six hours for a group. The core path, sections {{ section.ridge }} to {{ section.tracin }}, takes about three
-# hours and earns half of the points; each later section stands for itself. All cells together run in
-# less than two minutes on a CPU.
+# **Time:** about six hours for a group. The core path, sections {{ section.ridge }} to
+# {{ section.tracin }}, takes about three hours and earns half of the points; each later section stands for
+# itself. All cells together run in less than two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

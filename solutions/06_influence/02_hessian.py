@@ -133,18 +133,18 @@ checks.passed("cg", "two equations, one step that solves all, and b = 0")
 # %% [markdown]
 # ### Damping
 #
-# The number of steps depends on the ratio of the largest to the smallest eigenvalue. Of a network's Hessian
-# most eigenvalues are almost zero, and far from a minimum some are negative: then $H^{-1}$ is
+# The number of steps depends on the ratio of the largest to the smallest eigenvalue. Of a network's
+# Hessian most eigenvalues are almost zero, and far from a minimum some are negative: then $H^{-1}$ is
 # meaningless, or not there. So one adds **damping** $\delta > 0$ and uses $(H + \delta I)^{-1}$. It is
-# the second derivative of a penalty $\frac\delta2\lVert\theta - \hat\theta\rVert^2$: the weights must not move
-# far. It is a choice that changes the scores, not a detail of the solver: with a large $\delta$ the matrix is
-# nearly $\delta I$, and the Hessian no longer counts.
+# the second derivative of a penalty $\frac\delta2\lVert\theta - \hat\theta\rVert^2$: the weights must
+# not move far. It is a choice that changes the scores, not a detail of the solver: with a large
+# $\delta$ the matrix is nearly $\delta I$, and the Hessian no longer counts.
 #
 # ### The last layer alone
 #
-# For the last layer the Hessian can be written down. Let $x$ be the features that enter the layer
-# (a 1 among them stands for the bias), $W$ (C, F) its weights, $p = \operatorname{softmax}(W x)$ and $e_y$ the
-# unit vector of the label. The gradient of an example's cross-entropy by $W$ is the outer product
+# For the last layer the Hessian can be written down. Let $x$ be the features that enter the layer (a 1
+# among them stands for the bias), $W$ (C, F) its weights, $p = \operatorname{softmax}(W x)$ and $e_y$
+# the unit vector of the label. The gradient of an example's cross-entropy by $W$ is the outer product
 # $(p - e_y)\, x^\top$, and its second derivative is
 #
 # $$\frac{\partial^2 \ell}{\partial W_{af}\, \partial W_{bg}}
@@ -156,8 +156,8 @@ checks.passed("cg", "two equations, one step that solves all, and b = 0")
 # ### Task: the influence function of a last layer
 #
 # Write `damped_influence(features, labels, weight, asked, asked_labels, damping)`: the scores
-# $\nabla\ell^\top (H + \delta I)^{-1} \nabla\ell_i$ of all training examples (columns) for all asked ones (rows).
-# All but the labels are `float64`; here the matrix is small enough to build it.
+# $\nabla\ell^\top (H + \delta I)^{-1} \nabla\ell_i$ of all training examples (columns) for all asked
+# ones (rows). All but the labels are `float64`; here the matrix is small enough to build it.
 
 
 # %% nbgrader={"grade_id": "damped", "solution": true}
@@ -221,15 +221,15 @@ checks.passed("damped", "two classes by hand, two dampings, and three classes' s
 # %% [markdown]
 # ### The gold standard: to train again
 #
-# On ridge regression the influence function could be compared with the truth. Logistic regression has no
-# closed form, but it is convex and small: we can afford to train it again without each of thirty
-# images. These are fifteen T-shirts and fifteen dresses, each reduced to 4 × 4 pixels and a 1 for the bias.
-# `refit(keep)` returns the weights (2, 17) that minimise the mean loss over the thirty (the loss of
-# those that `keep` marks, divided by 30) plus $\frac\lambda2\lVert W\rVert^2$, with $\lambda$ = `DECAY`, and
-# stops only where the gradient is below $10^{-8}$. `asked_loss(weight)` is the mean loss of forty test
-# images. With the decay in the loss, $\lambda$ stands where damping stood: the Hessian of $J$ is $H + \lambda I$.
-# From this `predicted` (30,) was computed, by the library: the scores for the mean loss of the
-# forty, divided by 30.
+# On ridge regression the influence function could be compared with the truth. Logistic regression has
+# no closed form, but it is convex and small: we can afford to train it again without each of thirty
+# images. These are fifteen T-shirts and fifteen dresses, each reduced to 4 × 4 pixels and a 1 for the
+# bias. `refit(keep)` returns the weights (2, 17) that minimise the mean loss over the thirty (the loss
+# of those that `keep` marks, divided by 30) plus $\frac\lambda2\lVert W\rVert^2$, with $\lambda$ =
+# `DECAY`, and stops only where the gradient is below $10^{-8}$. `asked_loss(weight)` is the mean loss
+# of forty test images. With the decay in the loss, $\lambda$ stands where damping stood: the Hessian of
+# $J$ is $H + \lambda I$. `predicted` (30,) is what the library's influence function says for the mean loss
+# of the forty. The library divides its scores by $N$, here 30, so that they predict the change itself.
 
 # %% name="thirty"
 from sklearn.linear_model import LogisticRegression
@@ -285,14 +285,15 @@ scores = influence(
     damping=DECAY,
     dtype=torch.float64,
 ).scores
-predicted = scores.mean(0) / 30
+predicted = scores.mean(0)
 
 # %% [markdown]
 # ### Task: leave-one-out
 #
-# Set `left_out` (30,) to the change of `asked_loss` (without the image, minus with all) for each
-# of the thirty images, by training again. Set `agreement` to the Spearman correlation of `left_out` and
-# `predicted`: the correlation of their *ranks* (the smallest value has rank 0, the next one rank 1, and so on).
+# Set `left_out` (30,) to the change of `asked_loss` (without the image, minus with all) for each of the
+# thirty images, by training again. Set `agreement` to the Spearman correlation of `left_out` and
+# `predicted`: the correlation of their *ranks* (the smallest value has rank 0, the next one rank 1, and
+# so on).
 
 # %% nbgrader={"grade_id": "gold-standard", "solution": true}
 # answer: gold-standard
@@ -338,7 +339,7 @@ for label, marker in enumerate("os"):
 axis.set(
     title=f"Thirty images: rank correlation {same_order:.3f}",
     xlabel="change of the loss, trained again",
-    ylabel="influence function / 30",
+    ylabel="predicted by the influence function",
 )
 axis.legend(fontsize=8)
 plt.show()
@@ -348,5 +349,5 @@ checks.passed(
 
 # %% [markdown]
 # The order is nearly right; the largest changes are underestimated, for the reason that you know from
-# section {{ section.ridge }}: the tangent forgets the leverage. This is the good case: convex, converged, few weights.
-# None of the three holds for a deep network.
+# section {{ section.ridge }}: the tangent forgets the leverage. This is the good case: convex,
+# converged, few weights. None of the three holds for a deep network.

@@ -3,22 +3,23 @@
 #
 # **You learn** the cheapest scores, and what their size depends on. **Time:** 30 minutes.
 #
-# One step of gradient descent on example $i$ moves the weights by $-\eta\nabla\ell_i$. So it changes the loss
-# of another example by about $-\eta\,\nabla\ell^\top\nabla\ell_i$: if the two gradients point the same way, the
-# step on the one lowers the loss of the other. **Grad-Dot** takes this product as the score (Charpiat et al.
-# [2019](https://arxiv.org/abs/2102.05262), with gradients of the output; Hanawa et al.
-# [2021](https://arxiv.org/abs/2006.04528), with those of the loss, as here):
+# One step of gradient descent on example $i$ moves the weights by $-\eta\nabla\ell_i$. So it changes
+# the loss of another example by about $-\eta\,\nabla\ell^\top\nabla\ell_i$: if the two gradients point
+# the same way, the step on the one lowers the loss of the other. **Grad-Dot** takes this product as the
+# score (Charpiat et al. [2019](https://arxiv.org/abs/2102.05262), with gradients of the output; Hanawa
+# et al. [2021](https://arxiv.org/abs/2006.04528), with those of the loss, as here):
 #
 # $$s_i = \nabla\ell(\theta)^\top\,\nabla\ell_i(\theta),$$
 #
-# at the trained weights $\theta$: the influence function with the identity in the Hessian's place. The score of an
-# example for itself, $\lVert\nabla\ell_i\rVert^2$, is its **self-influence**.
+# at the trained weights $\theta$: the influence function with the identity in the Hessian's place. The
+# score of an example for itself, $\lVert\nabla\ell_i\rVert^2$, is its **self-influence**.
 #
 # ### Task: Grad-Dot
 #
-# Write `grad_dot(network, inputs, labels, training, training_labels)`: the products (M, N) of the gradients of the
-# cross-entropy by *all* parameters of the network, of each asked example with each training example.
-# The gradients of a batch's loss are already summed: you need those of each example alone.
+# Write `grad_dot(network, inputs, labels, training, training_labels)`: the products (M, N) of the
+# gradients of the cross-entropy by *all* parameters of the network, of each asked example with each
+# training example. The gradients of a batch's loss are already summed: you need those of each example
+# alone.
 
 
 # %% nbgrader={"grade_id": "grad-dot", "solution": true}
@@ -62,22 +63,23 @@ checks.passed("grad-dot", "two asked and three training examples of a model with
 # %% [markdown]
 # ### The length of a gradient
 #
-# An example with a long gradient has a large Grad-Dot with *every* example, so the same few images appear
-# among the proponents of all. Long gradients belong to examples that the network gets wrong: to outliers, and to
-# wrong labels. **Grad-Cos** divides by both lengths. Hanawa et al., who compare such scores by three tests,
-# recommend it:
+# An example with a long gradient has a Grad-Dot of large size, positive or negative, with *every*
+# example, so the same few images appear among the proponents of all. Long gradients belong to examples
+# that the network gets wrong: to outliers, and to wrong labels. **Grad-Cos** divides by both lengths.
+# Hanawa et al., who compare such scores by three tests, recommend it:
 #
 # $$\cos(g, g_i) = \frac{g^\top g_i}{\lVert g\rVert\,\lVert g_i\rVert} .$$
 #
-# It is a *similarity*, from −1 to 1, and $1 - \cos$ is no distance. It is zero for gradients that differ by a
-# factor of a hundred. And it breaks the triangle inequality: of gradients at 0°, 45° and 90°, the neighbours are
-# $1 - \cos 45° = 0.29$ apart, and the outer two $1 > 0.29 + 0.29$. A search tree that relies on
-# distances would find wrong neighbours.
+# It is a *similarity*, from −1 to 1, and $1 - \cos$ is no distance. It is zero for gradients that
+# differ by a factor of a hundred. And it breaks the triangle inequality: of gradients at 0°, 45° and
+# 90°, the neighbours are $1 - \cos 45° = 0.29$ apart, and the outer two $1 > 0.29 + 0.29$. A search
+# tree that relies on distances would find wrong neighbours.
 #
 # ### Task: Grad-Cos
 #
-# Write `grad_cos(asked, training)` from gradients as rows, (M, P) and (N, P): the cosines (M, N). The cosine with a
-# gradient that is zero is 0, not nan: a network that is perfectly sure of an example learns nothing from it.
+# Write `grad_cos(asked, training)` from gradients as rows, (M, P) and (N, P): the cosines (M, N). The
+# cosine with a gradient that is zero is 0, not nan: a network that is perfectly sure of an example
+# learns nothing from it.
 
 
 # %% nbgrader={"grade_id": "grad-cos", "solution": true}
@@ -113,10 +115,10 @@ checks.passed("grad-cos", "lengths, an opposite direction and a zero gradient")
 # %% [markdown]
 # ### On a real network
 #
-# The network of this notebook sees images of FashionMNIST, reduced to 14 × 14, through a hidden layer of 32
-# units. It was trained on 1,000 images, 100 of each class, with a weight decay of 0.005. The rows show a test
-# image and its five strongest proponents by three scores: the influence function of the last layer (its damping is the
-# weight decay), Grad-Dot and Grad-Cos of all layers.
+# The network of this notebook sees images of FashionMNIST, reduced to 14 × 14, through a hidden layer
+# of 32 units. It was trained on 1,000 images, 100 of each class, with a weight decay of 0.005. The rows
+# show a test image and its five strongest proponents by three scores: the influence function of the
+# last layer (its damping is the weight decay), Grad-Dot and Grad-Cos of all layers.
 
 # %% name="network"
 network, training, test = here.network, here.training, here.test
@@ -160,8 +162,8 @@ for name, result in ranked.items():
 
 # %% [markdown]
 # Compare the printed lines: with Grad-Dot the same few images serve all test images. And how much does
-# damping matter? With a small $\delta$ the orders of the influence function and of Grad-Dot have little in common. With a
-# growing $\delta$ the one becomes the other.
+# damping matter? With a small $\delta$ the orders of the influence function and of Grad-Dot have little
+# in common. With a growing $\delta$ the one becomes the other.
 
 # %% tags=["figure"]
 from scipy.stats import spearmanr

@@ -3,16 +3,17 @@
 #
 # **You learn** to trace influence over checkpoints, and to compare with a library. **Time:** 45 minutes.
 #
-# Grad-Dot looks at the trained weights alone. But an example acted all the time, and early in the training its gradient
-# was another one. **TracIn** (Pruthi et al. [2020](https://arxiv.org/abs/2002.08484)) adds up, over the training,
-# what each step on an example did to the loss of the asked one. In practice only a few **checkpoints**
-# $\theta_1, \dots, \theta_K$ are stored, with the learning rates $\eta_k$ at these times. *TracInCP* is
+# Grad-Dot looks at the trained weights alone. But each epoch trained on every example, and in the first
+# epochs its gradient was another one. **TracIn** (Pruthi et al.
+# [2020](https://arxiv.org/abs/2002.08484)) adds up, over the training, what each step on an example did
+# to the loss of the asked one. In practice only a few **checkpoints** $\theta_1, \dots, \theta_K$ are
+# stored, with the learning rates $\eta_k$ at these times. *TracInCP* is
 #
 # $$s_i = \sum_{k=1}^K \eta_k\, \nabla\ell(\theta_k)^\top\, \nabla\ell_i(\theta_k) .$$
 #
 # For the last layer this needs no backward pass. Let $a$ be the features that enter the layer and
-# $r = p - e_y$ the residual (softmax minus the label's unit vector). The gradient of the weights is the outer product
-# $r a^\top$, that of the biases is $r$, so of two examples
+# $r = p - e_y$ the residual (softmax minus the label's unit vector). The gradient of the weights is the
+# outer product $r a^\top$, that of the biases is $r$, so of two examples
 #
 # $$\nabla\ell^\top \nabla\ell_i = (r^\top r_i)\,(a^\top a_i + 1) .$$
 #
@@ -20,10 +21,10 @@
 #
 # ### Task: TracIn over stored checkpoints
 #
-# Write `tracin(network, checkpoints, rates, inputs, labels, training, training_labels)` for the last layer, weights
-# and biases. `network` is an `nn.Sequential` whose last module is an `nn.Linear`; `checkpoints` is a list of state
-# dictionaries for it (`network.load_state_dict`), `rates` are their learning rates. After the call `network` has the
-# same weights as before.
+# Write `tracin(network, checkpoints, rates, inputs, labels, training, training_labels)` for the last
+# layer, weights and biases. `network` is an `nn.Sequential` whose last module is an `nn.Linear`;
+# `checkpoints` is a list of state dictionaries for it (`network.load_state_dict`), `rates` are their
+# learning rates. After the call `network` has the same weights as before.
 
 
 # %% nbgrader={"grade_id": "tracin", "solution": true}
@@ -98,14 +99,16 @@ checks.passed("tracin", "one checkpoint, its rate, two checkpoints, and the unch
 # %% [markdown]
 # ### Against captum
 #
-# Captum has TracInCP, too: `captum.influence.TracInCPFast` for a last linear layer. Before you trust a library, compare
-# it with what you understand. Its constructor takes a model, the last layer (`final_fc_layer`), a data set of pairs of an
-# image and its label, the `checkpoints`, a function `checkpoints_load_func(model, checkpoint)` that loads one into the
-# model *and returns its learning rate*, a loss function with `reduction="sum"`, and `batch_size`. Its method
+# Captum has TracInCP, too: `captum.influence.TracInCPFast` for a last linear layer. Before you trust a
+# library, compare it with what you understand. Its constructor takes a model, the last layer
+# (`final_fc_layer`), a data set of pairs of an image and its label, the `checkpoints`, a function
+# `checkpoints_load_func(model, checkpoint)` that loads one into the model *and returns its learning
+# rate*, a loss function with `reduction="sum"`, and `batch_size`. Its method
 # `influence((images, labels))` returns the scores.
 #
-# `asked_images` and `asked_labels` are 20 test images. `ours` (20, 1000) are the library's scores by the formula above, over
-# the three stored checkpoints of our network, `here.checkpoints`, with `here.learning_rates`.
+# `asked_images` and `asked_labels` are 20 test images. `ours` (20, 1000) are the library's scores by
+# the formula above, over the three stored checkpoints of our network, `here.checkpoints`, with
+# `here.learning_rates`.
 
 # %% name="asked"
 asked_images, asked_labels = test.images[::10], test.labels[::10]
@@ -123,11 +126,11 @@ ours = influence(
 # %% [markdown]
 # ### Task: the largest difference, and why
 #
-# Set `captums` (20, 1000) to the scores by captum's `TracInCPFast` with the same checkpoints and learning rates. (It
-# loads checkpoints into the model that it gets: give it a copy.) Set `apart` to the largest absolute difference to
-# `ours`. It is not rounding. Find out which part of `ours` captum leaves out: set `missing` to `"biases"`,
-# `"learning rates"`, `"first checkpoint"` or `"residuals"`, and `apart_without` to the largest absolute difference
-# if `ours` is computed without that part, too.
+# Set `captums` (20, 1000) to the scores by captum's `TracInCPFast` with the same checkpoints and
+# learning rates. (It loads checkpoints into the model that it gets: give it a copy.) Set `apart` to the
+# largest absolute difference to `ours`. It is not rounding. Find out which part of `ours` captum leaves
+# out: set `missing` to `"biases"`, `"learning rates"`, `"first checkpoint"` or `"residuals"`, and
+# `apart_without` to the largest absolute difference if `ours` is computed without that part, too.
 
 # %% nbgrader={"grade_id": "captum", "solution": true}
 # answer: captum

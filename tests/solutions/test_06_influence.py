@@ -143,6 +143,8 @@ def test_the_thirty_images_are_fitted_to_the_end(
     assert slope.norm() < 1e-8
     difference = (weight[1] - weight[0]).detach().numpy()
     assert np.allclose(difference, checks.newton(keep.double().numpy()), atol=1e-6)
+    # The library's influence function is the slope that refits with other weights have.
+    assert np.allclose(given["predicted"], checks.predicted_key(), rtol=1e-4, atol=1e-7)
 
 
 def test_captum_leaves_out_the_biases_alone(source: Source, checks: SimpleNamespace) -> None:
