@@ -43,6 +43,7 @@ def _cases(rng: np.random.Generator) -> Arguments:
             rest = labels.tolist(), training.tolist()
             first, second = _counted(among, scores, *rest, k)
             other = [_counted(each, scores, *rest, k)[0] for each in (among.T, abs(among), -among)]
+            other.append(1 - first)  # those that are not their own top proponents
             others = [_counted(among, each, *rest, k)[1] for each in (abs(scores), -scores)]
             others.append(_counted(among, scores, *rest, 1 if k > 1 else 2)[1])
             return 0 < first < 1 and 0 < second < 1 and first not in other and second not in others
