@@ -40,6 +40,14 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("names", nargs="*", metavar="NAME", help="such as 01_theory; default: all")
     release.set_defaults(run=_release)
 
+    new = commands.add_parser("new", help="start a notebook: one task, with checks and answers")
+    new.add_argument("name", metavar="NAME", help="such as 08_concepts")
+    new.set_defaults(run=_new)
+
+    check = commands.add_parser("check", help="tell a notebook's author all that is wrong with it")
+    check.add_argument("names", nargs="*", metavar="NAME", help="such as 01_theory; default: all")
+    check.set_defaults(run=_check)
+
     course = commands.add_parser("course", help="say what course.toml means, and what is missing")
     course.set_defaults(run=_course)
 
@@ -128,6 +136,20 @@ def _release(options: argparse.Namespace) -> None:
     print(f"Releasing {course.folder / 'solutions'}")
     written = release(options.names, course)
     print(f"{len(written)} notebooks are in {course.folder / 'notebooks'}")
+
+
+def _new(options: argparse.Namespace) -> None:
+    from autograde.commands.new import new
+    from autograde.model.course_file import read_course
+
+    new(options.name, read_course(), _say)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from autograde.commands.check import check
+    from autograde.model.course_file import read_course
+
+    return 0 if check(options.names, read_course(), _say) else 1
 
 
 def _course(options: argparse.Namespace) -> int:
