@@ -48,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("names", nargs="*", metavar="NAME", help="such as 01_theory; default: all")
     check.set_defaults(run=_check)
 
+    publish = commands.add_parser(
+        "publish", help="write the students' repository, and prove that nothing leaks"
+    )
+    publish.add_argument("out", type=Path, metavar="DIR", help="new, or an earlier publication")
+    publish.set_defaults(run=_publish)
+
     course = commands.add_parser("course", help="say what course.toml means, and what is missing")
     course.set_defaults(run=_course)
 
@@ -150,6 +156,16 @@ def _check(options: argparse.Namespace) -> int:
     from autograde.model.course_file import read_course
 
     return 0 if check(options.names, read_course(), _say) else 1
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from autograde.commands.publish import publish
+    from autograde.model.course_file import read_course
+
+    course = read_course()
+    publish(options.out, course, _say)
+    print(f"The students' repository is in {options.out.resolve()}; push it to", end=" ")
+    print(f"https://github.com/{course.repository}, branch {course.branch}")
 
 
 def _course(options: argparse.Namespace) -> int:
