@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -153,6 +154,7 @@ def _of_the_solution(name: str, course: Course, say: Say) -> Iterator[str]:
     source = examine(find_source(course.folder / "solutions", name), course)[0]
     assert source is not None
     places, cells = Places(source, source.notebook), {a.task: a for a in answers(source.notebook)}
+    began = time.monotonic()
     result, _ = mark(content, "solution", assignment, b"check", UNTIMED, "none", ())
     for task in result.tasks:
         if task.score is not None and task.score < task.max_score:
@@ -162,11 +164,13 @@ def _of_the_solution(name: str, course: Course, say: Say) -> Iterator[str]:
                 f"{task.notice or task.message}"
             )
     yield from (f"{source.layout.path}: the solution's run: {notice}" for notice in result.notices)
-    say(f"    it took {result.seconds:.0f} s of processor time")
-    if result.seconds > SECONDS:
+    # Other programs make the clock's time longer, and several cores the processors'.
+    seconds = min(time.monotonic() - began, result.seconds)
+    say(f"    it took {seconds:.0f} s")
+    if seconds > SECONDS:
         yield (
-            f"{source.layout.path}: the solution's run took {result.seconds:.0f} s, and should "
-            f"take at most {SECONDS} s."
+            f"{source.layout.path}: the solution's run took {seconds:.0f} s, and should take at "
+            f"most {SECONDS} s."
         )
 
 
