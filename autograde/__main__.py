@@ -40,6 +40,20 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("names", nargs="*", metavar="NAME", help="such as 01_theory; default: all")
     release.set_defaults(run=_release)
 
+    new = commands.add_parser("new", help="start a notebook: one task, with checks and answers")
+    new.add_argument("name", metavar="NAME", help="such as 08_concepts")
+    new.set_defaults(run=_new)
+
+    check = commands.add_parser("check", help="tell a notebook's author all that is wrong with it")
+    check.add_argument("names", nargs="*", metavar="NAME", help="such as 01_theory; default: all")
+    check.set_defaults(run=_check)
+
+    publish = commands.add_parser(
+        "publish", help="write the students' repository, and prove that nothing leaks"
+    )
+    publish.add_argument("out", type=Path, metavar="DIR", help="new, or an earlier publication")
+    publish.set_defaults(run=_publish)
+
     course = commands.add_parser("course", help="say what course.toml means, and what is missing")
     course.set_defaults(run=_course)
 
@@ -128,6 +142,30 @@ def _release(options: argparse.Namespace) -> None:
     print(f"Releasing {course.folder / 'solutions'}")
     written = release(options.names, course)
     print(f"{len(written)} notebooks are in {course.folder / 'notebooks'}")
+
+
+def _new(options: argparse.Namespace) -> None:
+    from autograde.commands.new import new
+    from autograde.model.course_file import read_course
+
+    new(options.name, read_course(), _say)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from autograde.commands.check import check
+    from autograde.model.course_file import read_course
+
+    return 0 if check(options.names, read_course(), _say) else 1
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from autograde.commands.publish import publish
+    from autograde.model.course_file import read_course
+
+    course = read_course()
+    publish(options.out, course, _say)
+    print(f"The students' repository is in {options.out.resolve()}; push it to", end=" ")
+    print(f"https://github.com/{course.repository}, branch {course.branch}")
 
 
 def _course(options: argparse.Namespace) -> int:

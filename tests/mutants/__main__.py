@@ -11,54 +11,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from tests.mutants.asked import SEEDS, Verdict, called, texts, verdict
-from tests.mutants.wrong import wrong_answers
+from autograde.authoring.asked import SEEDS
+from autograde.authoring.wrong import excused, fault
+from tests.mutants.asked import called, look, taken_marks
 from tests.once import Once
-from tests.sheets import NAMES, source, written
-
-Row = tuple[str, str, str, Verdict]
-"""Whether a mutant or a mistake, what it is, why it may survive, what it earned."""
-
-
-def look(name: str, task: str, seeds: int) -> list[Row]:
-    """Ask for every wrong answer to one task."""
-    return [
-        (kind, what, reason, verdict(name, task, text, range(seeds)))
-        for kind, what, reason, text in wrong_answers(name, task)
-    ]
-
-
-def excused(row: Row) -> bool:
-    """Say whether a wrong answer survives for a reason."""
-    _, _, reason, found = row
-    return bool(reason) and found.kind == "survives"
-
-
-def fault(row: Row) -> str:
-    """Return what is wrong with a check, or with a reason; empty if nothing is."""
-    kind, what, reason, found = row
-    if found.kind != "every seed" and not excused(row):
-        return f"{kind} {found.kind} ({found.full} of {found.seeds}): {what}"
-    if found.kind == "every seed" and reason:
-        return f"{kind} loses and is called equivalent: {what}"
-    return ""
-
-
-def taken_marks(name: str, task: str, seeds: Sequence[int]) -> list[str]:
-    """Return the right answers that lose marks with some seed."""
-    right = {
-        "the solution": texts(name)[task],
-        "the alternative": written(name)[task]["alternative"],
-    }
-    return [
-        f"{what} loses marks ({found.seeds - found.full} of {found.seeds})"
-        for what, text in right.items()
-        if (found := verdict(name, task, text, seeds)).kind != "survives"
-    ]
+from tests.sheets import NAMES, source
 
 
 def main(arguments: list[str]) -> int:

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.mutants.__main__ import fault, look, taken_marks
-from tests.mutants.asked import called
-from tests.mutants.wrong import known, wrong_answers
+from autograde.authoring.wrong import fault
+from tests.mutants.asked import called, known, look, taken_marks, wrong_answers
 from tests.once import Once
 from tests.sheets import NAMES, source
 

@@ -21,10 +21,10 @@ from typing import Any
 import matplotlib
 import matplotlib.pyplot as plt
 
+from autograde.authoring.asked import TooLongError, at_most
 from autograde.notebooks.cells import answers
 from autograde.notebooks.figures import is_figure
-from tests.mutants.asked import TooLongError, at_most, called, texts
-from tests.mutants.wrong import wrong_answers
+from tests.mutants.asked import called, texts, wrong_answers
 from tests.sheets import NAMES, source
 from xaikit.names import defined, needed
 

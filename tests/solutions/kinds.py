@@ -13,15 +13,16 @@ import matplotlib.pyplot as plt
 import pytest
 from odd_answers import UNEXPECTED, odd_spaces, said
 from scoring import calls, hidden, mark
-from thoughtless import paid_functions, paid_values
 from told import values, written_numbers
 from types_of_answers import NoSuchTypeError, answers_in_other_types
 
+from autograde.authoring.thoughtless import paid_functions, paid_values
 from autograde.inside.read import plain
 from autograde.inside.wire import decode_arguments, encode_arguments
 from autograde.notebooks.cells import answers
 from autograde.notebooks.source import Source
 from autograde.tasks import Call, Called, Value, Wrong
+from tests.mutants.asked import known
 
 
 @pytest.mark.parametrize("kind", ["solution", "alternative"])
@@ -113,10 +114,6 @@ def test_the_visible_check_says_one_thing_of_any_answer(
     assert strange == {}
 
 
-GUESSED = ("quiz", "quiz-more")
-"""Tasks in which a guess may pay: they take off for a wrong one."""
-
-
 def test_what_costs_no_thought_earns_nothing(
     source: Source, received: Callable[..., Any], given: dict[str, Any], automatic_task: str
 ) -> None:
@@ -127,7 +124,7 @@ def test_what_costs_no_thought_earns_nothing(
     def earn(answer: Any) -> float:
         return mark(source, automatic_task, answer)
 
-    if automatic_task in GUESSED:
+    if automatic_task in known(source.name).guesses:  # a wrong guess costs there
         return
     if isinstance(task.answer, Value):
         paid = paid_values(right, given, earn)

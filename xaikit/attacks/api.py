@@ -88,6 +88,9 @@ def attack(
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from xaikit import attack
     >>> model = nn.Linear(2, 2, bias=False).double()
     >>> _ = nn.init.eye_(model.weight)  # the larger input wins
     >>> attack(model, torch.tensor([[0.6, 0.5]]).double(), 0, "fgsm", epsilon=0.1).predicted

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.mutants.changes import mutants
+from autograde.authoring.changes import mutants
 
 
 def changes(body: str) -> set[str]:

@@ -196,9 +196,9 @@ def _others(node: ast.expr | ast.stmt) -> Iterator[ast.AST]:
             if isinstance(operator, ast.Add | ast.Mult):
                 yield right
         case ast.Compare(_, operators, _):
-            for position, operator in enumerate(operators):
-                for other in COMPARISONS.get(type(operator), ()):
-                    turned = [*operators[:position], other(), *operators[position + 1 :]]
+            for position, sign in enumerate(operators):
+                for opposite in COMPARISONS.get(type(sign), ()):
+                    turned = [*operators[:position], opposite(), *operators[position + 1 :]]
                     yield _with(node, ops=turned)
         case ast.BoolOp(operator, values):
             yield _with(node, op=ast.Or() if isinstance(operator, ast.And) else ast.And())

@@ -173,7 +173,8 @@ def paid_functions(
             next(converted(row[place], form), None) if place < len(row) else None
             for row, form in zip(given, forms, strict=True)
         ]
-    for pair in itertools.product(range(len(given[0])), repeat=2):
+    places = range(len(given[0]))
+    for pair in itertools.product(places, places):
         answers[f"arguments {pair}"] = [
             _pair(row, pair, form) for row, form in zip(given, forms, strict=True)
         ]

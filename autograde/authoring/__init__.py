@@ -1,0 +1,1 @@
+"""What tells an author whether a notebook is ready: broken solutions, guesses, untitled figures."""

@@ -1,0 +1,201 @@
+"""``autograde publish``: the students' repository, and the proof that it holds no secret."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from autograde.errors import AutogradeError
+from autograde.model.course import Course
+from autograde.notebooks.publication import faults
+from autograde.notebooks.release import release
+from autograde.notebooks.source import find_source, read_source, sources
+
+Say = Callable[[str], object]
+
+LIST = ".published.json"
+"""What the last publication wrote, with digests: by it the next one knows the folder."""
+
+_KEPT = (
+    *("name", "version", "description", "readme", "requires-python", "license", "license-files"),
+    "dependencies",
+)
+_COLAB = "https://colab.research.google.com"
+
+
+def publish(out: Path, course: Course, say: Say = print) -> list[str]:
+    """Write what students need to a folder of its own, after it was searched for secrets.
+
+    Parameters
+    ----------
+    out
+        A new or empty folder, an empty clone, or the folder of an earlier publication. Its
+        ``.git`` stays.
+    course
+        The course.
+    say
+        Takes a line of progress.
+
+    Returns
+    -------
+    list of str
+        The places of files in the folder that are not of this publication; they stay.
+
+    Raises
+    ------
+    AutogradeError
+        If the folder is not one of these, its history holds what only authors see, or something
+        must not be published: a sentence for everything that was found. Nothing is written then.
+    """
+    before = _earlier(out, course)
+    say(f"Releasing {course.folder / 'solutions'}")
+    release([], course, say)
+    files = {**_copied(course), **_made(course)}
+    say(f"Searching {len(files)} files for solutions, hidden checks and other addresses")
+    paths = sources(course.folder / "solutions")
+    read = [read_source(find_source(course.folder / "solutions", name), course) for name in paths]
+    if found := faults(files, read, course):
+        raise AutogradeError("\n".join(found))
+    say(f"Nothing leaks. Writing {out.resolve()}")
+    digests = {place: hashlib.sha256(content).hexdigest() for place, content in files.items()}
+    files[LIST] = (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
+    for place, content in files.items():
+        file = out / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    for place in sorted(before.keys() - files.keys()):  # an earlier publication wrote it
+        file = out / place
+        if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == before[place]:
+            file.unlink()
+    others = [place for place in _there(out) if place not in files]
+    for place in others:
+        say(f"Not of this publication, left as it is: {out / place}")
+    return others
+
+
+def _earlier(out: Path, course: Course) -> dict[str, str]:
+    """Return what an earlier publication wrote into the folder, or raise."""
+    here, home = out.resolve(), course.folder.resolve()
+    if here == home or home in here.parents or here in home.parents:
+        raise AutogradeError(
+            f"{out} lies in the course's folder or holds it; choose a folder beside it."
+        )
+    if out.exists() and not out.is_dir():
+        raise AutogradeError(f"{out} is a file; choose a new folder.")
+    file = out / LIST
+    if not file.is_file() and (there := _there(out)):
+        raise AutogradeError(
+            f"{out} is no earlier publication: it holds {there[0]}; choose a new folder."
+        )
+    if (out / ".git").exists():
+        secret = ("solutions", "autograde", "course.toml", ".course-secret")
+        command = ["git", "-C", str(out), "log", "--all", "--format=%h", "-1", "--", *secret]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode or done.stdout.strip():
+            why = done.stderr.strip() or f"commit {done.stdout.strip()} holds what authors see"
+            raise AutogradeError(f"{out}: its history cannot be published: {why}.")
+    try:
+        known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except ValueError:
+        raise AutogradeError(f"{file} is damaged; publish into a new folder.") from None
+    return {p: d for p, d in known.items() if not Path(p).is_absolute() and ".." not in p}
+
+
+def _there(out: Path) -> list[str]:
+    """Return the files of a folder, those of git left out."""
+    return sorted(
+        file.relative_to(out).as_posix()
+        for file in out.rglob("*")
+        if (file.is_file() or file.is_symlink()) and file.relative_to(out).parts[0] != ".git"
+    )
+
+
+def _copied(course: Course) -> dict[str, bytes]:
+    """Return the notebooks, the settings of JupyterLab, the library and the licence."""
+    folder = course.folder
+    if not (folder / "xaikit").is_dir():
+        raise AutogradeError(f"There is no {folder / 'xaikit'}, which students install.")
+    files = [folder / "notebooks" / f"{name}.ipynb" for name in sources(folder / "solutions")]
+    files += [*(folder / "notebooks" / ".jupyter").rglob("*"), *(folder / "xaikit").rglob("*")]
+    files.append(folder / "LICENSE")
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in sorted(files)
+        if file.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & {*file.parts}
+    }
+
+
+def _made(course: Course) -> dict[str, bytes]:
+    """Return what is written for students: how to install, and how to begin."""
+    project = tomllib.loads((course.folder / "pyproject.toml").read_text(encoding="utf-8"))
+    lab = project["project"].get("optional-dependencies", {}).get("lab", ["jupyterlab"])
+    texts = {
+        "pyproject.toml": _pyproject(project, lab),
+        "README.md": _readme(course),
+        "environment.yml": (
+            "# conda env create -f environment.yml && conda activate xaikit\n"
+            "name: xaikit\nchannels:\n  - conda-forge\ndependencies:\n  - python=3.11\n"
+            "  - pip\n  - pip:\n      - -e .[lab]\n"
+        ),
+        ".gitignore": ".venv/\n__pycache__/\n*.egg-info/\nbuild/\n.ipynb_checkpoints/\n",
+    }
+    return {place: text.encode() for place, text in texts.items()}
+
+
+def _pyproject(project: Mapping[str, Any], lab: list[str]) -> str:
+    """Return the library's project file without the grader."""
+    system, about = project["build-system"], project["project"]
+    lines = ["[build-system]", *(f"{key} = {json.dumps(value)}" for key, value in system.items())]
+    lines += ["", "[project]"]
+    # What JSON writes for texts and lists of texts is TOML, too.
+    lines += [f"{key} = {json.dumps(about[key])}" for key in _KEPT if key in about]
+    lines += ["", "[project.optional-dependencies]", f"lab = {json.dumps(lab)}"]
+    lines += ["", "[tool.setuptools]", 'packages = { find = { include = ["xaikit*"] } }']
+    data = project["tool"]["setuptools"]["package-data"]["xaikit"]
+    lines += [f"package-data = {{ xaikit = {json.dumps(data)} }}", ""]
+    return "\n".join(lines)
+
+
+def _readme(course: Course) -> str:
+    where = f"{_COLAB}/github/{course.repository}/blob/{course.branch}/notebooks"
+    rows = [
+        f"| [{name}](notebooks/{name}.ipynb) | [open in Colab]({where}/{name}.ipynb) |"
+        for name in sources(course.folder / "solutions")
+    ]
+    return "\n".join(
+        [
+            f"# {course.name}",
+            "",
+            "| notebook | |",
+            "|---|---|",
+            *rows,
+            "",
+            "In Colab a notebook installs what it needs. On your own machine you need Python 3.11 "
+            "or later:",
+            "",
+            "```",
+            f"git clone https://github.com/{course.repository} course && cd course",
+            'python -m pip install -e ".[lab]"',
+            "jupyter lab notebooks",
+            "```",
+            "",
+            "Write your answers in the cells that begin with `# answer: …` (or `<!-- answer: … -->`"
+            " for text), and keep",
+            "that line. The cell below an answer checks its form and says what to try. Further "
+            "checks decide about the",
+            "marks after you hand in; they call your functions on other inputs.",
+            "",
+            "Before you hand in, save the notebook and run its last cell, or `python -m xaikit "
+            "check notebooks/NAME.ipynb`.",
+            "",
+            "The code is under the licence in [LICENSE](LICENSE); the sample of Fashion-MNIST is "
+            "under the licence in",
+            "`xaikit/assets/sample/FashionMNIST/LICENSE`.",
+            "",
+        ]
+    )

@@ -1,0 +1,117 @@
+"""Proves that files for students hold nothing of solutions and hidden checks, and link aright.
+
+Release compares notebooks with their secrets by runs of tokens. That cannot be asked of the
+library, which does what solutions do; here no file holds a secret's text, layout aside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from autograde.model.course import Course
+from autograde.notebooks.hidden import Secret, secrets
+from autograde.notebooks.source import Source
+
+_LEAST, _LINES = 40, 3
+"""Letters that a text needs to be told from others, and lines of a hidden check that tell it."""
+
+_BADGE = re.compile(r"colab\.research\.google\.com/github/([^\s)\"]+?\.ipynb)")
+_FETCHED = re.compile(
+    r"git\+https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?(?:@[\w./-]+)?(?=[\s\"'])"
+)
+
+
+def faults(files: Mapping[str, bytes], read: Iterable[Source], course: Course) -> list[str]:
+    """Return a sentence for everything that must not be published.
+
+    Parameters
+    ----------
+    files
+        What would be published, by its place.
+    read
+        The sources of all notebooks.
+    course
+        Where ``solutions/`` is, and from where the notebooks are fetched.
+    """
+    found = [*_copies(files, course.folder / "solutions")]
+    known: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for source in read:
+        for secret in secrets(source):
+            for piece in _pieces(secret):
+                known[piece[:_LEAST]].append((piece, f"{secret.owner} of {source.name}"))
+    for place, content in files.items():
+        text = _squeezed(_text(place, content))
+        for at in range(len(text) - _LEAST + 1):
+            for piece, owner in known.get(text[at : at + _LEAST], ()):
+                if text.startswith(piece, at):
+                    found.append(f"{place} holds {owner}; please take it out.")
+    for place, content in files.items():
+        found += _links(place, _text(place, content), course)
+    return list(dict.fromkeys(found))
+
+
+def _copies(files: Mapping[str, bytes], solutions: Path) -> Iterator[str]:
+    """Yield the files that are one of ``solutions/``, byte for byte."""
+    own = {
+        hashlib.sha256(content).digest(): file
+        for file in sorted(solutions.rglob("*"))
+        if file.is_file() and (content := file.read_bytes()).strip()
+    }
+    for place, content in files.items():
+        if original := own.get(hashlib.sha256(content).digest()):
+            yield f"{place} is a copy of {original}; please take it out."
+
+
+def _pieces(secret: Secret) -> Iterator[str]:
+    """Yield the texts that tell a secret: all of it, and some lines of a hidden check."""
+    lines = [line for line in map(_squeezed, secret.text.split("\n")) if line]
+    whole = [lines]
+    if secret.owner.startswith("the hidden check"):
+        whole += [lines[i : i + _LINES] for i in range(1, len(lines) - _LINES + 1)]
+    for some in whole:
+        if len(piece := "".join(some)) >= _LEAST:
+            yield piece
+
+
+def _text(place: str, content: bytes) -> str:
+    """Return what a file says: of JSON all texts, as they are when nothing is escaped."""
+    text = content.decode("utf-8", errors="ignore")
+    if place.endswith((".ipynb", ".json")):
+        return "\n".join(_strings(json.loads(text)))
+    return text
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        yield "".join(value)
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _strings(each)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _links(place: str, text: str, course: Course) -> Iterator[str]:
+    """Yield what is wrong with badges, and with where the library is fetched from."""
+    badges = set(_BADGE.findall(text))
+    if place.startswith("notebooks/") and place.endswith(".ipynb"):
+        wanted = f"{course.repository}/blob/{course.branch}/{place}"
+        if not badges:
+            yield f"{place} has no badge that opens it in Colab."
+        for other in sorted(badges - {wanted}):
+            yield f"{place}: its badge opens {other}, and should open {wanted}, by course.toml."
+        for other in sorted({*_FETCHED.findall(text)} - {course.repository}):
+            yield (
+                f"{place} installs the library of {other}, and should install that of "
+                f"{course.repository}, by course.toml."
+            )
