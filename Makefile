@@ -50,6 +50,7 @@ bench: $(READY)  ## speed beside the libraries' and nbgrader's; how often backdo
 	$(PYTHON) -m tests.benchmarks.bench_attacks
 	$(PYTHON) -m tests.benchmarks.bench_counterfactuals --large
 	$(PYTHON) -m tests.benchmarks.bench_detectors
+	$(PYTHON) -m tests.benchmarks.bench_concepts
 	$(PYTHON) -m tests.benchmarks.bench_grading
 
 # alibi needs Python 3.11, and older versions of other packages: later Pythons have their own lock.

@@ -18,6 +18,10 @@ from xaikit.core.passes import progress, slope
 
 _COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
 """How colours of photographs vary together: lucid's root of their covariance (ImageNet)."""
+_RATE = 0.2
+"""Of the ascent, in the spectrum."""
+_DARKEST = 0.15
+"""Shade of the first image where the data is black: darker ones have hardly any gradient."""
 SHOWN = 9
 """Images of the data that are shown beside each result."""
 
@@ -135,7 +139,7 @@ def maximise(
         wanted = _units(target if layer is None else unit, every, name)
         make, parts = _images(inputs, len(wanted), radius, seed)
         generator = torch.Generator().manual_seed(seed)
-        push = torch.optim.Adam(parts, lr=0.05)
+        push = torch.optim.Adam(parts, lr=_RATE)
         history = []
         with progress(steps, "steps") as tell:
             for step in range(steps):
@@ -238,7 +242,7 @@ def _images(inputs: Tensor, number: int, radius: float | None, seed: int) -> Any
         ]
     ).to(inputs)
     # Black to begin with, where the data is: what the unit does not ask for stays away.
-    level = torch.logit(inputs.median().clamp(0.02, 0.98))
+    level = torch.logit(inputs.median().clamp(_DARKEST, 1 - _DARKEST))
     spectrum.requires_grad_()
     mixing = (_COLOURS / _COLOURS.norm(dim=0).max()).to(inputs)
 

@@ -32,8 +32,8 @@ class Direction(NamedTuple):
 
 def gram(features: Tensor) -> Tensor:
     """Return the inner products (n, n) of activations (n, F), apart from their mean, in float64."""
-    centred = features - features.mean(0)
-    return (centred @ centred.T).double().cpu()
+    centred = features.double() - features.double().mean(0)
+    return (centred @ centred.T).cpu()
 
 
 def separating(products: Tensor, inside: Tensor, outside: Tensor) -> Direction:
@@ -70,7 +70,7 @@ def separating(products: Tensor, inside: Tensor, outside: Tensor) -> Direction:
 def vectors(features: Tensor, directions: Sequence[Direction]) -> Tensor:
     """Return directions as vectors (n, F) of length 1 (0 where there is no direction)."""
     found = [
-        (each.shares.to(features) @ features[each.places.to(features.device)])
+        each.shares.to(features.device) @ features[each.places.to(features.device)].double()
         for each in directions
     ]
-    return torch.nn.functional.normalize(torch.stack(found), dim=1)
+    return torch.nn.functional.normalize(torch.stack(found), dim=1).to(features)

@@ -122,8 +122,8 @@ def slices(
 
     Notes
     -----
-    A simple relative of Eyuboglu et al. 2022, Domino: discovering systematic errors with cross-modal
-    embeddings, arXiv:2203.14960.
+    A simple relative of Eyuboglu et al. 2022, Domino: discovering systematic errors with
+    cross-modal embeddings, arXiv:2203.14960.
     """
     seed, groups = checked_seed(seed), count(groups, "groups")
     images = enough(images_of(data), FEWEST, "an error analysis")

@@ -222,7 +222,7 @@ def _patches(images: Tensor, side: int) -> Tensor:
 
 
 def _projected(maps: Tensor, basis: Tensor) -> Tensor:
-    """Return how much of each concept lies where (N, concepts, h, w), by non-negative least squares."""
+    """Return where each concept lies (N, concepts, h, w), by non-negative least squares."""
     number, channels, height, width = maps.shape
     values = maps.permute(0, 2, 3, 1).reshape(-1, channels).double().cpu().numpy()
     found, _, _ = non_negative_factorization(

@@ -212,8 +212,8 @@ def _expect_choice(slopes: Mapping[str, Tensor]) -> None:
         if float((directions - directions[0]).norm(dim=1).max()) < _LINEAR:
             raise ValueError(
                 f"at layer {name} the class's gradient points in the same direction for every "
-                f"image, since what follows is linear, so each score could only be 0 or 1: choose "
-                f"an earlier layer."
+                f"image, as where all that follows is linear, so each score could only be 0 or 1: "
+                f"choose an earlier layer."
             )
 
 
