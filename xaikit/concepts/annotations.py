@@ -37,7 +37,7 @@ class Concepts(Mapping[str, Tensor]):
 
     Attributes
     ----------
-    values
+    values_by_name
         By concept, (N,) booleans.
     rules
         By concept, when an image shows it.

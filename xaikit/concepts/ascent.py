@@ -139,7 +139,7 @@ def maximise(
         wanted = _units(target if layer is None else unit, every, name)
         make, parts = _images(inputs, len(wanted), radius, seed)
         generator = torch.Generator().manual_seed(seed)
-        push = torch.optim.Adam(parts, lr=_RATE)
+        push = None if radius is not None else torch.optim.Adam(parts, lr=_RATE)
         history = []
         with progress(steps, "steps") as tell:
             for step in range(steps):
@@ -155,11 +155,11 @@ def maximise(
                     raise ValueError("autograd cannot follow the unit back to the image.")
                 pull = slope(excited.sum(), images, retain=True)
                 pull = _unit_length(pull) - _penalties(images, total_variation, l2)
-                if radius is None:
+                if push is not None:
                     push.zero_grad()
                     images.backward(-pull)
                     push.step()
-                else:
+                elif radius is not None:
                     _within(parts[0], pull, radius, step / steps)
             tell(steps)
         with torch.no_grad():

@@ -16,7 +16,7 @@ def striped(number: int = 60) -> tuple[Tensor, Tensor]:
 
 @pytest.fixture(scope="module")
 def detector() -> nn.Sequential:
-    """Its unit 0 answers to rows that are bright and dark by turns; the others to noise."""
+    """Its unit 0 answers to rows that are bright and dark by turns; the others to dark places."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
         model = nn.Sequential(
@@ -29,7 +29,8 @@ def detector() -> nn.Sequential:
     kernel = torch.tensor([1.0, 1.0, -1.0, -1.0])[:, None].expand(4, 7)
     with torch.no_grad():
         model[0].weight[0, 0] = kernel
-        model[0].bias[0] = 0
+        model[0].weight[1:] = -model[0].weight[1:].abs()  # these answer to dark places
+        model[0].bias.copy_(torch.tensor([0.0, 1.0, 1.0]))
     return model
 
 
