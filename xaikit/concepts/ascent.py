@@ -14,7 +14,7 @@ from xaikit.concepts.recording import Watch, images_of, layers_of, watching
 from xaikit.core.arguments import checked_seed, checked_targets, count
 from xaikit.core.cards import data_of
 from xaikit.core.options import NonNegative, accepted
-from xaikit.core.passes import progress, slope
+from xaikit.core.passes import per_input, progress, slope
 
 _COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
 """How colours of photographs vary together: lucid's root of their covariance (ImageNet)."""
@@ -134,7 +134,7 @@ def maximise(
     if layer is not None:
         layers_of(model, layer)
     with watching(model, shown, chosen, chunk, "what excites a unit") as (watch, inputs):
-        name = None if layer is None else next(iter(watch.layers))
+        name: str | None = None if layer is None else next(iter(watch.layers))
         every = _excitements(watch, inputs, name)
         wanted = _units(target if layer is None else unit, every, name)
         make, parts = _images(inputs, len(wanted), radius, seed)
@@ -277,7 +277,8 @@ def _moved(images: Tensor, by: Sequence[int]) -> Tensor:
 
 
 def _unit_length(values: Tensor) -> Tensor:
-    return values / values.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
+    lengths: Tensor = values.flatten(1).norm(dim=1).clamp_min(1e-12)
+    return values / per_input(lengths, values)
 
 
 def _penalties(images: Tensor, total_variation: float, l2: float) -> Tensor:

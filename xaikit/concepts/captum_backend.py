@@ -25,7 +25,7 @@ class _Ridge(Classifier):  # type: ignore[misc] # captum is untyped
     def train_and_eval(self, dataloader: Any, **_: Any) -> dict[str, Any]:
         """Learn to tell two sets from each other."""
         features, labels = (torch.cat(each) for each in zip(*dataloader, strict=True))
-        first, second = labels.unique().tolist()
+        first, second = sorted(set(labels.tolist()))
         if int(labels[0]) != first:
             first, second = second, first
         self._classes = [first, second]
@@ -53,7 +53,9 @@ def captum_runs(
     kept: int,
 ) -> Runs:
     """Run all pairs at all layers by captum, in a folder that is removed afterwards."""
-    concepts = [Concept(k, f"set{k}", list(each.split(watch.chunk))) for k, each in enumerate(sets)]
+    concepts = [
+        Concept(k, f"set{k}", list(torch.split(each, watch.chunk))) for k, each in enumerate(sets)
+    ]
     experiments = [[concepts[a], concepts[b]] for a, b in pairs]
     names = list(watch.layers)
     with tempfile.TemporaryDirectory() as folder:

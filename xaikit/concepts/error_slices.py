@@ -179,7 +179,7 @@ def slices(
 def _penultimate(model: nn.Module, images: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
     """Return the outputs, and what enters the last linear layer."""
     with features_of(model, None, "choose a layer by its name with layer=") as features:
-        seen = [features(part) for part in images.split(chunk)]
+        seen = [features(part) for part in torch.split(images, chunk)]
     found, scores = (torch.cat(each) for each in zip(*seen, strict=True))
     return scores, found.flatten(1)
 

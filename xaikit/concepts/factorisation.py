@@ -261,7 +261,7 @@ def _importance(
         for k, own in enumerate(where):
             tell(k)
             rows = []
-            for part in masks.split(watch.chunk):
+            for part in torch.split(masks, watch.chunk):
                 dimmed = part[:, :, None, None] * own
                 values = torch.einsum("nkhw,kc->nchw", dimmed, basis).to(images)
                 # The rest of the network alone is asked: what enters before does not matter.

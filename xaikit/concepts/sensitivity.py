@@ -227,7 +227,7 @@ def _native_runs(
     kept: int,
 ) -> Runs:
     """Run all pairs at all layers, from one pass over the sets and one over the images."""
-    places = torch.arange(sum(map(len, sets))).split([len(each) for each in sets])
+    places = torch.split(torch.arange(sum(map(len, sets))), [len(each) for each in sets])
     _, features = watch.features(torch.cat(list(sets)))
     rising, falling, accuracy, cavs = [], [], [], {}
     for name, own in features.items():
