@@ -120,8 +120,8 @@ def maximise(
     """
     steps, seed = count(steps, "steps"), checked_seed(seed)
     jitter = _at_least_zero(jitter, "jitter", whole=True)
-    for value, name in ((blur, "blur"), (total_variation, "total_variation"), (l2, "l2")):
-        _at_least_zero(value, name)
+    for value, option in ((blur, "blur"), (total_variation, "total_variation"), (l2, "l2")):
+        _at_least_zero(value, option)
     if radius is not None and not _at_least_zero(radius, "radius") > 0:
         raise ValueError("radius has to be above 0: a ball of radius 0 holds one image.")
     if (target is None) == (layer is None) or (layer is None) != (unit is None):
