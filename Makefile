@@ -53,6 +53,7 @@ bench: $(READY)  ## speed beside the libraries' and nbgrader's; how often backdo
 	$(PYTHON) -m tests.benchmarks.bench_influence
 	$(PYTHON) -m tests.benchmarks.influence_quality
 	$(PYTHON) -m tests.benchmarks.influence_hunts
+	$(PYTHON) -m tests.benchmarks.bench_concepts
 	$(PYTHON) -m tests.benchmarks.bench_grading
 
 # alibi needs Python 3.11, and older versions of other packages: later Pythons have their own lock.

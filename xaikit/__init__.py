@@ -74,7 +74,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"xaikit.{_HOMES[name]}"), name)
         globals()[name] = value
         return value
-    if name in _HOMES.values():
+    if name in _HOMES.values() or name == "concepts":
         return import_module(f"xaikit.{name}")
     raise AttributeError(f"module 'xaikit' has no attribute {name!r}")
 

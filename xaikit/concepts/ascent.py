@@ -1,0 +1,302 @@
+"""What does a unit want to see? Images that excite it most, by ascent with regularisers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xaikit.concepts.recording import Watch, images_of, layers_of, watching
+from xaikit.core.arguments import checked_seed, checked_targets, count
+from xaikit.core.cards import data_of
+from xaikit.core.options import NonNegative, accepted
+from xaikit.core.passes import per_input, progress, slope
+
+_COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
+"""How colours of photographs vary together: lucid's root of their covariance (ImageNet)."""
+_RATE = 0.2
+"""Of the ascent, in the spectrum."""
+_DARKEST = 0.15
+"""Shade of the first image where the data is black: darker ones have hardly any gradient."""
+SHOWN = 9
+"""Images of the data that are shown beside each result."""
+
+
+@dataclass(frozen=True, repr=False)
+class Maximised:
+    """Images made to excite units, and those of the data that excite them most.
+
+    Attributes
+    ----------
+    images
+        (M, C, H, W), one for each class or unit.
+    units
+        (M,), the classes or units.
+    activation
+        (M,), what each image's unit computes for it, a map's mean.
+    nearest
+        (M, 9, C, H, W), the images of the data that excite it most, or None without data.
+    nearest_activation
+        (M, 9), what it computes for those, or None.
+    history
+        (steps, M), the activations on the way, on the jittered images.
+    explanation
+        In a sentence.
+    """
+
+    images: Tensor
+    units: Tensor
+    activation: Tensor
+    nearest: Tensor | None
+    nearest_activation: Tensor | None
+    history: Tensor
+    explanation: str
+
+    def __repr__(self) -> str:
+        return f"Maximised({self.explanation})"
+
+
+def maximise(
+    model: nn.Module,
+    target: int | Sequence[int] | Tensor | None = None,
+    *,
+    layer: str | nn.Module | None = None,
+    unit: int | Sequence[int] | Tensor | None = None,
+    data: Any = None,
+    steps: int = 256,
+    jitter: int = 2,
+    blur: float = 0.6,
+    total_variation: float = 0.3,
+    l2: float = 0.15,
+    radius: float | None = None,
+    seed: int = 0,
+    chunk: int = 128,
+) -> Maximised:
+    """Make an image for each class, or for each unit of a layer, that excites it as much as it can.
+
+    All images climb together. An image is a spectrum in which low frequencies count more (and
+    colours vary as those of photographs do), squashed to [0, 1].
+
+    Parameters
+    ----------
+    model
+        Maps (N, C, H, W) to (N, classes).
+    target
+        A class or several; or else
+    layer, unit
+        a layer by its name or the module itself, and one or several of its channels or neurons.
+    data
+        Images (N, C, H, W) or a data set, from which those are shown that excite the unit most.
+        By default the training images of the data set that the model's card names.
+    steps
+        Of the ascent.
+    jitter
+        Pixels by which images are moved at random in each step: no detail that needs an exact
+        place survives. 0: none.
+    blur
+        Standard deviation in pixels of the blur that images pass before the network. 0: none.
+    total_variation, l2
+        Weights of the penalties: on differences of neighbouring pixels, and on brightness. Each
+        is a share of the gradient of the unit.
+    radius
+        If given, the ascent takes place in pixels, without the spectrum and without [0, 1]: in a
+        ball (L2) of that radius around black. For a linear network the result is its weights.
+    seed
+        Of the first images and the jitter.
+    chunk
+        How many images of the data pass the model at once.
+
+    Returns
+    -------
+    Maximised
+
+    Notes
+    -----
+    Paper: Olah et al. 2017, Feature visualization, Distill, doi:10.23915/distill.00007.
+    """
+    steps, seed = count(steps, "steps"), checked_seed(seed)
+    jitter = _at_least_zero(jitter, "jitter", whole=True)
+    for value, option in ((blur, "blur"), (total_variation, "total_variation"), (l2, "l2")):
+        _at_least_zero(value, option)
+    if radius is not None and not _at_least_zero(radius, "radius") > 0:
+        raise ValueError("radius has to be above 0: a ball of radius 0 holds one image.")
+    if (target is None) == (layer is None) or (layer is None) != (unit is None):
+        raise ValueError("give either target=, a class or several, or layer= and unit=.")
+    if isinstance(layer, list | tuple):
+        raise ValueError("maximise takes one layer: call it once for each.")
+    instead = "data has to be given: images (N, C, H, W), or a data set"
+    shown = images_of(data_of(model, instead) if data is None else data)
+    chosen = next(iter(model.children()), model) if layer is None else layer
+    if layer is not None:
+        layers_of(model, layer)
+    with watching(model, shown, chosen, chunk, "what excites a unit") as (watch, inputs):
+        name: str | None = None if layer is None else next(iter(watch.layers))
+        every = _excitements(watch, inputs, name)
+        wanted = _units(target if layer is None else unit, every, name)
+        make, parts = _images(inputs, len(wanted), radius, seed)
+        generator = torch.Generator().manual_seed(seed)
+        push = None if radius is not None else torch.optim.Adam(parts, lr=_RATE)
+        history = []
+        with progress(steps, "steps") as tell:
+            for step in range(steps):
+                tell(step)
+                images = make()
+                seen = _blurred(images, blur)
+                if jitter:
+                    by = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()
+                    seen = _moved(seen, by)
+                excited = _excited(watch, seen, name, wanted)
+                history.append(excited.detach())
+                if not excited.requires_grad:
+                    raise ValueError("autograd cannot follow the unit back to the image.")
+                pull = slope(excited.sum(), images, retain=True)
+                pull = _unit_length(pull) - _penalties(images, total_variation, l2)
+                if push is not None:
+                    push.zero_grad()
+                    images.backward(-pull)
+                    push.step()
+                elif radius is not None:
+                    _within(parts[0], pull, radius, step / steps)
+            tell(steps)
+        with torch.no_grad():
+            final = make().detach()
+            activation = _excited(watch, final, name, wanted)
+        strongest = every[:, wanted].topk(min(SHOWN, len(every)), dim=0)
+    nearest = inputs[strongest.indices.T]
+    what = "class" if name is None else f"unit of layer {name}"
+    beyond = int((activation > strongest.values[0]).sum())
+    text = (
+        f"{len(wanted)} image{'s' * (len(wanted) != 1)} by {steps} steps of ascent, one for each "
+        f"{what}; {beyond} of them excite it more than any of {len(inputs)} images of the data."
+    )
+    values = strongest.values.T
+    return Maximised(final, wanted.cpu(), activation, nearest, values, torch.stack(history), text)
+
+
+def _at_least_zero(value: Any, name: str, whole: bool = False) -> Any:
+    found = accepted(value, NonNegative, name)
+    if whole and not isinstance(found, int):
+        raise ValueError(f"{name} has to be a whole number of at least 0, not {value!r}.")
+    return found
+
+
+def _excitements(watch: Watch, images: Tensor, name: str | None) -> Tensor:
+    """Return what every class or unit computes for the data, (N, units)."""
+    found = []
+    for _, scores, values in watch.activations(images):
+        found.append(
+            scores
+            if name is None
+            else values[name].flatten(2).mean(2)
+            if values[name].ndim > 2
+            else values[name]
+        )
+    return torch.cat(found)
+
+
+def _excited(watch: Watch, images: Tensor, name: str | None, wanted: Tensor) -> Tensor:
+    """Return what each image's own unit computes for it, (M,)."""
+    scores, values = watch.one_pass(images)
+    every = scores if name is None else values[name]
+    every = every.flatten(2).mean(2) if every.ndim > 2 else every
+    return every.gather(1, wanted[:, None])[:, 0]
+
+
+def _units(given: Any, every: Tensor, name: str | None) -> Tensor:
+    """Return the classes or units (M,), checked."""
+    try:
+        wanted = torch.as_tensor(given).reshape(-1)
+    except (TypeError, ValueError, RuntimeError):
+        wanted = torch.empty(0)
+    if name is None:
+        return checked_targets(wanted, every[:1].expand(len(wanted) or 1, -1), every.shape[1])[:, 0]
+    if wanted.is_floating_point() or wanted.dtype == torch.bool or not len(wanted):
+        raise TypeError("unit has to be a whole number, or several.")
+    if not bool(((wanted >= 0) & (wanted < every.shape[1])).all()):
+        raise ValueError(f"layer {name} has units 0 to {every.shape[1] - 1}.")
+    return wanted.long().to(every.device)
+
+
+def _images(inputs: Tensor, number: int, radius: float | None, seed: int) -> Any:
+    """Return a function that makes images of their parameters, and the parameters."""
+    generator = torch.Generator().manual_seed(seed)
+    channels, height, width = inputs.shape[1:]
+    if radius is not None:
+        start = torch.zeros(number, channels, height, width)
+        pixels = start.to(inputs).requires_grad_()
+        return lambda: pixels.view_as(pixels), [pixels]
+    frequencies = torch.sqrt(
+        torch.fft.fftfreq(height)[:, None] ** 2 + torch.fft.rfftfreq(width)[None] ** 2
+    )
+    scale = (1 / frequencies.clamp_min(1 / max(height, width))).to(inputs) / math.sqrt(
+        height * width
+    )
+    spectrum = torch.stack(
+        [
+            0.05 * torch.randn(channels, *frequencies.shape, 2, generator=generator)
+            for _ in range(number)
+        ]
+    ).to(inputs)
+    # Black to begin with, where the data is: what the unit does not ask for stays away.
+    level = torch.logit(inputs.median().clamp(_DARKEST, 1 - _DARKEST))
+    spectrum.requires_grad_()
+    mixing = (_COLOURS / _COLOURS.norm(dim=0).max()).to(inputs)
+
+    def make() -> Tensor:
+        waves = torch.view_as_complex(spectrum) * scale
+        picture = torch.fft.irfft2(waves, s=(height, width), norm="ortho") * 4
+        if channels == 3:
+            picture = torch.einsum("dc,nchw->ndhw", mixing, picture)
+        return torch.sigmoid(picture + level)
+
+    return make, [spectrum]
+
+
+def _blurred(images: Tensor, deviation: float) -> Tensor:
+    if not deviation:
+        return images
+    reach = math.ceil(2 * deviation)
+    line = torch.arange(-reach, reach + 1).to(images)
+    line = torch.exp(-(line**2) / (2 * deviation**2))
+    line = line / line.sum()
+    kernel = (line[:, None] * line).expand(images.shape[1], 1, -1, -1)
+    padded = torch.nn.functional.pad(images, [reach] * 4, mode="replicate")
+    return torch.nn.functional.conv2d(padded, kernel, groups=images.shape[1])
+
+
+def _moved(images: Tensor, by: Sequence[int]) -> Tensor:
+    """Return images moved by so many pixels down and right; the border's pixels fill the gap."""
+    reach = max(map(abs, by))
+    padded = torch.nn.functional.pad(images, [reach] * 4, mode="replicate")
+    top, left = reach - by[0], reach - by[1]
+    return padded[:, :, top : top + images.shape[2], left : left + images.shape[3]]
+
+
+def _unit_length(values: Tensor) -> Tensor:
+    lengths: Tensor = values.flatten(1).norm(dim=1).clamp_min(1e-12)
+    return values / per_input(lengths, values)
+
+
+def _penalties(images: Tensor, total_variation: float, l2: float) -> Tensor:
+    """Return the penalties' gradients, each of that length beside the unit's of length 1."""
+    found = torch.zeros_like(images)
+    if total_variation:
+        rough = images.detach().requires_grad_()
+        down = (rough[:, :, 1:] - rough[:, :, :-1]).square().add(1e-6).sqrt().sum()
+        across = (rough[..., 1:] - rough[..., :-1]).square().add(1e-6).sqrt().sum()
+        found = found + total_variation * _unit_length(slope(down + across, rough))
+    if l2:
+        found = found + l2 * _unit_length(images.detach())
+    return found
+
+
+@torch.no_grad()
+def _within(pixels: Tensor, pull: Tensor, radius: float, done: float) -> None:
+    """Move pixels along the pull, by less and less, and back into the ball."""
+    pixels += pull * radius * (1 - done)
+    lengths = pixels.flatten(1).norm(dim=1).clamp_min(1e-12)
+    pixels *= (radius / lengths).clamp_max(1).view(-1, 1, 1, 1)
