@@ -59,7 +59,7 @@ def average(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str
 
 def total(*terms: Tensor) -> tuple[Layer, Tensor]:
     """Return the sum of tensors as a layer, and what enters it: the terms, one behind the other."""
-    joined = torch.stack(torch.broadcast_tensors(*terms))
+    joined = torch.stack(torch.broadcast_tensors(*terms))  # type: ignore[no-untyped-call]
     return Layer(lambda x, _: x.sum(0), None, joined.new_zeros(())), joined
 
 

@@ -242,9 +242,8 @@ class Propagation(Watch):
 
     def shared(self, rule: str, layer: Layer, x: Tensor) -> Tensor:
         """Return the layer's outputs, with the rule's shares as their gradients."""
-        shared: Tensor = _Shared.apply(
-            x, layer._replace(ends=self._ends.get(x.grad_fn)), self.rules[rule]
-        )
+        ends = None if x.grad_fn is None else self._ends.get(x.grad_fn)
+        shared: Tensor = _Shared.apply(x, layer._replace(ends=ends), self.rules[rule])
         return shared
 
     def refusal(self, func: Func) -> str:

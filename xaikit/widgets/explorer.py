@@ -9,6 +9,7 @@ import ipywidgets as ipw
 from torch import nn
 
 from xaikit.core.arguments import checked_inputs, checked_model, probed
+from xaikit.core.logits import of_two_classes
 from xaikit.core.passes import frozen, placed
 from xaikit.data import ImageDataset, load
 from xaikit.models import load_pretrained
@@ -86,19 +87,23 @@ def explorer(model: nn.Module | None = None, data: ImageDataset | None = None) -
     data = load("fashion_mnist") if data is None else data
     if len(data) == 0:
         raise ValueError("data holds no image: there is nothing to explore.")
-    _expect_matching(model, data)
-    return Explorer(model, data)
+    return Explorer(_expect_matching(model, data), data)
 
 
-def _expect_matching(model: nn.Module, data: ImageDataset) -> None:
-    """Fail if the first image cannot be shown or classified, or a class has no name."""
+def _expect_matching(model: nn.Module, data: ImageDataset) -> nn.Module:
+    """Return the model, one of one logit as one of two classes.
+
+    Fail if the first image cannot be shown or classified, or a class has no name.
+    """
     image, _ = data[0]
     picture(image)
     inputs = checked_inputs(model, placed(model, image.unsqueeze(0)))
     with frozen(model):
-        classes = probed(model, inputs).shape[1]
+        model, scores = of_two_classes(model, inputs, probed(model, inputs))
+    classes = scores.shape[1]
     if (named := len(data.classes)) < (most := max(classes, int(data.labels.max()) + 1)):
         raise ValueError(
             f"data.classes holds {named} names, but the model or the labels tell {most} classes "
             f"apart: give a name for each."
         )
+    return model

@@ -192,3 +192,19 @@ def test_deep_taylor_is_zennits(pair: tuple[nn.Module, nn.Module, list[Any]]) ->
     )
     _close(found, _zennit(composite, seen, Normalize(MEAN, STD)(x), 3))
     assert (found >= 0).all() or (found <= 0).all()
+
+
+@pytest.mark.parametrize(("name", "options"), [("lrp", {"rule": "composite"}), ("deep_taylor", {})])
+def test_the_backend_knows_resnets_and_refuses_other_branches(
+    name: str, options: dict[str, Any]
+) -> None:
+    torch.manual_seed(0)
+    model, x = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=10), torch.rand(1, 3, 32, 32)
+    maps = [
+        explain(model, x, 3, name, backend=each, **options).attributions
+        for each in ("native", "zennit")
+    ]
+    gap = (maps[0] - maps[1]).abs().max() / maps[0].abs().max()
+    assert gap < 1e-3  # zennit's merged batch normalisation still divides by √(1 + eps)
+    with pytest.raises(ValueError, match="zennit sees modules only, and the model computes add"):
+        explain(mobilenet_v3_small(), x, 3, name, backend="zennit", **options)
