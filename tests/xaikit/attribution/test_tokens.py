@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import VisionTransformer
 
 from xaikit import explain
 
@@ -75,3 +76,28 @@ def test_mistakes_get_one_sentence(model: Reader) -> None:
         explain(model, TOKENS + 90, 1, "gradient", layer=model.embedding)
     with pytest.raises(ValueError, match="target 5 is out of range"):
         explain(model, TOKENS, 5, "gradient", layer=model.embedding)
+
+
+def test_grad_cam_reshapes_a_transformers_tokens() -> None:
+    torch.manual_seed(0)
+    model = VisionTransformer(16, 4, 2, 2, 8, 16, num_classes=3).double().eval()
+    nn.init.normal_(model.heads.head.weight)
+    layer, x = model.encoder.layers[-1].ln_1, torch.rand(2, 3, 16, 16).double()
+
+    def reshape(tokens: Tensor) -> Tensor:
+        return tokens[:, 1:].transpose(1, 2).unflatten(2, (4, 4))
+
+    found = explain(model, x, 1, "grad_cam", layer=layer, reshape_transform=reshape)
+    kept: list[Tensor] = []
+    hook = layer.register_forward_hook(lambda _, __, found: kept.append(found))
+    scores = model(x)[:, 1].sum()
+    hook.remove()
+    (slopes,) = torch.autograd.grad(scores, kept[0])
+    weights = reshape(slopes).mean((2, 3), keepdim=True)
+    maps = (weights * reshape(kept[0])).sum(1, keepdim=True).relu()
+    expected = nn.functional.interpolate(maps, size=(16, 16), mode="bilinear")
+    torch.testing.assert_close(found.attributions[:, 0], expected.expand(-1, 3, -1, -1).detach())
+    with pytest.raises(ValueError, match="reshape_transform belongs to a layer"):
+        explain(model, x, 1, "grad_cam", reshape_transform=reshape)
+    with pytest.raises(ValueError, match="reshape_transform= makes maps of tokens"):
+        explain(model, x, 1, "grad_cam", layer=layer)
