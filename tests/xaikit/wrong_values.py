@@ -161,6 +161,7 @@ KINDS: dict[str, tuple[set[str], list[Any]]] = {
             *(IMAGES[:0], torch.tensor(1.0), IMAGES.double()),
         ],
     ),
+    "reshape": ({"reshape_transform"}, ["x", 3, [], {}, NAN, IMAGES]),
     "name": ({"method"}, ["hope", None, 3, ["lime"], {}, True, NAN]),
     "model": ({"model"}, [None, "lecture", 3, len, NETWORK.state_dict()]),
     "training": (

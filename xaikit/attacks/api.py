@@ -22,7 +22,7 @@ from xaikit.core.arguments import (
     one_each,
     probed,
 )
-from xaikit.core.logits import logits_of
+from xaikit.core.logits import logits_of, of_two_classes
 from xaikit.core.passes import channels_last, elapsed, every_output, frozen, numeric, still
 from xaikit.core.precision import rounding_inputs
 from xaikit.core.registry import Entry, listing
@@ -58,7 +58,8 @@ def attack(
     inputs
         (N, *shape), floating point, in [0, 1], on the model's device.
     labels
-        The true classes: an int for all inputs, or (N,).
+        The true classes: an int for all inputs, or (N,). A model of one logit has the classes 0 and
+        1, by the logit's sign.
     method
         One of these, with its options; :func:`xaikit.attack_methods` tells what each needs.
 
@@ -106,8 +107,9 @@ def attack(
         rounding_inputs(model, given.dtype),
     ):
         scores = probed(model, inputs)
-        classes = class_count(scores, "an attack")
         expect_steady(model, inputs, scores, other, "what the attack reaches")
+        model, scores = of_two_classes(model, inputs, scores)
+        classes = class_count(scores, "an attack")
         model = logits_of(model, inputs, scores, "the attack")
         true = _one_each(checked_targets(labels, inputs, classes, "labels"), "labels")
         wanted = None

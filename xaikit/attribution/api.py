@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from xaikit.attribution import backends  # noqa: F401 (imported for their registration)
 from xaikit.attribution.explanation import Explanation
 from xaikit.attribution.registry import METHODS, Method
+from xaikit.attribution.tokens import are_tokens, explain_tokens
 from xaikit.core.arguments import (
     checked_inputs,
     checked_seed,
@@ -75,7 +76,8 @@ def explain(
     inputs
         (N, *shape) of any shape, floating point, on the model's device. A model and inputs in half
         precision (float16, bfloat16) are explained in single precision, also under autocast, and
-        the attributions rounded.
+        the attributions rounded. Of tokens, whole numbers, what a layer makes of them is explained:
+        ``layer=model.embedding``; attributions are (N, T, *shape) of that layer's outputs.
     targets
         The class or classes to explain: an int for all inputs, (N,) or (N, T).
     method
@@ -125,6 +127,10 @@ def explain(
     tensor([[[1., 1., 1.]]], dtype=torch.float64)
     """
     start = time.perf_counter()
+    if are_tokens(inputs) and "layer" in options:
+        layer, common = options.pop("layer"), {"backend": backend, "seed": seed, "chunk": chunk}
+        settings = {"method": method, **common, **options}
+        return explain_tokens(explain, model, inputs, targets, layer, settings)
     chosen = known(METHODS, method).by(backend)
     options = chosen.checked(options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)

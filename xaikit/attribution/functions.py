@@ -76,6 +76,24 @@ MOVES = {
 }
 """Functions that move values, one by one, to other places, or leave them as they are."""
 
+COPIES = {
+    *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"),
+    *("split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit", "dsplit", "unbind"),
+    *("__getitem__", "select", "narrow", "diagonal", "index_select", "take_along_dim", "gather"),
+    *("expand", "expand_as", "repeat", "repeat_interleave", "tile", "broadcast_to"),
+    *("roll", "flip", "rot90", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"),
+}
+"""Functions that join, cut or repeat values: each value of the result is one of those given."""
+
+THROUGH_ZERO = {
+    *("relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish"),
+    *("tanh", "softsign", "hardswish"),
+}
+"""Elementwise activations of value 0 at 0: what comes out is due to the one input."""
+
+GATES = {"sigmoid", "hardsigmoid", "expit", "special_expit"}
+"""Elementwise functions into [0, 1], whose values tell how much of a signal passes."""
+
 _SUMS = {
     *("add", "sub", "subtract", "rsub", "neg", "negative", "sum", "cumsum", "diff"),
     *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack"),
@@ -117,6 +135,12 @@ def plain_name(func: Callable[..., Any]) -> str:
     return name if name.endswith("__") else name.removesuffix("_")
 
 
+def operation(func: Callable[..., Any]) -> str:
+    """Return a torch function's plain name, that of the function for an operator: add for +=."""
+    name = plain_name(func)
+    return _SPELLINGS.get(name, name)
+
+
 def works_in_place(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
     """Return whether this call overwrites its input."""
     return bool(kwargs.get("inplace", False)) or plain_name(func) != getattr(func, "__name__", "")
@@ -136,6 +160,21 @@ def is_relu(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, 
         value = rest[1] if len(rest) > 1 else kwargs.get("value")
         return level == 0 and value == 0
     return False
+
+
+def is_through_zero(
+    func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> bool:
+    """Return whether a call is an elementwise activation of value 0 at 0."""
+    name = plain_name(func)
+    if name in ("hardtanh", "clamp", "clip"):
+        names = ("min_val", "max_val") if name == "hardtanh" else ("min", "max")
+        default = (-1, 1) if name == "hardtanh" else (None, None)
+        known = dict(zip(names, default, strict=True)) | dict(zip(names, args[1:], strict=False))
+        low, high = ((known | dict(kwargs))[each] for each in names)
+        kinds = (int, float, type(None))
+        return isinstance(low, kinds) and isinstance(high, kinds) and (low or 0) <= 0 <= (high or 0)
+    return name in THROUGH_ZERO
 
 
 def first_argument(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -170,8 +209,7 @@ def alters(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
 
 def is_linear(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Return whether a call is linear, up to a constant, in all that carries gradients together."""
-    name = plain_name(func)
-    name = _SPELLINGS.get(name, name)
+    name = operation(func)
     if name in MOVES or name in _SUMS:
         return True
     if name in ("div", "divide", "true_divide"):

@@ -7,7 +7,13 @@ from typing import Any
 
 from torch import nn
 
-from xaikit.attribution.functions import current_layer, current_module, plain_name
+from xaikit.attribution.functions import (
+    CONVOLUTIONS,
+    current_layer,
+    current_module,
+    operation,
+    plain_name,
+)
 from xaikit.attribution.registry import Attribution, method
 from xaikit.attribution.relevance_pass import Choice, Propagation, relevance
 from xaikit.attribution.relevance_rules import (
@@ -67,9 +73,13 @@ def lrp(
     Keys are names as in ``model.named_modules()``, each with all that lies within (``""`` is the
     whole model), or types; the longest name that fits wins, then the first type, then ``""``.
 
-    ReLUs pass relevance on as it is, maxima to the place where they were taken, averages as
-    linear layers. Batch normalisation has a rule under ``"epsilon"`` only; fold it into the
-    convolutions for the others. Any other layer is refused by name.
+    Activations of value 0 at 0 (ReLU, leaky ReLU, hardswish, …) and constants that are added or
+    multiplied pass relevance on as it is: a unit of one input gives it all. So does a product with
+    a gate (a sigmoid), whose signal gets all (Arras et al. 2019, arXiv:1909.12114). Maxima pass it
+    to the place where they were taken, averages share it as linear layers. Batch normalisation is
+    merged with the layer right before it; elsewhere it has the ε-rule under ``"epsilon"`` and
+    passes relevance on under the others. Where branches are added, each gets its share by the
+    ε-rule; where they are concatenated, what came from it. Any other layer is refused by name.
 
     Parameters
     ----------
@@ -85,7 +95,8 @@ def lrp(
     alpha
         For ``"alpha_beta"``: at least 1.
     low, high
-        For ``"z_box"``: the range of the inputs of its layer.
+        For ``"z_box"``: the range of the inputs of its layer; where nothing but a constant
+        normalisation lies between, of the model's inputs.
     """
     chosen = _choice(problem.model, rule)
     _expect_positive(epsilon)
@@ -102,13 +113,18 @@ def lrp(
         "w_square": square_rule(epsilon),
         "z_box": box_rule(low, high, epsilon, called),
     }
-    return relevance(problem, lambda: Propagation(problem, called, rules, chosen))
+
+    def choice(func: Callable[..., Any], first: bool) -> str:
+        return "epsilon" if operation(func) in ("add", "sub", "rsub") else chosen(func, first)
+
+    return relevance(problem, lambda: Propagation(problem, called, rules, choice, (low, high)))
 
 
 def _choice(model: nn.Module, rule: Rules) -> Choice:
     """Return which rule a layer has, or say what is wrong with the choice."""
     if rule == "composite":
-        return lambda func, _: "epsilon" if plain_name(func) == "linear" else "z_plus"
+        convolved = CONVOLUTIONS | {"batch_norm"}
+        return lambda func, _: "z_plus" if plain_name(func) in convolved else "epsilon"
     if isinstance(rule, str):
         if rule not in RULES:
             names = ", ".join((*RULES, "composite"))
@@ -156,8 +172,9 @@ def deep_taylor(
 ) -> Attribution:
     """Return the target's output, distributed by a Taylor expansion of every unit.
 
-    The z⁺ rule in hidden layers, zᴮ in the first one, whose inputs lie in [low, high]; biases are
-    left out of both, so that the map of a positive output has no negative value and sums to the
+    The z⁺ rule in hidden layers and where branches are added, zᴮ in the first layer, whose inputs
+    lie in [low, high], before the model's own constant normalisation if it has one; biases are left
+    out of both, so that the map of a positive output has no negative value and sums to the
     output (up to units without any positive contribution, which lose their relevance).
 
     Two assumptions to know. Biases are not positive: a positive one makes a unit active that no
@@ -183,7 +200,8 @@ def deep_taylor(
     def choice(_: Callable[..., Any], first: bool) -> str:
         return "first" if first else "hidden"
 
-    return relevance(problem, lambda: Propagation(problem, "deep_taylor", rules, choice))
+    box = (low, high)
+    return relevance(problem, lambda: Propagation(problem, "deep_taylor", rules, choice, box))
 
 
 def _expect_positive(epsilon: float) -> None:

@@ -15,13 +15,15 @@ class Layer(NamedTuple):
     """A linear function of the inputs that reached it: ``product(x, weight) + bias``.
 
     An average has no weight (None), only positive contributions of positive inputs. ``direct`` is
-    the product's transpose, for a layer that has one of its own.
+    the product's transpose, for a layer that has one of its own. ``ends`` are the least and the
+    largest values that its inputs may have, each (n, *shape), where they are known.
     """
 
     product: Callable[[Tensor, Tensor | None], Tensor]
     weight: Tensor | None
     bias: Tensor
     direct: Callable[[Tensor, Part], Tensor] | None = None
+    ends: tuple[Tensor, Tensor] | None = None
 
     def transposed(self, by: Tensor, part: Part) -> Tensor:
         """Return, for each input, the sum of ``by`` × weight over the units."""
@@ -114,24 +116,29 @@ def square_rule(epsilon: float) -> Rule:
 
 
 def box_rule(low: float, high: float, epsilon: float, called: str) -> Rule:
-    """Return the rule zᴮ for inputs in [low, high]; ``called`` names the method in its error."""
+    """Return the rule zᴮ for inputs in [low, high]; ``called`` names the method in its error.
+
+    A layer that knows its inputs' range has that one: [low, high] is then the model's inputs'.
+    """
 
     def rule(layer: Layer, x: Tensor, _: Tensor) -> Shares:
-        least, most = x.aminmax()
-        spare = (high - low) * range_rounding(x.dtype)
-        if not (low - spare <= least and most <= high + spare and low < high):
+        least, most = layer.ends or (torch.full_like(x, low), torch.full_like(x, high))
+        spare = (most - least) * range_rounding(x.dtype)
+        if not low < high or ((x < least - spare) | (x > most + spare)).any():
+            normalised = bool((least != low).any() or (most != high).any())
+            where = ", normalised by the model," if normalised else ""
             raise ValueError(
-                f"{called} needs inputs in [low, high] = [{low:g}, {high:g}], but they reach from "
-                f"{least:.4g} to {most:.4g}: scale them, or give their range as low= and high=."
+                f"{called} needs inputs in [low, high] = [{low:g}, {high:g}], but{where} they "
+                f"reach from {float(x.min()):.4g} to {float(x.max()):.4g}: scale them, or give "
+                f"their range as low= and high=."
             )
-        x = x.clamp(low, high)
-        ends = torch.full_like(x, -low), torch.full_like(x, -high)
+        x = x.clamp(least, most)
         parts = [Part(x, layer.weight)]
         if layer.weight is None:
-            parts.append(Part(ends[0], None))
+            parts.append(Part(-least, None))
         else:
-            parts.append(Part(ends[0], layer.weight.clamp(min=0)))
-            parts.append(Part(ends[1], layer.weight.clamp(max=0)))
+            parts.append(Part(-least, layer.weight.clamp(min=0)))
+            parts.append(Part(-most, layer.weight.clamp(max=0)))
         total = layer.total(parts)
         # No contribution is below 0. Where all of them are 0, their sum is nothing but rounding,
         # which the division would make as large as the relevance: nothing is passed on there.

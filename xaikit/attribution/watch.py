@@ -49,10 +49,21 @@ class Origin(NamedTuple):
 
 
 class Replaced(NamedTuple):
-    """What a call returns whose gradient the method has made another; whether it is a layer."""
+    """What a call returns whose gradient the method has made another.
+
+    Attributes
+    ----------
+    result
+        What the call returns.
+    layer
+        Whether the call counts as a layer.
+    along
+        What of its arguments the gradient goes to; None: all of them.
+    """
 
     result: Any
     layer: bool = False
+    along: tuple[Tensor, ...] | None = None
 
 
 class Watch(TorchFunctionMode):
@@ -111,8 +122,10 @@ class Watch(TorchFunctionMode):
         cut = any(id(each) in self._cut for each in given)
         if not carrying and not cut:
             return self.apart(func, args, kwargs)
-        refusal = next((each.refusal for each in carrying if each.refusal), None)
         answer = self.replaced(func, args, kwargs) if carrying else None
+        if answer is not None and answer.along is not None:
+            carrying = [self.origin(each) for each in answer.along]
+        refusal = next((each.refusal for each in carrying if each.refusal), None)
         result = answer.result if answer is not None else self.apart(func, args, kwargs)
         if carrying and refusal is None:
             understood = answer is not None or self.passes(func, args, kwargs)

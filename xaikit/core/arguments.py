@@ -92,7 +92,8 @@ def checked_batch(inputs: Tensor) -> Tensor:
         )
     if not inputs.is_floating_point():
         raise TypeError(
-            f"inputs have to be floating point, not {inputs.dtype}: use inputs.float()."
+            f"inputs have to be floating point, not {inputs.dtype}: use inputs.float(); where they "
+            f"are tokens, explain(…, layer=) explains what an embedding makes of them."
         )
     if inputs.ndim < 2 or inputs.numel() == 0:
         raise ValueError(
@@ -196,6 +197,11 @@ def checked_targets(targets: Any, inputs: Tensor, classes: int, name: str = "tar
     if wanted.is_floating_point() or wanted.is_complex() or wanted.dtype == torch.bool:
         raise TypeError(
             f"{name} have to be classes: an int, or an integer tensor of shape ({n},) or ({n}, T)."
+        )
+    if classes == 1 and wanted.numel() and (wanted == 1).any():
+        raise ValueError(
+            f"{name.removesuffix('s')} 1 is out of range: the model has one output, {name} 0; of a "
+            f"classifier of one logit, xaikit.core.logits.TwoClasses(model) has classes 0 and 1."
         )
     wanted = wanted.to(torch.int64)  # NumPy's unsigned ones cannot be compared
     if wanted.ndim == 0:

@@ -125,6 +125,45 @@ class Logits(nn.Module):
         return found.clamp_min(torch.finfo(found.dtype).tiny).log()
 
 
+class TwoClasses(nn.Module):
+    """A classifier of one logit as one of two classes: class 1 where the logit is positive.
+
+    Each class gets half of the evidence, so that their softmax is the logit's sigmoid.
+
+    Parameters
+    ----------
+    model
+        Maps (N, *shape) to (N, 1), a logit.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.train(model.training)
+
+    @property
+    def card(self) -> Any:
+        """The model's card."""
+        return self.model.card
+
+    def forward(self, x: Tensor) -> Any:
+        """Return the evidence (N, 2) for the classes 0 and 1."""
+        logit = self.model(x)
+        return torch.cat([logit * -0.5, logit * 0.5], 1)
+
+
+def of_two_classes(model: nn.Module, inputs: Tensor, scores: Tensor) -> tuple[nn.Module, Tensor]:
+    """Return a model of one logit, or of one probability, as one of two classes, and its scores.
+
+    Any other model and its scores are returned as they are; parameters are as in :func:`end_of`.
+    """
+    if scores.shape[1] != 1:
+        return model, scores
+    two = TwoClasses(logits_of(model, inputs, scores, "the search"))
+    with torch.no_grad():
+        return two, outputs(two, inputs[:2])
+
+
 class _Ends(TorchFunctionMode):
     """Remembers what each squashing function was given."""
 

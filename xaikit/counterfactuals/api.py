@@ -19,7 +19,7 @@ from xaikit.core.arguments import (
     known,
     probed,
 )
-from xaikit.core.logits import logits_of
+from xaikit.core.logits import logits_of, of_two_classes
 from xaikit.core.passes import channels_last, elapsed, every_output, frozen, numeric, still
 from xaikit.core.precision import rounding_inputs
 from xaikit.core.registry import listing
@@ -98,8 +98,9 @@ def counterfactual(
         rounding_inputs(model, given.dtype),
     ):
         scores = probed(model, inputs)
-        classes = class_count(scores, "a counterfactual")
         expect_steady(model, inputs, scores, other, "what the search finds")
+        model, scores = of_two_classes(model, inputs, scores)
+        classes = class_count(scores, "a counterfactual")
         model = logits_of(model, inputs, scores, "the search")
         wanted = checked_targets(targets, inputs, classes)
         own = numeric(every_output(model, inputs, chunk)).argmax(1)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from xaikit.core.arguments import checked_inputs, checked_model, probed
+from xaikit.core.logits import of_two_classes
 from xaikit.core.passes import frozen, placed
 from xaikit.data import ImageDataset, load
 from xaikit.models import load_pretrained
@@ -116,7 +117,7 @@ def explorer(
     searched = partial(_searched, model, training)
     model = load_pretrained("fashion_mnist") if model is None else model
     data = load("fashion_mnist") if data is None else data
-    _expect_matching(model, data)
+    model = _expect_matching(model, data)
     along = {"checkpoints": checkpoints, "learning_rates": learning_rates}
     options = {name: value for name, value in along.items() if value is not None}
     return Explorer(model, data, searched, options)
@@ -134,15 +135,20 @@ def _searched(model: nn.Module | None, training: ImageDataset | None) -> ImageDa
     return ImageDataset(whole.images[chosen], whole.labels[chosen], whole.classes, whole.source)
 
 
-def _expect_matching(model: nn.Module, data: ImageDataset) -> None:
-    """Fail if the first image cannot be shown or classified, or a class has no name."""
+def _expect_matching(model: nn.Module, data: ImageDataset) -> nn.Module:
+    """Return the model, one of one logit as one of two classes.
+
+    Fail if the first image cannot be shown or classified, or a class has no name.
+    """
     image, _ = data[0]
     picture(image)
     inputs = checked_inputs(model, placed(model, image.unsqueeze(0)))
     with frozen(model):
-        classes = probed(model, inputs).shape[1]
+        model, scores = of_two_classes(model, inputs, probed(model, inputs))
+    classes = scores.shape[1]
     if (named := len(data.classes)) < (most := max(classes, int(data.labels.max()) + 1)):
         raise ValueError(
             f"data.classes holds {named} names, but the model or the labels tell {most} classes "
             f"apart: give a name for each."
         )
+    return model

@@ -10,6 +10,7 @@ import torch
 from chain import Chain
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from attribution.layer_by_layer import SETTINGS
 from xaikit import explain
@@ -57,14 +58,13 @@ class Whole(nn.Module):
 @pytest.mark.parametrize(
     ("between", "says"),
     [
-        (nn.LeakyReLU(), r"leaky_relu \(layer 'between', LeakyReLU\): it covers chains"),
-        (nn.LayerNorm(4), r"layer_norm \(layer 'between', LayerNorm\)"),
+        (nn.LayerNorm(4), r"layer_norm \(layer 'between', LayerNorm\): it covers linear layers"),
         (nn.Softmax(1), r"softmax \(layer 'between', Softmax\): leave it out"),
-        (lambda x: x + x.relu(), r"add \(the forward of Whole\)"),
-        (lambda x: x * 2, r"mul \(the forward of Whole\)"),
-        (lambda x: x.relu().add_(1), "add"),
+        (lambda x: x * x.relu(), r"mul \(the forward of Whole\)"),
+        (lambda x: x.sigmoid() * x.sigmoid(), r"sigmoid \(the forward of Whole\)"),
+        (lambda x: 1 / (x.relu() + 1), "__r(true)?div__|reciprocal"),
         (lambda x: torch.sigmoid(x), "sigmoid"),
-        (lambda x: torch.cat([x[:, :2], x[:, 2:]], 1), "__getitem__"),
+        (lambda x: x + x.detach(), r"__add__|add"),
         (lambda x: x @ torch.eye(4), "__matmul__|matmul"),
     ],
 )
@@ -76,11 +76,74 @@ def test_what_has_no_rule_is_refused_by_name(
         explain(Whole(between), torch.rand(2, 4), 0, name)
 
 
-def test_batch_normalisation_is_refused_where_it_has_no_rule() -> None:
-    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 2))
-    for name, options in (("lrp", {"rule": "z_plus"}), ("deep_taylor", {})):
-        with pytest.raises(ValueError, match=r"layer '1', BatchNorm1d\): fold it into the layer"):
-            explain(model, torch.rand(2, 4), 0, name, **options)
+def shares(model: nn.Module, x: Tensor, name: str, options: dict[str, Any]) -> Tensor:
+    """Return the relevances of a model's one class (N, *shape)."""
+    return explain(model.eval().double(), x, 0, name, epsilon=1e-12, **options).attributions[:, 0]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda x: x + x,
+        lambda x: torch.cat([x[:, 2:], x[:, :2]], 1).roll(2, 1),
+        lambda x: torch.stack(x.chunk(2, 1)).transpose(0, 1).flatten(1),
+        lambda x: (x * 2).sub_(1).div(-3),
+        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Hardswish(),
+        lambda x: functional.hardtanh(x, -5, 5),
+        lambda x: x * torch.sigmoid(x * x),
+        lambda x: x.sigmoid().mul(x),
+        nn.Dropout(inplace=True),
+    ],
+)
+@pytest.mark.parametrize(("name", "options"), [("lrp", {}), ("deep_taylor", {})])
+def test_what_has_one_input_gives_it_all(
+    name: str,
+    options: dict[str, Any],
+    between: Callable[[Tensor], Tensor],
+) -> None:
+    """Conservation: without biases, all layers' relevance is what entered the last layer."""
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Linear(4, 4, bias=False), Function(between), nn.Linear(4, 1, False))
+    for each in model.parameters():
+        each.data.abs_()
+    x = torch.rand(2, 4).double()
+    # A positive network: all contributions are positive, and the two methods' maps sum to it.
+    found = shares(model, x, name, options)
+    torch.testing.assert_close(found.sum(1), model(x)[:, 0].detach())
+
+
+class Function(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+@pytest.mark.parametrize("rule", ["epsilon", "z_plus", "gamma", "alpha_beta", "w_square"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(4, 6, 3, padding="same", groups=2),
+        nn.ConvTranspose2d(4, 6, 3, padding=1, bias=False),
+    ],
+    ids=["convolution", "transposed"],
+)
+def test_batch_normalisation_is_one_with_the_layer_before_it(rule: str, layer: nn.Module) -> None:
+    norm = nn.BatchNorm2d(6)
+    for value in (norm.running_var, norm.weight.data, norm.running_mean, norm.bias.data):
+        nn.init.uniform_(value, 0.5, 1.5)
+    head = (nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 1))
+    fused = fuse_conv_bn_eval(layer.eval(), norm.eval(), transpose=layer.transposed)
+    x = torch.rand(2, 4, 5, 5).double()
+    found = shares(nn.Sequential(layer, norm, *head), x, "lrp", {"rule": rule})
+    expected = shares(nn.Sequential(fused, *head), x, "lrp", {"rule": rule})
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -119,16 +119,10 @@ def normalised() -> nn.Module:
 
 
 ARCHITECTURES: dict[str, tuple[Callable[[], nn.Module], dict[str, str]]] = {
-    "residual": (Residual, {"lrp": "add", "deep_taylor": "add"}),
-    "leaky": (
-        with_layers(nn.LeakyReLU(0.2)),
-        dict.fromkeys(("lrp", "deep_taylor", "guided_backprop"), "layer '1', LeakyReLU"),
-    ),
-    "elu": (
-        with_layers(nn.ELU(inplace=True)),
-        dict.fromkeys(("lrp", "deep_taylor", "guided_backprop"), "layer '1', ELU"),
-    ),
-    "batch norm": (normalised, {"deep_taylor": "layer '1', BatchNorm2d"}),
+    "residual": (Residual, {}),
+    "leaky": (with_layers(nn.LeakyReLU(0.2)), {"guided_backprop": "layer '1', LeakyReLU"}),
+    "elu": (with_layers(nn.ELU(inplace=True)), {"guided_backprop": "layer '1', ELU"}),
+    "batch norm": (normalised, {}),
 }
 EXACT = ("deeplift", "deep_shap", "kernel_shap")
 

@@ -10,12 +10,27 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from xaikit.attribution.backends.asked import by_target, expect_modules, library, over_references
+from xaikit.attribution.functions import (
+    AVERAGES,
+    CONVOLUTIONS,
+    carriers,
+    current_layer,
+    current_module,
+    operation,
+)
 from xaikit.attribution.registry import Attribution, adapter
+from xaikit.core.passes import outputs
 from xaikit.core.problem import Problem
 from xaikit.core.references import Baseline
 
+_JOINS = {
+    *("add", "sub", "subtract", "rsub", "mul", "multiply", "div", "divide", "true_divide"),
+    *("mean", "sum", "linear", *AVERAGES, *CONVOLUTIONS, "batch_norm"),
+}
 _MODULES = "zennit's documentation, on composites"
 
 
@@ -71,7 +86,7 @@ def _lrp(
     if rule not in makers:
         raise ValueError(f"lrp by zennit takes rule= one of {', '.join(makers)}, not {rule!r}.")
     dense = rules.Epsilon(epsilon) if rule == "composite" else makers[rule]()
-    return Attribution(_shared(problem, makers[rule](), dense, epsilon))
+    return Attribution(_shared(problem, makers[rule](), dense, rules.Norm(epsilon), epsilon))
 
 
 @adapter("zennit", "deep_taylor")
@@ -81,29 +96,68 @@ def _deep_taylor(
     rules = library("zennit", "zennit.rules")
     hidden = rules.ZPlus(epsilon, zero_params="bias")
     first = rules.ZBox(low, high, epsilon, zero_params="bias")
-    return Attribution(_shared(problem, hidden, hidden, epsilon, first))
+    positive = library("zennit", "zennit.core").BasicHook(  # z⁺ of what has no weights
+        input_modifiers=[lambda x: x.clamp(min=0)],
+        gradient_mapper=lambda relevance, outputs: relevance / (outputs[0] + epsilon),
+        reducer=lambda inputs, gradients: inputs[0] * gradients[0],
+    )
+    return Attribution(_shared(problem, hidden, hidden, positive, epsilon, first))
 
 
 def _shared(
-    problem: Problem, convolution: Any, dense: Any, epsilon: float, first: Any = None
+    problem: Problem, convolution: Any, dense: Any, total: Any, epsilon: float, first: Any = None
 ) -> Tensor:
     """Return the targets' outputs, propagated by these rules, which are hooks on modules."""
     expect_modules(problem, "zennit", _MODULES)
+    _expect_chain(problem)
+    canonizers = [library("zennit", "zennit.torchvision").ResNetCanonizer()]
     composites, kinds = (library("zennit", f"zennit.{n}") for n in ("composites", "types"))
     rules = library("zennit", "zennit.rules")
     table = [
         (kinds.Activation, rules.Pass()),
         (kinds.AvgPool, rules.Norm(epsilon)),
+        (kinds.BatchNorm, rules.Pass()),
+        (library("zennit", "zennit.layer").Sum, total),
         (kinds.Convolution, convolution),
         (nn.Linear, dense),
     ]
     if first is None:
-        composite = composites.LayerMapComposite(table)
+        composite = composites.LayerMapComposite(table, canonizers)
     else:
         composite = composites.SpecialFirstLayerMapComposite(
-            table, first_map=[(kinds.Linear, first)]
+            table, [(kinds.Linear, first)], canonizers
         )
     return _propagated(problem, composite, lambda chosen: chosen)
+
+
+class _Joins(TorchFunctionMode):
+    """Notes where functions, which zennit cannot see, add, multiply or average values."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model, self.found = model, ""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        running = current_module(self.model) if operation(func) in _JOINS else None
+        known = isinstance(running and running[1], BasicBlock | Bottleneck)
+        inside = running is not None and type(running[1]).__module__.startswith("torch.nn")
+        if running and not known and not inside and carriers(args, kwargs):
+            self.found = current_layer(self.model, func)
+        return func(*args, **(kwargs or {}))
+
+
+def _expect_chain(problem: Problem) -> None:
+    """Refuse a model that joins or scales values outside of what zennit's canonizers know."""
+    watch = _Joins(problem.model)
+    with watch:
+        outputs(problem.model, problem.inputs[:1].clone().requires_grad_())
+    if watch.found:
+        raise ValueError(
+            f"zennit sees modules only, and the model computes {watch.found} as a function: its "
+            f'map would be wrong ({_MODULES}); use backend="native".'
+        )
 
 
 def _propagated(problem: Problem, composite: Any, start: Callable[[Tensor], Tensor]) -> Tensor:
