@@ -265,7 +265,7 @@ for row, (kind, start) in enumerate((("DeepLift", at_black), ("DeepExplainer", a
 computed = {
     "GuidedBackprop": "gradient",
     "DeepLift": "input x gradient",
-    "DeepExplainer": "none of these",  # the gradient times the way from the mean background
+    "DeepExplainer": "none of these",  # the slope at each background × the way from there
 }
 ### END SOLUTION
 
