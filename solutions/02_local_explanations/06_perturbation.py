@@ -104,7 +104,7 @@ plt.show()
 # the maps of two seeds. If another seed gives another map, the map shows chance and not the network.
 
 # %% tags=["figure"]
-for samples in Bar((60, 200, 1000), "LIME twice"):
+for samples in Bar((60, 200, 600), "LIME twice"):
     one, other = (
         explain(
             model, examples[:1], predicted, "lime", segments=segments, samples=samples, seed=seed
@@ -201,10 +201,10 @@ black = torch.zeros_like(examples[:1])
 for axis, method in zip(axes[1:], ("lime", "kernel_shap"), strict=True):
     more = {"background": black} if method == "kernel_shap" else {}
     result = explain(
-        model, examples[1:], targets[1:, 1], method, segments=segments, samples=1000, **more
+        model, examples[1:], targets[1:, 1], method, segments=segments, samples=500, **more
     )
     show_map(axis, result.attributions[0, 0], {"lime": "LIME"}.get(method, "KernelSHAP"))
-figure.suptitle(f"For “{classes[int(targets[1, 1])]}”, 1000 masks each")
+figure.suptitle(f"For “{classes[int(targets[1, 1])]}”, 500 masks each")
 plt.show()
 
 # %% [markdown]

@@ -19,6 +19,28 @@
 # | TreeSHAP | backgrounds, or training data in the tree | the trees | polynomial in their size | $f(x) - $ base value | which of the two | two answers, one name |
 # | exemplars | training examples | features | the training set, once | – | layer | does not say what is alike |
 #
+# What is it called elsewhere? The methods of `xaikit.methods()`, and the class that computes each in a library; –: the
+# library lacks it. `explain(…, backend="captum")` calls these classes with the options that you know.
+#
+# | method | captum | shap | lime | zennit | by itself the class … |
+# |---|---|---|---|---|---|
+# | `gradient` | `Saliency` | – | – | `Gradient` | returns absolute values in captum: `abs=False` |
+# | `input_x_gradient` | `InputXGradient` | – | – | – | |
+# | `smoothgrad` | `NoiseTunnel` | – | – | – | draws 5 samples, noise of 1 |
+# | `guided_backprop` | `GuidedBackprop` | – | – | `GuidedBackprop` | sees modules only |
+# | `integrated_gradients` | `IntegratedGradients` | – | – | `IntegratedGradients` | takes zero as the baseline |
+# | `expected_gradients` | – | – | – | – | is nearest to `gradient_shap` |
+# | `gradient_shap` | `GradientShap` | `GradientExplainer` | – | – | draws 5 (captum), 200 (shap) samples |
+# | `deeplift` | `DeepLift` | – | – | – | sees modules only, is wrong for maximum pooling |
+# | `deep_shap` | `DeepLiftShap` | `DeepExplainer` | – | – | sees modules only (shap looks at the sum) |
+# | `lrp` | `LRP` | – | – | `LayerMapComposite` | sees modules only |
+# | `deep_taylor` | – | – | – | `SpecialFirstLayerMapComposite` | sees modules only |
+# | `grad_cam` | `LayerGradCam` | – | – | – | neither cuts at zero nor enlarges |
+# | `occlusion` | `Occlusion` | – | – | – | moves one step at a time |
+# | `lime` | `Lime` | – | `LimeImageExplainer` | – | captum: fits a lasso; lime: hides by the mean colour |
+# | `kernel_shap` | `KernelShap` | `KernelExplainer` | – | – | draws 25 samples (captum), keeps ten features (shap) |
+# | `exemplar` | – | – | – | – | |
+#
 # | test | asks | small or large | flaw |
 # |---|---|---|---|
 # | deletion, insertion | does the output follow the order? | small, large | images with holes; depends on the fill |

@@ -4,6 +4,10 @@
 # The lecture used the library alibi. Where it is installed (Python 3.11, `pip install
 # "xaikit[alibi]"`), `backend="alibi"` runs it on the same network; a single image takes it from half a
 # minute to minutes, so this cell only asks whether it is there.
+#
+# A library that needs no TensorFlow is DiCE ([Mothilal, Sharma and Tan
+# 2020](https://arxiv.org/abs/1905.07697), `pip install dice-ml`), which looks for several, different
+# counterfactuals. It takes tables with named features, so it is not the one for 784 pixels.
 
 # %% tags=["figure"]
 there = (

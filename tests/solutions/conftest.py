@@ -107,14 +107,18 @@ def received(
     answered: Callable[[str, str], dict[str, Any]],
 ) -> Callable[[str, str, int], Any]:
     """Return what tells what the grader receives of some kind of answer, with some seed."""
-    needed: dict[str, Any] = {}
-    for cell in source.notebook.cells:
-        if grading(cell)["grade_id"] == "given-imports":
-            exec(cell.source, needed)
+
+    @functools.cache
+    def needed(cells: tuple[str, ...]) -> dict[str, Any]:
+        space: dict[str, Any] = {}
+        for cell in source.notebook.cells:
+            if grading(cell)["grade_id"] in cells:
+                exec(cell.source, space)
+        return space
 
     def call(task: Task, text: str, seed: int) -> list[Called]:
-        assert isinstance(task.answer, Call) and task.answer.needs == ("given-imports",)
-        space = dict(needed)
+        assert isinstance(task.answer, Call)
+        space = dict(needed(task.answer.needs))
         exec(text, space)
         function = space[task.answer.function]
         return calls(source, task.id, function, seed)

@@ -14,6 +14,9 @@ from autograde.tasks import Called, expect_close
 
 Function = Callable[[Tensor], Tensor]
 
+LIBRARIES = ("given-imports", "given-libraries")
+"""The locked cells that functions need which call a library."""
+
 
 def logit_of(network: Network, target: int) -> Function:
     """Return the batch function x → logit of the target, in double precision."""

@@ -258,5 +258,5 @@ def test_software_has_defaults_for_a_course_that_says_nothing(tmp_path: Path) ->
     assert software.out_of_reach_by_hand == ("xaikit",)
     ours = read_course(REPOSITORY).software
     assert ours.data == "fashion_mnist"
-    assert {"xaikit", "captum", "shap", "lime", "alibi"} == set(ours.out_of_reach_by_hand)
+    assert {"xaikit", "alibi"} == set(ours.out_of_reach_by_hand)
     assert {"torch", "lime", "xaikit"} <= set(ours.packages)
