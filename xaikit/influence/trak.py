@@ -57,8 +57,10 @@ def trak(
             "trak explains the margin of a class, so it takes loss='cross_entropy' only."
         )
     scores, doubt = problem.empty(), problem.inputs.new_zeros(len(problem.images))
-    shorten, networks = Projection(dimension, problem.seed), 0
+    networks = 0
     for network, _ in each_network(problem, layers, checkpoints):
+        # Its own one for each network, so that the average is over the projections, too.
+        shorten = Projection(dimension, (problem.seed + networks) % 2**32)
         networks += 1
         gradients = problem.inputs.new_zeros(len(problem.images), dimension)
         for rows in problem.parts():
