@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     release.set_defaults(run=_release)
 
     new = commands.add_parser("new", help="start a notebook: one task, with checks and answers")
-    new.add_argument("name", metavar="NAME", help="such as 08_concepts")
+    new.add_argument("name", metavar="NAME", help="such as 09_concepts")
     new.set_defaults(run=_new)
 
     check = commands.add_parser("check", help="tell a notebook's author all that is wrong with it")

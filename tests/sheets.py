@@ -10,11 +10,13 @@ from nbformat import NotebookNode
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import load_answers
 from autograde.notebooks.release import released
-from autograde.notebooks.source import Source, find_source, read_source, sources
+from autograde.notebooks.source import Source, assignments, find_source, read_source, sources
 
 ROOT = Path(__file__).parents[1]
 COURSE = read_course(ROOT / "course.toml")
 NAMES = tuple(sorted(sources(ROOT / "solutions")))
+MARKED = tuple(sorted(assignments(ROOT / "solutions")))
+"""The notebooks with tasks; another one is an appendix."""
 
 
 @functools.cache

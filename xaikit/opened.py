@@ -95,11 +95,7 @@ def opened(file: Path, known: Mapping[str, Released], verdict: Verdict) -> Opene
     try:
         name = _name(content, known)
         if name is None:
-            verdict.say(
-                f"No answer cell of a notebook of this course was found in {file.name}: is it the "
-                f"right file? The notebooks are {', '.join(known)}.",
-                False,
-            )
+            verdict.say(_why_unknown(content, file, known), False)
             return None
         released = known[name]
         verdict.upload = upload = read_upload(content, released.stubs, released.given)
@@ -142,6 +138,19 @@ def _name(content: bytes, known: Mapping[str, Released]) -> str | None:
     found = {name: len(read_upload(content, entry.stubs).chosen) for name, entry in known.items()}
     best = max(found, key=lambda name: found[name], default=None)
     return best if best is not None and found[best] else None
+
+
+def _why_unknown(content: bytes, file: Path, known: Mapping[str, Released]) -> str:
+    """Say why a file without an answer cell cannot be handed in."""
+    unmarked = [name for name, entry in known.items() if not entry.stubs]
+    release = _origin(content)
+    for name in unmarked:
+        if name in file.name or release == known[name].release:
+            return f"{name} has no task: it is not handed in, and nothing in it is marked."
+    return (
+        f"No answer cell of a notebook of this course was found in {file.name}: is it the right "
+        f"file? The notebooks are {', '.join(name for name in known if name not in unmarked)}."
+    )
 
 
 def _origin(content: bytes) -> str:

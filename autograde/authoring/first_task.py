@@ -189,7 +189,7 @@ def first_files(name: str) -> Mapping[str, str]:
     Parameters
     ----------
     name
-        The notebook's name, such as ``08_concepts``.
+        The notebook's name, such as ``09_concepts``.
     """
     number, _, words = name.partition("_")
     title = f"{number} · {words.replace('_', ' ').capitalize()}"

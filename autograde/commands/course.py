@@ -13,7 +13,7 @@ from autograde.model.records import points
 from autograde.model.terms import late_rule, weight
 from autograde.notebooks.agreement import agree, undated, unread
 from autograde.notebooks.cells import answers
-from autograde.notebooks.source import read_source, sources
+from autograde.notebooks.source import assignments, read_source, sources
 
 Say = Callable[[str], object]
 
@@ -33,17 +33,18 @@ def describe(course: Course, say: Say = print) -> bool:
             notebooks[name] = read_source(path, course).notebook
         except AutogradeError as error:
             mistakes += error.lines or (str(error),)
+    marked = assignments(course.folder / "solutions")
     for title, sentences in (
         ("Course", _course(course)),
-        ("Assignments", _assignments(course, notebooks, list(paths))),
+        ("Assignments", _assignments(course, notebooks, list(paths), marked)),
         ("Handing in late", [late_rule(course.late)]),
-        ("Exceptions", _exceptions(course, list(paths))),
+        ("Exceptions", _exceptions(course, marked)),
         ("Class and groups", _class(course)),
         ("Marking by hand", [_marking(course)]),
         ("Tables for checks", _tables(course)),
     ):
         _section(say, title, sentences)
-    missing = [*dict.fromkeys(mistakes), *undated(course, paths), *unread(course), *_idle(course)]
+    missing = [*dict.fromkeys(mistakes), *undated(course), *unread(course), *_idle(course)]
     _section(say, "To put right", missing or ["Nothing."])
     return not missing
 
@@ -64,14 +65,17 @@ def _course(course: Course) -> Iterator[str]:
 
 
 def _assignments(
-    course: Course, notebooks: Mapping[str, NotebookNode], names: list[str]
+    course: Course, notebooks: Mapping[str, NotebookNode], names: list[str], marked: list[str]
 ) -> Iterator[str]:
     for name in names or ["There is no notebook in solutions/."]:
         if name not in notebooks:
             yield f"{name}: could not be read; see below." if name in names else name
             continue
+        if name not in marked:
+            yield f"{name}, “{_title(notebooks[name])}”: no task, so it is no assignment."
+            continue
         parts = answers(notebooks[name])
-        worth = weight(course, name, sum(part.points for part in parts), names)
+        worth = weight(course, name, sum(part.points for part in parts), marked)
         due = course.assignment(name).deadline
         when = f"due on {in_words(due)}" if due else "without a deadline"
         yield f"{name}, “{_title(notebooks[name])}”: {len(parts)} tasks, {worth}; {when}."

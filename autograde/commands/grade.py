@@ -34,6 +34,7 @@ from autograde.notebooks.agreement import agree, unread
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import handed_out, to_json
+from autograde.notebooks.source import assignments as assignments_in
 from autograde.notebooks.source import sources
 from autograde.reports.tables import mark_words
 from autograde.sandbox.isolation import Isolation
@@ -95,8 +96,11 @@ def grade(
             f"there is {', '.join(there)}."
         )
     agree(course, there)
+    unmarked = {*there} - {*assignments_in(course.folder / "solutions")}
+    if idle := [name for name in assignments if name in unmarked]:
+        raise GradeError(f"{idle[0]} has no task, so there is nothing to grade in it.")
     refuse_foreign_settings(out)
-    found = find(folder, course, handed_out(course, there), only=assignments)
+    found = find(folder, course, handed_out(course, there), assignments, unmarked)
     for notice in (*found.notices, *unmet(course, found.uploads), *unread(course)):
         say(f"Note: {notice}")
     store = Store(out)

@@ -42,7 +42,7 @@ def new(name: str, course: Course, say: Callable[[str], object] = print) -> list
     Parameters
     ----------
     name
-        Such as ``08_concepts``.
+        Such as ``09_concepts``.
     course
         The course.
     say
@@ -61,7 +61,7 @@ def new(name: str, course: Course, say: Callable[[str], object] = print) -> list
     if not _NAME.fullmatch(name):
         raise AutogradeError(
             f"{name!r} is no name of a notebook: write two digits, '_' and lower-case words, such "
-            "as 08_concepts."
+            "as 09_concepts."
         )
     solutions = course.folder / "solutions"
     there = sources(solutions)

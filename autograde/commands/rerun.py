@@ -21,7 +21,7 @@ from autograde.model.course import Course
 from autograde.model.kinds import meant
 from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.release import handed_out
-from autograde.notebooks.source import sources
+from autograde.notebooks.source import assignments, sources
 from autograde.reports import audit
 from autograde.reports.appeal import Row, write_appeal
 from autograde.reports.audit import Line, last_lines
@@ -87,7 +87,11 @@ def rerun(
         raise RerunError(f"There is no notebook {name!r}; there is {', '.join(there)}.")
     if not out.is_dir():
         raise RerunError(f"There is no folder {out}.")
-    found = find(submissions, course, handed_out(course, there), [name])
+    marked = assignments(course.folder / "solutions")
+    if name not in marked:
+        raise RerunError(f"{name} has no task, so there is nothing to grade in it.")
+    unmarked = {*there} - {*marked}
+    found = find(submissions, course, handed_out(course, there), [name], unmarked)
     uploads = {u.student: u for u in found.uploads if u.path}
     who = course.group_of(student) or student
     if who not in uploads:

@@ -6,7 +6,7 @@ course gets a row that says so, and a notebook that nothing is known of is named
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -103,6 +103,19 @@ class Bundle:
     def meant(self) -> set[str]:
         """The assignments that something was handed in for."""
         return {*self.notebooks, *(one.meant for one in self._unknown)} - {""}
+
+    def without(self, names: Collection[str]) -> list[str]:
+        """Forget what was handed in for these notebooks, and return for which there was something.
+
+        Parameters
+        ----------
+        names
+            Notebooks of the course that nobody marks.
+        """
+        dropped = sorted(self.meant & {*names})
+        self._unknown = [one for one in self._unknown if one.meant not in dropped]
+        self.notebooks = {n: files for n, files in self.notebooks.items() if n not in dropped}
+        return dropped
 
     def completed(self, upload: Upload) -> Upload:
         """Return the upload with what else was handed in for it, or with that in its stead.

@@ -8,7 +8,7 @@ student's name is only ever shown: wherever it becomes a path,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from autograde.intake.upload import Place, SubmissionsError, Upload, noted_time
 from autograde.lms.names import meaning
 from autograde.lms.platform import Entry, Handed
 from autograde.model.course import Course
-from autograde.safety.sanitize import safe_name
+from autograde.safety.sanitize import clean_line, safe_name
 
 
 @dataclass
@@ -41,7 +41,13 @@ class Found:
     collected: list[Collected] = field(default_factory=list)
 
 
-def find(folder: Path, course: Course, handed_out: HandedOut, only: Sequence[str] = ()) -> Found:
+def find(
+    folder: Path,
+    course: Course,
+    handed_out: HandedOut,
+    only: Sequence[str] = (),
+    unmarked: Collection[str] = (),
+) -> Found:
     """Find the uploads in a folder or a zip file.
 
     Everybody of the class (``students`` and ``groups`` of the course file, and whoever handed in
@@ -61,6 +67,9 @@ def find(folder: Path, course: Course, handed_out: HandedOut, only: Sequence[str
         upload is known.
     only
         The notebooks to look for; all by default.
+    unmarked
+        Those of the notebooks that have no task: their files are passed over, and nobody misses
+        them.
 
     Raises
     ------
@@ -73,17 +82,23 @@ def find(folder: Path, course: Course, handed_out: HandedOut, only: Sequence[str
         student: sorted_out(student, files, recognition, found.notices)
         for student, files in _files(folder, course, list(handed_out), found).items()
     }
+    for student, bundle in bundles.items():
+        found.notices += [
+            f"{clean_line(student)} handed in {name}, which has no task: it was passed over."
+            for name in bundle.without(unmarked)
+        ]
+    marked = [name for name in handed_out if name not in unmarked]
     counted = {
         (name, student): chosen(candidates, handed_out[name])
         for student, bundle in bundles.items()
         for name, candidates in bundle.notebooks.items()
     }
     there = {name for bundle in bundles.values() for name in bundle.meant}
-    if bundles and len(handed_out) == 1:
-        there = set(handed_out)
-    wanted = only or [name for name in handed_out if name in there]
+    if bundles and len(marked) == 1:
+        there = set(marked)
+    wanted = only or [name for name in marked if name in there]
     if not bundles or not wanted:
-        raise SubmissionsError(_nothing(folder, list(handed_out), [*bundles]))
+        raise SubmissionsError(_nothing(folder, marked, [*bundles]))
     everybody = dict.fromkeys((*course.submitters(), *bundles))
     for name in wanted:
         for student in sorted(everybody, key=lambda s: (s.casefold(), s)):

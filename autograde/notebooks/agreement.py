@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from autograde.model.course import Course, CourseError
 from autograde.model.kinds import meant, nearest
+from autograde.notebooks.source import assignments
 
 _ASKED = re.compile(r"""\bsettings(?:_as)?\(\s*(?:table\s*=\s*)?["']([^"'\n]+)["']""")
 
@@ -24,14 +25,21 @@ def agree(course: Course, notebooks: Collection[str]) -> None:
     Raises
     ------
     CourseError
-        If an assignment is no notebook, or if no notebook's checks ask for a further table but for
-        one of nearly that name.
+        If an assignment is no notebook or has no task, or if no notebook's checks ask for a further
+        table but for one of nearly that name.
     """
     mistakes = [
         f"assignments.{name} is no notebook in {course.folder / 'solutions'}"
         f"{meant(name, notebooks)}"
         for name in course.assignments
         if name not in notebooks
+    ]
+    marked = assignments(course.folder / "solutions")
+    mistakes += [
+        f"assignments.{name} is a notebook without a task, so nobody hands it in: delete this "
+        f"table, or write a task into {course.folder / 'solutions' / name}"
+        for name in course.assignments
+        if name in notebooks and name not in marked
     ]
     asked = _asked(course)
     mistakes += [
@@ -43,12 +51,12 @@ def agree(course: Course, notebooks: Collection[str]) -> None:
         raise CourseError.of(course.file, mistakes)
 
 
-def undated(course: Course, notebooks: Collection[str]) -> list[str]:
-    """Return a sentence for every notebook without a deadline."""
+def undated(course: Course) -> list[str]:
+    """Return a sentence for every assignment without a deadline."""
     return [
         f"{course.file.name} gives no deadline to {name}, so nobody is late; if that is not meant, "
         f"write deadline = … below [assignments.{name}]."
-        for name in notebooks
+        for name in assignments(course.folder / "solutions")
         if course.assignment(name).deadline is None
     ]
 

@@ -124,11 +124,12 @@ def release(
     files = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {files[name]: to_json(notebook) for name, notebook in made.items()}
     write_together(texts | _asset(known, list(there), course))
-    for sentence in undated(course, there):
+    for sentence in undated(course):
         report(f"Note: {sentence}")
     for name, notebook in made.items():
         tasks = answers(notebook)
-        report(f"{files[name]}: {len(tasks)} tasks, {sum(t.points for t in tasks):g} points")
+        worth = f"{len(tasks)} tasks, {sum(t.points for t in tasks):g} points"
+        report(f"{files[name]}: {worth if tasks else 'no task, so it is no assignment'}")
     return list(files.values())
 
 
@@ -141,9 +142,12 @@ def released(source: Source) -> NotebookNode:
         If a solution or hidden check would leak.
     """
     notebook: NotebookNode = deepcopy(source.notebook)
-    delete_leftovers(notebook, _needs(source))
+    # Where nothing is marked, readers change any cell and use any name.
+    marked = bool(answers(notebook))
+    if marked:
+        delete_leftovers(notebook, _needs(source))
     for preprocessor in (
-        LockCells(),
+        *([LockCells()] if marked else []),
         ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=TEXT_STUB),
         ClearOutput(),
         # Our mark schemes stand in manually graded answers, nbgrader's in its task cells.

@@ -28,6 +28,9 @@ from autograde.notebooks.numbering import Numbers, number
 from autograde.notebooks.validate import mistakes
 from autograde.tasks import Task
 
+_ANSWER = re.compile(r'^# %%.*"solution"\s*:\s*true', re.MULTILINE)
+"""The header of an answer cell."""
+
 _GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
 
 
@@ -67,6 +70,25 @@ def sources(solutions: Path) -> dict[str, Path]:
                 raise SourceError(f"{solutions}: {name} is both a file and a folder; delete one.")
             found[name] = path
     return dict(sorted(found.items()))
+
+
+def assignments(solutions: Path) -> list[str]:
+    """Return the names of the notebooks that are handed in and marked: those with a task.
+
+    An appendix without one is released, published and tested as they are, and is no assignment.
+    Headers alone are read, so that a notebook whose cells have to be mended is known, too.
+
+    Raises
+    ------
+    SourceError
+        If a notebook is both a file and a folder.
+    """
+    return [name for name, path in sources(solutions).items() if _has_task(path)]
+
+
+def _has_task(path: Path) -> bool:
+    files = path.glob("*.py") if path.is_dir() else [path]
+    return any(_ANSWER.search(file.read_text("utf-8", errors="replace")) for file in files)
 
 
 def find_source(solutions: Path, name: str) -> Path:
@@ -150,7 +172,7 @@ def examine(
         "course.name": course.name,
         "course.repository": course.repository,
         "course.branch": course.branch,
-        "course.terms": terms(course, layout.name, total, sources(path.parent)),
+        "course.terms": terms(course, layout.name, total, assignments(path.parent)),
         **(checks.text if checks else {}),
     }
     numbers: Numbers | None = None

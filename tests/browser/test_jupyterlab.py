@@ -8,10 +8,12 @@ from pathlib import Path
 import nbformat
 import pytest
 import requests
-from clicks import NOTEBOOKS, TOKEN, choose_from_menu, kernel_status, needs_chromium, screenshot
+from clicks import TOKEN, choose_from_menu, kernel_status, needs_chromium, screenshot
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.sheets import MARKED
 
 pytestmark = needs_chromium
 
@@ -20,7 +22,7 @@ pytestmark = needs_chromium
     "name",
     [
         pytest.param(name, marks=[pytest.mark.slow] * (number > 0))
-        for number, name in enumerate(sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+        for number, name in enumerate(MARKED)
     ],
 )
 def test_a_student_opens_a_notebook_and_runs_it(

@@ -26,7 +26,7 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.leftovers import delete_leftovers
 from autograde.notebooks.release import released, solved, to_json
-from tests.sheets import COURSE, NAMES, source, written
+from tests.sheets import COURSE, MARKED, NAMES, source, written
 from xaikit.names import defined, deleted, needed
 
 SECRET = b"the tests' own secret"
@@ -59,6 +59,7 @@ def runs(name: str) -> Any:
 
 
 every_notebook = pytest.mark.parametrize("name", [runs(name) for name in NAMES])
+every_assignment = pytest.mark.parametrize("name", [runs(name) for name in MARKED])
 
 
 @cache
@@ -75,9 +76,14 @@ def test_the_solution_earns_every_automatic_point(name: str):
     assert lost(result) == {}
     assert result.status in ("graded", "manual_pending")
     assert result.notices == []
+    assert result.notebook is not None
+    code = [cell for cell in result.notebook["cells"] if cell["cell_type"] == "code"]
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert [o for o in outputs if o["output_type"] == "error"] == []
+    assert any("image/png" in o.get("data", {}) for o in outputs)  # its figures ran
 
 
-@every_notebook
+@every_assignment
 def test_a_mistake_and_an_untouched_cell_lose_their_own_task_alone(name: str):
     """Graded as a class is: limits and figures are those of the solution's run."""
     others = written(name)
@@ -145,7 +151,7 @@ def test_the_sections_define_what_they_use_and_use_what_they_import(name: str):
     assert (found.returncode, found.stdout) == (0, "All checks passed!\n")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MARKED)
 def test_no_cell_uses_a_name_that_a_given_cell_deleted(name: str):
     """By ruff's reading, not by that of the code that lets given cells delete names."""
     notebook = deepcopy(source(name).notebook)
@@ -158,7 +164,7 @@ def test_no_cell_uses_a_name_that_a_given_cell_deleted(name: str):
     assert (found.returncode, found.stdout) == (0, "All checks passed!\n")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MARKED)
 def test_no_answer_takes_a_name_that_release_lets_a_given_cell_delete(name: str):
     plain = [c.source for c in released(source(name)).cells if "\ndel " in c.source]
     gone = frozenset[str]().union(*map(deleted, plain))
@@ -170,6 +176,21 @@ def test_no_answer_takes_a_name_that_release_lets_a_given_cell_delete(name: str)
         if (names := needed(text))
     }
     assert {key: names for key, names in taken.items() if names} == {}
+
+
+def test_the_appendices_are_those_that_tell_so():
+    """A notebook that loses its tasks by a slip becomes no appendix in silence."""
+    assert set(NAMES) - set(MARKED) == {"08_your_own_network"}
+    assert [name for name in NAMES if not answers(source(name).notebook)] == [
+        name for name in NAMES if name not in MARKED
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in MARKED])
+def test_readers_of_an_appendix_change_any_cell_and_use_any_name(name: str):
+    cells = released(source(name)).cells
+    assert all(cell.metadata.get("editable", True) for cell in cells)
+    assert not any("\ndel " in cell.source for cell in cells)
 
 
 def _local(text: str) -> set[str]:

@@ -24,8 +24,8 @@ from autograde.notebooks.source import read_source
 from tests.redteam import denial, unfair, unfair_form  # noqa: F401  # they register their cases
 from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
+from tests.sheets import MARKED, source
 from tests.sheets import NAMES as NOTEBOOKS
-from tests.sheets import source
 from xaikit import checks, handin
 from xaikit.notebook_json import BrokenUploadError
 from xaikit.opened import Verdict
@@ -115,6 +115,24 @@ def test_the_wrong_file_is_recognised(toy: Any, tmp_path: Path) -> None:
     (tmp_path / "holiday.ipynb").write_text('{"cells": [], "nbformat": 4}')
     verdict = handin.check(tmp_path / "holiday.ipynb", known=both)
     assert "is it the right file" in str(verdict) and not verdict.good
+
+
+def test_a_notebook_without_tasks_is_known_by_its_name_or_its_release(
+    toy: Any, tmp_path: Path
+) -> None:
+    appendix = Released("abc123def456", (ReleasedCell.of("c", "c", "given", "1 + 1"),))
+    both = {**known(toy), "02_appendix": appendix}
+    empty: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "Copy of 02_appendix.ipynb").write_text(json.dumps(empty))
+    renamed = {**empty, "metadata": {"course": {"release": "abc123def456"}}}
+    (tmp_path / "mine.ipynb").write_text(json.dumps(renamed))
+    for name in ("Copy of 02_appendix.ipynb", "mine.ipynb"):
+        verdict = handin.check(tmp_path / name, known=both)
+        assert verdict.lines[1:] == [
+            "✗ 02_appendix has no task: it is not handed in, and nothing in it is marked."
+        ]
+    (tmp_path / "holiday.ipynb").write_text(json.dumps(empty))
+    assert "02_appendix" not in str(handin.check(tmp_path / "holiday.ipynb", known=both))
 
 
 def test_another_release_is_named(toy: Any, tmp_path: Path) -> None:
@@ -213,10 +231,15 @@ def test_the_packaged_list_is_what_release_generates(tmp_path: Path) -> None:
     for name, notebook in solved.items():
         (tmp_path / f"{name}.ipynb").write_text(to_json(notebook))
         lines = handin.check(tmp_path / f"{name}.ipynb").lines
+        if name not in MARKED:
+            assert lines[1:] == [
+                f"✗ {name} has no task: it is not handed in, and nothing in it is marked."
+            ]
+            continue
         assert [line[0] for line in lines] == ["–", "✓", "✓", "✓"], "\n".join(lines)
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", MARKED)
 def test_every_notebook_ends_with_a_look_at_its_file_that_grading_skips(name: str) -> None:
     last = [cell for cell in source(name).notebook.cells if cell.cell_type == "code"][-1]
     assert last.source == f'checks.upload("{name}.ipynb")'
