@@ -1,7 +1,7 @@
 # %% [markdown]
 # ## Section: What does one training example do?
 #
-# **You learn** what influence is, where it can be computed exactly. **Time:** 45 minutes.
+# **You learn** what influence is, where it can be computed exactly. **Time:** 40 minutes.
 #
 # Ridge regression predicts $x^\top\theta$. Its weights minimise
 #

@@ -119,9 +119,9 @@ for extra, style in ((1e-4, "k:"), (1e-2, "k--"), (1.0, "k-")):
     errors = []
     for steps in range(0, 61, 4):
         found = conjugate_gradients(lambda v, extra=extra: (spectrum + extra) * v, ones, steps)
-        apart = found - ones / (spectrum + extra)
-        square = (apart**2 * (spectrum + extra)).sum() / (1 / (spectrum + extra)).sum()
-        errors.append(max(math.sqrt(square), 1e-16))
+        gone_wrong = found - ones / (spectrum + extra)
+        share = (gone_wrong**2 * (spectrum + extra)).sum() / (1 / (spectrum + extra)).sum()
+        errors.append(max(math.sqrt(share), 1e-16))
     axis.semilogy(range(0, 61, 4), errors, style, label=f"damping {extra:g}")
 axis.set(
     title="Your solver on 300 equations", xlabel="steps", ylabel="error in the norm of A, relative"

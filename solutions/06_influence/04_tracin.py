@@ -1,7 +1,7 @@
 # %% [markdown]
 # ## Section: TracIn: influence along the training
 #
-# **You learn** to trace influence over checkpoints, and to compare with a library. **Time:** 45 minutes.
+# **You learn** to trace influence over checkpoints, and to compare with a library. **Time:** 40 minutes.
 #
 # Grad-Dot looks at the trained weights alone. But each epoch trained on every example, and in the first
 # epochs its gradient was another one. **TracIn** (Pruthi et al.

@@ -1,12 +1,16 @@
-# %% [markdown] nbgrader={"grade_id": "delete", "solution": true, "grade": true, "points": 4}
-# <!-- answer: delete -->
+# %% [markdown]
 # ## Section: Would you delete data because of this?
 #
-# **You learn** to turn scores into a decision that you can defend. **Time:** half an hour.
+# **You learn** to turn scores into a decision that you can defend. **Time:** 30 minutes.
 #
 # ### Task: would you delete data because of this?
 #
-# **Your answer** ({{ points.delete }}, about ten sentences)
+# The answer is text: put it in place of YOUR ANSWER HERE and keep the first line of the cell. A
+# person marks it, for the argument and not for its length.
+
+# %% [markdown] nbgrader={"grade_id": "delete", "solution": true, "grade": true, "points": 4}
+# <!-- answer: delete -->
+# **Would you delete it?** ({{ points.delete }}, about ten sentences)
 #
 # A company trains a network on photographs that customers uploaded. It asks you for three decisions. Say for each what you would do
 # with the images that influence scores point at (delete, show to a person, change nothing), by which score, and what you would
@@ -24,7 +28,7 @@
 # 1. No. Self-influence finds wrong labels several times as early as a random order, but its average precision is about 0.4 to 0.5, so
 #    most of the first images are correctly labelled and only unusual: rare garments, and the border between shirts and
 #    T-shirts. To delete them would take away what the network needs most, and more from rare groups. A person looks through the list from
-#    the top and corrects labels; the plain loss is nearly as good and cheaper, so it is the baseline. I would
+#    the top and corrects labels; the plain loss finds about as many among the first two hundred and is cheaper, so it is the baseline. I would
 #    measure the accuracy on a test set with checked labels before and after, per class, and against a control where as many random images
 #    are corrected or removed.
 # 2. Show a sample to a person, then remove them: here nearly all of the first 100 by Grad-Cos were poisoned, and a person can see the
@@ -32,7 +36,7 @@
 #    After the removal I train again and measure attack success, which has to fall to the level of a clean network, and clean accuracy.
 #    A part of the poison is enough for the attack, so a list that is cut off too early does not help.
 # 3. There is no such image. Leaving out a single one changes the output less than another seed does; the estimates depend on
-#    damping and weight decay (rank correlations from about 0.1 to 0.8 with retraining), and the best methods' LDS is far below 1. Proponents are
+#    damping and weight decay (rank correlations from about 0.1 to 0.7 with retraining), and the best method's LDS, 0.70, is far below 1. Proponents are
 #    groups that pull together, and other methods name others. I would show several proponents and opponents, with the method and its LDS, and
 #    as evidence retrain without the group, several seeds each, beside random groups. Nothing is deleted because of one score.
 # ### END SOLUTION

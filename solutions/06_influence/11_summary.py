@@ -9,8 +9,8 @@
 # | Grad-Dot | $g_z \cdot g_j$ | one network | the same |
 # | Grad-Cos | $\cos(g_z, g_j)$ | one network | a similarity: it ignores how much an example still teaches |
 # | representer | last layer's residual of $j$ times the similarity of features | a last layer with weight decay | describes the last layer alone |
-# | exemplar | minus the distance of the features | features | no training, no label: wins "same class" anyway |
-# | TRAK | gradients projected at random, then a linear model | several checkpoints | the projection adds noise |
+# | exemplar | minus the distance of the features | features | finds what looks alike to the network, not what taught it |
+# | TRAK | gradients projected at random, then a linear model | several checkpoints | the number of random directions, damping |
 #
 # How good is a score? By the heuristics it should name the example itself and the same class: a right score may do neither, and a
 # score that knows nothing may do both. Retraining on random subsets asks what we want to know; it costs many trainings, once.

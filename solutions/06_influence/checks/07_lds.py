@@ -44,18 +44,24 @@ def _percentile(values: list[float], percent: float) -> float:
     return ordered[low] + (place - low) * (ordered[high] - ordered[low])
 
 
-def expected(scores: Array, subsets: Array, outputs: Array, draws: Array) -> list[float]:
+def expected(
+    scores: Array,
+    subsets: Array,
+    outputs: Array,
+    draws: Array,
+    percents: tuple[float, float] = (2.5, 97.5),
+) -> list[float]:
     """Return the mean and its interval."""
     each = _each(scores, subsets, outputs)
     means = [math.fsum(each[m] for m in row) / len(row) for row in draws.astype(int).tolist()]
     mean = math.fsum(each) / len(each)
-    return [mean, _percentile(means, 2.5), _percentile(means, 97.5)]
+    return [mean, *(_percentile(means, percent) for percent in percents)]
 
 
 def _cases(rng: np.random.Generator) -> Arguments:
     """Return outputs that follow the sums, but not linearly, for subsets of different sizes."""
     cases: Arguments = []
-    for m, n, s, b in ((3, 6, 7, 40), (5, 8, 12, 60)):
+    for m, n, s, b in ((6, 6, 7, 40), (8, 8, 12, 60)):
 
         def draw(m: int = m, n: int = n, s: int = s, b: int = b) -> tuple[Any, ...]:
             scores = rng.normal(size=(m, n)) + 0.5
@@ -65,7 +71,7 @@ def _cases(rng: np.random.Generator) -> Arguments:
             return scores, subsets, outputs, rng.integers(m, size=(b, m))
 
         def shows(case: tuple[Any, ...]) -> bool:
-            """Say whether equal sums, means instead of sums, and Pearson would show."""
+            """Say whether equal sums, means instead of sums, Pearson and other percentiles show."""
             scores, subsets, outputs, draws = case
             sizes = subsets.sum(1)
             sums = subsets @ scores.T
@@ -80,6 +86,10 @@ def _cases(rng: np.random.Generator) -> Arguments:
             pearson = [np.corrcoef(a, b)[0, 1] for a, b in zip(sums.T, outputs.T, strict=True)]
             others = (float(np.mean(means)), float(np.mean(pearson)))
             inside = right[1] < right[0] - 0.02 and right[2] > right[0] + 0.02
+            for near in ((1.5, 96.5), (3.5, 98.5)):
+                moved = expected(scores, subsets, outputs, draws, near)
+                if min(abs(a - b) for a, b in zip(moved[1:], right[1:], strict=True)) < 0.003:
+                    return False
             return inside and all(abs(other - right[0]) > 0.02 for other in others)
 
         scores, subsets, outputs, draws = drawn(draw, shows)
