@@ -6,6 +6,7 @@ import itertools
 from types import SimpleNamespace
 from typing import Any
 
+import eagerpy as ep
 import foolbox
 import numpy as np
 import pytest
@@ -75,6 +76,29 @@ def test_fgsm_pgd_and_the_repaired_attack_agree_with_foolbox(
         theirs = by_foolbox.run(wrapped(network.module()), images, wanted, epsilon=epsilon)
         ours, _ = checks._pgd(network, images, labels, epsilon, step, steps, 0 * start)
         np.testing.assert_allclose(theirs.numpy(), ours, atol=1e-4)
+
+
+def test_a_call_of_foolbox_is_read_as_foolbox_reads_it(source: Source) -> None:
+    def linf_pgd(
+        model: nn.Module,
+        bounds: tuple[float, float],
+        images: torch.Tensor,
+        criterion: str,
+        classes: torch.Tensor,
+        epsilons: list[float],
+        settings: dict[str, Any],
+        draw: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        class GivenStart(foolbox.attacks.LinfPGD):
+            def get_random_start(self, x0: Any, epsilon: float) -> Any:
+                return x0 + epsilon * ep.astensor(draw)
+
+        wrapped = foolbox.PyTorchModel(model.eval(), bounds=bounds, device="cpu")
+        end = getattr(foolbox.criteria, criterion)(classes)
+        _, clipped, success = GivenStart(**settings)(wrapped, images, end, epsilons=epsilons)
+        return torch.stack(clipped), success
+
+    assert accepts(source, "foolbox-call", linf_pgd)
 
 
 def test_a_linear_model_flips_exactly_at_the_distance(source: Source) -> None:
