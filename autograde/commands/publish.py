@@ -193,9 +193,9 @@ def _readme(course: Course) -> str:
             "Before you hand in, save the notebook and run its last cell, or `python -m xaikit "
             "check notebooks/NAME.ipynb`.",
             "",
-            "The code is under the licence in [LICENSE](LICENSE); the sample of Fashion-MNIST is "
-            "under the licence in",
-            "`xaikit/assets/sample/FashionMNIST/LICENSE`.",
+            "The code is under the licence in [LICENSE](LICENSE); the sample of the data is under "
+            "the licence in its folder,",
+            "below `xaikit/assets/sample/`.",
             "",
         ]
     )

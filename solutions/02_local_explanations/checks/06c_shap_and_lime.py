@@ -173,7 +173,7 @@ REWRITTEN = given("rewritten", nn=nn, Tensor=Tensor)
 
 
 @functools.cache
-def _measured() -> dict[str, Any]:
+def _what_it_shows() -> dict[str, Any]:
     """Return what the libraries make of the two networks, and what can be had without them."""
     here = world()
     x, target = HERE.examples[:1], int(HERE.targets[0, 1])
@@ -237,7 +237,7 @@ def _share(answer: Any, key: dict[str, Any], name: str) -> float:
 )
 def silently_wrong(values: dict[str, Any]) -> None:
     """Half for the numbers, which are had without the libraries where they are right, half for words."""
-    wanted = _measured()
+    wanted = _what_it_shows()
     parts = {
         "apart": (_share(values["apart"], wanted["apart"], "apart"), 1.0),
         "missing": (share_of(values["missing"], wanted["missing"], _slack), 1.0),

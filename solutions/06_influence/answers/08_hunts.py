@@ -25,7 +25,7 @@ suspects = np.argsort(-cosines[0].numpy())[:100]
 # %% answer="poison-hunt" kind="wrong"
 # answer: poison-hunt
 # the garment's own label: the gradient points the other way
-own_label = test.labels[bystander : bystander + 1]
+own_label = test.labels[test.labels != 9][:1]
 suspects = influence(victim, triggered, own_label, suspected, method="grad_cos", layers="all").top(
     100
 )[0]

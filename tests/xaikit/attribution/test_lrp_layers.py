@@ -143,7 +143,8 @@ def test_batch_normalisation_is_one_with_the_layer_before_it(rule: str, layer: n
     x = torch.rand(2, 4, 5, 5).double()
     found = shares(nn.Sequential(layer, norm, *head), x, "lrp", {"rule": rule})
     expected = shares(nn.Sequential(fused, *head), x, "lrp", {"rule": rule})
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-9)
+    # A small share is what large ones of both signs leave, so it has their rounding.
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from xaikit.attribution.backends.asked import by_target, expect_modules, library, over_references
 from xaikit.attribution.functions import (
@@ -134,14 +133,17 @@ class _Joins(TorchFunctionMode):
     """Notes where functions, which zennit cannot see, add, multiply or average values."""
 
     def __init__(self, model: nn.Module) -> None:
+        from torchvision.models.resnet import BasicBlock, Bottleneck
+
         super().__init__()
         self.model, self.found = model, ""
+        self._known = (BasicBlock, Bottleneck)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         running = current_module(self.model) if operation(func) in _JOINS else None
-        known = isinstance(running and running[1], BasicBlock | Bottleneck)
+        known = isinstance(running and running[1], self._known)
         inside = running is not None and type(running[1]).__module__.startswith("torch.nn")
         if running and not known and not inside and carriers(args, kwargs):
             self.found = current_layer(self.model, func)
