@@ -96,13 +96,22 @@ def _globals(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
         yield from _globals(inner)
 
 
-def _changed(tree: ast.AST) -> Iterator[str]:
-    """Yield the names that are added to or deleted, which is to need them."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del):
-            yield node.id
+def _changed(tree: ast.AST, within: frozenset[str] | None = None) -> Iterator[str]:
+    """Yield the cell's names that are added to or deleted, which is to need them.
+
+    Inside a function or class those are the ones that it declares global (``within``): what it
+    binds itself is its own.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            declared = (each.names for each in ast.walk(node) if isinstance(each, ast.Global))
+            yield from _changed(node, frozenset(name for names in declared for name in names))
+            continue
+        target = node.target if isinstance(node, ast.AugAssign) else node
+        changes = isinstance(node, ast.AugAssign) or isinstance(getattr(node, "ctx", None), ast.Del)
+        if changes and isinstance(target, ast.Name) and (within is None or target.id in within):
+            yield target.id
+        yield from _changed(node, within)
 
 
 def _first_uses(tree: ast.AST) -> dict[str, bool]:

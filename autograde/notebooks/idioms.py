@@ -15,7 +15,7 @@ RUN = 5
 
 @cache
 def idioms() -> frozenset[Run]:
-    """Return the runs of tokens that stand in more than one file of the course's library.
+    """Return the runs of tokens that stand in more than two files of the course's library.
 
     ``with torch.no_grad():`` says nothing about who wrote it, and neither does the way in which
     one loops over pairs.
@@ -24,4 +24,4 @@ def idioms() -> frozenset[Run]:
     for file in Path(autograde.__file__).parents[1].joinpath("xaikit").rglob("*.py"):
         tokens = code_tokens(file.read_text(encoding="utf-8"))
         counts.update({run for run, _ in (*runs(tokens, RUN), *runs(renamed(tokens), RUN))})
-    return frozenset(run for run, count in counts.items() if count > 1)
+    return frozenset(run for run, count in counts.items() if count > 2)

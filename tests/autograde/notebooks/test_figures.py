@@ -157,3 +157,16 @@ def test_a_figure_that_others_build_on_is_refused(changed: str, words: str, tmp_
     course = write_course(tmp_path, changed, CHECKS, ANSWERS)
     with pytest.raises(SourceError, match=words):
         read_source(tmp_path / "solutions" / "01_small.py", course)
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("def f():\n    a = 1\n    a += 2\n    del a", set()),
+        ("class A:\n    b = 1\n    b += 1", set()),
+        ("def f():\n    global a\n    a += 2", {"a"}),
+        ("a += 1\ndel b", {"a", "b"}),
+    ],
+)
+def test_what_a_function_adds_to_is_its_own_unless_it_says_global(source: str, names: set[str]):
+    assert needed(source) == names
