@@ -8,14 +8,13 @@ import that file in ``__init__``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
-from xaikit.core.options import options_of
-from xaikit.core.registry import Entry, register
+from xaikit.core.registry import Backed, adapting, register
 
 Basis = Literal["gradient", "perturbation", "relevance", "example"]
 
@@ -28,17 +27,14 @@ class Attribution(NamedTuple):
     details: Mapping[str, Tensor] = {}
 
 
-Adapter = TypeVar("Adapter", bound=Callable[..., Attribution])
-
-
 @dataclass(frozen=True, kw_only=True)
-class Method(Entry):
+class Method(Backed):
     """What the course teaches about a method of :func:`xaikit.explain`.
 
     Attributes
     ----------
     name, title, paper, needs, options, function
-        See :class:`~xaikit.core.registry.Entry`.
+        See :class:`~xaikit.core.registry.Backed`.
     based_on
         ``"gradient"``, ``"perturbation"``, ``"relevance"`` or ``"example"``.
     passes
@@ -46,8 +42,6 @@ class Method(Entry):
     complete
         Whether the attributions of an input sum to a change of the output (completeness,
         also called efficiency or summation to delta).
-    backends
-        What can compute it: ``"native"``, this package, and libraries by their names.
     scope
         ``"local"``: it explains a prediction; ``"global"``: it explains a model.
     """
@@ -63,24 +57,6 @@ class Method(Entry):
         return not {"gradients", "layers"}.intersection(self.needs)
 
     @property
-    def backends(self) -> tuple[str, ...]:
-        """What can compute it: ``"native"``, and the libraries that :data:`ADAPTERS` know."""
-        return ("native", *ADAPTERS.get(self.name, {}))
-
-    def by(self, backend: str) -> Method:
-        """Return the method as a library computes it, or say which libraries have it."""
-        if backend == "native":
-            return self
-        found = ADAPTERS.get(self.name, {})
-        if backend not in found:
-            raise ValueError(
-                f"{self.name} has no backend {backend!r}: choose one of {', '.join(self.backends)}."
-            )
-        function = found[backend]
-        name = f"{self.name} by {backend}"
-        return replace(self, name=name, function=function, options=options_of(function))
-
-    @property
     def attribute(self) -> Callable[..., Any]:
         """The function that computes it."""
         return self.function
@@ -92,18 +68,5 @@ METHODS: dict[str, Method] = {}
 method = partial(register, METHODS, Method)
 """Register a function as the method of its name (a decorator); see :class:`Method`."""
 
-ADAPTERS: dict[str, dict[str, Callable[..., Attribution]]] = {}
-"""By a method's name, and by a library's, what computes the method with that library."""
-
-
-def adapter(backend: str, name: str) -> Callable[[Adapter], Adapter]:
-    """Register a function as a library's way to compute a method (a decorator).
-
-    Its keyword-only options are those of the method that the library can do, by the same names.
-    """
-
-    def registered(function: Adapter) -> Adapter:
-        ADAPTERS.setdefault(name, {})[backend] = function
-        return function
-
-    return registered
+adapter = partial(adapting, METHODS)
+"""Register a function as a library's way to compute a method (a decorator)."""

@@ -10,8 +10,8 @@ import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self, TypeVar
 
 from xaikit.core.options import accepted, kinds_of, known_options, options_of
 
@@ -82,6 +82,53 @@ class Entry:
         """Return what the function's docstring says of it, beside what it says itself."""
         needs = f"Needs {', '.join(self.needs)}. " if self.needs else ""
         return f"{needs}Paper: {self.paper}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backed(Entry):
+    """What the course teaches about a method that libraries can compute, too.
+
+    Attributes
+    ----------
+    name, title, paper, needs, options, function
+        See :class:`Entry`.
+    adapters
+        By a library's name, what computes the method with that library: see :func:`adapting`.
+    """
+
+    adapters: dict[str, Callable[..., Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """What can compute it: ``"native"``, this package, and libraries by their names."""
+        return ("native", *self.adapters)
+
+    def by(self, backend: Any) -> Self:
+        """Return the method as a library computes it, or say which libraries have it."""
+        if backend == "native":
+            return self
+        if not isinstance(backend, str) or backend not in self.adapters:
+            raise ValueError(
+                f"{self.name} has no backend {backend!r}: choose one of {', '.join(self.backends)}."
+            )
+        function = self.adapters[backend]
+        name = f"{self.name} by {backend}"
+        return replace(self, name=name, function=function, options=options_of(function))
+
+
+def adapting(
+    table: Mapping[str, Backed], backend: str, name: str
+) -> Callable[[Function], Function]:
+    """Register a function as a library's way to compute a method of a table (a decorator).
+
+    Its keyword-only options are those of the method that the library can do, by the same names.
+    """
+
+    def registered(function: Function) -> Function:
+        table[name].adapters[backend] = function
+        return function
+
+    return registered
 
 
 Kind = TypeVar("Kind", bound=Entry)

@@ -9,7 +9,7 @@ import sys
 
 from tests.sheets import ROOT
 from xaikit import methods
-from xaikit.attribution.registry import ADAPTERS
+from xaikit.attribution.registry import METHODS
 
 LIBRARIES = ("captum", "shap", "lime", "zennit")
 MODULES = {
@@ -43,5 +43,5 @@ def test_each_name_is_the_libraries_and_the_adapter_calls_it() -> None:
             name = cell.strip("`")
             found = [importlib.import_module(module) for module in MODULES[library]]
             assert any(inspect.isclass(getattr(module, name, None)) for module in found), cell
-            adapter = ADAPTERS[method][library]
+            adapter = METHODS[method].adapters[library]
             assert f".{name}(" in inspect.getsource(sys.modules[adapter.__module__]), (method, cell)
