@@ -30,6 +30,7 @@ from typing import Any, Self
 from autograde.inside import wire
 from autograde.inside.processes import WALL, descendants
 from autograde.sandbox import seccomp
+from autograde.sandbox.cgroup import ControlGroup, delegated
 from autograde.sandbox.isolation import (
     Isolation,
     Limits,
@@ -96,6 +97,7 @@ class Sandbox:
         self.complaint = ""
         self._child: int | None = None  # a pidfd of the first process inside
         self._watch: Watch | None = None
+        self._group: ControlGroup | None = None
 
     def __enter__(self) -> Self:
         require_programs(self.isolation)
@@ -127,6 +129,9 @@ class Sandbox:
                     options = ["--seccomp", str(pass_fds[-1])]
                 isolated = bubblewrap(program, self.limits, self.hidden, self.without, options)
                 command = as_somebody(isolated)
+                if room := delegated():
+                    self._group = own.enter_context(ControlGroup(room, self.limits))
+                    command = self._group.entered(command)
             return subprocess.Popen(
                 command,
                 stdin=job,
@@ -225,13 +230,17 @@ class Sandbox:
                     except wire.WireError:
                         self.stopped = "malformed output"
                     if not piece:
-                        self.stopped = self.stopped or "died"
+                        self.stopped = self.stopped or self._end()
                 if received > self.limits.output:
                     self.stopped = "output flood"
         if self._watch is None:
             self._process.kill()
             self.complaint += os.read(errors, 4000).decode(errors="replace")
             raise SandboxError(cure(self.complaint, self.stopped))
+
+    def _end(self) -> str:
+        """Say why the program has ended by itself."""
+        return "memory" if self._group and self._group.out_of_memory() else "died"
 
     def _begin(self) -> Watch:
         """Find the first process inside, now that it is running and before student code does."""

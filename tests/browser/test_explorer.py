@@ -40,7 +40,7 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     assert "Image 0: Ankle boot, classified rightly" in picture(browser).text
     assert "Integrated Gradients" in picture(browser).text
     height = picture(browser).rect["height"]
-    assert height > 300
+    assert drawn_whole(browser)
     screenshot(browser, "explorer")
 
     # Another method.
@@ -90,13 +90,13 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     tabs = browser.find_elements(By.CSS_SELECTOR, ".lm-TabBar-tabLabel")
     next(e for e in tabs if e.text == "Counterfactuals").click()
     wait.until(lambda d: "Wachter et al. · " in picture(d).text and status(d) == "Done.")
-    assert " of 9 found" in picture(browser).text and picture(browser).rect["height"] > 300
+    assert " of 9 found" in picture(browser).text and drawn_whole(browser)
     screenshot(browser, "explorer_counterfactuals")
 
     # The third: which of the training images count for it.
     next(e for e in tabs if e.text == "Training data").click()
     wait.until(lambda d: "strongest proponents" in picture(d).text and status(d) == "Done.")
-    assert picture(browser).rect["height"] > 300
+    assert drawn_whole(browser)
     screenshot(browser, "explorer_training_data")
 
 
@@ -109,6 +109,18 @@ def picture(driver: WebDriver) -> WebElement:
     """Return the picture of the page that is open."""
     found = driver.find_elements(By.CSS_SELECTOR, ".xaikit-picture")
     return next((e for e in found if e.is_displayed()), found[0])
+
+
+def drawn_whole(driver: WebDriver) -> bool:
+    """Say whether the picture is wide enough to read, has the shape it was drawn in, and fits."""
+    box, drawing = picture(driver), picture(driver).find_element(By.TAG_NAME, "svg")
+    width, height = map(float, str(drawing.get_attribute("viewBox")).split()[2:])
+    shown = drawing.rect
+    return (
+        shown["width"] > 500
+        and shown["height"] == pytest.approx(shown["width"] * height / width, rel=0.02)
+        and shown["height"] <= box.rect["height"]
+    )
 
 
 def field(driver: WebDriver, label: str) -> WebElement:
