@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable
 
@@ -30,12 +31,19 @@ class Latest:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="xaikit", daemon=True)
                 self._thread.start()
+                # PyTorch ends the process with an error if a thread computes while Python ends.
+                atexit.register(self.close)
 
     def cancel(self) -> None:
         """Stop what is running and drop what waits."""
         with self._lock:
             self._stop.set()
             self._next = None
+
+    def close(self) -> None:
+        """Stop what is running, drop what waits, and return when both are over."""
+        self.cancel()
+        self.wait()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Return whether all is done, at the latest after this many seconds."""
@@ -50,6 +58,7 @@ class Latest:
                 job, self._next = self._next, None
                 if job is None:
                     self._thread = None
+                    atexit.unregister(self.close)
                     return
                 self._stop = stop = threading.Event()
             job(stop)
