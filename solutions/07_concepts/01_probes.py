@@ -11,10 +11,10 @@
 from xaikit.concepts import concepts, probe
 
 annotated = concepts(training)
-for concept_name, concept_rule in annotated.rules.items():
-    print(f"{concept_name} ({annotated[concept_name].double().mean():.0%}): {concept_rule}.")
 
 # %% tags=["figure"]
+for concept_name, concept_rule in annotated.rules.items():
+    print(f"{concept_name} ({annotated[concept_name].double().mean():.0%}): {concept_rule}.")
 figure, axes = plt.subplots(8, 9, figsize=(8, 7.6), layout="constrained")
 for row, (concept_name, shows_it) in zip(axes, annotated.items(), strict=True):
     chosen = [*shows_it.nonzero()[:4, 0], None, *(~shows_it).nonzero()[:4, 0]]
@@ -120,7 +120,9 @@ def control_labels(groups: np.ndarray, labels: np.ndarray, seed: int) -> np.ndar
 checks.function(control_labels, "control_labels")
 some_groups = np.repeat(np.arange(400) * 3, 2)  # 400 groups of two images
 some_labels = np.where(np.arange(800) < 640, 7, 2)  # 80 % have the label 7
-new_labels = checks.numbers(control_labels(some_groups, some_labels, 0), (800,), "control_labels(…)")
+new_labels = checks.numbers(
+    control_labels(some_groups, some_labels, 0), (800,), "control_labels(…)"
+)
 checks.expect(
     set(new_labels) <= {2.0, 7.0}, "The new labels should be labels that occur in `labels`."
 )
@@ -175,7 +177,9 @@ other_right = torch.tensor([True, False, False, False])
 difference, half_length = checks.numbers(
     paired_difference(first_right, other_right), (2,), "paired_difference(…)"
 )
-checks.close(difference, 0.5, "the difference", "the accuracies are 3/4 and 1/4: which comes first?")
+checks.close(
+    difference, 0.5, "the difference", "the accuracies are 3/4 and 1/4: which comes first?"
+)
 checks.close(
     half_length,
     1.96 * math.sqrt(1 / 3) / 2,
@@ -236,7 +240,7 @@ figure.suptitle("What probes read off (grey line: the commonest label)", fontsiz
 plt.show()
 
 # %% [markdown]
-# *Has sleeves* can be read off every layer with more than 90 % right. But up to layer 7 a network with
+# *Has sleeves* can be read off every layer with more than 90 % right. But up to layer 9 a network with
 # random weights does as well, within the intervals: the probe reads a silhouette that is in the pixels. Only the last layer's average shows what the
 # training added. *Bright* falls with depth: the network gives it up, because it does not help to tell classes. *Striped* is not
 # read off at all. And the control task gets two thirds right or more, where there are two labels: *the probe* learned these.
@@ -289,7 +293,9 @@ axis.set_xticks(range(4), probed_layers)
 axis.set_yticks(range(4), read_off)
 for row, each in enumerate(read_off.values()):
     for column, layer in enumerate(probed_layers):
-        word = who_learned(tuple(each.accuracy[layer]), tuple(each.random_weights[layer]), each.chance)
+        word = who_learned(
+            tuple(each.accuracy[layer]), tuple(each.random_weights[layer]), each.chance
+        )
         axis.text(column, row, word, ha="center", va="center", fontsize=9)
 plt.show()
 checks.passed("who-learned", "each of the four words once")
