@@ -59,7 +59,7 @@ def ridge_probe(features: Tensor, labels: Tensor, asked: Tensor, decay: float) -
     wanted = functional.one_hot(labels).to(features)
     centred = features - features.mean(0)
     matrix = centred.T @ centred + decay * torch.eye(features.shape[1], dtype=features.dtype)
-    weights = torch.linalg.solve(matrix, centred.T @ (wanted - wanted.mean(0)))
+    weights = torch.linalg.solve(matrix, centred.T @ wanted)
     return wanted.mean(0) + (asked - features.mean(0)) @ weights
     ### END SOLUTION
 
@@ -111,8 +111,8 @@ def control_labels(groups: np.ndarray, labels: np.ndarray, seed: int) -> np.ndar
     """Return (N,) labels: one for each group, drawn at random from all images' labels."""
     ### BEGIN SOLUTION
     rng = np.random.default_rng(seed)
-    _, places = np.unique(groups, return_inverse=True)
-    return rng.choice(labels, places.max() + 1)[places]
+    names, places = np.unique(groups, return_inverse=True)
+    return rng.choice(labels, len(names))[places]
     ### END SOLUTION
 
 

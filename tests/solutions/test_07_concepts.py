@@ -50,11 +50,9 @@ def test_the_interval_of_a_pencil(source: Source) -> None:
         torch.tensor([True, False, False, False]),
     )
     half = 1.96 * math.sqrt((4 * 0.25) / 3 / 4)
-    assert verdict(source, "selectivity", (right, other), [np.array(0.5), np.array(half)]) == 1
-    assert (
-        verdict(source, "selectivity", (right, other), [np.array(0.5), np.array(1.96 / 4)]) == 0.5
-    )
-    assert verdict(source, "selectivity", (right, other), [np.array(-0.5), np.array(half)]) == 0
+    assert verdict(source, "selectivity", (right, other), np.array([0.5, half])) == 1
+    assert verdict(source, "selectivity", (right, other), np.array([0.5, 1.96 / 4])) == 0.5
+    assert verdict(source, "selectivity", (right, other), np.array([-0.5, half])) == 0
 
 
 def test_the_words_of_a_pencil(source: Source) -> None:
@@ -94,9 +92,9 @@ def test_the_tests_of_a_pencil(source: Source) -> None:
     # t is −3 with one degree of freedom, and −0.4 / (0.2 √(4/3)) = −√3 with two.
     case = (double([0.1, 0.3]), double([0.4, 0.6, 0.8]))
     first, second = 1 - 2 * math.atan(3) / math.pi, 1 - math.sqrt(3 / 5)
-    assert verdict(source, "two-tests", case, [np.array(first), np.array(second)]) == 1
-    assert verdict(source, "two-tests", case, [np.array(first), np.array(second / 2)]) == 0.5
-    assert verdict(source, "two-tests", case, [np.array(first / 2), np.array(second)]) == 0
+    assert verdict(source, "two-tests", case, np.array([first, second])) == 1
+    assert verdict(source, "two-tests", case, np.array([first, second / 2])) == 0.5
+    assert verdict(source, "two-tests", case, np.array([first / 2, second])) == 0
 
 
 def test_holm_of_a_pencil(source: Source) -> None:
@@ -122,7 +120,7 @@ def test_the_paper_of_a_pencil(source: Source) -> None:
 
 
 def test_what_the_text_says_of_the_probes(given: dict[str, Any]) -> None:
-    """Sleeves need training in the last layer only; brightness is lost there; no stripes are read."""
+    """Sleeves need training in the last layer alone; brightness is lost there; no stripes."""
     read, layers = given["read_off"], given["probed_layers"]
     sleeves, bright, striped = (read[name] for name in ("has-sleeves", "bright", "striped"))
     assert all(sleeves.accuracy[layer].value > 0.9 for layer in layers)

@@ -11,7 +11,7 @@ import torch
 
 from autograde.tasks import Call, Called, expect, expect_array, expect_close, says, task
 
-from ...shared.checks import GIVEN, Arguments, Array, drawn, expect_pair
+from ...shared.checks import GIVEN, Arguments, Array, drawn
 
 
 def probe_by_rows(features: Array, labels: list[int], asked: Array, decay: float) -> Array:
@@ -146,9 +146,9 @@ def selectivity(calls: list[Called]) -> None:
             mean = sum(each) / len(each)
             squares = sum((value - mean) ** 2 for value in each)
             wanted = (mean, 1.96 * math.sqrt(squares / (len(each) - 1) / len(each)))[place]
-            pair = expect_pair(call.returned, "paired_difference(…)")
+            pair = expect_array(call.returned, (2,), "paired_difference(…)")
             name = ("the difference", "half the interval's length")[place]
-            expect_close(pair[place], wanted, name, hint, rtol=1e-3, fraction=place / 2)
+            expect_close(pair[[place]], [wanted], name, hint, rtol=1e-3, fraction=place / 2)
 
 
 def _results(rng: np.random.Generator) -> Arguments:

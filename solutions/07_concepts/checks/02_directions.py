@@ -68,13 +68,16 @@ def _sets(rng: np.random.Generator) -> Arguments:
     def shows(case: tuple[Any, ...]) -> bool:
         concept, others, ridge = case
         rows, signs = two_sets(concept, others)
-        values = signs * unseen_values(rows, signs, ridge)
+        unseen = unseen_values(rows, signs, ridge)
         weights, intercept = boundary(rows, signs, ridge)
-        trained = (signs * (rows @ weights + intercept) > 0).mean()
-        # Without the intercept's share of each example, 1/n, or without its intercept.
-        mean_kept = signs * (unseen_values(rows, signs, ridge) - signs.mean()) > 0
-        right = (values > 0).mean()
-        return min(abs(values)) > 0.02 and right not in (trained, 1 - right, mean_kept.mean())
+        fitted = rows @ weights + intercept
+        # By 1 / (1 − h) an example's own fitted value counts more, so this is what another mean does.
+        factors = (signs - unseen) / (signs - fitted)
+        means = signs.sum(), np.median(signs), 0.0
+        other = [unseen + (each - signs.mean()) * factors for each in (*means, signs.mean() - 1)]
+        shares = [(signs * each > 0).mean() for each in (fitted, *other)]
+        right = (signs * unseen > 0).mean()
+        return min(abs(unseen)) > 0.02 and right not in shares and right != 0.5
 
     sizes = ((6, 9, 3, 2.0), (9, 5, 40, 20.0), (7, 10, 4000, 30.0))
     return [drawn(lambda size=size: draw(*size), shows) for size in sizes]
