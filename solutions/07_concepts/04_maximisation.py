@@ -29,7 +29,7 @@ def ascent_step(
 ) -> Tensor:
     """Return the image (C, H, W) after one step; the network maps (N, C, H, W) to (N, classes)."""
     ### BEGIN SOLUTION
-    start = image.detach().clone().requires_grad_()
+    start = image.clone().requires_grad_()
     (slope,) = torch.autograd.grad(network(start[None])[0, target], start)
     length = slope.norm()
     if length == 0:
@@ -146,74 +146,72 @@ checks.passed("total-variation", "two small images")
 # ### With regularisers and without
 #
 # `maximise` of the library climbs for several classes at once. The next cell asks for three of them in a ball of radius 8, with no
-# regulariser, with jitter, and with jitter and total variation. Then it asks with all that the library has: there an image is made
+# regulariser, with jitter, and with jitter and total variation. Then it asks for all ten classes with all that the library has: there an image is made
 # of frequencies, the low ones first, and stays in $[0, 1]$. On the right are the nine *training images* that excite the class most.
 
 # %% tags=["figure"]
 from xaikit.concepts import maximise
 
 three_classes = (1, 7, 9)  # trouser, sneaker, ankle boot
-none_of_them = {"jitter": 0, "blur": 0.0, "total_variation": 0.0, "l2": 0.0}
+in_ball = {"radius": 8.0, "jitter": 0, "blur": 0.0, "total_variation": 0.0, "l2": 0.0}
+in_ball |= {"steps": 96, "data": training.images[:10]}
 ways = {
-    "ball only": {"radius": 8.0, **none_of_them},
-    "ball, jitter": {"radius": 8.0, **none_of_them, "jitter": 2},
-    "ball, jitter, TV": {"radius": 8.0, **none_of_them, "jitter": 2, "total_variation": 0.4},
-    "all regularisers": {},
+    "ball only": in_ball,
+    "ball, jitter": {**in_ball, "jitter": 2},
+    "ball, jitter, TV": {**in_ball, "jitter": 2, "total_variation": 0.4},
 }
-climbed = {
-    name: maximise(network, three_classes, data=training, steps=96, **options)
-    for name, options in ways.items()
-}
+climbed = {name: maximise(network, three_classes, **options) for name, options in ways.items()}
+all_ten = maximise(network, range(10), data=training)
+
+# %% tags=["figure"]
 figure, axes = plt.subplots(3, 5, figsize=(9.5, 6.2), layout="constrained")
-for column, (name, record) in enumerate(climbed.items()):
-    for row in range(3):
+for row, target in enumerate(three_classes):
+    for column, (name, record) in enumerate(climbed.items()):
         picture = record.images[row, 0]
-        strongest = float(picture.abs().max())
-        signed = "ball" in name
         shown = axes[row, column].imshow(
-            picture / strongest,
-            cmap="RdBu_r" if signed else "gray",
-            vmin=-1 if signed else 0,
-            vmax=1,
+            picture / picture.abs().max(), cmap="RdBu_r", vmin=-1, vmax=1
         )
         axes[row, column].set_title(
             f"{name}\noutput {float(record.activation[row]):.0f}", fontsize=9
         )
-        axes[row, column].axis("off")
-        if row == 2 and column == 2:
-            figure.colorbar(
-                shown,
-                ax=axes[:, :3],
-                location="bottom",
-                fraction=0.04,
-                label="pixel, as a share of the image's largest",
-            ).ax.tick_params(labelsize=9)
-for row, target in enumerate(three_classes):
-    nine = climbed["all regularisers"].nearest[row, :, 0].view(3, 3, 28, 28)
+    picture = all_ten.images[target, 0]
+    axes[row, 3].imshow(picture, cmap="gray", vmin=0, vmax=float(picture.max()))
+    axes[row, 3].set_title(
+        f"all regularisers\noutput {float(all_ten.activation[target]):.0f}", fontsize=9
+    )
+    nine = all_ten.nearest[target, :, 0].view(3, 3, 28, 28)
     axes[row, 4].imshow(nine.permute(0, 2, 1, 3).reshape(84, 84), cmap="gray", vmin=0, vmax=1)
-    best_real = climbed["all regularisers"].nearest_activation[row]
+    best_real = all_ten.nearest_activation[target]
     axes[row, 4].set_title(
         f"{classes[target]}\noutput {float(best_real[-1]):.0f} to {float(best_real[0]):.0f}",
         fontsize=9,
     )
-    axes[row, 4].axis("off")
+    for axis in axes[row]:
+        axis.axis("off")
+figure.colorbar(
+    shown,
+    ax=axes[:, :3],
+    location="bottom",
+    fraction=0.04,
+    label="pixel, as a share of the image's largest; 0: black, blue: darker than black",
+).ax.tick_params(labelsize=9)
 plt.show()
 
 # %% [markdown]
-# Without regularisers the output exceeds that of every garment many times, and no garment is to be seen: blue pixels are
-# *darker than black*, which no image has. With jitter and total variation there are fewer and larger spots. Only with all
-# regularisers one recognises something, and there the output is *below* that of the best photographs. So the
-# regularisers are a choice of ours: they decide what we recognise. What an image by ascent shows is what the unit *and* the
+# In the ball alone the output exceeds that of every garment several times, and no garment is to be seen: blue pixels are
+# *darker than black*, which no image has. Jitter and total variation make the images calmer, and no clearer. With all
+# regularisers some parts of garments can be made out, and there the output is *below* that of the best photographs. So the
+# regularisers are a choice of ours, and decide what we recognise. What an image by ascent shows is what the unit *and* the
 # regularisers prefer.
 #
 # The nine photographs have the opposite fault. All of them are trousers, and whether the unit reacts to the two legs, the
-# vertical edges or the brightness remains open. Borowski et al. ([2021](https://arxiv.org/abs/2010.12606)) asked people to predict
-# which of two images excites a unit more. Maximised images helped them; natural images that excite the unit most helped more.
+# vertical edges or the brightness remains open. Borowski et al. ([2021](https://arxiv.org/abs/2010.12606)) asked people which
+# of two images excites a unit more, where chance is 50 %. With maximised images beside them they were right in 82 % of the cases, with
+# the photographs that excite the unit most in 92 %.
 #
 # Here are all ten classes. Would a person call them boots and trousers? Cover the titles first.
 
 # %% tags=["figure"]
-all_ten = maximise(network, range(10), data=training, steps=128)
 figure, axes = plt.subplots(2, 5, figsize=(9, 4.2), layout="constrained")
 for axis, picture, name in zip(axes.flat, all_ten.images[:, 0], classes, strict=True):
     axis.imshow(picture, cmap="gray", vmin=0, vmax=float(picture.max()))
@@ -221,3 +219,7 @@ for axis, picture, name in zip(axes.flat, all_ten.images[:, 0], classes, strict=
     axis.axis("off")
 figure.suptitle("Images made by ascent, each stretched to its own brightest pixel", fontsize=10)
 plt.show()
+
+# %% [markdown]
+# Most readers find the sandal, the bag's stripes and the sole and shaft of the boot, once they know the title. The vertical stripes are a shirt's, and
+# could be a dress's. Without the titles few would name five of the ten. The network is right for 94 % of the garments: it does not need what we recognise them by.

@@ -68,7 +68,7 @@ checks.passed("unit-iou", "maps of the masks' size, and smaller ones,")
 # `dissect` compares all units of two layers with all three. The next cell shows unit 49 of layer 9, the ReLU after the fourth convolution, on
 # the test images on which it is most active.
 
-# %%
+# %% tags=["figure"]
 from xaikit.concepts import dissect, masks_of, plant
 
 garment_masks = masks_of(test)
@@ -207,13 +207,14 @@ axis.legend(*handles, fontsize=9, loc="upper right")
 plt.show()
 
 # %% [markdown]
-# Some units detect holes. None detects edges or the silhouette. Does the network ignore them? No: look at the numbers. A unit is on at about
+# Some units detect holes. None detects edges or the silhouette. Does the network ignore them? No: look at the areas. A unit is on at about
 # 0.5 % of the pixels by construction, and the silhouette covers 45 %. The IoU of an area $a$ with an area $m$ is at most $\min(a, m) / \max(a, m)$, here about
-# 0.01: *no* unit can reach 0.04. The IoU prefers concepts whose masks are about as large as the unit's. The silhouette is also
-# the trivial case: the background is exactly black, so hardly any unit can be on far away from the garment, and "it is on the garment" says nothing, as it
-# said nothing of attributions in notebook 02. Dissection needs concepts of the right size that are *absent* from a part of the images.
+# 0.01: *no* unit can reach 0.04. The IoU prefers concepts whose masks are about as large as what the unit marks.
 #
-# One can plant such a concept. `plant` puts a bright square into half of the images at random places, and knows where.
+# The silhouette is the trivial case for another reason, too: the background is exactly black, so hardly any unit can be on far away from the garment. "It is on the
+# garment" says nothing of a unit, as it said nothing of attributions in notebook 02. Dissection needs concepts of the right size that are *absent* from a part of the images.
+#
+# One can plant such a concept. `plant` puts a bright square into half of the images at random places, and knows where. Does a unit of layer 4 detect it?
 
 # %% tags=["figure"]
 stuck, sticker_masks = plant(test.images[:500], "sticker", share=0.5)

@@ -107,8 +107,8 @@ print(
 )
 
 # %% [markdown]
-# A description names what a person sees, and the numbers: *"tops between T-shirt and shirt, with sleeves to the elbow and no collar to be seen: 43 images, 28 % wrong
-# (17 to 43), against 5.7 % of all."* Many of these images one cannot assign oneself. Whether that is an error of the network or of the labels is
+# A description names what a person sees, and the numbers: *"long tops with short sleeves or none, between T-shirt, shirt and dress: 43 images, 28 % wrong
+# (17 to 43), against 5.7 % of all (4.4 to 7.3)."* Many of these images one cannot assign oneself. Whether that is an error of the network or of the labels is
 # a question for a person who knows how the labels came about.
 #
 # The description is a *hypothesis*. A test of it needs new images that fit the words, chosen without looking at the loss.
@@ -147,6 +147,7 @@ def worst_by_chance(groups: Tensor, wrong: Tensor, orders: Tensor) -> tuple[floa
 
 # %% nbgrader={"grade_id": "worst-by-chance-test", "grade": true, "points": 2}
 checks.function(worst_by_chance, "worst_by_chance")
+six_groups, six_wrong = torch.tensor([1, 0, 0, 1, 0, 0]), torch.tensor([1, 0, 1, 1, 0, 0]).bool()
 worst_orders = torch.tensor(
     [[0, 1, 2, 3, 4, 5], [1, 0, 2, 4, 3, 5], [1, 2, 0, 4, 5, 3], [3, 2, 1, 0, 4, 5]]
 )
@@ -179,13 +180,13 @@ axis.axvline(of_network[0], color="#d55e00", linewidth=2, label="worst of the 20
 axis.set_xlabel("error rate")
 axis.set_ylabel("draws, of 300")
 axis.set_title(f"Your function on our network: p = {of_network[1]:.4f}", fontsize=10)
-axis.legend(fontsize=9)
+axis.legend(fontsize=9, loc="upper right", bbox_to_anchor=(0.94, 1))
 plt.show()
 checks.passed("worst-by-chance", "two groups and four draws, then the network's groups")
 
 # %% [markdown]
 # The dashed line is not what the worst group should be compared with. If the errors are distributed by lot, the worst of 20 groups has about two to three
-# times the average error rate, and a small group has the widest interval and therefore the best chance to be the worst. So an interval that lies above the average is
-# no proof for a group that was chosen *because* it is the worst. Ours lies far outside of the histogram.
+# times the average error rate, and a small group has the best chance to be the worst. So an interval that lies above the average is
+# no proof for a group that was chosen *because* it is the worst. Ours lies far outside of the histogram, and $p = 1/301$ is the smallest value that 300 draws allow.
 #
 # Three habits protect from slices by chance: form the groups without looking at the errors, correct for their number, and test the description on new images.

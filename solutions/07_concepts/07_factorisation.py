@@ -161,11 +161,12 @@ rows[0, 5].set_title("where (bright)", fontsize=9.5)
 plt.show()
 
 # %% [markdown]
-# Look at the patches and name the three concepts: where in a boot do they lie? Then be careful with the names.
+# Look at the patches and name the three concepts: where in a boot do they lie? The first is about the bend between shaft and foot, the second about the toe. The third one is
+# black patches: the background is a part of what the layer computes, and this class hardly depends on it. Then be careful with the names.
 #
 # - The **number of concepts** is ours. With three or twelve, other ones come out; the factorisation is not unique, and depends on its start.
 # - A concept is **one direction that saves squared error**, for patches of this class. It need not be one that a person has a word for, and a name found by looking at nine
 #   patches is a hypothesis, as a slice's description is.
-# - The **importance** is measured on activations that were dimmed at random, which no image need ever cause. It is an estimate from 32 points, so a single image's index may come out above 1.
+# - The **importance** is measured on activations that were dimmed at random, which no image need ever cause. It is an estimate from 32 points, so an index may come out above 1.
 #
 # But it answers what TCAV cannot: which questions to ask. A found concept can then be tested like any other, on new images with a probe or a CAV of its own.

@@ -57,13 +57,12 @@ def climbs(rng: np.random.Generator) -> Arguments:
             slope, hidden = slope_of(network, values, target)
             if kind == "off":
                 return bool((hidden < -1).all())
-            away = np.sqrt(
-                ((values + rate * slope.reshape(SHAPE) / np.linalg.norm(slope)) ** 2).sum()
-            )
+            length = max(float(np.linalg.norm(slope)), 1e-9)
+            away = np.linalg.norm(values + rate / length * slope.reshape(SHAPE))
             others = [slope_of(network, values, k)[0] for k in range(4) if k != target]
             return bool(
                 abs(hidden).min() > 0.05
-                and abs(np.linalg.norm(slope) - 1) > 0.3
+                and abs(length - 1) > 0.3
                 and all(np.abs(each - slope).max() > 0.2 for each in others)
                 and (away > radius + 0.5 if kind == "outside" else away < radius)
             )

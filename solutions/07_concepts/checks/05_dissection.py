@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.tasks import Call, Called, expect_close, task
+from autograde.tasks import Call, Called, expect_array, expect_close, task
 
-from ...shared.checks import GIVEN, Arguments, Array, drawn, expect_pair, tensor
+from ...shared.checks import GIVEN, Arguments, Array, drawn, tensor
 
 
 def enlarged(values: Array, height: int, width: int) -> Array:
@@ -170,5 +170,5 @@ def chance(calls: list[Called]) -> None:
         for call in calls:
             active, masks, orders = (each.numpy() for each in call.arguments)
             wanted = permuted(active, masks, orders.tolist())[place]
-            got = expect_pair(call.returned, "chance_of(…)")[place]
-            expect_close(got, wanted, name, hint, rtol=1e-3, fraction=place / 2)
+            got = expect_array(call.returned, (2,), "chance_of(…)")[[place]]
+            expect_close(got, [wanted], name, hint, rtol=1e-3, fraction=place / 2)

@@ -10,7 +10,7 @@ import torch
 
 from autograde.tasks import Call, Called, expect_array, expect_close, task
 
-from ...shared.checks import GIVEN, Arguments, drawn, expect_pair
+from ...shared.checks import GIVEN, Arguments, drawn
 
 
 def wilson_ends(k: int, n: int) -> tuple[float, float]:
@@ -142,5 +142,5 @@ def worst_by_chance(calls: list[Called]) -> None:
     ):
         for call in calls:
             wanted = worst_of(*(each.tolist() for each in call.arguments))[place]
-            got = expect_pair(call.returned, "worst_by_chance(…)")[place]
-            expect_close(got, wanted, name, hint, rtol=1e-3, fraction=place / 2)
+            got = expect_array(call.returned, (2,), "worst_by_chance(…)")[[place]]
+            expect_close(got, [wanted], name, hint, rtol=1e-3, fraction=place / 2)
