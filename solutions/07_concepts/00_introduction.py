@@ -50,6 +50,7 @@ import math
 
 import numpy as np
 import torch
+from scipy.stats import t as student
 from torch import Tensor, nn
 from torch.nn import functional
 
