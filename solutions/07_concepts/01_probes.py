@@ -120,7 +120,9 @@ def control_labels(groups: np.ndarray, labels: np.ndarray, seed: int) -> np.ndar
 checks.function(control_labels, "control_labels")
 some_groups = np.repeat(np.arange(400) * 3, 2)  # 400 groups of two images
 some_labels = np.where(np.arange(800) < 640, 7, 2)  # 80 % have the label 7
-new_labels = checks.numbers(control_labels(some_groups, some_labels, 0), (800,), "control_labels(…)")
+new_labels = checks.numbers(
+    control_labels(some_groups, some_labels, 0), (800,), "control_labels(…)"
+)
 checks.expect(
     set(new_labels) <= {2.0, 7.0}, "The new labels should be labels that occur in `labels`."
 )
@@ -175,7 +177,9 @@ other_right = torch.tensor([True, False, False, False])
 difference, half_length = checks.numbers(
     paired_difference(first_right, other_right), (2,), "paired_difference(…)"
 )
-checks.close(difference, 0.5, "the difference", "the accuracies are 3/4 and 1/4: which comes first?")
+checks.close(
+    difference, 0.5, "the difference", "the accuracies are 3/4 and 1/4: which comes first?"
+)
 checks.close(
     half_length,
     1.96 * math.sqrt(1 / 3) / 2,
@@ -289,7 +293,9 @@ axis.set_xticks(range(4), probed_layers)
 axis.set_yticks(range(4), read_off)
 for row, each in enumerate(read_off.values()):
     for column, layer in enumerate(probed_layers):
-        word = who_learned(tuple(each.accuracy[layer]), tuple(each.random_weights[layer]), each.chance)
+        word = who_learned(
+            tuple(each.accuracy[layer]), tuple(each.random_weights[layer]), each.chance
+        )
         axis.text(column, row, word, ha="center", va="center", fontsize=9)
 plt.show()
 checks.passed("who-learned", "each of the four words once")

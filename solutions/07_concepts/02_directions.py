@@ -118,7 +118,9 @@ def along(network: nn.Module, layer: str, images: Tensor, vector: Tensor, target
 
 # %% nbgrader={"grade_id": "along-test", "grade": true, "points": 2}
 checks.function(along, "along")
-toy = nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 2, bias=False))
+toy = nn.Sequential(
+    nn.Flatten(), nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 2, bias=False)
+)
 nn.init.eye_(toy[1].weight)
 with torch.no_grad():
     toy[3].weight.copy_(torch.tensor([[1.0, 2.0], [-4.0, 5.0]]))

@@ -97,7 +97,12 @@ for shift, (name, hatch, colour) in enumerate(
     (("t-test of the runs", "", "#d55e00"), ("one new observation", "//", "#0072b2"))
 ):
     bars = axis.bar(
-        np.arange(2) + 0.4 * shift - 0.2, alarms[:, shift], 0.38, color=colour, hatch=hatch, label=name
+        np.arange(2) + 0.4 * shift - 0.2,
+        alarms[:, shift],
+        0.38,
+        color=colour,
+        hatch=hatch,
+        label=name,
     )
     axis.bar_label(bars, fontsize=9)
 axis.axhline(0.6, color="0.5", linewidth=1, linestyle="--", label="expected: 5 % of 12")
@@ -141,7 +146,11 @@ def holm(p_values: Tensor) -> Tensor:
 checks.function(holm, "holm")
 for values, wanted, hint in (
     ([[0.04, 0.01]], [[0.04, 0.02]], "the smaller one is multiplied by 2, the other one by 1."),
-    ([[0.02], [0.015]], [[0.03], [0.03]], "0.02 · 1 is smaller than 0.015 · 2, which comes before it."),
+    (
+        [[0.02], [0.015]],
+        [[0.03], [0.03]],
+        "0.02 · 1 is smaller than 0.015 · 2, which comes before it.",
+    ),
     ([[0.6, 0.01, 0.7]], [[1, 0.03, 1]], "no p-value is larger than 1."),
 ):
     found = holm(torch.tensor(values, dtype=torch.float64))
@@ -161,7 +170,9 @@ dresses = test.images[test.labels == DRESS]
 with_sleeves = annotated["has-sleeves"].nonzero()[:, 0]
 catalogue = training.images[with_sleeves[:40]].clamp_min(0.15)
 reported = tcav(network, dresses, DRESS, {"has-sleeves": catalogue}, random_sets, layer="4")
-print(f"Has sleeves, for dress: score {reported.score.item():.2f}, p = {reported.p_value.item():.4f}")
+print(
+    f"Has sleeves, for dress: score {reported.score.item():.2f}, p = {reported.p_value.item():.4f}"
+)
 figure, axes = plt.subplots(2, 8, figsize=(8, 2.5), layout="constrained")
 for axis, image in zip(axes.flat, [*catalogue[:8], *random_sets[0][:8]], strict=True):
     axis.imshow(image[0], cmap="gray", vmin=0, vmax=1)

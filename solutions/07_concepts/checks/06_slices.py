@@ -92,6 +92,7 @@ def worst_of(groups: list[int], wrong: list[bool], orders: list[list[int]]) -> t
 def lots(rng: np.random.Generator) -> Arguments:
     """Return draws that are worse, better, and exactly as bad; sizes are powers of two, so rates are exact."""
     cases: Arguments = []
+    seen: list[float] = []
     for sizes, p in (((4, 8, 4), 12), ((2, 8, 4, 4), 15)):
 
         def draw(sizes: tuple[int, ...] = sizes, p: int = p) -> tuple[Any, ...]:
@@ -118,9 +119,12 @@ def lots(rng: np.random.Generator) -> Arguments:
                 and alone < same + above
                 and sum(each >= found for each in back) != same + above
                 and np.mean(most) < found < 1
+                and found not in seen  # no constant is right twice
             )
 
-        cases.append(tuple(torch.from_numpy(each) for each in drawn(draw, shows)))
+        case = drawn(draw, shows)
+        seen.append(largest_rate(case[0].tolist(), case[1].tolist()))
+        cases.append(tuple(torch.from_numpy(each) for each in case))
     return cases
 
 

@@ -108,13 +108,17 @@ def designs(rng: np.random.Generator) -> Arguments:
         def shows(case: tuple[Any, ...]) -> bool:
             network, one, other, target = case
             one, other = one.double().numpy(), other.double().numpy()
+            outputs = [[outputs_of(network, each, k) for k in range(3)] for each in (one, other)]
+            spreads = [each.var() for pair in outputs for each in pair]
+            if min(spreads) < 0.05:
+                return False
             right = indices(network, one, other, target)
-            at_one, at_other = (outputs_of(network, each, target) for each in (one, other))
+            at_one, at_other = (each[target] for each in outputs)
             rivals = [indices(network, other, one, target)]
             rivals += [indices(network, one, other, k) for k in range(3) if k != target]
             both = np.concatenate([at_one, at_other]).var()
             rivals += [right * both / each.var() for each in (at_one, at_other)]
-            return bool(both > 0.05 and all(np.abs(each - right).max() > 0.05 for each in rivals))
+            return all(np.abs(each - right).max() > 0.05 for each in rivals)
 
         cases.append(drawn(draw, shows))
     return cases
