@@ -146,49 +146,6 @@ checks.expect(not np.array_equal(another, new_labels), "Another seed should give
 checks.passed("control-task", "400 groups of two images, and two seeds")
 
 # %% [markdown]
-# ### How certain is the difference?
-#
-# Two probes are tested with the same N images. Each is right or wrong at each image, and most images are easy or hard
-# for both. So the two accuracies are not independent, and the interval of their difference comes from the images' differences
-# $d_i \in \{-1, 0, 1\}$: 1 where only the first probe is right, −1 where only the other one is. The mean of the $d_i$ is the difference of
-# the accuracies; its 95 % interval is $\bar d \pm 1.96\, s / \sqrt N$, where $s$ is the standard deviation of the
-# $d_i$ (with $N - 1$ in the denominator).
-#
-# ### Task: selectivity with its interval
-#
-# Write `paired_difference(right, other)` with two boolean tensors (N,): which images a probe and another probe get
-# right. Return $\bar d$ and the half length of its interval, $1.96\, s / \sqrt N$.
-
-
-# %% nbgrader={"grade_id": "selectivity", "solution": true}
-# answer: selectivity
-def paired_difference(right: Tensor, other: Tensor) -> tuple[float, float]:
-    """Return the difference of two accuracies, and half the length of its 95 % interval."""
-    ### BEGIN SOLUTION
-    each = right.double() - other.double()
-    return each.mean().item(), 1.96 * each.std().item() / math.sqrt(len(each))
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade_id": "selectivity-test", "grade": true, "points": 2}
-checks.function(paired_difference, "paired_difference")
-first_right = torch.tensor([True, True, False, True])
-other_right = torch.tensor([True, False, False, False])
-difference, half_length = checks.numbers(
-    paired_difference(first_right, other_right), (2,), "paired_difference(…)"
-)
-checks.close(
-    difference, 0.5, "the difference", "the accuracies are 3/4 and 1/4: which comes first?"
-)
-checks.close(
-    half_length,
-    1.96 * math.sqrt(1 / 3) / 2,
-    "the half length",
-    "the four differences are 0, 1, 0, 1: their variance, with N − 1 = 3 in the denominator, is 1/3.",
-)
-checks.passed("selectivity", "four images")
-
-# %% [markdown]
 # ### A second control: the network without its training
 #
 # The control task says what the probe learns by itself. It does not say who did the rest: a layer passes on what

@@ -44,17 +44,6 @@ def test_the_probe_of_a_pencil(source: Source) -> None:
     assert verdict(source, "ridge-probe", case, np.array([[0.0, 0.8]])) == 0
 
 
-def test_the_interval_of_a_pencil(source: Source) -> None:
-    right, other = (
-        torch.tensor([True, True, False, True]),
-        torch.tensor([True, False, False, False]),
-    )
-    half = 1.96 * math.sqrt((4 * 0.25) / 3 / 4)
-    assert verdict(source, "selectivity", (right, other), np.array([0.5, half])) == 1
-    assert verdict(source, "selectivity", (right, other), np.array([0.5, 1.96 / 4])) == 0.5
-    assert verdict(source, "selectivity", (right, other), np.array([-0.5, half])) == 0
-
-
 def test_the_words_of_a_pencil(source: Source) -> None:
     for one, blank, word in (
         ((0.9, 0.85, 0.95), (0.8, 0.75, 0.85), "untrained"),  # they touch

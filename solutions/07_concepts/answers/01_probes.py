@@ -37,25 +37,6 @@ def control_labels(groups, labels, seed):
     return np.random.default_rng(seed).permutation(labels)
 
 
-# %% answer="selectivity" kind="alternative"
-# answer: selectivity
-def paired_difference(right, other):
-    """From the counts of images that only one gets right."""
-    number = len(right)
-    first, second = int((right & ~other).sum()), int((other & ~right).sum())
-    mean = (first - second) / number
-    variance = (first + second - number * mean**2) / (number - 1)
-    return mean, 1.96 * math.sqrt(variance / number)
-
-
-# %% answer="selectivity" kind="wrong"
-# answer: selectivity
-def paired_difference(right, other):
-    """As if the two probes had been tested with different images."""
-    one, two = right.double(), other.double()
-    return (one.mean() - two.mean()).item(), 1.96 * math.sqrt((one.var() + two.var()) / len(one))
-
-
 # %% answer="who-learned" kind="alternative"
 # answer: who-learned
 def who_learned(accuracy, random_weights, chance):

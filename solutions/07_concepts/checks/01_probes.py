@@ -1,17 +1,16 @@
-"""Checks: probes as least squares on longer data, control tasks counted, intervals by sums."""
+"""Checks: probes as least squares on longer data, control tasks counted, words by intervals."""
 
 from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 
 from autograde.tasks import Call, Called, expect, expect_array, expect_close, says, task
 
-from ...shared.checks import GIVEN, Arguments, Array, drawn
+from ...shared.checks import GIVEN, Arguments, Array
 
 
 def probe_by_rows(features: Array, labels: list[int], asked: Array, decay: float) -> Array:
@@ -110,45 +109,6 @@ def control_task(calls: list[Called]) -> None:
         "Different seeds gave the same labels: all randomness should come from the seed.",
         0.5,
     )
-
-
-def _pairs(rng: np.random.Generator) -> Arguments:
-    """Return what two probes get right; both often agree, and the first is better, or worse."""
-
-    def draw(number: int, first: float, second: float) -> tuple[Any, ...]:
-        hard = rng.random(number)
-        noise = rng.normal(0, 0.15, size=(2, number))
-        right, other = hard + noise[0] < first, hard + noise[1] < second
-        return torch.from_numpy(right), torch.from_numpy(other)
-
-    def shows(case: tuple[Any, ...]) -> bool:
-        right, other = (each.double().numpy() for each in case)
-        apart = right.var() + other.var() - (right - other).var()
-        return {*(right - other)} == {-1.0, 0.0, 1.0} and apart > 0.1
-
-    sizes = ((6, 0.7, 0.4), (25, 0.8, 0.5), (60, 0.4, 0.7))
-    return [drawn(lambda size=size: draw(*size), shows) for size in sizes]
-
-
-@task("selectivity", Call("paired_difference", _pairs, GIVEN), read="section {{ section }}")
-def selectivity(calls: list[Called]) -> None:
-    """By sums; half of the points for each number."""
-    for place, hint in enumerate(
-        (
-            "The accuracy of the first probe minus that of the other one.",
-            "Take the standard deviation of the N differences, with N − 1, divide it by the root of N, and "
-            "multiply by 1.96. The two probes are not independent.",
-        )
-    ):
-        for call in calls:
-            right, other = (each.tolist() for each in call.arguments)
-            each = [float(a) - float(b) for a, b in zip(right, other, strict=True)]
-            mean = sum(each) / len(each)
-            squares = sum((value - mean) ** 2 for value in each)
-            wanted = (mean, 1.96 * math.sqrt(squares / (len(each) - 1) / len(each)))[place]
-            pair = expect_array(call.returned, (2,), "paired_difference(…)")
-            name = ("the difference", "half the interval's length")[place]
-            expect_close(pair[[place]], [wanted], name, hint, rtol=1e-3, fraction=place / 2)
 
 
 def _results(rng: np.random.Generator) -> Arguments:
