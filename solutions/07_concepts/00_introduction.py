@@ -24,7 +24,7 @@
 # 8. say which method of the course to use when, from what you measured.
 #
 # **Time:** about six hours for a group. Sections {{ section.probes }} to {{ section.tcav }} take three
-# hours; each later section stands for itself. All cells together run in about two minutes on a CPU.
+# hours; each later section stands for itself. All cells together run in about a minute on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

@@ -201,6 +201,8 @@ plt.show()
 # random weights does as well, within the intervals: the probe reads a silhouette that is in the pixels. Only the last layer's average shows what the
 # training added. *Bright* falls with depth: the network gives it up, because it does not help to tell classes. *Striped* is not
 # read off at all. And the control task gets two thirds right or more, where there are two labels: *the probe* learned these.
+# (Each accuracy has its own interval here. Both probes are tested with the same images, so the interval of their difference would be
+# shorter. Where two intervals do not touch, the difference is certain enough; where they do, it may still be there.)
 #
 # ### Task: who learned it?
 #

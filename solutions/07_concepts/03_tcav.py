@@ -32,7 +32,7 @@ for axis, layer, runs in zip(axes, tested_layers, of_nonsense.scores, strict=Tru
     axis.set(title=f"Layer {layer}", xlabel="random set in the concept's place")
     axis.legend(fontsize=8, loc="lower right")
 axes[0].set_ylabel("TCAV score (points: its runs)")
-figure.suptitle("Does 'shirt' depend on nothing at all?", fontsize=10)
+figure.suptitle("Scores of random sets for the class shirt", fontsize=10)
 plt.show()
 
 # %% [markdown]
@@ -106,7 +106,7 @@ for shift, (name, hatch, colour) in enumerate(
         hatch=hatch,
         label=name,
     )
-    axis.bar_label(bars, fontsize=9)
+    axis.bar_label(bars, fontsize=9, padding=4)
 axis.axhline(0.6, color="0.5", linewidth=1, linestyle="--", label="expected: 5 % of 12")
 axis.set_xticks(range(2), [f"layer {layer}" for layer in tested_layers])
 axis.set(title="Random sets called significant, of 12", ylim=(0, 16))
@@ -279,5 +279,5 @@ except ValueError as refusal:
     print("The library says:", refusal)
 
 # %% [markdown]
-# At such a layer every score is 0 or 1, for any vector, and all runs of a set that agree have no variance: the t-test of the runs divides by zero, or finds a p-value as small as you
-# like. The sign of one number says as much.
+# At such a layer every score is 0 or 1, for any vector. If all runs agree, their variance is 0, and the t-test of the runs
+# divides by zero. A score of 1 there looks certain, and it says no more than the sign of one number.

@@ -150,8 +150,9 @@ def fair_control(calls: list[Called]) -> None:
         concept, sets = call.arguments
         paper = min(concept.flatten().tolist())
         returned = call.returned
+        several = isinstance(returned, list) or (isinstance(returned, np.ndarray) and returned.ndim)
         expect(
-            isinstance(returned, list | np.ndarray) and len(returned) == len(sets),
+            several and len(returned) == len(sets),
             "`fair_control` should return a list with one tensor for each random set.",
         )
         for found, each in zip(returned, sets, strict=True):
