@@ -42,9 +42,9 @@ def activation_vector(concept: Tensor, others: Tensor, ridge: float) -> tuple[Te
     inverse = torch.linalg.inv(products + ridge * torch.eye(len(rows), dtype=rows.dtype))
     weights = rows.T @ (inverse @ wanted)
     hat = products @ inverse
-    fitted = wanted.mean() + hat @ (wanted - wanted.mean())
+    fitted = wanted.mean() + hat @ wanted
     unseen = wanted - (wanted - fitted) / (1 - 1 / len(rows) - hat.diagonal())
-    return weights / weights.norm(), (wanted * unseen > 0).double().mean().item()
+    return weights / weights.norm(), (unseen.sign() == wanted).double().mean().item()
     ### END SOLUTION
 
 

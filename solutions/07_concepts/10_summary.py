@@ -1,36 +1,33 @@
 # %% [markdown]
 # ## Section: Summary
 #
-# | method | score of example $j$ for $z$ | needs | beware |
-# |---|---|---|---|
-# | leave-one-out | the loss of $z$ without $j$, minus that with it | to retrain for each example | seeds change more than one example does |
-# | influence function | $g_z^\top (H + \delta I)^{-1} g_j$ | a minimum, Hessian-vector products | damping, weight decay, depth |
-# | TracIn | $\sum_t \eta_t\, g_z^{(t)} \cdot g_j^{(t)}$ | checkpoints | long gradients (outliers) lead every list |
-# | Grad-Dot | $g_z \cdot g_j$ | one network | the same |
-# | Grad-Cos | $\cos(g_z, g_j)$ | one network | a similarity: it ignores how much an example still teaches |
-# | representer | last layer's residual of $j$ times the similarity of features | a last layer with weight decay | describes the last layer alone |
-# | exemplar | minus the distance of the features | features | finds what looks alike to the network, not what taught it |
-# | TRAK | gradients projected at random, then a linear model | several checkpoints | the number of random directions, damping |
+# | method | what it says | needs | its control | beware |
+# |---|---|---|---|---|
+# | probe | the concept can be read off a layer | labelled images | a control task; random weights | it is there: nobody says that the network uses it |
+# | CAV | the direction of a concept in a layer | some forty images, and others | its accuracy on examples left out | a background, a brightness: all in which the two sets differ |
+# | TCAV | the class's output rises along it | a CAV, images of the class | random sets in the concept's place; Holm | runs that share images are not independent; a linear rest of the network |
+# | maximisation | what excites a unit or class most | the network | images of the data beside it | without regularisers, it is noise |
+# | dissection | which concept a unit detects | masks | permuted masks | a threshold, and small concepts |
+# | slices | which images are wrong together | labels | the error rate of other groups | a group found by its errors has many |
+# | factorisation | concepts that nobody labelled | images of a class | the reconstruction's error | the parts have no names |
 #
-# How good is a score? By the heuristics it should name the example itself and the same class: a right score may do neither, and a
-# score that knows nothing may do both. Retraining on random subsets asks what we want to know; it costs many trainings, once.
-# To find bad data, compare with the plain loss, and know what you are looking for: what contradicts the rest has a
-# large self-influence, and what repeats itself has none.
+# A significant score says that the two sets of images differ in some respect, to which the class's output is sensitive. Whether this is
+# the concept is decided by the control.
 #
 # **Read on**
 #
-# - P. W. Koh, P. Liang 2017, [Understanding Black-box Predictions via Influence
-#   Functions](https://arxiv.org/abs/1703.04730).
-# - G. Pruthi, F. Liu, S. Kale, M. Sundararajan 2020, [Estimating Training Data Influence by Tracing Gradient
-#   Descent](https://arxiv.org/abs/2002.08484).
-# - K. Hanawa, S. Yokoi, S. Hara, K. Inui 2021, [Evaluation of Similarity-based
-#   Explanations](https://arxiv.org/abs/2006.04528).
-# - S. Basu, P. Pope, S. Feizi 2021, [Influence Functions in Deep Learning Are
-#   Fragile](https://arxiv.org/abs/2006.14651).
-# - S. M. Park, K. Georgiev, A. Ilyas, G. Leclerc, A. Madry 2023, [TRAK: Attributing Model Behavior at
-#   Scale](https://arxiv.org/abs/2303.14186).
-# - Z. Hammoudeh, D. Lowd 2024, [Training Data Influence Analysis and Estimation: A
-#   Survey](https://arxiv.org/abs/2212.04612).
+# - G. Alain, Y. Bengio 2017, [Understanding intermediate layers using linear classifier
+#   probes](https://arxiv.org/abs/1610.01644).
+# - J. Hewitt, P. Liang 2019, [Designing and Interpreting Probes with Control
+#   Tasks](https://arxiv.org/abs/1909.03368).
+# - B. Kim, M. Wattenberg, J. Gilmer, C. Cai, J. Wexler, F. Viegas, R. Sayres 2018, [Interpretability Beyond Feature
+#   Attribution: Quantitative Testing with Concept Activation Vectors](https://arxiv.org/abs/1711.11279).
+# - D. Bau, B. Zhou, A. Khosla, A. Oliva, A. Torralba 2017, [Network Dissection: Quantifying Interpretability of Deep
+#   Visual Representations](https://arxiv.org/abs/1704.05796).
+# - C. Olah, A. Mordvintsev, L. Schubert 2017, [Feature Visualization](https://distill.pub/2017/feature-visualization/).
+# - T. Fel and others 2023, [CRAFT: Concept Recursive Activation FacTorization for
+#   Explainability](https://arxiv.org/abs/2211.10154).
+# - J. Wenkmann, D. Garreau 2025, [On the Variability of Concept Activation Vectors](https://arxiv.org/abs/2509.24058).
 
 # %% [markdown]
 # ## Hand in
