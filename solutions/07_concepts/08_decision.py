@@ -108,8 +108,8 @@ checks.passed("conclusions")
 # === BEGIN MARK SCHEME ===
 # 4 points; half points are possible.
 #
-# - 2 points for the table. Six rows from at least four notebooks; in each the method fits the question, and what it needs is right (1 point; a quarter off for
-#   each wrong or missing row). Each row has a number of the student's own with a control, an interval or a chance level (1 point; the same).
+# - 2 points for the table. Six rows from at least four notebooks; in each the method fits the question, and what it needs is right (half of them; a quarter of a
+#   point off for each wrong or missing row). Each row has a number of the student's own with a control, an interval or a chance level (the other half; the same).
 # - ½ point: the column "misleads" names faults that are specific to the method (baseline, out of distribution, transfer, seeds, selection), not "can be wrong".
 # - ½ point: a row that is not trusted, with a measurement that would change that, which concerns the row's weakness (more reference networks, other seeds,
 #   new images, a control).
