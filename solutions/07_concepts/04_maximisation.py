@@ -146,8 +146,9 @@ checks.passed("total-variation", "two small images")
 # ### With regularisers and without
 #
 # `maximise` of the library climbs for several classes at once. The next cell asks for three of them in a ball of radius 8, with no
-# regulariser, with jitter, and with jitter and total variation. Then it asks for all ten classes with all that the library has: there an image is made
-# of frequencies, the low ones first, and stays in $[0, 1]$. On the right are the nine *training images* that excite the class most.
+# regulariser, with jitter, and with jitter and total variation. Then it asks for all ten classes with the **prior** that the library uses by itself: an image is
+# the mean of the training images plus a sum of their principal components, not farther from the mean than garments are, and stays in $[0, 1]$. On the
+# right are the nine *training images* that excite the class most.
 
 # %% tags=["figure"]
 from xaikit.concepts import maximise
@@ -177,7 +178,7 @@ for row, target in enumerate(three_classes):
     picture = all_ten.images[target, 0]
     axes[row, 3].imshow(picture, cmap="gray", vmin=0, vmax=float(picture.max()))
     axes[row, 3].set_title(
-        f"all regularisers\noutput {float(all_ten.activation[target]):.0f}", fontsize=9
+        f"jitter, prior\noutput {float(all_ten.activation[target]):.0f}", fontsize=9
     )
     nine = all_ten.nearest[target, :, 0].view(3, 3, 28, 28)
     axes[row, 4].imshow(nine.permute(0, 2, 1, 3).reshape(84, 84), cmap="gray", vmin=0, vmax=1)
@@ -198,11 +199,13 @@ figure.colorbar(
 plt.show()
 
 # %% [markdown]
-# In the ball alone the output exceeds that of every garment several times, and no garment is to be seen: blue pixels are
-# *darker than black*, which no image has. Jitter and total variation make the images calmer, and no clearer. With all
-# regularisers some parts of garments can be made out, and there the output is *below* that of the best photographs. So the
-# regularisers are a choice of ours, and decide what we recognise. What an image by ascent shows is what the unit *and* the
-# regularisers prefer.
+# In the ball the output exceeds that of every garment several times, and no garment is to be seen: blue pixels are
+# *darker than black*, which no image has. Jitter and total variation make the images calmer, and hardly clearer. The prior makes them garments,
+# at least in part, and they excite the class about as much as the best photographs, or more.
+#
+# But who made the garment? The mean and the components come from photographs of garments, so a sleeve or a sole costs the ascent nothing. The *prior* says what an image may look like; the
+# *network* only says which of these images it prefers. What an image by ascent shows is what the unit and the regularisers agree on, and the choice of the
+# regularisers is ours.
 #
 # The nine photographs have the opposite fault. All of them are trousers, and whether the unit reacts to the two legs, the
 # vertical edges or the brightness remains open. Borowski et al. ([2021](https://arxiv.org/abs/2010.12606)) asked people which
@@ -221,5 +224,6 @@ figure.suptitle("Images made by ascent, each stretched to its own brightest pixe
 plt.show()
 
 # %% [markdown]
-# Most readers find the sandal, the bag's stripes and the sole and shaft of the boot, once they know the title. The vertical stripes are a shirt's, and
-# could be a dress's. Without the titles few would name five of the ten. The network is right for 94 % of the garments: it does not need what we recognise them by.
+# How many of the ten can somebody name who has not seen the titles? Ask a person: that is the only measurement that counts here. Then look for what a
+# picture lacks. A boot without a heel on one side and a toe on the other, for instance, would suggest that the class hardly depends on which way the boot points. That
+# is a hypothesis, which one can test on photographs.

@@ -131,8 +131,8 @@ checks.passed("sobol", "a linear network of three concepts")
 # %% tags=["figure"]
 from xaikit.concepts import discover
 
-boots = training.images[training.labels == 9][:40]
-discovered = discover(network, boots, layer="9", target=9, concepts=6)
+boot_images = training.images[training.labels == 9][:40]
+discovered = discover(network, boot_images, layer="9", target=9, concepts=6)
 print(discovered.explanation)
 figure = plt.figure(figsize=(9.5, 4.6), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=(1, 1.9))
@@ -150,7 +150,7 @@ for row, k in enumerate(discovered.order[:3].tolist()):
         heat = functional.interpolate(
             discovered.maps[place : place + 1, k : k + 1], (28, 28), mode="bilinear"
         )
-        rows[row, column].imshow(boots[place, 0], cmap="gray", vmin=0, vmax=1)
+        rows[row, column].imshow(boot_images[place, 0], cmap="gray", vmin=0, vmax=1)
         rows[row, column].imshow(heat[0, 0], cmap="inferno", alpha=0.6)
     for tile in rows[row]:
         tile.set_xticks([])

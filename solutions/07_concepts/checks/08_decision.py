@@ -28,7 +28,11 @@ CONCLUDED = {
 }
 
 
-@task("conclusions", Value("conclusions"), read="the summaries of notebooks 01 to 07")
+@task(
+    "conclusions",
+    Value("conclusions"),
+    read="section {{ section }} and the summaries of notebooks 01 to 07",
+)
 def conclusions(answer: dict[str, Any]) -> None:
     """Count; guessing half of them earns nothing."""
     expect_said(
