@@ -105,8 +105,9 @@ plt.show()
 checks.passed("diversity", "equal ones, far ones, and three with features of two scales")
 
 # %% [markdown]
-# The nearest counterfactual, found with all pixels free, is not among the three that differ most: diversity
-# costs distance (here an $L_1$ distance of 4.7 to 5.9 instead of 4.5), and DiCE weighs the one against the other.
+# For this T-shirt the nearest counterfactual, found with all pixels free, is not among the three that differ
+# most: diversity costs distance (here an $L_1$ distance of 4.7 to 5.9 instead of 4.5; one image does not tell
+# how much it costs in general), and DiCE weighs the one against the other.
 # The number depends on $s$: with a larger scale all determinants come nearer to 0, so they can only be
 # compared at one scale.
 #
