@@ -25,8 +25,10 @@
 # **How to work.** Write only into the cells that begin with `# answer: …` and leave that first line
 # as it is. Below each answer a cell checks its *form*, and properties that any right answer has;
 # the marks come from hidden checks, which call your functions on inputs that you have not seen.
-# Cells of your own may stand anywhere. An answer may use what the next given cell imports (task {{ task.distillation }} also
-# the tree), but nothing of the other given cells, not xaikit, and no other answer: copy what you need.
+# Cells of your own may stand anywhere. No task needs an earlier answer, so a hard one can wait. When
+# the hidden checks call your function, only the imports of the next given cell (for task {{ task.distillation }} also
+# the tree), your other functions and cells of your own are defined: not xaikit, nor what other given
+# cells define.
 # A cross ✗ is nothing to worry about; the sentence beside it says what to try.
 
 # %%

@@ -171,7 +171,8 @@ checks.passed("multiply-adds", "the three counts of a small network")
 # %% [markdown]
 # ### Task: find the error in guided backpropagation
 #
-# At a ReLU with input $z$, three methods treat the signal $s$ that comes from the output differently:
+# At a ReLU with input $z$, three methods treat the signal $s$ that comes from the output differently
+# (a bracket, such as $[z>0]$, is 1 if the statement inside is true, and 0 if it is false):
 #
 # - backpropagation passes it on where the neuron was active, $s\cdot[z>0]$;
 # - the deconvnet (Zeiler and Fergus 2014) where the signal is positive, $s\cdot[s>0]$;

@@ -139,7 +139,7 @@ checks.passed("shapley", "the worked example and efficiency")
 #
 # Let the features be the players: present features keep their value in $x$, absent ones take that
 # of the baseline. Return the worth of all $2^d$ coalitions, numbered by their bits as above: the
-# model's output `target` for each. (With these worths, the function of task {{ task.coalition-worths }} would give *baseline
+# model's output `target` for each. (With these worths, the function of task {{ task.shapley }} would give *baseline
 # Shapley values*: exact, and exponentially expensive. Hence KernelSHAP, which samples.)
 
 
@@ -198,7 +198,8 @@ checks.passed("coalition-worths", "the bits, the baseline and the target of a li
 # the conditional one itself. Janzing, Minorics and Blöbaum (2020) argue for the marginal one: it
 # says what the model does when its inputs are *set*, and a feature that the model does not use gets
 # 0. By the conditional one such a feature can get a share, if it depends on a feature that the model
-# uses. Chen et al. (2020) call the first *true to the model* and the second *true to the data*.
+# uses. Chen et al. (2020) call the marginal one *true to the model*, and the conditional one *true to the
+# data*.
 #
 # **Worked example.** Two features are 0 or 1. The inputs (0, 0) and (1, 1) have the probability 0.4
 # each, (0, 1) and (1, 0) have 0.1 each. The model $f(x)=x_1$ does not use the second feature. At

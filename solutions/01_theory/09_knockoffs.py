@@ -59,6 +59,8 @@ print(f"mean squared error {error.item():.1f}, variance of the outcome {outcome.
 
 # %% [markdown]
 # ### Task: DeepPINK's statistic
+#
+# Return $W_j$ of every feature by the formulas above.
 
 
 # %% nbgrader={"grade_id": "knockoff-statistic", "solution": true}
@@ -117,6 +119,8 @@ checks.passed("knockoff-statistic", "an example by hand, and what changes the si
 
 # %% [markdown]
 # ### Task: selection at a given false discovery rate
+#
+# Say for every feature whether $W_j\geq T$, with the $T$ above.
 
 
 # %% nbgrader={"grade_id": "knockoff-selection", "solution": true}

@@ -3,8 +3,9 @@
 #
 # Five groups of four statements about sections {{ section.explanations }} to {{ section.knockoffs }}. Answer each by `"yes"` (it is true), `"no"`
 # (it is not) or `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }},
-# abstaining {{ quiz_abstain }}, and the sum over all twenty never falls below zero. So answer where you
-# think that you know, and abstain where you would guess. Some of the tasks above settle a statement.
+# abstaining {{ quiz_abstain }}, and the sum over all twenty never falls below zero. The share
+# of the best sum that you reach is your share of the points. So answer where you think that you know,
+# and abstain where you would guess. Some of the tasks above settle a statement.
 #
 # **A · Kinds of methods**
 #

@@ -8,9 +8,9 @@
 # | integrated gradients | contributions since the baseline | gradients, a baseline | steps × (1 + 1) | $f(x)-f(\bar x)$ | yes |
 # | Shapley values | fair contributions | outputs; a baseline or data for what is absent | $2^d$ forward, or sampled | $v(N)-v(\emptyset)$ | yes, for the same baseline or data |
 # | LRP-0, biases kept | contributions | layers | 1 + 1 | $f(x)$ less what biases absorb | yes: gradient × input |
-# | z⁺, w² and zᴮ rules, LRP with biases ignored | contributions | layers | 1 + 1 | $f(x)$ | no |
+# | z⁺, w² and zᴮ rules, LRP with biases ignored | contributions | layers | 1 + 1 | $f(x)$, if no denominator is 0 | no |
 # | LIME | slopes of a local surrogate | outputs | samples × 1 forward | nothing in general | yes, for the same samples |
-# | counterfactual | the nearest other decision | outputs, or gradients | an optimisation | – | yes, if only outputs are used |
+# | counterfactual | the nearest other decision | outputs, or gradients | an optimisation | – | yes, for the same search |
 # | surrogate tree | the whole model, roughly | outputs, data | data × 1 forward, one fit | – (report the fidelity) | yes |
 # | knockoffs | which features matter | data, their distribution | one training | – (bounds false discoveries) | – (explains data through a model) |
 #

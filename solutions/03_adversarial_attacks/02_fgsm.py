@@ -151,7 +151,7 @@ checks.close(
     fgsm(three, two, two_labels, 0.1, torch.tensor([1, 2])),
     [[0.7, 0.3, 0.1, 0.5], [0.7, 0.1, 0.3, 0.5]],
     "fgsm(three, …, targets)",
-    "with targets the loss of each image's own *target* has to go down, whatever its label is.",
+    "with targets the loss of each image's own *target* has to go down; its label does not matter.",
 )
 by_hand = checks.numbers(
     fgsm(model, images[:20], labels[:20], 0.05), (20, 1, 28, 28), "fgsm on our network"

@@ -133,7 +133,7 @@ checks.passed("transfer", "shares, and FGSM against noise at ε = 0.1,")
 # At ε = 0.05 `other` gets 76 % of FGSM's images right, and 89 % of those with equally long noise; at
 # ε = 0.1 it is 46 % against 56 %. For PGD it is 89 % against 94 %, then 73 % against 81 %. Compare image by
 # image: under FGSM alone `other` errs on 35 images, under its noise alone on 3 (ε = 0.05; 40 and 15 at
-# 0.1). Under PGD alone it errs on 12, under its noise alone on none (26 and 7 at 0.1). If the direction did
+# 0.1). Under PGD alone it errs on 13, under its noise alone on none (26 and 7 at 0.1). If the direction did
 # not matter, either count would be the larger one equally often; differences like these then happen in
 # fewer than 2 of 1,000 draws (sign test). So a direction that is bad for `model` is bad for `other`, too:
 # it **transfers**. At ε = 0.02 the 250 images are too few to tell (5 and 1; 3 and 0). At ε = 0.2 FGSM costs

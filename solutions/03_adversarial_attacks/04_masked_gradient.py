@@ -133,7 +133,7 @@ checks.passed("masking", "the distances, and what `sure` says to the images,")
 #    Keep this change if the probability falls by more than $10^{-4}$; otherwise the feature stays.
 #
 # Return the changed images (N, *shape) and the number of queries of each, (N,). Leave `images` itself
-# as it is: who calls the function still needs it.
+# as it is.
 
 
 # %% nbgrader={"grade_id": "query", "solution": true}

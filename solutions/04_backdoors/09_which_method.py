@@ -232,10 +232,11 @@ plt.show()
 # right labels (Barni et al. 2019, [arXiv](https://arxiv.org/abs/1902.11237)) or a smooth bend of the image
 # (WaNet, Nguyen and Tran 2021, [arXiv](https://arxiv.org/abs/2102.10369)); `xaikit.backdoors` has them as
 # `sinusoidal` and `warping`. Neural Cleanse looks for something small and opaque, and such a trigger is
-# neither: it is found only where a few pixels happen to do the same. The benchmark plants them, too, and some kinds in it were never used for choosing a method or a
-# threshold: a detector is worth what it finds of those.
+# neither: it is found only where a few pixels happen to do the same. The benchmark plants them, too, and some
+# kinds in it were never used for choosing a method or a threshold: a detector is worth what it finds of
+# those.
 #
-# This is no race that detectors win in the end. Goldwasser et al. 2022
+# No detector finds every backdoor. Goldwasser et al. 2022
 # ([arXiv](https://arxiv.org/abs/2204.06974)) plant backdoors of which they prove that *no* efficient
 # detector finds them, under assumptions of cryptography. One kind hides in any model from everybody who
 # sees only its outputs: the trigger is a digital signature, which nobody can forge, so nobody without the
@@ -243,9 +244,9 @@ plt.show()
 # from those who see the weights and the training data. Bogdanov, Rosen and Vafa 2026
 # ([ICML](https://icml.cc/virtual/2026/poster/65521)) go further for a large class of deep networks: the
 # weights of a network with a backdoor and those of an honest one have nearly the same distribution, so
-# that unlimited computing would not help either. Their backdoor is another one: whoever has the key maps
-# inputs that are far apart to outputs that are unusually close. These networks are built for the proof; the
-# attacks above are what one meets in practice. But "no method flagged it" is no proof that a network is
+# that unlimited computing would not help either. Their backdoor is another one: with the key one
+# finds, for every input, another one that is far away and has an unusually close output. These networks
+# are built for the proof; the attacks above are what one meets in practice. But "no method flagged it" is no proof that a network is
 # honest. What helps then is not a better detector but knowing who trained the network, with which data,
 # or to train it oneself.
 #

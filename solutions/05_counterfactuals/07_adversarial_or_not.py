@@ -13,7 +13,7 @@
 # class*, and adversarial examples rarely transfer together with their target (Liu, Chen, Liu and Song
 # [2017](https://arxiv.org/abs/1611.02770)).
 #
-# A comparison needs two controls. A larger change may persuade more networks, whatever its direction: so
+# A comparison needs two controls. A larger change may persuade more networks, in any direction: so
 # each picture is compared with *noise of its own $L_2$ length*. And the four kinds of pictures below have
 # different lengths: so they are compared once more after each image's change was scaled to the length 4.
 #
@@ -123,11 +123,11 @@ checks.passed("transfer", "shares from 0 to 1, and a word for each kind,")
 # does not do it.
 #
 # At the length 4 fewer pictures persuade the first network. Of those that do, about 10 of 16 from the actor
-# (39 to 82 %), 13 of 39 with prototypes (21 to 49 %), 6 of 43 of Wachter's (7 to 27 %) and 0 of 23
+# (39 to 82 %), 13 of 39 with prototypes (21 to 49 %), 5 of 43 of Wachter's (5 to 25 %) and 0 of 23
 # adversarial ones (at most 14 %) persuade the second. So the direction matters: the actor and the prototypes
 # differ from the adversarial examples by more than chance. But a part of the actor's lead comes from its
 # longer changes (6.9 against 3.8): at equal length it differs from the prototypes no more than chance allows
-# (Fisher's exact test: p = 0.07), and so do Wachter's pictures from the adversarial ones (p = 0.08).
+# (Fisher's exact test: p = 0.07), and so do Wachter's pictures from the adversarial ones (p = 0.15).
 #
 # (One might object that PGD stops as soon as the network says *dress*, with a probability of about 0.65,
 # whereas the others go on to 0.95. An attack that goes on until the probability is nearly 1, inside $L_2$

@@ -94,7 +94,7 @@ for line, (value, trio) in zip(axes, (ranked[0], ranked[-1]), strict=True):
     for axis, place in zip(line[1:], trio, strict=True):
         change = (pool[place] - start[0])[0].cpu()
         drawn = axis.imshow(change, cmap="RdBu_r", vmin=-1, vmax=1)
-        axis.set_title(f"{[*regions][place]}: L1 {float(change.abs().sum()):.0f}", fontsize=9)
+        axis.set_title(f"{[*regions][place]}: L1 {float(change.abs().sum()):.1f}", fontsize=9)
 for axis in axes.flat:
     axis.axis("off")
 figure.colorbar(drawn, ax=axes[:, 3], shrink=0.7, label="darker ← → brighter")
@@ -105,8 +105,9 @@ plt.show()
 checks.passed("diversity", "equal ones, far ones, and three with features of two scales")
 
 # %% [markdown]
-# The nearest counterfactual, found with all pixels free, is not among the three that differ most: diversity
-# costs distance (here an $L_1$ distance of 5 to 6 instead of 4), and DiCE weighs the one against the other.
+# For this T-shirt the nearest counterfactual, found with all pixels free, is not among the three that differ
+# most: diversity costs distance (here an $L_1$ distance of 4.7 to 5.9 instead of 4.5; one image does not tell
+# how much it costs in general), and DiCE weighs the one against the other.
 # The number depends on $s$: with a larger scale all determinants come nearer to 0, so they can only be
 # compared at one scale.
 #
@@ -204,7 +205,7 @@ checks.passed("stability", "three neighbours, and a fourth without a counterfact
 
 # %% [markdown]
 # On these twelve images Wachter's counterfactuals change about three times as much as the input does (median
-# of the largest ratios 2.9, 95 % interval 2.5 to 3.1), those with prototypes 1.5 times (1.2 to 1.7), the
+# of the largest ratios 2.9, 95 % interval 2.4 to 3.1), those with prototypes 1.5 times (1.2 to 1.6), the
 # actor's a third as much (0.3 to 0.4). The intervals do not overlap, so this order is more than chance.
 # An $L_1$ search changes few pixels, and which ones depends on details of the input. The actor is a smooth
 # function of a short code, in which most of the noise is lost: stable, but a stable answer is not a faithful

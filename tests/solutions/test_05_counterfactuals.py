@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from kinds import (  # noqa: F401 - tests
     test_a_message_tells_nothing_of_a_reference,
@@ -17,6 +18,7 @@ from kinds import (  # noqa: F401 - tests
     test_what_costs_no_thought_earns_nothing,
     test_what_the_visible_check_accepts_grading_reads,
 )
+from scipy import stats
 from scoring import mark
 
 from autograde.notebooks.source import Source
@@ -153,3 +155,59 @@ def test_the_numbers_in_the_text_are_those_of_the_checks(
     assert f"<= {checks.DRESS_BOUND}," in text and f"[:{checks.TRANSFER}, 0]" in text.replace(
         " ", ""
     ).replace(",0]", ", 0]")
+
+
+@pytest.fixture(scope="module")
+def persuaded(checks: SimpleNamespace) -> dict[tuple[str, int], tuple[int, int]]:
+    """Return how many pictures of a kind persuade both networks, and how many the first.
+
+    The place is 0 for pictures as they are, 1 for those at equal length.
+    """
+    first, second = np.moveaxis(checks.persuaded(), -1, 0) > 0
+    return {
+        (kind, place): (int((a[place] & b[place]).sum()), int(a[place].sum()))
+        for kind, a, b in zip(checks.KINDS, first, second, strict=True)
+        for place in (0, 1)
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "words"),
+    [
+        ("rl", 0, "37 of 60"),
+        ("prototype", 0, "10 of 60"),
+        ("wachter", 0, "0 of 60"),
+        ("rl", 1, "10 of 16"),
+        ("prototype", 1, "13 of 39"),
+        ("wachter", 1, "5 of 43"),
+        ("adversarial", 1, "0 of 23"),
+    ],
+)
+def test_what_the_text_counts_is_so(
+    source: Source,
+    persuaded: dict[tuple[str, int], tuple[int, int]],
+    kind: str,
+    place: int,
+    words: str,
+) -> None:
+    """Up to an image that rounding moves, and what the text says of the embedded sample."""
+    assert any(words in " ".join(cell.source.split()) for cell in source.notebook.cells)
+    apart = np.subtract(persuaded[kind, place], tuple(map(int, words.split(" of "))))
+    assert np.abs(apart).max() <= (2 if kind == "prototype" else 1)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "differ"),
+    [
+        (("rl", "adversarial"), True),
+        (("prototype", "adversarial"), True),
+        (("rl", "prototype"), False),
+        (("wachter", "adversarial"), False),
+    ],
+)
+def test_at_equal_length_chance_explains_what_the_text_says(
+    persuaded: dict[tuple[str, int], tuple[int, int]], kinds: tuple[str, str], differ: bool
+) -> None:
+    table = [(both, first - both) for both, first in (persuaded[kind, 1] for kind in kinds)]
+    p = stats.fisher_exact(table).pvalue
+    assert p < 0.01 if differ else p > 0.05

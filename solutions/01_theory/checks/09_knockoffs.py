@@ -66,6 +66,7 @@ def drawn_statistics(rng: np.random.Generator) -> Arguments:
     for values, q, c in small:
         scale = float(rng.choice([0.25, 0.5, 1, 2, 4]))  # exact: what is equal stays equal
         cases.append((scale * rng.permutation(np.array(values, dtype=float)), q, c))
+    cases.append((rng.permutation([0.25, 0.5, -0.125]), 0.5, 1))  # a threshold lies below 1
     return cases
 
 

@@ -32,9 +32,17 @@ def _patch_inputs(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         more = (targets,) if aimed else ()
         return network, inputs, labels, torch.from_numpy(mask), start, step, steps, *more
 
-    return [
-        steady(rng, functools.partial(make, steps=steps, aimed=aimed), _patch)
-        for steps, aimed in ((0, False), (1, False), (5, False), (4, True))
+    def returns(*case: Any) -> bool:
+        """Say whether a pixel that left [0, 1] would come back elsewhere without a clip before."""
+        free, _ = _patch(*case, lowest=-9.0, highest=9.0)
+        return np.abs(free.clip(0, 1) - _patch(*case)[0]).max() > 0.01
+
+    once = [
+        steady(rng, functools.partial(make, steps=steps, aimed=False), _patch) for steps in (0, 1)
+    ]
+    return once + [
+        steady(rng, functools.partial(make, steps=steps, aimed=aimed), _patch, returns)
+        for steps, aimed in ((5, False), (4, True))
     ]
 
 
@@ -47,6 +55,8 @@ def _patch(
     step: float,
     steps: int,
     targets: Tensor | None = None,
+    lowest: float = 0.0,
+    highest: float = 1.0,
 ) -> tuple[Array, float]:
     where, least = np.broadcast_to(mask.numpy(), images.shape[1:]), math.inf
     now = images.double().numpy().copy()
@@ -55,7 +65,7 @@ def _patch(
         slope = loss_slopes(network, now, (labels if targets is None else targets).numpy())
         least = min(least, least_slope(slope, where))
         uphill = signs(slope) if targets is None else -signs(slope)
-        now[:, where] = np.clip(now + step * uphill, 0, 1)[:, where]
+        now[:, where] = np.clip(now + step * uphill, lowest, highest)[:, where]
     return now, least
 
 

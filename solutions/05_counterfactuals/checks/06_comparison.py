@@ -126,7 +126,7 @@ def table(values: dict[str, Any]) -> None:
 @task(
     "im2-flaw",
     Value("pleasing"),
-    read="section {{ section.measures }}: which images does IM2 compare?",
+    read="section {{ section.measures }}, on what IM2 compares",
 )
 def im2_flaw(values: dict[str, Any]) -> None:
     """Judge the picture with the trusted networks."""
