@@ -13,7 +13,7 @@ from autograde.model.records import points
 from autograde.model.terms import late_rule, weight
 from autograde.notebooks.agreement import agree, undated, unread
 from autograde.notebooks.cells import answers
-from autograde.notebooks.source import assignments, read_source, sources
+from autograde.notebooks.source import course_assignments, course_sources, read_source
 
 Say = Callable[[str], object]
 
@@ -21,7 +21,7 @@ Say = Callable[[str], object]
 def describe(course: Course, say: Say = print) -> bool:
     """Say what ``course.toml`` means for notebooks and class; return whether nothing is missing."""
     say(f"{course.name}: what {course.file} says\n")
-    paths = sources(course.folder / "solutions")
+    paths = course_sources(course)
     notebooks: dict[str, NotebookNode] = {}
     mistakes: list[str] = []
     try:
@@ -33,7 +33,7 @@ def describe(course: Course, say: Say = print) -> bool:
             notebooks[name] = read_source(path, course).notebook
         except AutogradeError as error:
             mistakes += error.lines or (str(error),)
-    marked = assignments(course.folder / "solutions")
+    marked = course_assignments(course)
     for title, sentences in (
         ("Course", _course(course)),
         ("Assignments", _assignments(course, notebooks, list(paths), marked)),

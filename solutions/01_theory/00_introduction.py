@@ -20,13 +20,13 @@
 #   three-line example which method violates which;
 # - find the error in code that looks right.
 #
-# **Time**: about 5 hours alone, less in a group. **Computer**: everything runs on a CPU in seconds.
+# **Time**: {{ if whole }}about 5 hours{{ else }}{{ course.time }}{{ end }} alone, less in a group. **Computer**: everything runs on a CPU in seconds.
 #
 # **How to work.** Write only into the cells that begin with `# answer: …` and leave that first line
 # as it is. Below each answer a cell checks its *form*, and properties that any right answer has;
 # the marks come from hidden checks, which call your functions on inputs that you have not seen.
-# Cells of your own may stand anywhere. An answer may use what the next given cell imports (task {{ task.distillation }} also
-# the tree), but nothing of the other given cells, not xaikit, and no other answer: copy what you need.
+# Cells of your own may stand anywhere. An answer may use what the next given cell imports{{ if task.distillation }} (task {{ task.distillation }} also
+# the tree){{ end }}, but nothing of the other given cells, not xaikit, and no other answer: copy what you need.
 # A cross ✗ is nothing to worry about; the sentence beside it says what to try.
 
 # %%

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=40 core=true
 # ## Section: Shapley values
 #
 # Players $N=\{1,\dots,M\}$ earn $v(S)$ when the coalition $S\subseteq N$ works together. Which share

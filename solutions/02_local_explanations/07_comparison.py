@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=120
 # ## Section: All of them together
 #
 # **You learn** to say what exactly is explained, to compare methods on one scale, and to write down

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=120
 # An attacker can also keep the map away from the patch: [Subramanya, Pillai and Pirsiavash
 # 2019](https://arxiv.org/abs/1812.02843) train patches that fool the network *and* have a small
 # Grad-CAM, and [Ghorbani, Abid and Zou 2019](https://arxiv.org/abs/1710.10547) change maps by

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=45
 # ## Section: Two heuristics, and why neither suffices
 #
 # **You learn** two quick tests of influence scores, what a score needs to pass them, and why a right

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=30
 # ## Section: How good is a score?
 #
 # **You learn** to measure whether influence scores predict what retraining does, and compare all methods by

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=30
 # ## Section: Would you delete data because of this?
 #
 # **You learn** to turn scores into a decision that you can defend. **Time:** 30 minutes.
