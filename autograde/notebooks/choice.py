@@ -23,6 +23,7 @@ from autograde.notebooks.outline import Outline
 from autograde.notebooks.times import durations
 from xaikit.names import defined, needed
 
+_SCHEME = re.compile(r"=== BEGIN MARK SCHEME ===")
 _RANGE = re.compile(r"(\d+)\s*[-–]\s*(\d+)")
 
 
@@ -101,7 +102,7 @@ def choose(
         if cell.source.strip() or not source.strip():
             task = grading(cell)["grade_id"].removesuffix("-test")
             if task in terms.points and grading(cell)["grade"]:
-                grading(cell)["points"] = terms.points[task]
+                _give(cell, terms.points[task])
             cells.append(cell)
             positions.append(position)
     if mistakes:
@@ -112,9 +113,23 @@ def choose(
         tuple(positions),
         frozenset(whole.homes.keys() - tasks),
         frozenset(gone),
-        durations(whole, sections, cells),
+        durations(whole, sections, tasks, cells),
         holds,
     )
+
+
+def _give(cell: NotebookNode, worth: float) -> None:
+    """Let the graded cell of a task be worth this; a mark scheme says how to count then."""
+    written = grading(cell).get("points")
+    grading(cell)["points"] = worth
+    if isinstance(written, int | float) and written > 0 and worth != written:
+        cell.source = _SCHEME.sub(
+            lambda begin: (
+                f"{begin[0]}\nCount as below, of {points(written)}, and multiply by "
+                f"{points(worth / written)}: here the answer is worth {points(worth)}.\n"
+            ),
+            cell.source,
+        )
 
 
 _OF_A_TASK = ("task", "points", "section")
@@ -287,7 +302,7 @@ def described(terms: Terms, left_out: Collection[str]) -> str:
     elif terms.sections is not None:
         said.append(f"sections {', '.join(terms.sections)}")
     if left_out:
-        said.append(f"without the tasks {', '.join(sorted(left_out))}")
+        said.append(f"{len(left_out)} task{'' if len(left_out) == 1 else 's'} left out")
     worth = [f"{task} {points(value)}" for task, value in terms.points.items()]
     if worth:
         said.append(f"points of its own for {', '.join(worth)}")

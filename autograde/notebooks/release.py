@@ -131,6 +131,9 @@ def release(
     files = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {files[name]: to_json(notebook) for name, notebook in made.items()}
     write_together(texts | _asset(known, list(there), course))
+    for other in sorted((course.folder / "notebooks").glob("*.ipynb")):
+        if other.stem not in there:
+            report(f"Note: {other} is of an earlier release and not of this course; delete it.")
     for sentence in undated(course):
         report(f"Note: {sentence}")
     for name, notebook in made.items():

@@ -90,8 +90,12 @@ def course_sources(course: Course) -> dict[str, Path]:
     Raises
     ------
     SourceError
-        If a notebook has both a file and a folder.
+        If there is no ``solutions/``, or a notebook has both a file and a folder there.
     """
+    if not (course.folder / "solutions").is_dir():
+        raise SourceError(
+            f"{course.folder} holds no solutions/: copy {course.file.name} to the folder that does."
+        )
     there = sources(course.folder / "solutions")
     return {n: path for n, path in there.items() if not course.notebooks or n in course.notebooks}
 

@@ -14,11 +14,12 @@ _WORDS = (
     *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
 )
 _SHARES = {0.25: "a quarter", 1 / 3: "a third", 0.5: "half", 2 / 3: "two thirds"}
+_READING = 0.25  # of a section's time
 _NEAR = 0.05  # of 1: 22 of 41 points are half of them
 
 
 def durations(
-    whole: Outline, sections: Collection[int], cells: Sequence[NotebookNode]
+    whole: Outline, sections: Collection[int], tasks: Collection[str], cells: Sequence[NotebookNode]
 ) -> dict[str, str]:
     """Return what fills the templates about time, texts to be marked by hand, and the short path.
 
@@ -26,6 +27,8 @@ def durations(
     ----------
     sections
         The numbers of the chosen sections in the whole notebook.
+    tasks
+        The chosen tasks.
     cells
         The chosen cells.
 
@@ -35,26 +38,42 @@ def durations(
         ``course.time`` ("about six hours"), ``course.by_hand`` ("One answer is text, and a person
         marks it."), and, of the whole notebook, ``core.first`` and ``core.last`` (numbers of
         sections), ``core.time``, ``core.share`` ("half of the points"). A time is there if sections
-        say theirs, the short path if it is one run of sections.
+        say theirs: of what a section takes, the share of its points that is chosen, and a quarter
+        at least, for reading. The short path is there if it is one run of sections.
     """
     texts = sum(1 for cell in cells if grading(cell)["solution"] and grading(cell)["grade"])
     found = {"course.by_hand": _by_hand(texts)}
-    minutes = sum(s.minutes for s in whole.sections if s.number in sections)
+    worth = _worth(whole)
+    minutes = 0.0
+    for section in whole.sections:
+        if section.number in sections:
+            here = {task: w for task, w in worth.items() if whole.homes[task] == section.number}
+            kept = sum(w for task, w in here.items() if task in tasks)
+            share = kept / sum(here.values()) if here else 1.0
+            minutes += section.minutes * max(_READING, share)
     if minutes:
         found["course.time"] = in_hours(minutes)
     core = [section for section in whole.sections if section.core]
     if not core or core[-1].number - core[0].number >= len(core):
         return found
     path = {section.number for section in core}
-    worth = {False: 0.0, True: 0.0}
+    found["core.first"], found["core.last"] = str(core[0].number), str(core[-1].number)
+    found["core.time"] = in_hours(sum(section.minutes for section in core))
+    found["core.share"] = _share(
+        sum(w for task, w in worth.items() if whole.homes[task] in path), sum(worth.values())
+    )
+    return found
+
+
+def _worth(whole: Outline) -> dict[str, float]:
+    """Return the points of each task, as its author wrote them."""
+    found = {}
     for cell in whole.cells:
         value = grading(cell).get("points", 0)
         task = grading(cell)["grade_id"].removesuffix("-test")
-        if isinstance(value, int | float):  # else validation says what is wrong
-            worth[whole.homes.get(task, 0) in path] += value
-    found["core.first"], found["core.last"] = str(core[0].number), str(core[-1].number)
-    found["core.time"] = in_hours(sum(section.minutes for section in core))
-    found["core.share"] = _share(worth[True], sum(worth.values()))
+        # Of others validation says what is wrong.
+        if grading(cell)["grade"] and task in whole.homes and isinstance(value, int | float):
+            found[task] = float(value)
     return found
 
 

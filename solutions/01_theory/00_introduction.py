@@ -8,7 +8,7 @@
 # {{ course.terms }}
 #
 # The other notebooks of this course explain networks with a million parameters, where nobody can
-# check a heat map with pencil and paper. Here everything is small enough that you can. After this
+# check a heat map with pencil and paper. Here everything is small enough that you can.{{ if whole }} After this
 # notebook you can
 #
 # - place an explanation method: local or global, intrinsic or post-hoc, model-agnostic or specific,
@@ -18,7 +18,7 @@
 #   counterfactuals, a surrogate and knockoffs;
 # - name the axioms (completeness, conservation, symmetry, implementation invariance) and show by a
 #   three-line example which method violates which;
-# - find the error in code that looks right.
+# - find the error in code that looks right.{{ end }}
 #
 # **Time**: {{ if whole }}about 5 hours{{ else }}{{ course.time }}{{ end }} alone, less in a group. **Computer**: everything runs on a CPU in seconds.
 #

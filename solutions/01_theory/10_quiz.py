@@ -4,7 +4,7 @@
 # Five groups of four statements about {{ if section.explanations and section.knockoffs }}sections {{ section.explanations }} to {{ section.knockoffs }}{{ else }}the ideas of the course{{ end }}. Answer each by `"yes"` (it is true), `"no"`
 # (it is not) or `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }},
 # abstaining {{ quiz_abstain }}, and the sum over all twenty never falls below zero. So answer where you
-# think that you know, and abstain where you would guess. Some of the tasks above settle a statement.
+# think that you know, and abstain where you would guess.{{ if whole }} Some of the tasks above settle a statement.{{ end }}
 #
 # **A · Kinds of methods**
 #

@@ -10,6 +10,7 @@
 # everybody uses, run them on a real network, and find out how much of what they show is the network
 # and how much is the method.
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. write the common methods yourself: gradients, paths from a reference, relevance propagation,
@@ -20,6 +21,7 @@
 # 4. predict how a map changes when the question or the network changes, and argue from measurements
 #    whether a map explains anything.
 #
+# {{ end }}
 # {{ if whole }}
 # **Time:** {{ course.time }} for a group, best in four sittings:
 #

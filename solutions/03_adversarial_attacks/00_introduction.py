@@ -10,6 +10,7 @@
 # and measure how well they work. Then you ask what the maps of notebook 02 show of an attacked image:
 # do they point at the sticker? Do they also point at a sticker that is harmless?
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. write the attacks that everybody uses: FGSM, PGD in two norms, a patch, targeted or not; and one
@@ -21,6 +22,7 @@
 #    large noise and the share of the area;
 # 5. train a network that withstands an attack, and say which one it withstands.
 #
+# {{ end }}
 # {{ if whole }}
 # **Time:** {{ course.time }} for a group, best in three sittings:
 #

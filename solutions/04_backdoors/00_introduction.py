@@ -11,6 +11,7 @@
 # In this notebook you plant backdoors, look for them with four global methods, explain them with
 # local ones, remove them, and measure which method works in which situation.
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. plant a backdoor by poisoning data, and measure that it works and how well it hides;
@@ -21,6 +22,7 @@
 # 4. tell detecting from explaining, and argue with false alarms and misses, measured on clean
 #    reference networks and on an attack that was made to escape the detectors, with intervals.
 #
+# {{ end }}
 # **Time:** {{ course.time }} for a group.
 #
 # {{ if whole }}

@@ -10,6 +10,7 @@
 # answer can be acted upon ("with 200 euros more income the loan would have been granted"), and it
 # can be looked at: does the changed picture look like a dress, or only fool the network?
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. compute the counterfactual of a linear model in closed form, under two distances, also when
@@ -23,6 +24,7 @@
 # 5. tell an adversarial example from a counterfactual, by measurement;
 # 6. measure how diverse several counterfactuals are, and how stable one is.
 #
+# {{ end }}
 # **Time:** {{ course.time }} for a group{{ if whole }}: sections {{ section.nearest_point }} to {{ section.wachter }} two hours, {{ section.prototypes }} and {{ section.reinforcement }} one hour and a half, {{ section.measures }}
 # to {{ section.several }} three hours and a half{{ end }}. All cells together run in less than two minutes on a CPU.
 #

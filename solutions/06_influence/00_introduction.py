@@ -10,6 +10,7 @@
 # left out? The exact answer is to train again without it, once for each example. The methods of this
 # notebook predict that answer at the price of a few gradients. How good are the predictions?
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. derive the influence function, and compute it and its exact counterpart on ridge regression;
@@ -19,6 +20,7 @@
 # 5. measure how well a score predicts retrained networks, and refute two popular shortcuts of
 #    such evaluations by a counter-example.
 #
+# {{ end }}
 # **Time:** {{ course.time }} for a group.{{ if whole }} The core path, sections {{ core.first }} to
 # {{ core.last }}, takes {{ core.time }} and earns {{ core.share }}; each later section stands for
 # itself.{{ end }} All cells together run in less than two minutes on a CPU.
