@@ -125,7 +125,7 @@ def _give(cell: NotebookNode, worth: float) -> None:
     if isinstance(written, int | float) and written > 0 and worth != written:
         cell.source = _SCHEME.sub(
             lambda begin: (
-                f"{begin[0]}\nCount as below, of {points(written)}, and multiply by "
+                f"{begin[0]}\nCount as below, of {points(written)} points, and multiply by "
                 f"{points(worth / written)}: here the answer is worth {points(worth)}.\n"
             ),
             cell.source,
