@@ -1,4 +1,4 @@
-# %% [markdown] minutes=30
+# %% [markdown] minutes=60
 # ## Section: Three methods, one network
 #
 # **You learn** to compare methods on the same work, and why a single number does not suffice. **Time:**
