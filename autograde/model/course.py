@@ -77,7 +77,7 @@ class Terms:
     points
         What single tasks are worth here.
     core
-        Whether the sections of the notebook's short path are released, and no others.
+        Whether the sections of the notebook's core path are released, and no others.
     """
 
     deadline: Moment | None = None

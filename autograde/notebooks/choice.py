@@ -160,7 +160,7 @@ def _sections(whole: Outline, terms: Terms, where: str) -> tuple[set[int], list[
     if terms.core and terms.sections is not None:
         return every, [f"{where} has sections and core = true; please keep one of the two."]
     if terms.core and not core:
-        return every, [f"{where}.core: this notebook names no short path; choose its sections."]
+        return every, [f"{where}.core: this notebook names no core path; choose its sections."]
     if terms.core:
         return {0, *core}, []
     if terms.sections is None:
@@ -298,7 +298,7 @@ def described(terms: Terms, left_out: Collection[str]) -> str:
     """Return in words what the course changes about a notebook; empty if it changes nothing."""
     said = []
     if terms.core:
-        said.append("the short path")
+        said.append("the core path")
     elif terms.sections is not None:
         said.append(f"sections {', '.join(terms.sections)}")
     if left_out:

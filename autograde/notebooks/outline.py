@@ -4,7 +4,7 @@ A section begins at its heading, ``## Section: TITLE``, and ends at the next hea
 What stands outside of sections, such as introduction and hand-in, belongs to every choice. A task
 begins at its heading, ``### Task: TITLE``, and ends with its test cell, or with its answer cell if
 a person marks it. The header of the cell that holds a section's heading may say how long it takes,
-and whether it belongs to the short path: ``# %% [markdown] minutes=60 core=true``.
+and whether it belongs to the core path: ``# %% [markdown] minutes=60 core=true``.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _task_of(meta: Mapping[str, Any]) -> str:
 
 
 def _said(header: Mapping[str, Any], mistakes: list[str], where: str) -> tuple[float, bool]:
-    """Return what a header says of a section: its minutes, and whether it is of the short path."""
+    """Return what a header says of a section: its minutes, and whether it is of the core path."""
     minutes, core = header.get("minutes", 0), header.get("core", False)
     if isinstance(minutes, bool) or not isinstance(minutes, int | float) or minutes < 0:
         mistakes.append(f"{where}: minutes should be a number from 0 on, not {minutes!r}.")

@@ -1,4 +1,4 @@
-"""How long a notebook takes and what its short path is, in words, from what its sections say."""
+"""How long a notebook takes and what its core path is, in words, from what its sections say."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NEAR = 0.05  # of 1: 22 of 41 points are half of them
 def durations(
     whole: Outline, sections: Collection[int], tasks: Collection[str], cells: Sequence[NotebookNode]
 ) -> dict[str, str]:
-    """Return what fills the templates about time, texts to be marked by hand, and the short path.
+    """Return what fills the templates about time, texts to be marked by hand, and the core path.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def durations(
         marks it."), and, of the whole notebook, ``core.first`` and ``core.last`` (numbers of
         sections), ``core.time``, ``core.share`` ("half of the points"). A time is there if sections
         say theirs: of what a section takes, the share of its points that is chosen, and a quarter
-        at least, for reading. The short path is there if it is one run of sections.
+        at least, for reading. The core path is there if it is one run of sections.
     """
     texts = sum(1 for cell in cells if grading(cell)["solution"] and grading(cell)["grade"])
     found = {"course.by_hand": _by_hand(texts)}

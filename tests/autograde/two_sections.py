@@ -1,6 +1,6 @@
 """A course of one notebook with two sections, from which course.toml may choose.
 
-Points: double 2 and total 3 in the first section (an hour, the short path), mean 4 and why 6 in the
+Points: double 2 and total 3 in the first section (an hour, the core path), mean 4 and why 6 in the
 second (two hours). The second section needs the name ``numbers``, which the first one defines.
 """
 

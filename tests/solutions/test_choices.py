@@ -1,4 +1,4 @@
-"""Our own notebooks by choice: the exercise sheet, the short paths, and what they say of time."""
+"""Our own notebooks by choice: the exercise sheet, the core paths, and what they say of time."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def chosen(name: str, **choice: object) -> Source:
     return read_source(find_source(ROOT / "solutions", name), course)
 
 
-SHORT = {
+CORE = {
     # Minutes and share of the points.
     "01_theory": (150, 0.49),
     "02_local_explanations": (180, 0.19),
@@ -93,13 +93,13 @@ SHORT = {
 
 
 @pytest.mark.parametrize("name", MARKED)
-def test_the_short_path_stands_for_itself(name: str) -> None:
-    short = chosen(name, core=True)
-    notebook = released(short)
+def test_the_core_path_stands_for_itself(name: str) -> None:
+    core = chosen(name, core=True)
+    notebook = released(core)
     worth, every = (
         sum(part.points for part in answers(each)) for each in (notebook, source(name).notebook)
     )
-    minutes, share = SHORT[name]
+    minutes, share = CORE[name]
     assert round(worth / every, 2) == share
     assert sum(s.minutes for s in whole(name).sections if s.core) == minutes
     assert "{{" not in "".join(cell.source for cell in notebook.cells)

@@ -82,7 +82,7 @@ def test_the_course_is_described_as_chosen(tmp_path: Path) -> None:
     assert "3 tasks, 15 points" in text
     assert "; chosen: 1 task left out; points of its own for double 5." in text
     describe(write_two(tmp_path / "b", "core = true"), said.append)
-    assert "; chosen: the short path; 2 tasks left out." in "\n".join(said)
+    assert "; chosen: the core path; 2 tasks left out." in "\n".join(said)
 
 
 def test_the_bundled_class_answers_what_is_left(tmp_path: Path) -> None:

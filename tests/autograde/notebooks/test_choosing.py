@@ -50,7 +50,7 @@ def test_without_a_choice_all_is_released(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("chosen", ['sections = ["1"]', "core = true", 'sections = ["first"]'])
-def test_sections_are_chosen_by_number_by_name_and_as_the_short_path(
+def test_sections_are_chosen_by_number_by_name_and_as_the_core_path(
     tmp_path: Path, chosen: str
 ) -> None:
     source = read(tmp_path, chosen)
