@@ -240,12 +240,12 @@ def _kept(
         for position in again:
             kept[position] = whole.cells[position].source
     homes = {part.cell: part.section for part in whole.parts}
-    said: dict[tuple[int, int], str] = {}
+    said: dict[tuple[int, int], str] = {}  # a sentence for two sections, of the first such name
     for provider, position, what in missing:
         cell, needing = whole.cells[provider], whole.cells[position]
         home = whole.titled(homes[position]) if homes[position] else "the rest"
         said.setdefault(
-            (provider, homes[position]),
+            (homes[provider], homes[position]),
             f"{where} leaves out {whole.titled(homes[provider])}, whose {called(cell)} defines "
             f"{what}; {home} needs that in {called(needing)}: choose section {homes[provider]}, "
             f"too{_or_leave(homes[position])}.",
