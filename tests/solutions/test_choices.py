@@ -68,7 +68,6 @@ def test_the_sheets_theory_is_graded(sheet: Path) -> None:
     )
 
 
-@pytest.mark.slow
 def test_the_sheets_practice_is_graded(sheet: Path) -> None:
     assert earned(sheet, PRACTICE) == (
         {"targets": 4, "grid": 12},
