@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sheets import COURSE, MARKED, ROOT, source
+from sheets import COURSE, ROOT, source
 
 from autograde.grading.mark import UNTIMED, load_assignment, mark
 from autograde.model.course import Terms
@@ -91,7 +91,7 @@ CORE = {
 }
 
 
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize("name", CORE)
 def test_the_core_path_stands_for_itself(name: str) -> None:
     core = chosen(name, core=True)
     notebook = released(core)
@@ -121,7 +121,7 @@ MINUTES = {
 }
 
 
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize("name", CORE)
 def test_a_section_takes_the_time_that_its_text_says(name: str) -> None:
     found = whole(name)
     assert all(section.minutes for section in found.sections if section.number in worked(found))
