@@ -27,7 +27,7 @@ _INTRODUCTION = """\
 #
 # 1. say what each feature of a linear function contributes, and against which baseline.
 #
-# **Time:** half an hour for a group.
+# **Time:** {{ course.time }} for a group.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks
@@ -56,7 +56,7 @@ from xaikit import checks
 """
 
 _SECTION = """\
-# %% [markdown]
+# %% [markdown] minutes=30 core=true
 # ## Section: What each feature contributes
 #
 # Text that a student needs for the task: what is asked, in which notation, and where to read on.

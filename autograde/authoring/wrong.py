@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,10 @@ class Known:
     guesses: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_known(file: Path, texts: Mapping[str, str]) -> Known:
+def read_known(file: Path, texts: Mapping[str, str], left_out: Collection[str] = ()) -> Known:
     """Read a notebook's file of equivalent changes and of mistakes; there may be none.
+
+    What it says of tasks that the course leaves out is passed over.
 
     Raises
     ------
@@ -48,6 +50,7 @@ def read_known(file: Path, texts: Mapping[str, str]) -> Known:
     """
     try:
         read = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        mistakes = [m for m in read.get("mistake", []) if m["task"] not in left_out]
         return Known(
             {
                 (each["task"], each["change"], each.get("place", "")): each["reason"]
@@ -55,7 +58,7 @@ def read_known(file: Path, texts: Mapping[str, str]) -> Known:
             },
             {
                 (each["task"], each["what"]): _edited(texts[each["task"]], each, file)
-                for each in read.get("mistake", [])
+                for each in mistakes
             },
             {each["task"]: each["reason"] for each in read.get("guess", [])},
         )
@@ -97,7 +100,7 @@ class Wrongs:
 
     def __init__(self, asked: Asked, file: Path) -> None:
         self.asked = asked
-        self.known = read_known(file, asked.texts)
+        self.known = read_known(file, asked.texts, asked.source.left_out)
         self.written = load_answers(asked.source.layout.path)
 
     def answers(self, task: str) -> Iterator[tuple[str, str, str, str]]:

@@ -21,7 +21,7 @@ from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.kept import kept_checks
 from autograde.notebooks.places import Places
 from autograde.notebooks.release import LeakError, released, to_json
-from autograde.notebooks.source import Source, examine, find_source, sources
+from autograde.notebooks.source import Source, course_sources, examine, find_chosen, find_source
 from autograde.tasks import Call, Task
 from xaikit.names import defined, needed
 
@@ -54,9 +54,9 @@ def check(names: Sequence[str], course: Course, say: Say = print) -> bool:
     SourceError
         If there is no such notebook.
     """
-    there = sources(course.folder / "solutions")
+    there = course_sources(course)
     for name in names:
-        find_source(course.folder / "solutions", name)
+        find_chosen(course, name)
     found: list[str] = []
     try:
         agree(course, there)

@@ -13,7 +13,14 @@ from autograde.model.records import points
 from autograde.model.terms import late_rule, weight
 from autograde.notebooks.agreement import agree, undated, unread
 from autograde.notebooks.cells import answers
-from autograde.notebooks.source import assignments, read_source, sources
+from autograde.notebooks.choice import described
+from autograde.notebooks.source import (
+    Source,
+    course_assignments,
+    course_sources,
+    read_source,
+    sources,
+)
 
 Say = Callable[[str], object]
 
@@ -21,8 +28,8 @@ Say = Callable[[str], object]
 def describe(course: Course, say: Say = print) -> bool:
     """Say what ``course.toml`` means for notebooks and class; return whether nothing is missing."""
     say(f"{course.name}: what {course.file} says\n")
-    paths = sources(course.folder / "solutions")
-    notebooks: dict[str, NotebookNode] = {}
+    paths = course_sources(course)
+    read: dict[str, Source] = {}
     mistakes: list[str] = []
     try:
         agree(course, paths)
@@ -30,13 +37,13 @@ def describe(course: Course, say: Say = print) -> bool:
         mistakes += error.lines or (str(error),)
     for name, path in paths.items():
         try:
-            notebooks[name] = read_source(path, course).notebook
+            read[name] = read_source(path, course)
         except AutogradeError as error:
             mistakes += error.lines or (str(error),)
-    marked = assignments(course.folder / "solutions")
+    marked = course_assignments(course)
     for title, sentences in (
         ("Course", _course(course)),
-        ("Assignments", _assignments(course, notebooks, list(paths), marked)),
+        ("Assignments", _assignments(course, read, list(paths), marked)),
         ("Handing in late", [late_rule(course.late)]),
         ("Exceptions", _exceptions(course, marked)),
         ("Class and groups", _class(course)),
@@ -62,23 +69,29 @@ def _course(course: Course) -> Iterator[str]:
         yield f"Times are those of {course.timezone.key}, summer time included."
     else:
         yield "There is no timezone: each deadline has its own offset, other times are in UTC."
+    others = sources(course.folder / "solutions").keys() - course_sources(course).keys()
+    if others:
+        yield f"It leaves out {', '.join(sorted(others))}."
 
 
 def _assignments(
-    course: Course, notebooks: Mapping[str, NotebookNode], names: list[str], marked: list[str]
+    course: Course, read: Mapping[str, Source], names: list[str], marked: list[str]
 ) -> Iterator[str]:
     for name in names or ["There is no notebook in solutions/."]:
-        if name not in notebooks:
+        if name not in read:
             yield f"{name}: could not be read; see below." if name in names else name
             continue
+        notebook = read[name].notebook
         if name not in marked:
-            yield f"{name}, “{_title(notebooks[name])}”: no task, so it is no assignment."
+            yield f"{name}, “{_title(notebook)}”: no task, so it is no assignment."
             continue
-        parts = answers(notebooks[name])
+        parts = answers(notebook)
         worth = weight(course, name, sum(part.points for part in parts), marked)
         due = course.assignment(name).deadline
         when = f"due on {in_words(due)}" if due else "without a deadline"
-        yield f"{name}, “{_title(notebooks[name])}”: {len(parts)} tasks, {worth}; {when}."
+        chosen = described(course.assignment(name), read[name].left_out)
+        when += f"; chosen: {chosen}" if chosen else ""
+        yield f"{name}, “{_title(notebook)}”: {len(parts)} tasks, {worth}; {when}."
 
 
 def _title(notebook: NotebookNode) -> str:

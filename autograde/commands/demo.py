@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from autograde.commands.demo_class import load_all_answers, load_class, write_class
+from autograde.commands.demo_class import fitting, load_all_answers, load_class, write_class
 from autograde.commands.grade import grade
 from autograde.grading.mark import load_assignment
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.release import release
+from autograde.notebooks.source import course_assignments
 from autograde.sandbox.isolation import Isolation, SandboxError
 from autograde.sandbox.proof import prove
 
@@ -48,8 +49,10 @@ def demo(
     """
     release([], course, say)
     students = load_class(course.folder / "solutions" / "demo_class.toml")
-    names = sorted({name for student in students for name in student.uploads})
+    handed_in = {name for student in students for name in student.uploads}
+    names = sorted(handed_in & {*course_assignments(course)})
     trusted = {name: load_assignment(name, course.file) for name in names}
+    students = fitting(students, trusted)
     folder = out / "submissions"
     isolation: Isolation = "bubblewrap"
     try:

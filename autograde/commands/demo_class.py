@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,7 +33,7 @@ from autograde.model.kinds import (
     table,
 )
 from autograde.notebooks import answers as answer_cells
-from autograde.notebooks.cells import node
+from autograde.notebooks.cells import grading, node
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import find_source
 
@@ -152,6 +152,34 @@ def _sentence(error: ValidationError, raw: Mapping[str, Any]) -> str:
         return f"{'.'.join(place)} should be a list: [[student]]."
     given = f", not {first['input']!r}" if isinstance(first["input"], str) else ""
     return f"{'.'.join([where, *place])} {first['msg']}{given}."
+
+
+def fitting(students: Sequence[Student], trusted: Mapping[str, Assignment]) -> list[Student]:
+    """Return the class without what answers notebooks and tasks that the course leaves out."""
+    return [
+        replace(
+            student,
+            uploads={
+                name: _fitting(upload, trusted[name])
+                for name, upload in student.uploads.items()
+                if name in trusted
+            },
+        )
+        for student in students
+    ]
+
+
+def _fitting(upload: Recipe, assignment: Assignment) -> Recipe:
+    if not assignment.left_out:
+        return upload
+    cells = {grading(cell)["grade_id"] for cell in assignment.released.cells}
+    return replace(
+        upload,
+        kinds={task: each for task, each in upload.kinds.items() if task in cells},
+        code={task: each for task, each in upload.code.items() if task in cells},
+        before={task: each for task, each in upload.before.items() if task in cells},
+        tags={cell: each for cell, each in upload.tags.items() if cell in cells},
+    )
 
 
 def load_all_answers(

@@ -34,8 +34,7 @@ from autograde.notebooks.agreement import agree, unread
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.release import handed_out, to_json
-from autograde.notebooks.source import assignments as assignments_in
-from autograde.notebooks.source import sources
+from autograde.notebooks.source import course_assignments, course_sources
 from autograde.reports.tables import mark_words
 from autograde.sandbox.isolation import Isolation
 from autograde.sandbox.proof import prove
@@ -89,14 +88,14 @@ def grade(
     CourseError, GradebookError, AuditError, WriteError
         One sentence that says what to do.
     """
-    there = list(sources(course.folder / "solutions"))
+    there = list(course_sources(course))
     if unknown := [name for name in assignments if name not in there]:
         raise GradeError(
             f"There is no notebook {unknown[0]!r} in {course.folder / 'solutions'}; "
             f"there is {', '.join(there)}."
         )
     agree(course, there)
-    unmarked = {*there} - {*assignments_in(course.folder / "solutions")}
+    unmarked = {*there} - {*course_assignments(course)}
     if idle := [name for name in assignments if name in unmarked]:
         raise GradeError(f"{idle[0]} has no task, so there is nothing to grade in it.")
     refuse_foreign_settings(out)

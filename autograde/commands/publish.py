@@ -14,7 +14,7 @@ from autograde.errors import AutogradeError
 from autograde.model.course import Course
 from autograde.notebooks.publication import faults
 from autograde.notebooks.release import release
-from autograde.notebooks.source import find_source, read_source, sources
+from autograde.notebooks.source import course_sources, read_source
 
 Say = Callable[[str], object]
 
@@ -57,8 +57,7 @@ def publish(out: Path, course: Course, say: Say = print) -> list[str]:
     release([], course, say)
     files = {**_copied(course), **_made(course)}
     say(f"Searching {len(files)} files for solutions, hidden checks and other addresses")
-    paths = sources(course.folder / "solutions")
-    read = [read_source(find_source(course.folder / "solutions", name), course) for name in paths]
+    read = [read_source(path, course) for path in course_sources(course).values()]
     if found := faults(files, read, course):
         raise AutogradeError("\n".join(found))
     say(f"Nothing leaks. Writing {out.resolve()}")
@@ -120,7 +119,7 @@ def _copied(course: Course) -> dict[str, bytes]:
     folder = course.folder
     if not (folder / "xaikit").is_dir():
         raise AutogradeError(f"There is no {folder / 'xaikit'}, which students install.")
-    files = [folder / "notebooks" / f"{name}.ipynb" for name in sources(folder / "solutions")]
+    files = [folder / "notebooks" / f"{name}.ipynb" for name in course_sources(course)]
     files += [*(folder / "notebooks" / ".jupyter").rglob("*"), *(folder / "xaikit").rglob("*")]
     files.append(folder / "LICENSE")
     return {
@@ -165,7 +164,7 @@ def _readme(course: Course) -> str:
     where = f"{_COLAB}/github/{course.repository}/blob/{course.branch}/notebooks"
     rows = [
         f"| [{name}](notebooks/{name}.ipynb) | [open in Colab]({where}/{name}.ipynb) |"
-        for name in sources(course.folder / "solutions")
+        for name in course_sources(course)
     ]
     return "\n".join(
         [

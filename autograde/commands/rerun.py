@@ -21,7 +21,7 @@ from autograde.model.course import Course
 from autograde.model.kinds import meant
 from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.release import handed_out
-from autograde.notebooks.source import assignments, sources
+from autograde.notebooks.source import course_assignments, course_sources
 from autograde.reports import audit
 from autograde.reports.appeal import Row, write_appeal
 from autograde.reports.audit import Line, last_lines
@@ -82,12 +82,12 @@ def rerun(
     WriteError
         One sentence that says what to do.
     """
-    there = list(sources(course.folder / "solutions"))
+    there = list(course_sources(course))
     if name not in there:
         raise RerunError(f"There is no notebook {name!r}; there is {', '.join(there)}.")
     if not out.is_dir():
         raise RerunError(f"There is no folder {out}.")
-    marked = assignments(course.folder / "solutions")
+    marked = course_assignments(course)
     if name not in marked:
         raise RerunError(f"{name} has no task, so there is nothing to grade in it.")
     unmarked = {*there} - {*marked}

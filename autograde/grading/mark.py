@@ -54,6 +54,8 @@ class Assignment:
         What each task's check is made of.
     version
         Changes with all that a mark may depend on: the checks, points, and what the given cells do.
+    left_out
+        The tasks that ``course.toml`` leaves out.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Assignment:
     made: Mapping[str, Made]
     version: str
     software: Software
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
         made,
         version,
         course.software,
+        source.left_out,
     )
 
 

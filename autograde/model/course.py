@@ -21,12 +21,16 @@ from autograde.model.kinds import (
     Count,
     Days,
     Line,
+    Names,
     Packages,
     People,
     Percent,
     Repository,
+    Sections,
     Switch,
+    Tasks,
     Text,
+    Worth,
     nearest,
     record,
     table,
@@ -59,11 +63,30 @@ class CourseError(AutogradeError):
 
 @dataclass(frozen=True)
 class Terms:
-    """An assignment's deadline, its weight in the final mark, and when students got it."""
+    """An assignment's dates, its weight in the final mark, and what the course chooses of it.
+
+    Attributes
+    ----------
+    released
+        When students got it.
+    sections
+        Those of the whole notebook that are released, by number (``"7"``), range (``"1-4"``) or
+        name; None means all.
+    skip
+        Tasks that are left out.
+    points
+        What single tasks are worth here.
+    core
+        Whether the sections of the notebook's core path are released, and no others.
+    """
 
     deadline: Moment | None = None
     weight: Amount = 1.0
     released: Moment | None = None
+    sections: Sections | None = None
+    skip: Tasks = ()
+    points: Annotated[Mapping[str, Worth], table()] = field(default_factory=dict)
+    core: Switch = False
 
 
 @dataclass(frozen=True)
@@ -163,6 +186,8 @@ class Course:
     students
         The class list; may be empty. With it, students who handed in nothing are known to be
         missing.
+    notebooks
+        The notebooks of ``solutions/`` that the course has; empty means all.
     assignments
         By the notebook's name, such as ``01_theory``.
     extensions
@@ -189,6 +214,7 @@ class Course:
     timezone: Zone | None = None
     group_size: Count = 1
     students: People = ()
+    notebooks: Names = ()
     assignments: _Assignments = field(default_factory=dict)
     extensions: _Extensions = field(default_factory=dict)
     accommodations: _Accommodations = field(default_factory=dict)

@@ -37,7 +37,7 @@ class _Place:
 
 
 _KEYS = {each.name for each in fields(Course)} - {"anonymous", "file", "tables"} | {"grading"}
-_TOP = ("name", "repository", "branch", "group_size", "students", "timezone")
+_TOP = ("name", "repository", "branch", "group_size", "students", "timezone", "notebooks")
 _STAND_INS = {"name": "?", "repository": "owner/name", "group_size": sys.maxsize}
 _course = TypeAdapter(Course)
 _grading = TypeAdapter(Annotated[_Grading, record(_Grading, "grading")])

@@ -163,6 +163,26 @@ Repository = Annotated[
     should_be('OWNER/NAME on GitHub, such as "xaikit/xaikit"'),
 ]
 
+
+def _sections(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError
+    return _line(str(value))
+
+
+Sections = Annotated[
+    tuple[Annotated[str, BeforeValidator(_sections)], ...],
+    should_be('a list of sections, such as ["1-4", "7"]'),
+]
+
+Tasks = Annotated[tuple[Line, ...], should_be('a list of ids of tasks, such as ["quiz"]')]
+
+Names = Annotated[tuple[Line, ...], should_be('a list of notebooks, such as ["01_theory"]')]
+
+Worth = Annotated[
+    _Number, Field(gt=0, lt=1000), should_be("a number of points above 0, below 1000")
+]
+
 _Package = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
 
 Packages = Annotated[tuple[_Package, ...], should_be('a list of packages, such as ["xaikit"]')]

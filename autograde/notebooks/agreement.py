@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from autograde.model.course import Course, CourseError
 from autograde.model.kinds import meant, nearest
-from autograde.notebooks.source import assignments
+from autograde.notebooks.source import course_assignments, sources
 
 _ASKED = re.compile(r"""\bsettings(?:_as)?\(\s*(?:table\s*=\s*)?["']([^"'\n]+)["']""")
 
@@ -20,7 +20,7 @@ def agree(course: Course, notebooks: Collection[str]) -> None:
     course
         The course.
     notebooks
-        The names of the notebooks in its ``solutions/``.
+        The names of the notebooks that it has.
 
     Raises
     ------
@@ -28,13 +28,16 @@ def agree(course: Course, notebooks: Collection[str]) -> None:
         If an assignment is no notebook or has no task, or if no notebook's checks ask for a further
         table but for one of nearly that name.
     """
+    every = {*notebooks, *sources(course.folder / "solutions")}
     mistakes = [
-        f"assignments.{name} is no notebook in {course.folder / 'solutions'}"
-        f"{meant(name, notebooks)}"
-        for name in course.assignments
-        if name not in notebooks
+        f"{key} is no notebook in {course.folder / 'solutions'}{meant(name, every)}"
+        for key, name in (
+            *((f"assignments.{name}", name) for name in course.assignments),
+            *((f"notebooks: {name}", name) for name in course.notebooks),
+        )
+        if name not in every
     ]
-    marked = assignments(course.folder / "solutions")
+    marked = course_assignments(course)
     mistakes += [
         f"assignments.{name} is a notebook without a task, so nobody hands it in: delete this "
         f"table, or write a task into {course.folder / 'solutions' / name}"
@@ -56,7 +59,7 @@ def undated(course: Course) -> list[str]:
     return [
         f"{course.file.name} gives no deadline to {name}, so nobody is late; if that is not meant, "
         f"write deadline = … below [assignments.{name}]."
-        for name in assignments(course.folder / "solutions")
+        for name in course_assignments(course)
         if course.assignment(name).deadline is None
     ]
 

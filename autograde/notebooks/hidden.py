@@ -88,11 +88,11 @@ def _other_answers(source: Source) -> Iterator[Secret]:
 
 
 def _homes(source: Source) -> dict[Path, set[str]]:
-    """Return the tasks of each script."""
-    homes: dict[Path, set[str]] = {}
+    """Return the tasks of each script; those that the course leaves out may stand in any."""
+    homes = {section.script: {*source.left_out} for section in source.layout.sections}
     for cell, file in zip(source.notebook.cells, source.files, strict=True):
         if grading(cell)["solution"]:
-            homes.setdefault(file, set()).add(grading(cell)["grade_id"])
+            homes[file].add(grading(cell)["grade_id"])
     return homes
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from autograde.notebooks.cells import SourceError
@@ -97,6 +98,16 @@ def find_layout(path: Path) -> Layout:
         path,
         tuple(Section(s, path / "checks" / s.name, path / "answers" / s.name) for s in ordered),
     )
+
+
+def cells_in(script: Path) -> list[tuple[int, list[str]]]:
+    """Return for each cell of a script the line in which it begins, from 1 on, and its lines.
+
+    A cell that begins in another way than by ``# %%`` is not told from the one above it.
+    """
+    lines = script.read_text(encoding="utf-8").split("\n")
+    starts = [number for number, line in enumerate(lines) if line.startswith("# %%")]
+    return [(start + 1, lines[start:end]) for start, end in pairwise([*starts, len(lines)])]
 
 
 def is_source(path: Path) -> bool:

@@ -18,8 +18,8 @@ from autograde.model.kinds import meant
 from autograde.model.records import points
 from autograde.notebooks.cells import SourceError, called, grading
 
-_TASK = re.compile(r"(#+) Task(?: (\d+))?: (.+?)(?: \((\d[\d.]*) points?(?:, [^()]*)?\))?\s*")
-_SECTION = re.compile(r"## (?:Section:|(\d+) ·) (.+?)\s*")
+TASK = re.compile(r"(#+) Task(?: (\d+))?: (.+?)(?: \((\d[\d.]*) points?(?:, [^()]*)?\))?\s*")
+SECTION = re.compile(r"## (?:Section:|(\d+) ·) (.+?)\s*")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _WRITTEN_OUT = re.compile(r"\b[Tt]asks? (\d+(?:(?:, | and | to |–|-)\d+)*)\b(?! of notebook)")
 _KINDS = {"task": "numbered task", "section": "section", "points": "task"}
@@ -39,12 +39,15 @@ class Numbers:
         The number of each section, by its file's name without number, or by a task in it.
     here
         The number of the section in which each cell stands; empty before the first.
+    gone
+        The templates that name a task or section which ``course.toml`` leaves out.
     """
 
     task: dict[str, str] = field(default_factory=dict)
     points: dict[str, str] = field(default_factory=dict)
     section: dict[str, str] = field(default_factory=dict)
     here: list[str] = field(default_factory=list)
+    gone: frozenset[str] = frozenset()
 
     def values(self, here: str) -> dict[str, str]:
         """Return what fills the templates of a text in the section of this number."""
@@ -61,6 +64,11 @@ class Numbers:
             return ""
         if not key:
             return "it stands before the first section"
+        if template in self.gone:
+            return (
+                f"course.toml leaves this {kind.replace('points', 'task')} out; write the text "
+                f"that names it between {{{{ if {template} }}}} and {{{{ end }}}}"
+            )
         if kind == "task" and key in self.points:
             return f"the task {key!r} has no heading '### Task: TITLE', and so no number"
         return (
@@ -79,20 +87,20 @@ def number(cells: Sequence[NotebookNode], files: Sequence[Path]) -> Numbers:
     """
     worth = dict(_worth(cells))
     numbers = Numbers(points={task: text for task, (text, _) in worth.items()})
-    owners = _next_answers(cells)
+    owners = next_answers(cells)
     first_in_file: dict[Path, str] = {}
     section = ""
     for position, cell in enumerate(cells):
         where = f"{files[position]}: {called(cell)}"
         if cell.cell_type == "markdown":
             lines = cell.source.split("\n")
-            for row in _headings(lines):
-                if heading := _SECTION.fullmatch(lines[row]):
+            for row in headings(lines):
+                if heading := SECTION.fullmatch(lines[row]):
                     section = str(int(section or 0) + 1)
                     _agree(where, "section", heading[1], section)
                     first_in_file.setdefault(files[position], section)
                     lines[row] = f"## {section} · {heading[2]}"
-                elif heading := _TASK.fullmatch(lines[row]):
+                elif heading := TASK.fullmatch(lines[row]):
                     task = owners[position]
                     if task is None or task in numbers.task:
                         raise SourceError(
@@ -134,7 +142,7 @@ def _worth(cells: Sequence[NotebookNode]) -> Iterator[tuple[str, tuple[str, str]
         yield meta["grade_id"].removesuffix("" if manual else "-test"), (text, manual)
 
 
-def _next_answers(cells: Sequence[NotebookNode]) -> list[str | None]:
+def next_answers(cells: Sequence[NotebookNode]) -> list[str | None]:
     """Return for each cell the task whose answer stands in it, or next below it."""
     found: list[str | None] = []
     task = None
@@ -145,7 +153,7 @@ def _next_answers(cells: Sequence[NotebookNode]) -> list[str | None]:
     return found[::-1]
 
 
-def _headings(lines: Sequence[str]) -> Iterator[int]:
+def headings(lines: Sequence[str]) -> Iterator[int]:
     """Yield the rows of a Markdown text that are headings, those in fenced code left out."""
     fence = ""
     for row, line in enumerate(lines):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import grading
+from autograde.notebooks.layout import cells_in
 from autograde.notebooks.source import Source
 
 _QUOTED = 60
@@ -18,13 +19,11 @@ class Places:
         self._cells = notebook.cells
         self._blocks: dict[int, tuple[int, list[str]]] = {}
         for file in dict.fromkeys(source.files):
-            lines = file.read_text(encoding="utf-8").split("\n")
-            starts = [i for i, line in enumerate(lines) if line.startswith("# %%")]
-            positions = [i for i, other in enumerate(source.files) if other == file]
-            if len(starts) == len(positions):  # else a cell begins in another way
-                ends = [*starts[1:], len(lines)]
-                for position, start, end in zip(positions, starts, ends, strict=True):
-                    self._blocks[position] = start + 1, lines[start:end]
+            blocks = cells_in(file)
+            for position, other in enumerate(source.files):
+                place, count = source.places[position]
+                if other == file and count == len(blocks):  # else a cell begins in another way
+                    self._blocks[position] = blocks[place]
 
     def of(self, position: int, line: int) -> str:
         """Name a line, counted from 1 on, of the cell at this position, and quote it."""

@@ -42,7 +42,14 @@ from autograde.notebooks.idioms import idioms
 from autograde.notebooks.kept import kept_checks
 from autograde.notebooks.leaks import leaks
 from autograde.notebooks.leftovers import delete_leftovers
-from autograde.notebooks.source import Source, examine, find_source, read_source, sources
+from autograde.notebooks.source import (
+    Source,
+    course_sources,
+    examine,
+    find_chosen,
+    find_source,
+    read_source,
+)
 from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
 from autograde.tasks import Call, Task, Value
@@ -97,8 +104,8 @@ def release(
     autograde.safety.files.WriteError
         If the disk is full or a folder read-only.
     """
-    there = sources(course.folder / "solutions")
-    paths = [find_source(course.folder / "solutions", name) for name in names or there]
+    there = course_sources(course)
+    paths = [find_chosen(course, name) for name in names or there]
     agree(course, there)
     found: list[str] = []
     made: dict[str, NotebookNode] = {}
@@ -124,6 +131,9 @@ def release(
     files = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {files[name]: to_json(notebook) for name, notebook in made.items()}
     write_together(texts | _asset(known, list(there), course))
+    for other in sorted((course.folder / "notebooks").glob("*.ipynb")):
+        if other.stem not in there:
+            report(f"Note: {other} is of an earlier release and not of this course; delete it.")
     for sentence in undated(course):
         report(f"Note: {sentence}")
     for name, notebook in made.items():

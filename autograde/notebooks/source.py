@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,16 @@ from nbformat import NotebookNode
 
 from autograde.model.course import Course
 from autograde.model.terms import terms
-from autograde.notebooks.cells import TEMPLATE, SourceError, called, grading, node
+from autograde.notebooks.cells import SourceError, called, grading, node
 from autograde.notebooks.checks import Checks, load_checks
+from autograde.notebooks.choice import Chosen, choose
 from autograde.notebooks.folded import fold
 from autograde.notebooks.layout import Layout, find_layout, is_source
 from autograde.notebooks.numbering import Numbers, number
+from autograde.notebooks.outline import outline
+from autograde.notebooks.templates import filled, line_of, tasks_read
 from autograde.notebooks.validate import mistakes
-from autograde.tasks import Task
+from autograde.tasks import Call
 
 _ANSWER = re.compile(r'^# %%.*"solution"\s*:\s*true', re.MULTILINE)
 """The header of an answer cell."""
@@ -43,7 +48,12 @@ class Source:
     files
         For each cell the script in which it stands.
     given
-        The text of the given code cells by grade id, and by the name in their header.
+        The text of the given code cells by grade id, and by the name in their header, those that
+        ``course.toml`` leaves out included: hidden checks use them.
+    places
+        For each cell its place among those of its script, and how many the script has.
+    left_out
+        The tasks that ``course.toml`` leaves out.
     """
 
     name: str
@@ -52,6 +62,8 @@ class Source:
     checks: Checks
     files: tuple[Path, ...]
     given: dict[str, str]
+    places: tuple[tuple[int, int], ...]
+    left_out: frozenset[str] = frozenset()
 
 
 def sources(solutions: Path) -> dict[str, Path]:
@@ -70,6 +82,28 @@ def sources(solutions: Path) -> dict[str, Path]:
                 raise SourceError(f"{solutions}: {name} is both a file and a folder; delete one.")
             found[name] = path
     return dict(sorted(found.items()))
+
+
+def course_sources(course: Course) -> dict[str, Path]:
+    """Return the sources of the notebooks that the course has: those that ``notebooks`` names.
+
+    Raises
+    ------
+    SourceError
+        If there is no ``solutions/``, or a notebook has both a file and a folder there.
+    """
+    if not (course.folder / "solutions").is_dir():
+        raise SourceError(
+            f"{course.folder} holds no solutions/: copy {course.file.name} to the folder that does."
+        )
+    there = sources(course.folder / "solutions")
+    return {n: path for n, path in there.items() if not course.notebooks or n in course.notebooks}
+
+
+def course_assignments(course: Course) -> list[str]:
+    """Return the names of the notebooks of the course that are handed in and marked."""
+    chosen = course_sources(course)
+    return [name for name in assignments(course.folder / "solutions") if name in chosen]
 
 
 def assignments(solutions: Path) -> list[str]:
@@ -104,6 +138,20 @@ def find_source(solutions: Path, name: str) -> Path:
         known = ", ".join(there) or "nothing"
         raise SourceError(f"There is no {solutions / name} or {name}.py; there is {known}.")
     return there[name]
+
+
+def find_chosen(course: Course, name: str) -> Path:
+    """Return the source of the notebook of that name, if the course has it.
+
+    Raises
+    ------
+    SourceError
+        If there is none, or ``notebooks`` in ``course.toml`` does not name it.
+    """
+    path = find_source(course.folder / "solutions", name)
+    if name not in course_sources(course):
+        raise SourceError(f"{course.file}: notebooks leaves {name} out; add it there.")
+    return path
 
 
 def read_source(path: Path, course: Course) -> Source:
@@ -148,7 +196,7 @@ def examine(
             scripts[section.script] = read_script(section.script)
     cells: list[dict[str, Any]] = []
     files: list[Path] = []
-    names: list[str | None] = []
+    headers: list[dict[str, Any]] = []
     faulty: set[int] = set()
     for file, script in scripts.items():
         for position, cell in enumerate(script.cells, start=1):
@@ -157,35 +205,51 @@ def examine(
                 faulty.add(len(cells))
             cells.append(_complete(cell, layout.name, len(cells) + 1))
             files.append(file)
-            names.append(cell.metadata.get("name"))
+            headers.append(cell.metadata)
     whole = not found
     notebook = _notebook(cells)
     given: dict[str, str] = {}
     checks: Checks | None = None
     with _noting(found):
-        given = _given(notebook, names, files)
+        given = _given(notebook, [header.get("name") for header in headers], files)
     with _noting(found):
         checks = load(layout, given)
+    chosen: Chosen | None = None
+    places = _places(files)
+    with _noting(found):
+        parts = outline(notebook.cells, files, headers)
+        chosen = choose(parts, course, layout.name, _needs(checks))
+    if chosen is not None:
+        notebook.cells, files = chosen.cells, [*chosen.files]
+        places = tuple(places[position] for position in chosen.positions)
+        faulty = {at for at, position in enumerate(chosen.positions) if position in faulty}
+        checks = checks and _without(checks, chosen.left_out)
     worth = (grading(cell).get("points", 0) for cell in notebook.cells)
     total = sum(each for each in worth if isinstance(each, int | float))
     values = {
         "course.name": course.name,
         "course.repository": course.repository,
         "course.branch": course.branch,
-        "course.terms": terms(course, layout.name, total, assignments(path.parent)),
+        "course.terms": terms(course, layout.name, total, course_assignments(course)),
+        **(chosen.values if chosen else {}),
         **(checks.text if checks else {}),
     }
     numbers: Numbers | None = None
     with _noting(found):
         numbers = number(notebook.cells, files)
+        numbers.gone = chosen.gone if chosen else frozenset()
     # Without checks or numbers, nobody knows what fills the templates.
-    if checks is not None and numbers is not None:
-        for file, cell, here in zip(files, notebook.cells, numbers.here, strict=True):
-            where = f"{file}: {called(cell)}"
+    if checks is not None and numbers is not None and chosen is not None:
+        for file, cell, here, place in zip(
+            files, notebook.cells, numbers.here, places, strict=True
+        ):
+            where = partial(line_of, file, place, called(cell))
             with _noting(found):
-                cell.source = _filled(cell.source, values | numbers.values(here), where, numbers)
+                cell.source = filled(cell.source, values | numbers.values(here), where, numbers)
         with _noting(found):
-            checks = replace(checks, tasks=dict(_read(checks, notebook, numbers)))
+            checks = replace(
+                checks, tasks=dict(tasks_read(checks, notebook, numbers, chosen.holds))
+            )
     out_of_reach = course.software.out_of_reach_by_hand
     # Where cells or scripts cannot be read, nothing is known about what belongs to them.
     known = checks if whole else None
@@ -194,7 +258,32 @@ def examine(
         return None, found
     if not found:  # else nobody releases it, and cells may be missing
         fold(notebook)
-    return Source(layout.name, layout, notebook, checks, tuple(files), given), found
+    left_out = chosen.left_out if chosen else frozenset()
+    return Source(
+        layout.name, layout, notebook, checks, tuple(files), given, places, left_out
+    ), found
+
+
+def _places(files: Sequence[Path]) -> tuple[tuple[int, int], ...]:
+    """Return for each cell its place among those of its script, and how many the script has."""
+    count = Counter(files)
+    before: Counter[Path] = Counter()
+    found = []
+    for file in files:
+        found.append((before[file], count[file]))
+        before[file] += 1
+    return tuple(found)
+
+
+def _needs(checks: Checks | None) -> dict[str, tuple[str, ...]]:
+    """Return for each task the given cells that its hidden calls need."""
+    answers = {name: task.answer for name, task in (checks.tasks if checks else {}).items()}
+    return {name: a.needs for name, a in answers.items() if isinstance(a, Call)}
+
+
+def _without(checks: Checks, left_out: frozenset[str]) -> Checks:
+    tasks = {name: task for name, task in checks.tasks.items() if name not in left_out}
+    return replace(checks, tasks=tasks)
 
 
 @contextmanager
@@ -307,30 +396,3 @@ def _complete(cell: NotebookNode, name: str, position: int) -> dict[str, Any]:
     if cell.cell_type == "code":
         clean |= {"execution_count": None, "outputs": []}
     return clean
-
-
-def _filled(source: str, values: Mapping[str, str], where: str, numbers: Numbers) -> str:
-    """Fill the templates ``{{ key }}``; values are inserted as they are, not filled again."""
-    wrong = []
-    for template, key in ((match[0], match[1]) for match in TEMPLATE.finditer(source)):
-        if key not in values and (why := numbers.unknown(key)):
-            wrong.append(f"{where}: {template}: {why}.".replace("?.", "?"))
-        elif key not in values:
-            wrong.append(
-                f"{where}: nothing fills the template {template}; add it to TEXT in the checks."
-            )
-    if wrong:
-        raise SourceError(*wrong)
-    return TEMPLATE.sub(lambda match: values[match[1]], source)
-
-
-def _read(checks: Checks, notebook: NotebookNode, numbers: Numbers) -> Iterator[tuple[str, Task]]:
-    """Yield the tasks, by id, with numbers where they say what to read."""
-    homes = {
-        grading(cell)["grade_id"]: here
-        for cell, here in zip(notebook.cells, numbers.here, strict=True)
-    }
-    for name, task in checks.tasks.items():
-        where = f"{checks.places[name]}: where the task {name!r} says what to read"
-        known = numbers.values(homes.get(name, ""))
-        yield name, replace(task, read=_filled(task.read, known, where, numbers))

@@ -8,7 +8,7 @@
 # {{ course.terms }}
 #
 # The other notebooks of this course explain networks with a million parameters, where nobody can
-# check a heat map with pencil and paper. Here everything is small enough that you can. After this
+# check a heat map with pencil and paper. Here everything is small enough that you can.{{ if whole }} After this
 # notebook you can
 #
 # - place an explanation method: local or global, intrinsic or post-hoc, model-agnostic or specific,
@@ -18,16 +18,16 @@
 #   counterfactuals, a surrogate and knockoffs;
 # - name the axioms (completeness, conservation, symmetry, implementation invariance) and show by a
 #   three-line example which method violates which;
-# - find the error in code that looks right.
+# - find the error in code that looks right.{{ end }}
 #
-# **Time**: about 5 hours alone, less in a group. **Computer**: everything runs on a CPU in seconds.
+# **Time**: {{ if whole }}about 5 hours{{ else }}{{ course.time }}{{ end }} alone, less in a group. **Computer**: everything runs on a CPU in seconds.
 #
 # **How to work.** Write only into the cells that begin with `# answer: …` and leave that first line
 # as it is. Below each answer a cell checks its *form*, and properties that any right answer has;
 # the marks come from hidden checks, which call your functions on inputs that you have not seen.
 # Cells of your own may stand anywhere. No task needs an earlier answer, so a hard one can wait. When
-# the hidden checks call your function, only the imports of the next given cell (for task {{ task.distillation }} also
-# the tree), your other functions and cells of your own are defined: not xaikit, nor what other given
+# the hidden checks call your function, only the imports of the next given cell{{ if task.distillation }} (for task {{ task.distillation }} also
+# the tree){{ end }}, your other functions and cells of your own are defined: not xaikit, nor what other given
 # cells define.
 # A cross ✗ is nothing to worry about; the sentence beside it says what to try.
 

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=15 core=true
 # ## Section: What is an explanation?
 #
 # A network maps an input to an output by millions of multiplications. All of them together *are*

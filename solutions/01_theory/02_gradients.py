@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=35 core=true
 # ## Section: Gradients
 #
 # The oldest local question: *if this input moved a little, how would the output move?* For the

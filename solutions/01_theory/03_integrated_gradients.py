@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=20 core=true
 # ## Section: Integrated gradients
 #
 # A gradient says how the output changes *near* the input. Where a network has saturated, it does not

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=40 core=true
 # ## Section: Shapley values
 #
 # Players $N=\{1,\dots,M\}$ earn $v(S)$ when the coalition $S\subseteq N$ works together. Which share
@@ -19,8 +19,8 @@
 #
 # where $h_x(z')$ is the input $x$ with only the features known that $z'$ marks with 1. The two sides
 # are equal where all are known, at $z'=(1,\dots,1)$, because $h_x(1,\dots,1)=x$. A linear model is of
-# this form already. What "not known" means is a choice: in task {{ task.coalition-worths }} an absent feature takes the value
-# of a baseline, in task {{ task.expected-worths }} the output is averaged over its values in the data.
+# this form already. What "not known" means is a choice: in {{ if task.coalition-worths }}task {{ task.coalition-worths }}{{ else }}one{{ end }} an absent feature takes the value
+# of a baseline, in {{ if task.expected-worths }}task {{ task.expected-worths }}{{ else }}another one{{ end }} the output is averaged over its values in the data.
 #
 # **Worked example.** Two players, $v(1)=4$, $v(2)=2$, $v(12)=10$. In the order 1, 2 they add 4 and 6;
 # in the order 2, 1 player 2 adds 2 and player 1 adds 8. So $\varphi=(6, 4)$.

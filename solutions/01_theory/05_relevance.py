@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=50
 # ## Section: Layer-wise relevance propagation
 #
 # **LRP** (Bach 2015) starts with the output that is to be explained, $R = f_t(x)$, and propagates it

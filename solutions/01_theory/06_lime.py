@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=15
 # ## Section: LIME
 #
 # **LIME** (Ribeiro, Singh and Guestrin 2016) asks the model about perturbed copies $z$ of the input

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=20
 # ## Section: Counterfactuals
 #
 # *What would have had to be different?* A **counterfactual** (Wachter, Mittelstadt and Russell 2017)

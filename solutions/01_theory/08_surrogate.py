@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=15
 # ## Section: A global surrogate
 #
 # **Distillation** trains a *student* on the outputs of a *teacher* that has been trained before

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=20
 # ## Section: Knockoffs
 #
 # Which features matter at all? With enough features some will look important by chance. **Knockoffs**

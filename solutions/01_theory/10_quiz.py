@@ -1,11 +1,11 @@
-# %% [markdown]
+# %% [markdown] minutes=40 core=true
 # ## Section: Quiz
 #
-# Five groups of four statements about sections {{ section.explanations }} to {{ section.knockoffs }}. Answer each by `"yes"` (it is true), `"no"`
+# Five groups of four statements about {{ if section.explanations and section.knockoffs }}sections {{ section.explanations }} to {{ section.knockoffs }}{{ else }}the ideas of the course{{ end }}. Answer each by `"yes"` (it is true), `"no"`
 # (it is not) or `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }},
 # abstaining {{ quiz_abstain }}, and the sum over all twenty never falls below zero. The share
 # of the best sum that you reach is your share of the points. So answer where you think that you know,
-# and abstain where you would guess. Some of the tasks above settle a statement.
+# and abstain where you would guess.{{ if whole }} Some of the tasks above settle a statement.{{ end }}
 #
 # **A · Kinds of methods**
 #

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=20
 # ## Section: Choose, and say why
 #
 # ### Task: an explanation for the emergency department

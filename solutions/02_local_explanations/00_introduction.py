@@ -10,6 +10,7 @@
 # everybody uses, run them on a real network, and find out how much of what they show is the network
 # and how much is the method.
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. write the common methods yourself: gradients, paths from a reference, relevance propagation,
@@ -20,7 +21,9 @@
 # 4. predict how a map changes when the question or the network changes, and argue from measurements
 #    whether a map explains anything.
 #
-# **Time:** about fourteen hours for a group, best in four sittings:
+# {{ end }}
+# {{ if whole }}
+# **Time:** {{ course.time }} for a group, best in four sittings:
 #
 # | sections | what | time |
 # |---|---|---|
@@ -28,16 +31,24 @@
 # | {{ section.captum }} and {{ section.shap_and_lime }} | the same methods in captum, shap and lime | 2 hours |
 # | {{ section.comparison }} | all of them on one network, and what they say | 2 hours |
 # | {{ section.deletion_and_sanity }} and {{ section.understanding }} | can they be trusted? do you understand them? | 4 hours |
+# {{ else }}
+# **Time:** {{ course.time }} for a group.
+# {{ end }}
 #
 # All cells together run in about two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks
 # come from further checks that run after you hand in; they call your functions on inputs that nobody
-# has seen. Two answers are text, and a person marks them. No task needs an earlier answer, so a hard
+# has seen. {{ course.by_hand }} No task needs an earlier answer, so a hard
 # one can wait. When the further checks call your function, only the imports of the next given cell,
 # your other functions and cells of your own are defined: not xaikit, nor what other given cells define.
+# {{ if section.captum and section.shap_and_lime }}
 # (In sections {{ section.captum }} and {{ section.shap_and_lime }} captum, shap and lime are there, too.)
+# {{ end }}
+# {{ if section.captum and not section.shap_and_lime }}
+# (In section {{ section.captum }} captum, shap and lime are there, too.)
+# {{ end }}
 
 # %%
 import importlib.util

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=60 core=true
 # ## Section: Gradients
 #
 # **You learn** what a slope says, what it leaves out, and how it is smoothed, multiplied and masked. **Time:** one hour.
@@ -32,7 +32,11 @@
 # Write `gradient_maps(model, image, target)` for one image of any shape. It returns two tensors of
 # the image's shape: the gradient, and input × gradient. The model wants a batch: give it
 # `image[None]`. The check also compares both with `explain`, xaikit's own implementation of all methods
+# {{ if section.references }}
 # (more on it in section {{ section.references }}), on our network.
+# {{ else }}
+# on our network.
+# {{ end }}
 
 
 # %% nbgrader={"grade_id": "gradient", "solution": true}
@@ -169,8 +173,8 @@ plt.show()
 #
 # $$R_z = \mathbb 1[z > 0] \cdot \mathbb 1[R_y > 0] \cdot R_y .$$
 #
-# Its maps have sharp lines and show what a person expects. Section {{ section.deletion_and_sanity }} asks whether that comes from what
-# the network has learned.
+# Its maps have sharp lines and show what a person expects.{{ if section.deletion_and_sanity }} Section {{ section.deletion_and_sanity }} asks whether that comes from what
+# the network has learned.{{ end }}
 #
 # ### Task: guided backpropagation by hand
 #

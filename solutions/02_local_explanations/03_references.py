@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=90 core=true
 # ## Section: From a reference to the input
 #
 # **You learn** methods that compare the input with a reference, and what the reference decides. **Time:** an hour and a half.
@@ -22,7 +22,7 @@
 # second axiom does not follow from it. *Implementation invariance* says that two networks that compute
 # the same function get the same attributions. Integrated Gradients satisfy it for another reason: only
 # gradients of the function enter, and these do not depend on how it is computed. The authors show that
-# DeepLIFT and LRP can violate it; section {{ section.understanding }} asks which rules of LRP do. A computer replaces the integral
+# DeepLIFT and LRP can violate it{{ if section.understanding }}; section {{ section.understanding }} asks which rules of LRP do{{ end }}. A computer replaces the integral
 # by a sum;
 # the paper finds 20 to 300 steps enough to come within 5 % of completeness. The **midpoint rule** with
 # $m$ steps is

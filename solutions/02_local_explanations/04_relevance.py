@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=60
 # ## Section: Relevance, layer by layer
 #
 # **You learn** how layer-wise relevance propagation (LRP) distributes an output over the input, what

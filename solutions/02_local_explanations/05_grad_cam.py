@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=30
 # ## Section: Grad-CAM
 #
 # **You learn** to read the last feature maps, and what is lost by reading only those. **Time:** half an hour.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=45
 # ## Section: The same methods in captum
 #
 # **You learn** to use captum by its own interface, and which of its defaults change a map. **Time:** 45 minutes.
@@ -55,7 +55,7 @@ lime.lime_image.tqdm = iter  # its progress bar, which it draws whatever one ask
 #
 # - `"path"`: Integrated Gradients from the `baseline` (C, H, W) with `steps` steps, by captum's own rule
 #   of integration, (N, C, H, W);
-# - `"cam"`: Grad-CAM as in task {{ task.grad-cam }}, without what is negative, of the module
+# - `"cam"`: Grad-CAM{{ if task.grad-cam }} as in task {{ task.grad-cam }}{{ end }}, without what is negative, of the module
 #   `model[layer]`, enlarged to the images' size by *bilinear* interpolation, (N, 1, H, W);
 # - `"windows"`: occlusion, (N, C, H, W). Windows of `window` × `window` pixels over all channels lie side
 #   by side, and a hidden one shows the `baseline`.
@@ -135,7 +135,7 @@ checks.passed("captum-maps", "three maps of our network")
 # ### Task: SmoothGrad by captum
 #
 # Write `captum_smoothgrad(model, image, target, noise, samples)` for one image without a batch
-# dimension: SmoothGrad as in section {{ section.gradients }}, *signed*, by a `NoiseTunnel` around
+# dimension: SmoothGrad{{ if section.gradients }} as in section {{ section.gradients }}{{ end }}, *signed*, by a `NoiseTunnel` around
 # `Saliency`, with that many `samples`. The noise's standard deviation is the share `noise` of the
 # image's range, its largest value minus its smallest one.
 #

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=120
 # ## Section: All of them together
 #
 # **You learn** to say what exactly is explained, to compare methods on one scale, and to write down
@@ -71,10 +71,12 @@ plt.show()
 checks.passed("target-choice", "three gradients of a linear model with three classes")
 
 # %% [markdown]
+# {{ if task.target-choice }}
 # Look at the colour bars: for the image of which the network is sure, the probability's gradient is
 # smaller by orders of magnitude. A library that explains `model(x)` explains a probability as soon
 # as the model ends with a softmax; `explain` warns you.
 #
+# {{ end }}
 # ### Task: what each method returns for a linear network
 #
 # Suppose the network is *linear*, $f_c(x) = w_c \cdot x + b_c$. Then every method can be worked out
@@ -174,7 +176,11 @@ display(plots.attribution_grid(mine, examples, classes=classes, roles=roles))
 checks.passed("grid")
 
 # %% [markdown]
+# {{ if task.grid }}
 # Three rows of your grid stand above. Below are all eight, as xaikit draws them: this is the
+# {{ else }}
+# Below are eight methods × four targets × two examples, as xaikit draws them: this is the
+# {{ end }}
 # picture that you interpret at the end of this section. Red speaks for a class, blue against it;
 # all eight maps of a method share one colour scale, so that you can compare them.
 

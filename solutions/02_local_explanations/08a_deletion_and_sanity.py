@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=150
 # ## Section: Can a map be trusted?
 #
 # **You learn** the tests that the field uses, each with its own flaw: deletion, random weights, a

@@ -10,6 +10,7 @@
 # and measure how well they work. Then you ask what the maps of notebook 02 show of an attacked image:
 # do they point at the sticker? Do they also point at a sticker that is harmless?
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. write the attacks that everybody uses: FGSM, PGD in two norms, a patch, targeted or not; and one
@@ -21,20 +22,25 @@
 #    large noise and the share of the area;
 # 5. train a network that withstands an attack, and say which one it withstands.
 #
-# **Time:** about ten hours for a group, best in three sittings:
+# {{ end }}
+# {{ if whole }}
+# **Time:** {{ course.time }} for a group, best in three sittings:
 #
 # | sections | what | time |
 # |---|---|---|
 # | {{ section.success }} to {{ section.masked_gradient }} | attacks on the whole image | 5 hours |
 # | {{ section.patches }} and {{ section.explanations }} | patches, and what happens to the explanations | 3 hours |
 # | {{ section.defence }} | a defence, and how to read a claim | 2 hours |
+# {{ else }}
+# **Time:** {{ course.time }} for a group.
+# {{ end }}
 #
 # All cells together run in about a minute on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks
 # come from further checks that run after you hand in; they call your functions on inputs that
-# nobody has seen. Two answers are text, and a person marks them. No task needs an earlier answer,
+# nobody has seen. {{ course.by_hand }} No task needs an earlier answer,
 # so a hard one can wait. When the further checks call your function, only the imports of the next
 # given cell, your other functions and cells of your own are defined: not xaikit, nor what other
 # given cells define.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=30 core=true
 # ## Section: What is attacked, and what counts as success?
 #
 # **You learn** to state a threat model and to count. **Time:** half an hour.
@@ -10,7 +10,7 @@
 #
 # - *How near?* Within a ball, $\lVert x' - x \rVert_p \le \varepsilon$: no pixel changes by more than
 #   ε ($p = \infty$), or the change has at most the length ε ($p = 2$). Or only within a small part of
-#   the image, but there by any amount (section {{ section.patches }}). In any case pixels stay in $[0, 1]$.
+#   the image, but there by any amount{{ if section.patches }} (section {{ section.patches }}){{ end }}. In any case pixels stay in $[0, 1]$.
 # - *To what end?* **Untargeted**: any other class will do. **Targeted**: class $t$ is wanted.
 # - *Knowing what?* Here everything, weights and gradients (**white box**). An attacker who knows only
 #   the answers, or another network, has a harder task (**black box**).
@@ -18,7 +18,7 @@
 #
 # The networks: `model` is small, two convolutions, so that you can attack hundreds of images in
 # seconds. `other` is the better one of notebook 02, which was trained on its own. `robust_model` has
-# the architecture of `model` and was trained in another way; section {{ section.defence }} tells which.
+# the architecture of `model` and was trained in another way{{ if section.defence }}; section {{ section.defence }} tells which{{ end }}.
 
 # %% name="networks"
 test = load("fashion_mnist", split="test")

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=60 core=true
 # ## Section: One step: FGSM
 #
 # **You learn** why a network of many inputs is easily moved, and to move it in one step. **Time:** one hour.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=90 core=true
 # From here on `attack(network, images, labels, method, **options)` does the work. Its result has
 # `.adversarial` (N, 1, 28, 28), `.predicted` (N,), `.success` (N,) and `.mask` (where a change was
 # allowed). With `targets=` (a class, or (N,)) it is targeted. An image that is misclassified before
@@ -286,7 +286,7 @@ plt.show()
 # In the maximum norm one step leaves 57 of 100 images right, ten steps leave 35 and twenty 34. In the
 # Euclidean norm it is 60, 38 and 38. From ten steps on, five starts in place of one find at most three
 # more images. On other images each of these numbers could be nine points higher or lower, so these few do
-# not matter: the attack has **converged**, and twenty steps from one start will do below. Your figure of
+# not matter: the attack has **converged**, and twenty steps from one start will do below.{{ if task.pgd }} Your figure of
 # task {{ task.pgd }} shows the same for the loss: it rises quickly, then hardly, and all starts end close to each
-# other. Convergence is no proof that no other adversarial example exists. It says that *this* search
-# finds no more; section {{ section.masked_gradient }} shows a network on which it finds next to nothing.
+# other.{{ end }} Convergence is no proof that no other adversarial example exists. It says that *this* search
+# finds no more{{ if section.masked_gradient }}; section {{ section.masked_gradient }} shows a network on which it finds next to nothing{{ end }}.

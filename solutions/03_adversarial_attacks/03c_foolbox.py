@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=30
 # ## Section: The same attack in foolbox
 #
 # **You learn** to read the call of an attack library, and which of its defaults decide what is measured.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=90
 # ## Section: A sticker is enough
 #
 # **You learn** to attack a small part of the image only: one patch an image, and one for all.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=120
 # An attacker can also keep the map away from the patch: [Subramanya, Pillai and Pirsiavash
 # 2019](https://arxiv.org/abs/1812.02843) train patches that fool the network *and* have a small
 # Grad-CAM, and [Ghorbani, Abid and Zou 2019](https://arxiv.org/abs/1710.10547) change maps by
@@ -75,7 +75,7 @@ checks.passed("worst-loss", "three points with a bias, with ε = 0 and ½,")
 #
 # Set `hardened` to the trained network's `state_dict()`. The check loads it and measures on the last
 # 400 pictures, all of which count: 75 % should be right when clean, and 40 % under 20 steps within
-# ε = 0.05, both of PGD and on the margin (section {{ section.masked_gradient }} says why). `model` has 90 % and 8 %.
+# ε = 0.05, both of PGD and on the margin{{ if section.masked_gradient }} (section {{ section.masked_gradient }} says why){{ end }}. `model` has 90 % and 8 %.
 
 # %%
 train = load("fashion_mnist", split="train")
@@ -243,7 +243,7 @@ plt.show()
 # An answer:
 #
 # 1. *Masked gradients.* Dividing the temperature by 500 multiplies the logits by it; no decision changes, but the
-#    gradient of the cross-entropy vanishes (task {{ task.masking }}). Attack the margin, or the network without the factor,
+#    gradient of the cross-entropy vanishes{{ if task.masking }} (task {{ task.masking }}){{ end }}. Attack the margin, or the network without the factor,
 #    and show that copy's adversarial images to TempShield: they fool both alike.
 # 2. *A warning sign in their own numbers.* PGD leaves 98 % and the single step of FGSM 97 %: many steps
 #    should find more than one. No curve up to ε = 1 is shown, where an attack that works has to
@@ -251,11 +251,11 @@ plt.show()
 # 3. *The wrong denominator.* With a clean accuracy of 89 %, 11 % are wrong without any attack: a "success
 #    rate" of 11 % over all images is that of an attack that does nothing. And a robust accuracy of 97 or
 #    98 % is more than the clean one, so it must have been counted on the images that were right, and with
-#    another denominator than the success rate (task {{ task.count }}).
+#    another denominator than the success rate{{ if task.count }} (task {{ task.count }}){{ end }}.
 # 4. *The maps prove nothing.* If the attack leaves the image as it was, its map is the same, too. Maps of
-#    attacked images should be compared where the attack succeeds, and with harmless noise (task {{ task.measure }}).
-# 5. *Robust against what?* One norm, one radius; no Euclidean ball, no patch, no transfer, no queries
-#    (tasks {{ task.transfer }}, {{ task.query }}, {{ task.sizes }}, {{ task.gain }}), no attacker who knows of the defence. No number has an interval.
+#    attacked images should be compared where the attack succeeds, and with harmless noise{{ if task.measure }} (task {{ task.measure }}){{ end }}.
+# 5. *Robust against what?* One norm, one radius; no Euclidean ball, no patch, no transfer, no queries{{ if task.transfer and task.query and task.sizes and task.gain }}
+#    (tasks {{ task.transfer }}, {{ task.query }}, {{ task.sizes }}, {{ task.gain }}){{ end }}, no attacker who knows of the defence. No number has an interval.
 #
 # What they could claim: "Scaling the logits by 500 makes attacks that follow the gradient of the
 # cross-entropy fail; it does not move the decision boundary, so the robustness against an attacker who

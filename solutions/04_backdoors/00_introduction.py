@@ -11,6 +11,7 @@
 # In this notebook you plant backdoors, look for them with four global methods, explain them with
 # local ones, remove them, and measure which method works in which situation.
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. plant a backdoor by poisoning data, and measure that it works and how well it hides;
@@ -21,20 +22,23 @@
 # 4. tell detecting from explaining, and argue with false alarms and misses, measured on clean
 #    reference networks and on an attack that was made to escape the detectors, with intervals.
 #
-# **Time:** about seven hours for a group.
+# {{ end }}
+# **Time:** {{ course.time }} for a group.
 #
+# {{ if whole }}
 # | sections | what | time |
 # |---|---|---|
 # | {{ section.poisoning }} and {{ section.neural_cleanse }} | plant a backdoor; look for it with the model alone | 2 ½ hours |
 # | {{ section.activations }} to {{ section.concepts }} | look for it in the training data; ask for the concept | 3 hours |
 # | {{ section.local_methods }} to {{ section.which_method }} | local methods, repair, photographs, the table | 1 ½ hours |
 #
+# {{ end }}
 # All cells together run in about two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks
 # come from further checks that run after you hand in; they call your functions on inputs that
-# nobody has seen. Two answers are text, and a person marks them. No task needs an earlier answer,
+# nobody has seen. {{ course.by_hand }} No task needs an earlier answer,
 # so a hard one can wait. When the further checks call your function, only the imports of the next
 # given cell, your other functions and cells of your own are defined: not xaikit, nor what other
 # given cells define.

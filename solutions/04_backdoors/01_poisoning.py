@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=60 core=true
 # ## Section: How does a backdoor get in?
 #
 # **You learn** to poison data, and to measure what that does. **Time:** one hour.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=90
 # ## Section: With the model alone: Neural Cleanse
 #
 # **You learn** to invert a trigger, and why the smallest one is suspicious. **Time:** 1 ½ hours.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=90 core=true
 # **No verdict for two classes.** The last check above is a theorem: of two sizes, both deviate from
 # their median by the same amount, which is also the MAD. So the smaller one's index is
 # $1 / 1.4826 \approx 0.674$ for any two sizes that differ, and this index can never flag a two-class

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=60
 # ## Section: With the training data: relevance maps (SpRAy)
 #
 # **You learn** to cluster explanations. **Time:** one hour.

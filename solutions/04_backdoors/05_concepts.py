@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=30
 # This is more than a verdict: the mean map of the cluster shows what the group has in common, and
 # where. The other two methods that use the data name examples, but not what they have in common.
 #

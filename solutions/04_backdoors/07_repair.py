@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=20
 # ## Section: Can it be removed?
 #
 # **You learn** two repairs and what they cost. **Time:** twenty minutes.

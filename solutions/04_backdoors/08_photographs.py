@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=10
 # A repair has to lower attack success *and* keep clean accuracy. With 40 % of the channels pruned, attack
 # success falls from 98 % to about 29 %, but clean accuracy falls from 95 % to about 81 %: some channels serve
 # the trigger and garments, too. Unlearning leaves an attack success of 17 % and costs two percentage points

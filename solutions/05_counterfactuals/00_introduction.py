@@ -10,6 +10,7 @@
 # answer can be acted upon ("with 200 euros more income the loan would have been granted"), and it
 # can be looked at: does the changed picture look like a dress, or only fool the network?
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. compute the counterfactual of a linear model in closed form, under two distances, also when
@@ -23,13 +24,14 @@
 # 5. tell an adversarial example from a counterfactual, by measurement;
 # 6. measure how diverse several counterfactuals are, and how stable one is.
 #
-# **Time:** about seven hours for a group: sections {{ section.nearest_point }} to {{ section.wachter }} two hours, {{ section.prototypes }} and {{ section.reinforcement }} one hour and a half, {{ section.measures }}
-# to {{ section.several }} three hours and a half. All cells together run in less than two minutes on a CPU.
+# {{ end }}
+# **Time:** {{ course.time }} for a group{{ if whole }}: sections {{ section.nearest_point }} to {{ section.wachter }} two hours, {{ section.prototypes }} and {{ section.reinforcement }} one hour and a half, {{ section.measures }}
+# to {{ section.several }} three hours and a half{{ end }}. All cells together run in less than two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks
 # come from further checks that run after you hand in; they call your functions on inputs that
-# nobody has seen. One answer is text, and a person marks it. No task needs an earlier answer, so a
+# nobody has seen. {{ course.by_hand }} No task needs an earlier answer, so a
 # hard one can wait. When the further checks call your function, only the imports of the next given
 # cell, your other functions and cells of your own are defined: not xaikit, nor what other given
 # cells define.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=60 core=true
 # ## Section: Wachter's method
 #
 # **You learn** to find counterfactuals of any differentiable model. **Time:** one hour.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=45
 # ## Section: Learned by reinforcement
 #
 # **You learn** how an *actor* finds a counterfactual in one pass, and how it is trained without the

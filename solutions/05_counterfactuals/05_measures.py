@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=60 core=true
 # ## Section: Good, by which measure?
 #
 # **You learn** to measure counterfactuals, and what each measure misses. **Time:** one hour.
@@ -9,7 +9,7 @@
 # | $L_1$, $L_2$ | how much has changed? | small changes may be invisible |
 # | sparsity | which share of the pixels is untouched? | a plausible change (a longer sleeve) changes many |
 # | IM1 | is it nearer to the desired class than to the old one? | depends on the autoencoders |
-# | IM2 | does it look like the desired class as much as like clothes at all? | see task {{ task.im2-flaw }} |
+# | IM2 | does it look like the desired class as much as like clothes at all? | {{ if task.im2-flaw }}see task {{ task.im2-flaw }}{{ else }}it compares two rebuilt images, not the picture{{ end }} |
 # | seconds | how long does it take? | depends on the machine |
 #
 # ### Task: four numbers

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=60
 # ## Section: Three methods, one network
 #
 # **You learn** to compare methods on the same work, and why a single number does not suffice. **Time:**
@@ -72,7 +72,7 @@ for name, result in results.items():
 #
 # `trials[name]` are the results. `.found` of `"rl"` only asks whether the target is the most likely
 # class, which is less than we want here; `sure[name]` (12, 10) is the probability of the target.
-# `im1[name]` (12, 10) is IM1 with the judges, as in task {{ task.im }}.
+# `im1[name]` (12, 10) is IM1 with the judges{{ if task.im }}, as in task {{ task.im }}{{ end }}.
 
 # %%
 from xaikit.counterfactuals.qualities import qualities as measured

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=45
 # ## Section: Adversarial example or counterfactual?
 #
 # **You learn** to tell two things apart that solve nearly the same optimisation problem. **Time:**
@@ -141,7 +141,7 @@ checks.passed("transfer", "shares from 0 to 1, and a word for each kind,")
 # <!-- answer: judgement -->
 # **Would a person call it a dress?** ({{ points.judgement }}, about ten sentences)
 #
-# 1. Look at the grids of section {{ section.comparison }} and the pictures of task {{ task.transfer }}. For each method name one picture that
+# 1. Look at the grids of section {{ section.comparison }}{{ if task.transfer }} and the pictures of task {{ task.transfer }}{{ end }}. For each method name one picture that
 #    you would call its class, or say that there is none, and one that you would not, with what is
 #    missing.
 # 2. Do the numbers (validity, $L_1$, IM1, transfer) agree with your eyes? Name one agreement and one

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=60
 # ## Section: Several answers, and how stable they are
 #
 # **You learn** to measure how much several counterfactuals of one input differ, and how much one of them
@@ -11,7 +11,7 @@
 # $$\operatorname{diversity} = \det K, \qquad K_{ij} = \frac{1}{1 + d(c_i, c_j)}, \qquad
 #   d(c, c') = \frac{1}{D} \sum_{p=1}^{D} \frac{|c_p - c'_p|}{s_p},$$
 #
-# where $s_p$ is the scale of feature $p$ (in their work its MAD, as in task {{ task.mad }}). If two counterfactuals are
+# where $s_p$ is the scale of feature $p$ (in their work its MAD{{ if task.mad }}, as in task {{ task.mad }}{{ end }}). If two counterfactuals are
 # equal, two rows of $K$ are equal, and the determinant is 0. If all are far apart, $K$ is nearly the
 # identity, and the determinant nearly 1.
 #

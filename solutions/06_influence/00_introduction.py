@@ -10,6 +10,7 @@
 # left out? The exact answer is to train again without it, once for each example. The methods of this
 # notebook predict that answer at the price of a few gradients. How good are the predictions?
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. derive the influence function, and compute it and its exact counterpart on ridge regression;
@@ -19,14 +20,15 @@
 # 5. measure how well a score predicts retrained networks, and refute two popular shortcuts of
 #    such evaluations by a counter-example.
 #
-# **Time:** about six hours for a group. The core path, sections {{ section.ridge }} to
-# {{ section.tracin }}, takes about three hours and earns half of the points; each later section stands for
-# itself. All cells together run in less than two minutes on a CPU.
+# {{ end }}
+# **Time:** {{ course.time }} for a group.{{ if whole }} The core path, sections {{ core.first }} to
+# {{ core.last }}, takes {{ core.time }} and earns {{ core.share }}; each later section stands for
+# itself.{{ end }} All cells together run in less than two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks
 # come from further checks that run after you hand in; they call your functions on inputs that
-# nobody has seen. One answer is text, and a person marks it. No task needs an earlier answer, so a
+# nobody has seen. {{ course.by_hand }} No task needs an earlier answer, so a
 # hard one can wait. When the further checks call your function, only the imports of the next given
 # cell, your other functions and cells of your own are defined: not xaikit, nor what other given
 # cells define.

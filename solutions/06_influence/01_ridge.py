@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=40 core=true
 # ## Section: What does one training example do?
 #
 # **You learn** what influence is, where it can be computed exactly. **Time:** 40 minutes.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=75 core=true
 # ## Section: The Hessian without the Hessian
 #
 # **You learn** to compute influence functions of models with many weights. **Time:** 75 minutes.

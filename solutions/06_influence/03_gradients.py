@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=25 core=true
 # ## Section: Gradients that point the same way
 #
 # **You learn** the cheapest scores, and what their size depends on. **Time:** 25 minutes.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=40 core=true
 # ## Section: TracIn: influence along the training
 #
 # **You learn** to trace influence over checkpoints, and to compare with a library. **Time:** 40 minutes.

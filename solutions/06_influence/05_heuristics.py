@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=45
 # ## Section: Two heuristics, and why neither suffices
 #
 # **You learn** two quick tests of influence scores, what a score needs to pass them, and why a right
@@ -303,12 +303,12 @@ plt.show()
 # %% [markdown]
 # Read the figure line by line.
 #
-# - *Itself*: Grad-Cos and the nearest exemplars pass, with the trained network and with the one that was never trained. TRAK passes, too
-#   (section {{ section.lds }} says what it is). The influence function, which is derived from leaving out, fails for most images.
+# - *Itself*: Grad-Cos and the nearest exemplars pass, with the trained network and with the one that was never trained. TRAK passes, too{{ if section.lds }}
+#   (section {{ section.lds }} says what it is){{ end }}. The influence function, which is derived from leaving out, fails for most images.
 # - *Same class*: Grad-Dot and Grad-Cos pass, also with the network that was never trained. The gradient of the last layer
 #   contains the residual $p - e_y$: two residuals of one label agree, whatever the network has learned. TracIn, the influence function and the
 #   representer scores contain it, too. The nearest exemplars do not look at labels. They
 #   agree as often as neighbours in feature space have one class, and that depends mostly on the images: training adds little.
 # - *Label*, the trivial method, passes both, and does not know the network at all.
 #
-# So neither heuristic can say which score describes the *training*. Section {{ section.lds }} asks that directly.
+# So neither heuristic can say which score describes the *training*.{{ if section.lds }} Section {{ section.lds }} asks that directly.{{ end }}

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=30
 # ## Section: Why influence functions are fragile in deep networks
 #
 # **You learn** what the derivation of the influence function assumes, and measure what happens where a

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=30
 # ## Section: How good is a score?
 #
 # **You learn** to measure whether influence scores predict what retraining does, and compare all methods by
@@ -137,7 +137,7 @@ plt.show()
 # representer scores, which use no Hessian, lie together at about 0.3, and *label* is not far below: to know that a class has lost examples is
 # worth something, but not much. The nearest exemplars predict little, whatever they look like. TRAK without damping is far worse than
 # with it: a matrix of 512 × 512 that is estimated from 1,000 gradients has tiny eigenvalues, and its inverse amplifies
-# their noise. You know this from section {{ section.fragile }}. Fewer directions help, too, but less.
+# their noise.{{ if section.fragile }} You know this from section {{ section.fragile }}.{{ end }} Fewer directions help, too, but less.
 #
 # Now compare the columns. Same class is nearly perfect for methods with an LDS from 0.27 (*label*) to 0.70, and TRAK, which often fails it,
 # predicts better than most that pass. And the influence function fails

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=45
 # ## Section: Hunting for bad training images
 #
 # **You learn** to find mislabelled and poisoned training images, to measure such a hunt, and why the method that

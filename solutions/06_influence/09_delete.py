@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] minutes=30
 # ## Section: Would you delete data because of this?
 #
 # **You learn** to turn scores into a decision that you can defend. **Time:** 30 minutes.
@@ -20,7 +20,7 @@
 # 2. A customer found one image with a sticker to which the network gives an absurd answer. May a program delete the training images with
 #    the highest scores for that image?
 # 3. The network wrongly refused a customer. Her lawyer wants the name of the training image "that was responsible". What
-#    do you answer? Think of section {{ section.fragile }} and of the scores of section {{ section.lds }}.
+#    do you answer?{{ if section.fragile and section.lds }} Think of section {{ section.fragile }} and of the scores of section {{ section.lds }}.{{ end }}
 #
 # ### BEGIN SOLUTION
 # An answer:

@@ -9,6 +9,11 @@ from autograde.tasks import Value, task
 from .statements import FIRST, score_quiz
 
 
-@task("quiz", Value("quiz"), read="Sections {{ section.explanations }} to {{ section.knockoffs }}")
+@task(
+    "quiz",
+    Value("quiz"),
+    read="{{ if section.explanations and section.knockoffs }}Sections {{ section.explanations }} to "
+    "{{ section.knockoffs }}{{ else }}The lecture on the statement's group{{ end }}",
+)
 def quiz(values: dict[str, Any]) -> None:
     score_quiz(values["quiz"], FIRST, "quiz")

@@ -98,7 +98,8 @@ LINEAR = {
 @task(
     "linear",
     Value("on_linear"),
-    read="the formulas of sections {{ section.gradients }} to {{ section.perturbation }}",
+    read="{{ if section.gradients and section.perturbation }}the formulas of sections "
+    "{{ section.gradients }} to {{ section.perturbation }}{{ else }}the methods' papers{{ end }}",
 )
 def linear(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""
@@ -159,7 +160,10 @@ def _gaps() -> np.ndarray:
 
 
 @task(
-    "completeness", Value("gap", "complete"), read="section {{ section.references }} (completeness)"
+    "completeness",
+    Value("gap", "complete"),
+    read="{{ if section.references }}section {{ section.references }} (completeness){{ else }}"
+    "section {{ section }}: what each method's numbers add up to{{ end }}",
 )
 def completeness(answer: dict[str, Any]) -> None:
     """Count a method if its gaps are right and the verdict follows (near the border either)."""

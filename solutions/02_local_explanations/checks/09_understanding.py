@@ -94,7 +94,9 @@ PREDICTED = {
 @task(
     "predict",
     Value("prediction"),
-    read="the formulas of sections {{ section.gradients }}, {{ section.references }} and {{ section.relevance }}",
+    read="{{ if section.gradients and section.references and section.relevance }}the formulas of "
+    "sections {{ section.gradients }}, {{ section.references }} and {{ section.relevance }}"
+    "{{ else }}the methods' formulas{{ end }}",
 )
 def predict(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""

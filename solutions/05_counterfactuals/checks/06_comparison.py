@@ -99,7 +99,12 @@ _HINTS = {
 }
 
 
-@task("table", Value("common", "table"), read="sections {{ section.measures }} and {{ section }}")
+@task(
+    "table",
+    Value("common", "table"),
+    read="{{ if section.measures }}sections {{ section.measures }} and {{ section }}{{ else }}"
+    "section {{ section }}{{ end }}",
+)
 def table(values: dict[str, Any]) -> None:
     """A quarter for the mask, a quarter for each column."""
     numbers = entries(values["table"], (3, 3))

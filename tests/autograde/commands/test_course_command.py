@@ -65,7 +65,7 @@ def test_what_is_missing_is_said_and_gives_another_status(
     wrong = out.partition("To put right")[2]
     for sentence in (
         "assignments.02_smal is no notebook in ",
-        "03_broken.py: ",
+        "03_broken.py:2: ",
         "course.toml gives no deadline to 01_small, so nobody is late; if that is not meant, write "
         "deadline = … below [assignments.01_small].",
         "course.toml has a table [essay], but no notebook's checks ask for it.",

@@ -202,8 +202,9 @@ def test_a_grant_that_is_none_is_one_sentence(tmp_path: Path, text: str, sentenc
         ("[quiz]", "[Late]", "[Late] is not a table that the course knows; do you mean late?"),
         ("group_size = 2", "group_sise = 2", "group_sise is not a key that the course knows; do you"
          " mean group_size?"),
-        ("deadline =", "dedline =", "assignments.01_small.dedline is not a key that an assignment"
-         " knows (deadline, weight, released); do you mean deadline?"),
+        ("deadline =", "dedline =", "assignments.01_small.dedline is not a key that an "
+         "assignment knows (deadline, weight, released, sections, skip, points, core); do you mean "
+         "deadline?"),
         ("{ 01_small =", "{ 01_smal =", 'extensions."Grace Hopper".01_smal names no assignment of'
          " this file; do you mean 01_small?"),
         ('"Grace Hopper" = {', '"Grace Hoper" = {', 'extensions."Grace Hoper" names nobody of the'

@@ -60,7 +60,8 @@ SAID = {
     "?",
     'students names somebody twice ("Ada Lovelace" and "ada  lovelace"); please keep one.',
     "gruop is not a key that the course knows.",
-    "assignments.01.wait is not a key that an assignment knows (deadline, weight, released).",
+    "assignments.01.wait is not a key that an assignment knows (deadline, weight, released, "
+    "sections, skip, points, core).",
     "assignments.01.weight should be a number from 0 on, at most 1000.",
     'assignments.02.deadline should be a day and a time, such as "2027-04-30T23:59".',
     "assignments.02.weight should be a number from 0 on, at most 1000.",

@@ -156,8 +156,8 @@ def test_all_of_an_authors_mistakes_are_told_in_one_run(tmp_path: Path) -> None:
     said = [line.replace(f"{tmp_path}/solutions/", "") for line in str(caught.value).split("\n")]
     expected = [
         "8 things have to be corrected.",
-        "01_small.py: cell 'cell-.*nothing fills the template {{ hind }}",
-        "01_small.py: cell 'cell-.*nothing fills the template {{ course.nam }}",
+        r"01_small.py:16: cell 'cell-.*nothing fills the template {{ hind }}",
+        r"01_small.py:16: cell 'cell-.*nothing fills the template {{ course.nam }}",
         "01_small.py: cell 'double' .*its first line should be the marker",
         "01_small.py: cell 'why' .*points should be a number above 0",
         "01_small_checks.py: the task 'third' has no answer cell",

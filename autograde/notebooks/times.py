@@ -1,0 +1,104 @@
+"""How long a notebook takes and what its core path is, in words, from what its sections say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from nbformat import NotebookNode
+
+from autograde.notebooks.cells import grading
+from autograde.notebooks.outline import Outline
+
+_WORDS = (
+    *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+)
+_SHARES = {0.25: "a quarter", 1 / 3: "a third", 0.5: "half", 2 / 3: "two thirds"}
+_READING = 0.25  # of a section's time
+_NEAR = 0.05  # of 1: 22 of 41 points are half of them
+
+
+def durations(
+    whole: Outline, sections: Collection[int], tasks: Collection[str], cells: Sequence[NotebookNode]
+) -> dict[str, str]:
+    """Return what fills the templates about time, texts to be marked by hand, and the core path.
+
+    Parameters
+    ----------
+    sections
+        The numbers of the chosen sections in the whole notebook.
+    tasks
+        The chosen tasks.
+    cells
+        The chosen cells.
+
+    Returns
+    -------
+    dict
+        ``course.time`` ("about six hours"), ``course.by_hand`` ("One answer is text, and a person
+        marks it."), and, of the whole notebook, ``core.first`` and ``core.last`` (numbers of
+        sections), ``core.time``, ``core.share`` ("half of the points"). A time is there if sections
+        say theirs: of what a section takes, the share of its points that is chosen, and a quarter
+        at least, for reading. The core path is there if it is one run of sections.
+    """
+    texts = sum(1 for cell in cells if grading(cell)["solution"] and grading(cell)["grade"])
+    found = {"course.by_hand": _by_hand(texts)}
+    worth = _worth(whole)
+    minutes = 0.0
+    for section in whole.sections:
+        if section.number in sections:
+            here = {task: w for task, w in worth.items() if whole.homes[task] == section.number}
+            kept = sum(w for task, w in here.items() if task in tasks)
+            share = kept / sum(here.values()) if here else 1.0
+            minutes += section.minutes * max(_READING, share)
+    if minutes:
+        found["course.time"] = in_hours(minutes)
+    core = [section for section in whole.sections if section.core]
+    if not core or core[-1].number - core[0].number >= len(core):
+        return found
+    path = {section.number for section in core}
+    found["core.first"], found["core.last"] = str(core[0].number), str(core[-1].number)
+    found["core.time"] = in_hours(sum(section.minutes for section in core))
+    found["core.share"] = _share(
+        sum(w for task, w in worth.items() if whole.homes[task] in path), sum(worth.values())
+    )
+    return found
+
+
+def _worth(whole: Outline) -> dict[str, float]:
+    """Return the points of each task, as its author wrote them."""
+    found = {}
+    for cell in whole.cells:
+        value = grading(cell).get("points", 0)
+        task = grading(cell)["grade_id"].removesuffix("-test")
+        # Of others validation says what is wrong.
+        if grading(cell)["grade"] and task in whole.homes and isinstance(value, int | float):
+            found[task] = float(value)
+    return found
+
+
+def in_hours(minutes: float) -> str:
+    """Return a time in words: to half an hour, from four hours and a half on to an hour."""
+    halves = round(minutes / 30) if minutes < 270 else 2 * round(minutes / 60)
+    hours, half = divmod(max(halves, 1), 2)
+    if not hours:
+        return "about half an hour"
+    word = _WORDS[hours] if hours < len(_WORDS) else str(hours)
+    return f"about {word} hour{'' if hours == 1 else 's'}{' and a half' if half else ''}"
+
+
+def _share(part: float, every: float) -> str:
+    share = part / every if every else 0.0
+    near = min(_SHARES, key=lambda known: abs(known - share))
+    if abs(near - share) < _NEAR:
+        return f"{_SHARES[near]} of the points"
+    return f"{round(100 * share)} % of the points"
+
+
+def _by_hand(texts: int) -> str:
+    if not texts:
+        return "The grader marks all answers."
+    if texts == 1:
+        return "One answer is text, and a person marks it."
+    word = _WORDS[texts].capitalize() if texts < len(_WORDS) else str(texts)
+    return f"{word} answers are text, and a person marks them."

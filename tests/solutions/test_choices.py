@@ -1,0 +1,137 @@
+"""Our own notebooks by choice: the exercise sheet, the core paths, and what they say of time."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sheets import COURSE, ROOT, source
+
+from autograde.grading.mark import UNTIMED, load_assignment, mark
+from autograde.model.course import Terms
+from autograde.model.course_file import read_course
+from autograde.notebooks.answers import submission
+from autograde.notebooks.cells import answers
+from autograde.notebooks.outline import outline
+from autograde.notebooks.release import release, released, to_json
+from autograde.notebooks.source import Source, find_source, read_script, read_source
+
+SHEET = ROOT / "examples" / "exercise_sheet" / "course.toml"
+THEORY, PRACTICE = "01_theory", "02_local_explanations"
+
+
+@pytest.fixture(scope="module")
+def sheet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the exercise sheet's course.toml in a copy of the course."""
+    folder = tmp_path_factory.mktemp("sheet")
+    shutil.copytree(
+        ROOT / "solutions", folder / "solutions", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return Path(shutil.copy(SHEET, folder))
+
+
+def earned(file: Path, name: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the points of the tasks, as the solution and as the untouched notebook earn them.
+
+    What a person marks is left out for the solution, and earns nothing for the untouched one.
+    """
+    assignment = load_assignment(name, file)
+    found = []
+    for texts in (assignment.solutions, {}):
+        content = to_json(submission(assignment.released, texts)).encode()
+        result, _ = mark(content, "x", assignment, bytes(32), UNTIMED, "none", ())
+        assert result.notices == []
+        found.append({t.task: t.score for t in result.tasks if t.score is not None})
+    return found[0], found[1]
+
+
+def test_the_exercise_sheet_is_two_notebooks(sheet: Path) -> None:
+    said: list[str] = []
+    paths = release([], read_course(sheet), said.append)
+    assert [path.stem for path in paths] == [THEORY, PRACTICE]
+    assert [line.rpartition(": ")[2] for line in said] == [
+        "2 tasks, 28 points",
+        "3 tasks, 28 points",
+    ]
+    practice = paths[1].read_text(encoding="utf-8")
+    assert "eight methods × four targets × two examples" in practice
+    assert "about two hours for a group" in practice and "### TreeSHAP" in practice
+
+
+def test_the_sheets_theory_is_graded(sheet: Path) -> None:
+    assert earned(sheet, THEORY) == (
+        {"quiz": 20, "quiz-more": 8},
+        {"quiz": 0, "quiz-more": 0},
+    )
+
+
+def test_the_sheets_practice_is_graded(sheet: Path) -> None:
+    assert earned(sheet, PRACTICE) == (
+        {"targets": 4, "grid": 12},
+        {"targets": 0, "grid": 0, "interpret-grid": 0},
+    )
+
+
+def chosen(name: str, **choice: object) -> Source:
+    course = replace(COURSE, assignments={**COURSE.assignments, name: Terms(**choice)})  # type: ignore[arg-type]
+    return read_source(find_source(ROOT / "solutions", name), course)
+
+
+CORE = {
+    # Minutes and share of the points.
+    "01_theory": (150, 0.49),
+    "02_local_explanations": (180, 0.19),
+    "03_adversarial_attacks": (180, 0.30),
+    "04_backdoors": (180, 0.49),
+    "05_counterfactuals": (180, 0.44),
+    "06_influence": (180, 0.54),
+}
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_core_path_stands_for_itself(name: str) -> None:
+    core = chosen(name, core=True)
+    notebook = released(core)
+    worth, every = (
+        sum(part.points for part in answers(each)) for each in (notebook, source(name).notebook)
+    )
+    minutes, share = CORE[name]
+    assert round(worth / every, 2) == share
+    assert sum(s.minutes for s in whole(name).sections if s.core) == minutes
+    assert "{{" not in "".join(cell.source for cell in notebook.cells)
+
+
+def whole(name: str):
+    """Return the outline of a notebook with nothing left out."""
+    read = source(name)
+    headers = []
+    for section in read.layout.sections:
+        headers += [cell.metadata for cell in read_script(section.script).cells]
+    return outline(read.notebook.cells, read.files, headers)
+
+
+MINUTES = {
+    **{"twenty minutes": 20, "25 minutes": 25, "half an hour": 30, "30 minutes": 30},
+    **{"40 minutes": 40, "45 minutes": 45, "three quarters of an hour": 45, "one hour": 60},
+    **{"75 minutes": 75, "an hour and a half": 90, "one and a half hours": 90, "1 ½ hours": 90},
+    **{"one and three quarter hours": 105, "two hours": 120, "two and a half hours": 150},
+}
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_a_section_takes_the_time_that_its_text_says(name: str) -> None:
+    found = whole(name)
+    assert all(section.minutes for section in found.sections if section.number in worked(found))
+    for part in found.parts:
+        said = re.search(r"\*\*Time:\*\*([^.:]+?)(?:\.|: |, of|$)", part.text.replace("\n", " "))
+        if said and part.section:
+            wanted = MINUTES[said[1].strip().removeprefix("about ")]
+            assert wanted == found.sections[part.section - 1].minutes, part.text
+
+
+def worked(found) -> set[int]:
+    """Return the sections that have a task."""
+    return set(found.homes.values())
