@@ -35,6 +35,7 @@ _HARVEST = 20.0
 _TEXT_PER_CELL = 200_000
 _IMAGES_PER_CELL = 4 << 20
 _OUTPUT_IN_ALL = 32 << 20
+_ALT = 500  # characters of an alternative text
 
 
 class KernelLost(Exception):  # noqa: N818  # an outcome that the host hears of, not an error
@@ -200,7 +201,7 @@ class Outputs:
                 {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": trace}
             )
         elif kind in ("display_data", "execute_result"):
-            output = {"output_type": kind, "data": self._data(content["data"])}
+            output = {"output_type": kind, **self._shown(content)}
             if display := content.get("transient", {}).get("display_id"):
                 self._displays[display] = output
             if output["data"]:
@@ -208,7 +209,7 @@ class Outputs:
         elif kind == "update_display_data":
             shown = self._displays.get(content.get("transient", {}).get("display_id"))
             if shown is not None:
-                shown["data"] = self._data(content["data"])
+                shown.update(self._shown(content))
 
     def _add(self, output: dict[str, Any]) -> None:
         if len(self.outputs) < 200:
@@ -220,16 +221,20 @@ class Outputs:
         self.used += len(kept)
         return kept if len(kept) == len(text) else kept + "…"
 
-    def _data(self, data: dict[str, Any]) -> dict[str, str]:
-        kept = {}
+    def _shown(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Return text and pictures of what is displayed, and what a picture shows in words."""
+        data, more, kept, alt = content["data"], content.get("metadata", {}), {}, ""
         for kind in ("image/png", "image/jpeg"):
             if isinstance(data.get(kind), str) and len(data[kind]) <= self.images:
                 kept[kind] = data[kind]
                 self.images -= len(data[kind])
                 self.used += len(data[kind])
+                said = more.get(kind, {}) if isinstance(more, dict) else {}
+                if isinstance(said, dict) and isinstance(said.get("alt"), str):
+                    alt = self._cut(said["alt"][:_ALT])
         if isinstance(data.get("text/plain"), str):
             kept["text/plain"] = self._cut(data["text/plain"])
-        return kept
+        return {"data": kept, "alt": alt}
 
 
 def main() -> None:

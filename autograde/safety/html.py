@@ -26,7 +26,8 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from autograde.safety.markdown import Parsed, TooMuchError, parser
-from autograde.safety.sanitize import TEXT_LIMIT, Budget, clean_image, clean_text
+from autograde.safety.sanitize import TEXT_LIMIT, Budget, alternative, clean_image, clean_text
+from xaikit.markers import TERMS
 
 IMAGES = ("image/png", "image/jpeg")
 
@@ -145,7 +146,7 @@ def _plain_markdown_html(source: str) -> Markup:
 
 def _markdown_html(source: str, attachments: Mapping[str, Mapping[str, str]]) -> Markup:
     marker = _MARKER.match(source)
-    source = source[marker.end() :] if marker else source
+    source = (source[marker.end() :] if marker else source).replace(TERMS, "")
     try:
         parsed = Parsed(source)
     except (TooMuchError, RecursionError):
@@ -180,7 +181,8 @@ def output_html(output: Mapping[str, Any], where: str) -> Markup:
     Parameters
     ----------
     where
-        What it is an output of; read to those who do not see the image.
+        What it is an output of; read to those who do not see an image that does not say what it
+        shows.
     """
     kind = output.get("output_type")
     if kind == "stream":
@@ -195,7 +197,8 @@ def output_html(output: Mapping[str, Any], where: str) -> Markup:
     for media_type in IMAGES:
         uri = image_uri(media_type, data.get(media_type))
         if uri:
-            return Markup(f'<img src="{uri}" alt="{escape(where)}">')
+            alt = alternative(output, media_type) or where
+            return Markup(f'<img src="{uri}" alt="{escape(alt)}">')
     return _pre(_joined(data.get("text/plain")), "text")
 
 
@@ -244,7 +247,7 @@ def _render_image(
 ) -> str:
     """Show an image that the notebook carries; of one from elsewhere, its description."""
     source = str(tokens[i].attrs.get("src", ""))
-    alt = escape(self.renderInlineAsText(tokens[i].children or [], options, env))
+    alt = escape(self.renderInlineAsText(tokens[i].children or [], options, env).strip() or "Image")
     uri = ""
     if source.startswith("attachment:"):
         bundle = env["attachments"].get(source.removeprefix("attachment:"), {})

@@ -22,6 +22,7 @@ PIXEL_LIMIT = 16_000_000
 PIXELS_IN_ALL = 100_000_000
 SIZE_IN_ALL = 20 << 20
 OUTPUT_LIMIT = 50
+_ALT = 500
 
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
 _ESCAPES = re.compile(
@@ -87,8 +88,8 @@ def clean_outputs(outputs: Iterable[Any], budget: Budget | None = None) -> list[
     """Return a cell's outputs: streams, errors, plain text, PNG and JPEG, and nothing else.
 
     Images are decoded and encoded anew, so that nothing but pixels is left of them. An output
-    that is malformed, too large or of another type is dropped; so is all metadata. ``budget`` is
-    the notebook's, by default one of its own.
+    that is malformed, too large or of another type is dropped; so is all metadata but the images'
+    alternative texts. ``budget`` is the notebook's, by default one of its own.
     """
     budget = budget or Budget()
     kept: list[dict[str, Any]] = []
@@ -149,6 +150,7 @@ def _text_size(output: Mapping[str, Any]) -> int:
     """Return how many bytes an output's text takes; its pictures are counted as they are made."""
     texts = [output.get("text", ""), output.get("data", {}).get("text/plain", "")]
     texts += [output.get("evalue", ""), *output.get("traceback", ())]
+    texts += [each["alt"] for each in output.get("metadata", {}).values()]
     return sum(len(text.encode()) for text in texts)
 
 
@@ -174,11 +176,24 @@ def _clean_output(output: Mapping[str, Any], budget: Budget) -> dict[str, Any] |
         data = _clean_data(output.get("data"), budget)
         if not data:
             return None
-        clean: dict[str, Any] = {"output_type": kind, "data": data, "metadata": {}}
+        clean: dict[str, Any] = {"output_type": kind, "data": data}
+        clean["metadata"] = {
+            media_type: {"alt": alt}
+            for media_type in _FORMATS
+            if media_type in data and (alt := alternative(output, media_type))
+        }
         if kind == "execute_result":
             clean["execution_count"] = None
         return clean
     return None
+
+
+def alternative(output: Mapping[str, Any], media_type: str) -> str:
+    """Return what an output's image shows in words, in one line; empty if nobody says."""
+    metadata = output.get("metadata")
+    said = metadata.get(media_type) if isinstance(metadata, Mapping) else None
+    alt = said.get("alt") if isinstance(said, Mapping) else None
+    return clean_line(alt, _ALT) if isinstance(alt, str) else ""
 
 
 def _clean_data(data: Any, budget: Budget) -> dict[str, str]:

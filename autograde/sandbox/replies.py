@@ -35,7 +35,8 @@ _LACKS = re.compile(r"(?:No module named '([\w.]+)'|magic function `(%{1,2}\w+)`
 
 NotebookOutput = dict[str, Any]
 """One cell output in nbformat 4: stream, display_data, execute_result or error, with text/plain,
-image/png and image/jpeg only. Valid in form, not cleaned: the text is the student's."""
+image/png and image/jpeg only; an image may have an alternative text in the metadata. Valid in form,
+not cleaned: the text is the student's."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,9 @@ def outputs_of(value: Any) -> list[NotebookOutput]:
             if not isinstance(data, dict):
                 raise wire.WireError("an output without data")
             kinds = ("text/plain", "image/png", "image/jpeg")
-            output |= {"data": {k: text_of(data, k) for k in kinds if k in data}, "metadata": {}}
+            output["data"] = {k: text_of(data, k) for k in kinds if k in data}
+            alt = text_of(item, "alt")
+            output["metadata"] = {k: {"alt": alt} for k in kinds[1:] if k in data and alt}
             if kind == "execute_result":
                 output["execution_count"] = None
         else:

@@ -166,15 +166,15 @@ def captum_smoothgrad(
 
 # %% nbgrader={"grade_id": "captum-smoothgrad-test", "grade": true, "points": 2}
 bends = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1, bias=False))
-with torch.no_grad():  # −max(0, x₁ − 1) + 2 max(0, x₂)
+with torch.no_grad():  # −max(0, x₁ − 5) + 2 max(0, x₂)
     bends[0].weight.copy_(torch.eye(2))
-    bends[0].bias.copy_(torch.tensor([-1.0, 0.0]))
+    bends[0].bias.copy_(torch.tensor([-5.0, 0.0]))
     bends[2].weight.copy_(torch.tensor([[-1.0, 2.0]]))
 checks.close(
-    captum_smoothgrad(bends, torch.tensor([0.0, 4.0]), 0, 0.25, 5000),
+    captum_smoothgrad(bends, torch.tensor([3.0, 7.0]), 0, 0.5, 5000),
     [-0.1587, 2.0],
-    "captum_smoothgrad(bends, (0, 4), 0, 0.25, …)",
-    "the range is 4, so the noise has a standard deviation of 1. Then x₁ lies above 1 in 16 % of the "
+    "captum_smoothgrad(bends, (3, 7), 0, 0.5, …)",
+    "the range is 4, so the noise has a standard deviation of 2. Then x₁ lies above 5 in 16 % of the "
     "copies, where the slope is −1, and x₂ nearly always above 0, where it is 2.",
     0.03,
 )

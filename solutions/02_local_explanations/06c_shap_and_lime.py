@@ -150,6 +150,13 @@ checks.close(
     "Do hidden squares turn black, and is the class explained that was asked for?",
     0.05,
 )
+checks.close(
+    two[1],
+    1,
+    "lime_of_segments(fours, …)[1]",
+    "an image of one colour is one segment by default. Count the different numbers in the `.segments` of "
+    "a call that is given no `segmentation_fn`.",
+)
 weights, pieces = lime_of_segments(model, examples[1], int(targets[1, 1]), segments, 500)
 weights = checks.numbers(weights, (49,), "lime_of_segments(model, …)[0]")
 checks.expect(
@@ -166,7 +173,7 @@ plt.show()
 largest = float(abs(weights[segments] - ours[0].cpu().numpy()).max())
 print(f"They differ by {largest:.2g} at most: other masks are drawn.")
 print(f"By default lime finds {int(pieces)} segment(s) here.")
-checks.passed("lime-segments", "a linear function of four squares")
+checks.passed("lime-segments", "a linear function of four squares of one colour")
 
 # %% [markdown]
 # ### Where a library is silently wrong

@@ -110,14 +110,14 @@ def ridge_influence(
 
 # %% nbgrader={"grade_id": "ridge-influence-test", "grade": true, "points": 2}
 checks.function(ridge_influence, "ridge_influence")
-three_x = torch.tensor([[1.0], [2.0], [2.0]], dtype=torch.float64)
-three_y = torch.tensor([2.0, 1.0, 4.0], dtype=torch.float64)
+three_x = torch.tensor([[1.0, 0.0], [2.0, 0.0], [2.0, 0.0]], dtype=torch.float64)
+three_y = torch.tensor([3.0, 1.0, 5.0], dtype=torch.float64)
 two_x, two_y = three_x[:2] * 2, torch.zeros(2, dtype=torch.float64)
 small = checks.numbers(
-    ridge_influence(three_x, three_y, 1.0, two_x, two_y), (2, 3), "ridge_influence(…)"
+    ridge_influence(three_x, three_y, 2.0, two_x, two_y), (2, 3), "ridge_influence(…)"
 )
 own = checks.numbers(
-    ridge_influence(three_x, three_y, 1.0, three_x, three_y), (3, 3), "ridge_influence(…)"
+    ridge_influence(three_x, three_y, 2.0, three_x, three_y), (3, 3), "ridge_influence(…)"
 )
 checks.expect(
     (np.diag(own) > 0).all(),
@@ -125,10 +125,11 @@ checks.expect(
 )
 checks.close(
     small,
-    [[-1, 2, -4], [-4, 8, -16]],
+    [[-1.6, 1.6, -4.8], [-6.4, 6.4, -19.2]],
     "ridge_influence(…)",
-    "with x = 1, 2, 2 and y = 2, 1, 4 and λ = 1 the weight is 1 and H is 4. Is there a factor of N, "
-    "or of λ, too many or too few? Are the gradients those at this weight?",
+    "with the first feature 1, 2, 2, the second one 0, y = 3, 1, 5 and λ = 2 the weights are 1 and 0, and "
+    "H is diagonal, with 5 and 2. Is there a factor of N, or of λ, too many or too few? Are the gradients "
+    "those at these weights?",
 )
 checks.passed("ridge-influence", "the sign, and three points that can be worked out by hand")
 

@@ -41,15 +41,24 @@ checks.without(
     *("torch.autograd.functional.hvp", "torch.autograd.functional.vhp"),
     *("torch.autograd.functional.hessian", "torch.func.hessian"),
 )
-coin = nn.Linear(1, 2)  # both classes have the probability 1/2, whatever the input is
-nn.init.zeros_(coin.weight)
-nn.init.zeros_(coin.bias)
+coin = nn.Linear(1, 2)  # the classes have the probabilities 3/4 and 1/4, whatever the input is
+with torch.no_grad():
+    coin.weight.zero_()
+    coin.bias.copy_(torch.tensor([math.log(3), 0.0]))
 two_inputs, two_labels = torch.tensor([[1.0], [3.0]]), torch.tensor([0, 1])
-# The weights' part of the Hessian is 1/4 · (1 + 9)/2 · [[1, −1], [−1, 1]], the biases' part
-# 1/4 · [[1, −1], [−1, 1]], and what joins them 1/4 · (1 + 3)/2 · [[1, −1], [−1, 1]].
+# The weights' part of the Hessian is 3/16 · (1 + 9)/2 · [[1, −1], [−1, 1]], the biases' part
+# 3/16 · [[1, −1], [−1, 1]], and what joins them 3/16 · (1 + 3)/2 · [[1, −1], [−1, 1]].
 for vector, wanted, hint in (
-    ([1, 0, 0, 0], [1.25, -1.25, 0.5, -0.5], "the loss is the mean over the examples, not a sum."),
-    ([0, 0, 1, 0], [0.5, -0.5, 0.25, -0.25], "weights come first, then biases, in one row."),
+    (
+        [1, 0, 0, 0],
+        [0.9375, -0.9375, 0.375, -0.375],
+        "the loss is the mean over the examples, not a sum.",
+    ),
+    (
+        [0, 0, 1, 0],
+        [0.375, -0.375, 0.1875, -0.1875],
+        "weights come first, then biases, in one row.",
+    ),
     ([1, 1, 2, 2], [0, 0, 0, 0], "the same change for both classes changes no probability."),
 ):
     product = hessian_vector(coin, two_inputs, two_labels, torch.tensor(vector).float())
@@ -204,6 +213,15 @@ for damping, wanted in ((0.75, [[0.5, -1.0]]), (8.75, [[0.1, -0.2]])):
         "all p are 1/2 and x is 1 and 2, so H is 0.625 · [[1, −1], [−1, 1]]; damping is added to its "
         "diagonal. The gradients are (±½, ∓½) times x.",
     )
+same_rows = torch.tensor([[1.0, 2.0], [1.0, 2.0]], dtype=torch.float64)
+uneven = torch.tensor([[math.log(3), 0.0], [0.0, 0.0]], dtype=torch.float64)  # p is (¾, ¼)
+checks.close(
+    damped_influence(same_rows, torch.tensor([0, 1]), uneven, same_rows[:1], one_label, 0.625),
+    [[0.25, -0.75]],
+    "damped_influence(…) with p = (¾, ¼)",
+    "pₐ [a = b] − pₐ p_b is 3/16 · [[1, −1], [−1, 1]], x is (1, 2), and the matrix has its rows and "
+    "columns in the order of the gradient's entries.",
+)
 corner = torch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 3.0]], dtype=torch.float64)
 three = torch.tensor([0, 1, 2])
 tilted = torch.tensor([[0.0, 1.0], [0.5, 0.0], [0.0, -1.0]], dtype=torch.float64)
@@ -216,7 +234,7 @@ checks.close(
     "among the training examples themselves the scores are symmetric: i for j as j for i.",
 )
 checks.expect((np.diag(table) > 0).all(), "Each training example should be a proponent of itself.")
-checks.passed("damped", "two classes by hand, two dampings, and three classes' symmetry")
+checks.passed("damped", "two classes and dampings by hand, and three classes' symmetry")
 
 # %% [markdown]
 # ### The gold standard: to train again

@@ -67,7 +67,7 @@ with torch.no_grad():
     for tensor in tiny.parameters():
         tensor.fill_(0.5)
 kept = [tensor.clone() for tensor in tiny.parameters()]
-doubling, tripling = (  # features 2x and 3x; both classes have the probability 1/2
+doubling, tripling = (  # features 2x and 3x, 0 where x < 0; both classes have the probability 1/2
     {
         "0.weight": torch.tensor([[factor]]),
         "0.bias": torch.zeros(1),
@@ -77,16 +77,16 @@ doubling, tripling = (  # features 2x and 3x; both classes have the probability 
     for factor in (2.0, 3.0)
 )
 new_x, new_y = torch.tensor([[1.0]]), torch.tensor([0])
-old_x, old_y = torch.tensor([[1.0], [2.0]]), torch.tensor([0, 1])
+old_x, old_y = torch.tensor([[1.0], [2.0], [-1.0]]), torch.tensor([0, 1, 1])
 for stored, rates, wanted, hint in (
     (
         [doubling],
         [1.0],
-        [[2.5, -4.5]],
-        "the residuals are (∓½, ±½), the features 2x. And the biases?",
+        [[2.5, -4.5, -0.5]],
+        "the residuals are (∓½, ±½), the features 2x where x is positive. And the biases?",
     ),
-    ([doubling], [0.2], [[0.5, -0.9]], "each checkpoint counts times its learning rate."),
-    ([doubling, tripling], [0.2, 0.1], [[1, -1.85]], "add up what each checkpoint gives."),
+    ([doubling], [0.2], [[0.5, -0.9, -0.1]], "each checkpoint counts times its learning rate."),
+    ([doubling, tripling], [0.2, 0.1], [[1, -1.85, -0.15]], "add up what each checkpoint gives."),
 ):
     traced = tracin(tiny, stored, rates, new_x, new_y, old_x, old_y)
     checks.close(traced, wanted, f"tracin(…) with {len(stored)} checkpoints, rates {rates}", hint)

@@ -47,10 +47,10 @@ def heuristics(
 
 # %% nbgrader={"grade_id": "heuristics-test", "grade": true, "points": 2}
 checks.function(heuristics, "heuristics")
-three_rows = torch.tensor([[0.5, -0.9, 0.1], [0.7, 0.6, 0.2], [0.1, 0.3, 0.4]])
-two_rows = torch.tensor([[0.1, 0.9, 0.3], [-2.0, -0.1, -0.5]])
+three_rows = torch.tensor([[0.5, -0.9, 0.1], [0.4, 0.3, 0.1], [0.1, 0.2, 0.4]])
+two_rows = torch.tensor([[0.6, 0.9, 0.3, 0.1], [-2.0, -0.1, -0.5, -0.9]])
 both_shares = checks.numbers(
-    heuristics(three_rows, two_rows, torch.tensor([4, 5]), torch.tensor([4, 5, 5]), 2),
+    heuristics(three_rows, two_rows, torch.tensor([4, 5]), torch.tensor([4, 5, 5, 5]), 2),
     (2,),
     "heuristics(…)",
 )
@@ -63,10 +63,10 @@ checks.close(
 )
 checks.close(
     both_shares[1],
-    0.5,
+    0.75,
     "the second share",
-    "The two top proponents of both images are the examples 1 and 2, with the label 5. Sort signed "
-    "scores, also where all of them are negative.",
+    "The two top proponents of the first image are the examples 1 and 0, and one has its label; those of "
+    "the second are 1 and 2, and both have it. Sort signed scores, also where all are negative.",
 )
 checks.passed("heuristics", "three examples for each other, and two images,")
 

@@ -56,7 +56,7 @@ def datamodelling_score(
 checks.function(datamodelling_score, "datamodelling_score")
 toy_scores = torch.tensor([[8.0, 2.0, -1.0], [1.0, 5.0, 3.5]])
 toy_subsets = torch.tensor([[1, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 1]]).bool()
-toy_outputs = torch.tensor([[7.0, 0.5], [0.3, 9.0], [90.0, 1.5], [0.2, 2.5]])
+toy_outputs = torch.tensor([[7.0, 1.5], [0.3, 9.0], [90.0, 2.5], [0.2, 0.5]])
 toy_draws = torch.tensor([[0, 0], [0, 1], [1, 1], [1, 0]])
 three_numbers = checks.numbers(
     datamodelling_score(toy_scores, toy_subsets, toy_outputs, toy_draws),
@@ -68,7 +68,7 @@ checks.close(
     0.9,
     "the mean",
     "The first image's predictions are 8, 1, 10 and −1: in the order of its outputs, so its correlation is 1. "
-    "The second image's predictions 1, 8.5, 6 and 3.5 and its outputs disagree about the order of the third and "
+    "The second image's predictions 1, 8.5, 6 and 3.5 and its outputs disagree about the order of the first and "
     "the fourth subset: 0.8.",
 )
 checks.close(

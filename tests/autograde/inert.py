@@ -40,9 +40,13 @@ def text(html: str) -> str:
 
 
 def assert_inert(html: str) -> None:
-    """Fail if the page could run, load or send anything by itself or by a click on a script."""
+    """Fail if the page could run, load or send anything by itself or by a click on a script.
+
+    It fails, too, if an image says nothing to those who do not see it.
+    """
     for tag, attributes in elements(html):
         assert tag not in ACTIVE, f"<{tag}> in the page"
+        assert tag != "img" or attributes.get("alt", "").strip(), "an image without a text"
         for name, value in attributes.items():
             assert not name.lower().startswith("on"), f"{name} on <{tag}>"
             if name in LOADING:

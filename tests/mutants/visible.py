@@ -2,7 +2,8 @@
 
 A tick that wrong answers get, too, means little. This breaks each function that students write in
 one place, runs the task's test cell on it, and prints what gets a tick, then a table by notebook.
-``python -m tests.mutants.visible [NOTEBOOK] [TASK …]`` looks at some of them.
+``python -m tests.mutants.visible [NOTEBOOK] [TASK …]`` looks at some of them. It ends with status 1
+if too many get a tick.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from tests.sheets import NAMES, source
 from xaikit.names import defined, needed
 
 _SECONDS = 30.0
+
+LEAST = 0.9
+"""The share of broken solutions that each notebook's visible checks notice."""
 
 
 @functools.cache
@@ -131,7 +135,7 @@ def main(arguments: list[str]) -> int:
     for name, count in counts.items():
         share = f"{count['noticed'] / max(1, count.total()):.0%}"
         print(f"| {name} | {count.total()} | {count['noticed']} | {share} |")
-    return 0
+    return int(any(count["noticed"] < LEAST * count.total() for count in counts.values()))
 
 
 if __name__ == "__main__":

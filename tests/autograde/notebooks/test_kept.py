@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +17,13 @@ import xaikit
 from autograde.model.course_file import read_course
 from autograde.notebooks import kept
 from autograde.notebooks.release import release
+from tests.sheets import ROOT
+
+SECONDS = 5
+"""Processor time in which a notebook is released whose text alone has changed."""
+
+LONGEST = "02_local_explanations"
+_PASSED_OVER = shutil.ignore_patterns("__pycache__")
 
 AGAIN = (
     ("01_small_checks.py", CHECKS.replace("Read slowly.", "Read on.")),
@@ -53,6 +62,28 @@ def test_a_notebook_whose_text_alone_changed_imports_no_check(
     assets.unlink()
     release([], course, str)
     assert (imports, path.read_text()) == (["01_small"] * 2, quick)
+
+
+def test_the_course_s_longest_notebook_is_released_at_once(tmp_path: Path) -> None:
+    """Imports, the key, the search for leaks and all: the whole command, in a fresh process."""
+    shutil.copytree(ROOT / "solutions", tmp_path / "solutions", ignore=_PASSED_OVER)
+    shutil.copy(ROOT / "course.toml", tmp_path)
+    command = [sys.executable, "-m", "autograde", "release", LONGEST]
+
+    def seconds() -> float:
+        before = os.times()
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        after = os.times()
+        return (after.children_user + after.children_system) - (
+            before.children_user + before.children_system
+        )
+
+    seconds()  # imports the checks
+    script = tmp_path / "solutions" / LONGEST / "00_introduction.py"
+    script.write_text(script.read_text().replace("# A network looks", "# Our network looks", 1))
+    took = seconds()
+    assert "Our network looks" in (tmp_path / "notebooks" / f"{LONGEST}.ipynb").read_text()
+    assert took < SECONDS
 
 
 @pytest.mark.parametrize(("file", "text"), AGAIN, ids=[file for file, _ in AGAIN])

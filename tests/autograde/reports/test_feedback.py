@@ -131,6 +131,11 @@ def test_the_notebook_is_shown_as_it_was_marked(small: Class) -> None:
             notebook.cells[part.cell].outputs = [
                 new_output("stream", text="half way"),
                 new_output("display_data", {"image/png": png()}),
+                new_output(
+                    "display_data",
+                    {"image/png": png()},
+                    metadata={"image/png": {"alt": f"Figure: {HOSTILE}"}},
+                ),
             ]
     notebook.cells.insert(2, extra_cell("helper = 'mine'"))
     html = feedback_html(result, small.course)
@@ -138,7 +143,11 @@ def test_the_notebook_is_shown_as_it_was_marked(small: Class) -> None:
     for part in ("twice_as_much", "helper = 'mine'", "half way", "Because the sum", "Read slowly."):
         assert part in read
     images = [a for tag, a in elements(html) if tag == "img"]
-    assert [a["alt"] for a in images] == ["Image from the code of A small notebook · total"]
+    assert [a["alt"] for a in images] == [
+        "Image from the code of A small notebook · total",
+        f"Figure: {HOSTILE}",
+    ]
+    assert_inert(html)
     assert "0.1234" not in read and "0.12 of 3" in read
     assert "answer: why" not in read
 

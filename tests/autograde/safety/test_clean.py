@@ -288,6 +288,25 @@ def display(data: Any, kind: str = "display_data") -> dict[str, Any]:
     return {"output_type": kind, "data": data, "metadata": {"x": "<script>"}}
 
 
+@pytest.mark.parametrize(
+    ("metadata", "kept"),
+    [
+        ({"image/png": {"alt": "a\n\x1b[31mtwo\u202e maps", "width": "<script>"}}, "two maps"),
+        ({"image/png": {"alt": "long " * 1000}}, "long"),
+        ({"image/png": {"alt": 3}}, ""),
+        ({"image/png": "alt"}, ""),
+        ({"image/jpeg": {"alt": "of another"}}, ""),
+        ("alt", ""),
+    ],
+)
+def test_of_metadata_only_an_images_text_is_kept(metadata: Any, kept: str) -> None:
+    shown = {**display({"image/png": text64(png())}), "metadata": metadata}
+    (clean,) = clean_outputs([shown])
+    alt = clean["metadata"].get("image/png", {}).get("alt", "")
+    assert kept in alt and len(alt) <= 500 and alt == " ".join(alt.split())
+    assert clean["metadata"] == ({"image/png": {"alt": alt}} if kept else {})
+
+
 def test_only_text_and_images_are_kept() -> None:
     outputs = [
         {"output_type": "stream", "name": "stdout", "text": ["a\n", "\x1b[31mb\x1b[0m"]},

@@ -20,6 +20,7 @@ from autograde.safety.html import (
     message_html,
     output_html,
 )
+from xaikit.markers import TERMS
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = [
@@ -156,6 +157,12 @@ def test_formulas_that_cannot_be_read_are_shown_as_code(tex: str) -> None:
     assert text(html) == tex
 
 
+def test_what_marks_the_line_of_the_deadline_is_not_shown() -> None:
+    assert text(markdown_html(f"# Title\n\nDue on Friday. {TERMS}\n\nMore.")) == (
+        "Title Due on Friday. More."
+    )
+
+
 def test_formulas_stand_where_they_were_written() -> None:
     """Text around a formula, and a price, stay as they are; code is not math."""
     html = markdown_html(r"Before $x^2$ between $y$ after, \$5, `$z$`.")
@@ -173,6 +180,8 @@ def test_images_that_the_notebook_carries_are_shown() -> None:
     assert image["alt"] == "my grid"
     with Image.open(io.BytesIO(base64.b64decode(image["src"].split(",")[1]))) as shown:
         assert shown.size == (40, 30)
+    unsaid = markdown_html("![](attachment:grid.png)", attachments)
+    assert [a["alt"] for tag, a in elements(unsaid) if tag == "img"] == ["Image"]
     assert "img" not in tags(markdown_html("![my grid](https://example.org/grid.png)"))
     assert text(markdown_html("![my grid](https://example.org/grid.png)")) == "my grid"
 

@@ -40,6 +40,12 @@ def ordinary() -> NotebookRun:
         CodeCell(
             "plot", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()", seconds=60
         ),
+        CodeCell(
+            "titled",
+            "from xaikit import checks\nfigure, axis = plt.subplots()\n"
+            "axis.set_title('Two <maps>')\nplt.close(figure)\nfigure",
+            seconds=60,
+        ),
         CodeCell("html", "from IPython.display import HTML, display\ndisplay(HTML('<script>'))"),
         CodeCell("magic", "%timeit -n1 -r1 pass\n!echo shell"),
         CodeCell("raises", "a = 1\n1 / 0\nb = 2", "raises", ("a",)),
@@ -73,6 +79,9 @@ def test_outputs_are_text_and_pictures(ordinary: NotebookRun) -> None:
     assert [out["data"] for out in outputs if "data" in out] == [{"text/plain": "2"}]
     (plot,) = cell(ordinary, "plot").outputs
     assert plot["data"]["image/png"].startswith("iVBORw0KGgo")  # the signature of a PNG
+    assert plot["metadata"] == {}
+    (titled,) = cell(ordinary, "titled").outputs
+    assert titled["metadata"] == {"image/png": {"alt": "Figure: Two <maps>"}}
     (html,) = cell(ordinary, "html").outputs
     assert list(html["data"]) == ["text/plain"]
     assert "shell" in text(cell(ordinary, "magic"))
