@@ -22,6 +22,8 @@ FEWEST = 20
 """Images that a probe needs, for training and testing."""
 _TYPES = 50
 """Groups of alike images in the control task, at most."""
+_AT_ONCE = 2048
+"""Activations whose products are summed at once: those of a layer in double precision are large."""
 _PENALTY = {"ridge": 1e-2, "logistic": 1e-2}
 """Of a probe, for activations whose mean squared length is 1, per training image."""
 
@@ -184,16 +186,19 @@ def coordinates(features: Tensor, train: NDArray[np.int64]) -> NDArray[np.float6
     as many coordinates as there are training images say all: that of 25,000 activations takes
     seconds. They are centred, and scaled so that their mean squared length is 1.
     """
-    values = features.double().cpu()
     places = torch.from_numpy(train)
-    values = values - values[places].mean(0)
-    mine = values[places]
-    if mine.shape[1] <= len(mine):
-        spanned = values
+    if features.shape[1] <= len(train):
+        values = features.double().cpu()
+        spanned = values - values[places].mean(0)
     else:
-        lengths, axes = torch.linalg.eigh(mine @ mine.T)
+        products = torch.zeros(len(features), len(train), dtype=torch.float64)
+        for some in torch.split(features, _AT_ONCE, dim=1):
+            values = some.double().cpu()
+            values -= values[places].mean(0)
+            products.addmm_(values, values[places].T)
+        lengths, axes = torch.linalg.eigh(products[places])
         used = lengths > 1e-10 * lengths[-1].clamp_min(1e-300)
-        spanned = (values @ mine.T) @ axes[:, used] / lengths[used].sqrt()
+        spanned = products @ (axes[:, used] / lengths[used].sqrt())
     scale = spanned[places].square().sum(1).mean().sqrt()
     found: NDArray[np.float64] = (spanned / scale.clamp_min(1e-300)).numpy()
     return found

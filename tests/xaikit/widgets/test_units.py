@@ -27,7 +27,7 @@ CLASSES = ["<left>", "right"]
 def halves() -> nn.Sequential:
     """Unit 0 of its first layer is as bright as a place, unit 1 as dark; classes are two halves."""
     model = nn.Sequential(
-        nn.Conv2d(1, 2, 1), nn.ReLU(), nn.AvgPool2d(8), nn.Flatten(), nn.Linear(8, 2)
+        nn.Conv2d(1, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(8, 2)
     )
     with torch.no_grad():
         model[0].weight.copy_(torch.tensor([1.0, -1.0]).view(2, 1, 1, 1))
@@ -81,7 +81,7 @@ def test_the_page_opens_with_the_unit_that_the_image_excites_most(whole: Explore
     assert whole.wait(180) and said(whole.units) == "Done."
     page = whole.units
     assert "<h4>Image 3: right</h4>" in page.picture.value
-    assert page.layer.value.name == "2" and "of layer 2 (AvgPool2d)" in page.picture.value
+    assert page.layer.value.name == "2" and "of layer 2 (AdaptiveAvgPool2d)" in page.picture.value
     assert page.picture.value.count("<svg") == 1 and page.progress.bar_style == "success"
     assert page.number.layout.visibility == "hidden"
 
@@ -97,14 +97,14 @@ def test_most_excited_means_beside_the_training_images() -> None:
     )
     assert own.argmax() == 1
     shown = exciting(model, data, training, seen, 3, layer, None)
-    share = (training.images.mean((1, 2, 3)) < data.images[3].mean()).float().mean()
+    share = (training.images.mean((1, 2, 3)) < data.images[3].mean()).double().mean()
     assert "unit 0 of layer 1" in shown and f"more than for {share:.0%} of the" in shown
 
 
 def test_layer_and_unit_can_be_chosen(page: UnitsPage) -> None:
     names = [label for label, _ in page.layer.options]
     assert names == [
-        *("0 · Conv2d · 2 units", "1 · ReLU · 2 units", "2 · AvgPool2d · 2 units"),
+        *("0 · Conv2d · 2 units", "1 · ReLU · 2 units", "2 · AdaptiveAvgPool2d · 2 units"),
         *("3 · Flatten · 8 units", "4 · Linear · 2 units"),
     ]
     page.unit.value = True
