@@ -100,7 +100,7 @@ def maximise(
         ``"data"``: an image is the mean of the data plus principal components (those that hold
         95 % of its variance), at most 0.7 times as far from the mean as
         an image of the data typically is, where a component's standard deviation is the unit of
-        length. It starts from the one of 512 such images, drawn at random, that excites the unit
+        length. It starts from the one of 256 such images, drawn at random, that excites the unit
         most. Shapes that all of the data have in common are thus the prior's doing, and which of
         them an image shows is the network's. ``"spectrum"``: an image is a sum of waves in which
         low frequencies count more (and colours vary as those of photographs do), squashed to
