@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -156,6 +156,8 @@ def maximise(
         layers_of(model, layer)
     with watching(model, shown, chosen, chunk, "what excites a unit") as (watch, inputs):
         name: str | None = None if layer is None else next(iter(watch.layers))
+        if name is None:
+            watch = replace(watch, layers={})
         every = watch.excitements(inputs, name)
         wanted = _units(target if layer is None else unit, every, name)
 

@@ -87,8 +87,8 @@ class Spectrum:
 
     def climb(self, images: Tensor, pull: Tensor, done: float) -> None:
         """Take Adam's step, which has a length of its own."""
-        self.adam.zero_grad()
-        images.backward(pull.neg())
+        (uphill,) = torch.autograd.grad(images, self.coordinates, pull)
+        self.coordinates.grad = uphill.neg()
         self.adam.step()
 
 

@@ -49,7 +49,7 @@ class UnitsPage(Frame):
         self.layer = ipw.Dropdown(
             description="Layer",
             options=[(f"{each.name} · {each.kind} · {each.units} units", each) for each in layers],
-            value=(maps or layers or [None])[-1],
+            value=next(reversed(maps or layers), None),
             style=LABEL,
             layout=wide(),
         )
