@@ -99,6 +99,16 @@ def test_a_student_explores(lab: tuple[str, Path], browser: WebDriver) -> None:
     assert drawn_whole(browser)
     screenshot(browser, "explorer_training_data")
 
+    # The fourth: the unit that the image excites most, and one of the first layer.
+    next(e for e in tabs if e.text == "Units and concepts").click()
+    wait.until(lambda d: " of layer 11 (ReLU) · " in picture(d).text and status(d) == "Done.")
+    assert "of the training images" in picture(browser).text
+    screenshot(browser, "explorer_units")
+    control(browser, "Unit").select_by_visible_text("by its number")
+    control(browser, "Layer").select_by_visible_text("1 · ReLU · 32 units")
+    wait.until(lambda d: "unit 0 of layer 1 (ReLU) · " in picture(d).text and status(d) == "Done.")
+    screenshot(browser, "explorer_units_by_number")
+
 
 def status(driver: WebDriver) -> str:
     found = driver.find_elements(By.CSS_SELECTOR, ".xaikit-status")

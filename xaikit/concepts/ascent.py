@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from xaikit.concepts.recording import Watch, images_of, layers_of, watching
+from xaikit.concepts.parametrisations import (
+    Parametrisation,
+    in_pixels,
+    of_components,
+    of_spectrum,
+    unit_length,
+)
+from xaikit.concepts.recording import images_of, layers_of, watching
 from xaikit.core.arguments import checked_seed, checked_targets, count
 from xaikit.core.cards import data_of
 from xaikit.core.options import NonNegative, accepted
-from xaikit.core.passes import per_input, progress, slope
+from xaikit.core.passes import progress, slope
 
-_COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
-"""How colours of photographs vary together: lucid's root of their covariance (ImageNet)."""
-_RATE = 0.2
-"""Of the ascent, in the spectrum."""
-_DARKEST = 0.15
-"""Shade of the first image where the data is black: darker ones have hardly any gradient."""
+Prior = Literal["data", "spectrum"]
+
 SHOWN = 9
 """Images of the data that are shown beside each result."""
 
@@ -67,19 +70,20 @@ def maximise(
     layer: str | nn.Module | None = None,
     unit: int | Sequence[int] | Tensor | None = None,
     data: Any = None,
-    steps: int = 256,
+    prior: Prior = "data",
+    steps: int = 128,
     jitter: int = 2,
-    blur: float = 0.6,
-    total_variation: float = 0.3,
-    l2: float = 0.15,
+    blur: float = 0,
+    total_variation: float = 0,
+    l2: float = 0,
     radius: float | None = None,
     seed: int = 0,
     chunk: int = 128,
 ) -> Maximised:
     """Make an image for each class, or for each unit of a layer, that excites it as much as it can.
 
-    All images climb together. An image is a spectrum in which low frequencies count more (and
-    colours vary as those of photographs do), squashed to [0, 1].
+    All images climb together, along the gradient of the unit. Without a prior they become textures
+    that no camera would take: ``prior`` says what keeps them near to images that there are.
 
     Parameters
     ----------
@@ -92,6 +96,15 @@ def maximise(
     data
         Images (N, C, H, W) or a data set, from which those are shown that excite the unit most.
         By default the training images of the data set that the model's card names.
+    prior
+        ``"data"``: an image is the mean of the data plus principal components (those that hold
+        95 % of its variance), at most 0.7 times as far from the mean as
+        an image of the data typically is, where a component's standard deviation is the unit of
+        length. It starts from the one of 256 such images, drawn at random, that excites the unit
+        most. Shapes that all of the data have in common are thus the prior's doing, and which of
+        them an image shows is the network's. ``"spectrum"``: an image is a sum of waves in which
+        low frequencies count more (and colours vary as those of photographs do), squashed to
+        [0, 1]; it knows nothing of the data's shapes, and shows textures.
     steps
         Of the ascent.
     jitter
@@ -101,9 +114,12 @@ def maximise(
         Standard deviation in pixels of the blur that images pass before the network. 0: none.
     total_variation, l2
         Weights of the penalties: on differences of neighbouring pixels, and on brightness. Each
-        is a share of the gradient of the unit.
+        is a share of the gradient of the unit. They make images smooth and dark: with
+        ``prior="spectrum"`` weights of 0.3 and 0.15 leave hardly more than outlines; with
+        ``prior="data"`` small weights outweigh the unit, because its gradient has little of the
+        low frequencies in which these images vary most.
     radius
-        If given, the ascent takes place in pixels, without the spectrum and without [0, 1]: in a
+        If given, the ascent takes place in pixels, without the prior and without [0, 1]: in a
         ball (L2) of that radius around black. For a linear network the result is its weights.
     seed
         Of the first images and the jitter.
@@ -116,12 +132,17 @@ def maximise(
 
     Notes
     -----
-    Paper: Olah et al. 2017, Feature visualization, Distill, doi:10.23915/distill.00007.
+    Papers: Olah et al. 2017, Feature visualization, Distill, doi:10.23915/distill.00007, which has
+    the spectrum and the jitter, and discusses priors learned from data; Nguyen et al. 2016,
+    Synthesizing the preferred inputs for neurons in neural networks via deep generator networks,
+    arXiv:1605.09304, whose prior is a network. The principal components are a simple such prior.
     """
     steps, seed = count(steps, "steps"), checked_seed(seed)
     jitter = _at_least_zero(jitter, "jitter", whole=True)
     for value, option in ((blur, "blur"), (total_variation, "total_variation"), (l2, "l2")):
         _at_least_zero(value, option)
+    if prior not in (priors := get_args(Prior)):
+        raise ValueError(f"unknown prior {prior!r}: choose one of {', '.join(priors)}.")
     if radius is not None and not _at_least_zero(radius, "radius") > 0:
         raise ValueError("radius has to be above 0: a ball of radius 0 holds one image.")
     if (target is None) == (layer is None) or (layer is None) != (unit is None):
@@ -135,36 +156,42 @@ def maximise(
         layers_of(model, layer)
     with watching(model, shown, chosen, chunk, "what excites a unit") as (watch, inputs):
         name: str | None = None if layer is None else next(iter(watch.layers))
-        every = _excitements(watch, inputs, name)
+        if name is None:
+            watch = replace(watch, layers={})
+        every = watch.excitements(inputs, name)
         wanted = _units(target if layer is None else unit, every, name)
-        make, parts = _images(inputs, len(wanted), radius, seed)
+
+        def best(drawn: Tensor) -> Tensor:
+            return watch.excitements(drawn, name)[:, wanted].argmax(0)
+
+        climbing: Parametrisation
+        if radius is not None:
+            climbing = in_pixels(inputs, len(wanted), radius)
+        elif prior == "data":
+            climbing = of_components(inputs, seed, best)
+        else:
+            climbing = of_spectrum(inputs, len(wanted), seed)
         generator = torch.Generator().manual_seed(seed)
-        push = None if radius is not None else torch.optim.Adam(parts, lr=_RATE)
         history = []
         with progress(steps, "steps") as tell:
             for step in range(steps):
                 tell(step)
-                images = make()
+                images = climbing.images()
                 seen = _blurred(images, blur)
                 if jitter:
                     by = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()
                     seen = _moved(seen, by)
-                excited = _excited(watch, seen, name, wanted)
+                excited = watch.excited(seen, name, wanted)
                 history.append(excited.detach())
                 if not excited.requires_grad:
                     raise ValueError("autograd cannot follow the unit back to the image.")
                 pull = slope(excited.sum(), images, retain=True)
-                pull = _unit_length(pull) - _penalties(images, total_variation, l2)
-                if push is not None:
-                    push.zero_grad()
-                    images.backward(-pull)
-                    push.step()
-                elif radius is not None:
-                    _within(parts[0], pull, radius, step / steps)
+                pull = unit_length(pull) - _penalties(images, total_variation, l2)
+                climbing.climb(images, pull, step / steps)
             tell(steps)
         with torch.no_grad():
-            final = make().detach()
-            activation = _excited(watch, final, name, wanted)
+            final = climbing.images().detach()
+            activation = watch.excited(final, name, wanted)
         strongest = every[:, wanted].topk(min(SHOWN, len(every)), dim=0)
     nearest = inputs[strongest.indices.T]
     what = "class" if name is None else f"unit of layer {name}"
@@ -184,28 +211,6 @@ def _at_least_zero(value: Any, name: str, whole: bool = False) -> Any:
     return found
 
 
-def _excitements(watch: Watch, images: Tensor, name: str | None) -> Tensor:
-    """Return what every class or unit computes for the data, (N, units)."""
-    found = []
-    for _, scores, values in watch.activations(images):
-        found.append(
-            scores
-            if name is None
-            else values[name].flatten(2).mean(2)
-            if values[name].ndim > 2
-            else values[name]
-        )
-    return torch.cat(found)
-
-
-def _excited(watch: Watch, images: Tensor, name: str | None, wanted: Tensor) -> Tensor:
-    """Return what each image's own unit computes for it, (M,)."""
-    scores, values = watch.one_pass(images)
-    every = scores if name is None else values[name]
-    every = every.flatten(2).mean(2) if every.ndim > 2 else every
-    return every.gather(1, wanted[:, None])[:, 0]
-
-
 def _units(given: Any, every: Tensor, name: str | None) -> Tensor:
     """Return the classes or units (M,), checked."""
     try:
@@ -219,41 +224,6 @@ def _units(given: Any, every: Tensor, name: str | None) -> Tensor:
     if not bool(((wanted >= 0) & (wanted < every.shape[1])).all()):
         raise ValueError(f"layer {name} has units 0 to {every.shape[1] - 1}.")
     return wanted.long().to(every.device)
-
-
-def _images(inputs: Tensor, number: int, radius: float | None, seed: int) -> Any:
-    """Return a function that makes images of their parameters, and the parameters."""
-    generator = torch.Generator().manual_seed(seed)
-    channels, height, width = inputs.shape[1:]
-    if radius is not None:
-        start = torch.zeros(number, channels, height, width)
-        pixels = start.to(inputs).requires_grad_()
-        return lambda: pixels.view_as(pixels), [pixels]
-    frequencies = torch.sqrt(
-        torch.fft.fftfreq(height)[:, None] ** 2 + torch.fft.rfftfreq(width)[None] ** 2
-    )
-    scale = (1 / frequencies.clamp_min(1 / max(height, width))).to(inputs) / math.sqrt(
-        height * width
-    )
-    spectrum = torch.stack(
-        [
-            0.05 * torch.randn(channels, *frequencies.shape, 2, generator=generator)
-            for _ in range(number)
-        ]
-    ).to(inputs)
-    # Black to begin with, where the data is: what the unit does not ask for stays away.
-    level = torch.logit(inputs.median().clamp(_DARKEST, 1 - _DARKEST))
-    spectrum.requires_grad_()
-    mixing = (_COLOURS / _COLOURS.norm(dim=0).max()).to(inputs)
-
-    def make() -> Tensor:
-        waves = torch.view_as_complex(spectrum) * scale
-        picture = torch.fft.irfft2(waves, s=(height, width), norm="ortho") * 4
-        if channels == 3:
-            picture = torch.einsum("dc,nchw->ndhw", mixing, picture)
-        return torch.sigmoid(picture + level)
-
-    return make, [spectrum]
 
 
 def _blurred(images: Tensor, deviation: float) -> Tensor:
@@ -276,11 +246,6 @@ def _moved(images: Tensor, by: Sequence[int]) -> Tensor:
     return padded[:, :, top : top + images.shape[2], left : left + images.shape[3]]
 
 
-def _unit_length(values: Tensor) -> Tensor:
-    lengths: Tensor = values.flatten(1).norm(dim=1).clamp_min(1e-12)
-    return values / per_input(lengths, values)
-
-
 def _penalties(images: Tensor, total_variation: float, l2: float) -> Tensor:
     """Return the penalties' gradients, each of that length beside the unit's of length 1."""
     found = torch.zeros_like(images)
@@ -288,15 +253,7 @@ def _penalties(images: Tensor, total_variation: float, l2: float) -> Tensor:
         rough = images.detach().requires_grad_()
         down = (rough[:, :, 1:] - rough[:, :, :-1]).square().add(1e-6).sqrt().sum()
         across = (rough[..., 1:] - rough[..., :-1]).square().add(1e-6).sqrt().sum()
-        found = found + total_variation * _unit_length(slope(down + across, rough))
+        found = found + total_variation * unit_length(slope(down + across, rough))
     if l2:
-        found = found + l2 * _unit_length(images.detach())
+        found = found + l2 * unit_length(images.detach())
     return found
-
-
-@torch.no_grad()
-def _within(pixels: Tensor, pull: Tensor, radius: float, done: float) -> None:
-    """Move pixels along the pull, by less and less, and back into the ball."""
-    pixels += pull * radius * (1 - done)
-    lengths = pixels.flatten(1).norm(dim=1).clamp_min(1e-12)
-    pixels *= (radius / lengths).clamp_max(1).view(-1, 1, 1, 1)

@@ -99,7 +99,9 @@ def dissect(
     Notes
     -----
     Paper: Bau et al. 2017, Network dissection: quantifying interpretability of deep visual
-    representations, arXiv:1704.05796. Chance by permuted masks is not the paper's.
+    representations, arXiv:1704.05796. Chance by permuted masks is not the paper's. A unit is active
+    at 0.5 % of all places, so the IoU with a concept that covers more than an eighth of them cannot
+    reach 0.04: silhouettes are not detected, however well a unit follows them.
     """
     if layer is None:
         raise ValueError("layer has to name a layer that returns maps, or a list of such.")

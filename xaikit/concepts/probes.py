@@ -10,8 +10,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from xaikit.concepts.recording import Layers, enough, images_of, watching
@@ -22,6 +24,8 @@ FEWEST = 20
 """Images that a probe needs, for training and testing."""
 _TYPES = 50
 """Groups of alike images in the control task, at most."""
+_AT_ONCE = 2048
+"""Activations whose products are summed at once: those of a layer in double precision are large."""
 _PENALTY = {"ridge": 1e-2, "logistic": 1e-2}
 """Of a probe, for activations whose mean squared length is 1, per training image."""
 
@@ -137,13 +141,16 @@ def probe(
     with watching(other, images, list(names), chunk, "what a probe reads") as (watch, inputs):
         _, untrained = watch.features(inputs)
     found: dict[str, list[Share]] = {}
-    for name in names:
-        own = coordinates(features.pop(name), train)
-        random = coordinates(untrained.pop(name), train)
-        found[name] = [
-            _tested(where, what, train, test, classifier)
-            for where, what in ((own, wanted), (own, control), (random, wanted))
-        ]
+    # Factorisations this small gain nothing from threads, which wait for each other on busy cores:
+    # six times the processor seconds, measured.
+    with threadpool_limits(1):
+        for name in names:
+            own = coordinates(features.pop(name), train)
+            random = coordinates(untrained.pop(name), train)
+            found[name] = [
+                _tested(where, what, train, test, classifier)
+                for where, what in ((own, wanted), (own, control), (random, wanted))
+            ]
     accuracy, controls, blank = ({name: found[name][k] for name in names} for k in range(3))
     selectivity = {
         name: Selectivity(real.value - task.value, real.value - untrained.value)
@@ -184,16 +191,19 @@ def coordinates(features: Tensor, train: NDArray[np.int64]) -> NDArray[np.float6
     as many coordinates as there are training images say all: that of 25,000 activations takes
     seconds. They are centred, and scaled so that their mean squared length is 1.
     """
-    values = features.double().cpu()
     places = torch.from_numpy(train)
-    values = values - values[places].mean(0)
-    mine = values[places]
-    if mine.shape[1] <= len(mine):
-        spanned = values
+    if features.shape[1] <= len(train):
+        values = features.double().cpu()
+        spanned = values - values[places].mean(0)
     else:
-        lengths, axes = torch.linalg.eigh(mine @ mine.T)
+        products = torch.zeros(len(features), len(train), dtype=torch.float64)
+        for some in torch.split(features, _AT_ONCE, dim=1):
+            values = some.double().cpu()
+            values -= values[places].mean(0)
+            products.addmm_(values, values[places].T)
+        lengths, axes = map(torch.from_numpy, eigh(products[places].numpy()))
         used = lengths > 1e-10 * lengths[-1].clamp_min(1e-300)
-        spanned = (values @ mine.T) @ axes[:, used] / lengths[used].sqrt()
+        spanned = products @ (axes[:, used] / lengths[used].sqrt())
     scale = spanned[places].square().sum(1).mean().sqrt()
     found: NDArray[np.float64] = (spanned / scale.clamp_min(1e-300)).numpy()
     return found

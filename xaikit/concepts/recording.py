@@ -135,6 +135,17 @@ class Watch:
                 kept[name].append(values.flatten(1).to(images.dtype))
         return torch.cat(scores), {name: torch.cat(each) for name, each in kept.items()}
 
+    def excitements(self, images: Tensor, name: str | None) -> Tensor:
+        """Return what a layer's units compute (N, units), a map's mean; of None, the classes'."""
+        found = self.activations(images)
+        return torch.cat([scores if name is None else _means(at[name]) for _, scores, at in found])
+
+    def excited(self, images: Tensor, name: str | None, wanted: Tensor) -> Tensor:
+        """Return what each image's own unit (N,) computes for it, with its graph."""
+        scores, found = self.one_pass(images)
+        every = scores if name is None else _means(found[name])
+        return every.gather(1, wanted[:, None])[:, 0]
+
     def slopes(self, images: Tensor, target: int) -> dict[str, Tensor]:
         """Return the gradients (N, F) of a class's output at every layer, from one pass."""
         kept = {name: list[Tensor]() for name in self.layers}
@@ -163,6 +174,11 @@ class Watch:
             return outputs(self.model, images)
         finally:
             hook.remove()
+
+
+def _means(values: Tensor) -> Tensor:
+    """Return maps' means (n, units); neurons stay as they are."""
+    return values.flatten(2).mean(2) if values.ndim > 2 else values
 
 
 @contextmanager

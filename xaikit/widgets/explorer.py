@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import ipywidgets as ipw
@@ -21,17 +21,18 @@ from xaikit.widgets.counterfactuals import CounterfactualPage
 from xaikit.widgets.explanations import ExplanationPage
 from xaikit.widgets.jobs import Latest
 from xaikit.widgets.training_data import TrainingPage
+from xaikit.widgets.units import UnitsPage
 
 FIRST = 200
 """How many training images of each class are searched, where nothing else is said."""
 
 
 class Explorer(ipw.Tab):  # type: ignore[misc] # ipywidgets has no types
-    """The widget that :func:`explorer` returns: three pages of one network and one image.
+    """The widget that :func:`explorer` returns: four pages of one network and one image.
 
     Attributes
     ----------
-    explanations, counterfactuals, training
+    explanations, counterfactuals, training, units
         The pages. One that is opened takes over the other's image.
     """
 
@@ -47,9 +48,10 @@ class Explorer(ipw.Tab):  # type: ignore[misc] # ipywidgets has no types
         self.explanations = ExplanationPage(model, data, worker)
         self.counterfactuals = CounterfactualPage(model, data, worker)
         self.training = TrainingPage(model, data, training, options, worker)
+        self.units = UnitsPage(model, data, training, worker)
         super().__init__(
-            [self.explanations, self.counterfactuals, self.training],
-            titles=["Explanations", "Counterfactuals", "Training data"],
+            [self.explanations, self.counterfactuals, self.training, self.units],
+            titles=["Explanations", "Counterfactuals", "Training data", "Units and concepts"],
             selected_index=0,
         )
         self.observe(self._on_page, "selected_index")
@@ -78,9 +80,10 @@ def explorer(
     """Return a widget that explains any image by any method, and searches counterfactuals of it.
 
     One page shows maps, with the deletion curve beside them, another what would have to change, the
-    third which training images speak for and against the class. As the last expression of a cell
-    it appears below it. Slow methods show their progress and can be cancelled; a new choice takes
-    the place of the running one; results are kept.
+    third which training images speak for and against the class, the fourth what excites a unit and
+    which concepts it detects. As the last expression of a cell it appears below it. Slow methods
+    show their progress and can be cancelled; a new choice takes the place of the running one;
+    results are kept.
 
     Parameters
     ----------
@@ -90,8 +93,8 @@ def explorer(
     data
         Images with labels and classes; default: FashionMNIST's test split.
     training
-        What the model was trained on, or a part of it; only the third page needs it. Default for
-        the default model: the first 200 training images of each class.
+        What the model was trained on, or a part of it; the third and the fourth page need it.
+        Default for the default model: the first 200 training images of each class.
     checkpoints, learning_rates
         As :func:`xaikit.influence` takes them, for the methods that follow the training.
 
@@ -114,7 +117,7 @@ def explorer(
             )
         if given is not None and len(given) == 0:
             raise ValueError(f"{name} holds no image: there is nothing to explore.")
-    searched = partial(_searched, model, training)
+    searched = cache(partial(_searched, model, training))
     model = load_pretrained("fashion_mnist") if model is None else model
     data = load("fashion_mnist") if data is None else data
     model = _expect_matching(model, data)

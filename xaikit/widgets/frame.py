@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import html
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as ipw
 
+from xaikit.core.passes import observed
 from xaikit.data import ImageDataset
 from xaikit.widgets.jobs import CancelledError, Latest
 
@@ -120,6 +122,23 @@ class Frame(ipw.HBox):  # type: ignore[misc] # ipywidgets has no types
             self.say(str(error).strip().split("\n")[0] or type(error).__name__, error=True)
         finally:
             self.run.disabled, self.stop.disabled = False, True
+
+    @contextmanager
+    def observing(self, what: str, stop: threading.Event) -> Iterator[None]:
+        """Do as :meth:`working`; show how far it is, too, and let it be cancelled there."""
+        last = 0.0
+
+        def advanced(done: int, total: int) -> None:
+            nonlocal last
+            if stop.is_set():
+                raise CancelledError
+            if time.monotonic() - last > 0.1:
+                last = time.monotonic()
+                self.progress.value = done / max(total, 1)
+                self.say(f"{what} {done:,} of {total:,}".replace(",", " "))
+
+        with self.working(what), observed(advanced):
+            yield
 
     def _on_cancel(self, _: Any) -> None:
         self._worker.cancel()

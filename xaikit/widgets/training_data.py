@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as ipw
 from torch import nn
 
-from xaikit.core.passes import observed
 from xaikit.data import ImageDataset
 from xaikit.influence.registry import METHODS
 from xaikit.widgets.examples import Asked, influential
 from xaikit.widgets.frame import LABEL, Frame, image_slider, wide
-from xaikit.widgets.jobs import CancelledError, Latest
+from xaikit.widgets.jobs import Latest
 
 Choice = tuple[int, str, Asked, str]
 
@@ -48,8 +45,7 @@ class TrainingPage(Frame):
         worker: Latest,
     ) -> None:
         self._model, self._data, self._options = model, data, options
-        self._read = training
-        self._training: ImageDataset | None = None
+        self._training = training
         self.image = image_slider(data)
         self.method = ipw.Dropdown(
             description="Method",
@@ -87,32 +83,14 @@ class TrainingPage(Frame):
         self._worker.start(lambda stop: self._show(choice, stop))
 
     def _show(self, choice: Choice, stop: threading.Event) -> None:
-        with self._observing(f"{METHODS[choice[1]].title} …", stop):
+        with self.observing(f"{METHODS[choice[1]].title} …", stop):
             self.show(choice, lambda: self._made(choice), stop)
 
     def _made(self, choice: Choice) -> str:
-        if self._training is None:
-            self._training = self._read()
+        training = self._training()
         image, method, asked, layers = choice
         takes = METHODS[method].options
         options = {name: value for name, value in self._options.items() if name in takes}
         if "layers" in takes:
             options["layers"] = layers
-        return influential(self._model, self._data, self._training, image, method, asked, options)
-
-    @contextmanager
-    def _observing(self, what: str, stop: threading.Event) -> Iterator[None]:
-        """Show how far it is, and let it be cancelled there."""
-        last = 0.0
-
-        def advanced(done: int, total: int) -> None:
-            nonlocal last
-            if stop.is_set():
-                raise CancelledError
-            if time.monotonic() - last > 0.1:
-                last = time.monotonic()
-                self.progress.value = done / max(total, 1)
-                self.say(f"{what} {done:,} of {total:,}".replace(",", " "))
-
-        with self.working(what), observed(advanced):
-            yield
+        return influential(self._model, self._data, training, image, method, asked, options)
