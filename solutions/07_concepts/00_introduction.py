@@ -11,6 +11,7 @@
 # **global** explanations. Each of them comes with a control here, because each of these methods finds something in
 # a network that has learned nothing.
 #
+# {{ if whole }}
 # **After it you can**
 #
 # 1. train a probe, and tell what the network learned from what the probe learned;
@@ -23,13 +24,15 @@
 # 7. find concepts that nobody has labelled;
 # 8. say which method of the course to use when, from what you measured.
 #
-# **Time:** about six hours for a group. Sections {{ section.probes }} to {{ section.tcav }} take three
-# hours; each later section stands for itself. All cells together run in about a minute on a CPU.
+# {{ end }}
+# **Time:** {{ course.time }} for a group.{{ if whole }} The core path, sections {{ core.first }} to
+# {{ core.last }}, takes {{ core.time }} and earns {{ core.share }}; each later section stands for
+# itself.{{ end }} All cells together run in about a minute on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks
 # come from further checks that run after you hand in; they call your functions on inputs that
-# nobody has seen. One answer is text, and a person marks it. No task needs an earlier answer, so a
+# nobody has seen. {{ course.by_hand }} No task needs an earlier answer, so a
 # hard one can wait. When the further checks call your function, only the imports of the next given
 # cell, your other functions and cells of your own are defined: not xaikit, nor what other given
 # cells define.

@@ -1,7 +1,7 @@
-# %% [markdown]
+# %% [markdown] minutes=40
 # ## Section: What should I use when?
 #
-# **You learn** to choose a method by the question that somebody asks, and to say what it will not answer. **Time:** 45 minutes.
+# **You learn** to choose a method by the question that somebody asks, and to say what it will not answer. **Time:** 40 minutes.
 #
 # You have met dozens of methods in seven notebooks. None is the best one, because they answer different questions. Before you choose, ask:
 #

@@ -88,6 +88,7 @@ CORE = {
     "04_backdoors": (180, 0.49),
     "05_counterfactuals": (180, 0.44),
     "06_influence": (180, 0.54),
+    "07_concepts": (180, 0.49),
 }
 
 
