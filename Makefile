@@ -28,8 +28,9 @@ slow: $(READY)  ## the slow tests: every answer, the red team against plain nbgr
 	@sh .ci/system-packages chromium chromium-driver
 	$(PYTEST) -m slow
 
-mutants: $(READY)  ## break each solution in every single place: does its hidden check see it, whatever the seed?
+mutants: $(READY)  ## break each solution in every single place: does its hidden check see it, whatever the seed, and its visible one?
 	$(PYTHON) -m tests.mutants
+	$(PYTHON) -m tests.mutants.visible
 
 style: $(READY)  ## ruff (lint, format), and who may import whom
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/lint-imports
