@@ -67,7 +67,8 @@ def counterfactual(
         {methods}
     backend
         ``"native"``: this package's own, in PyTorch, all inputs and targets at once.
-        ``"alibi"``: the library's, one item after the other; Python 3.11 with the extra ``alibi``.
+        ``"alibi"``: the library's, one item after the other, in an environment of its own, which
+        ``make alibi`` builds.
     seed
         Same seed, same bytes: on one device, with one thread count and one chunk size.
     chunk
