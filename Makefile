@@ -1,11 +1,13 @@
 # Each target says what it does; the work is in Python.
-BASE_PYTHON ?= python3.11
+BASE_PYTHON ?= $$(sh .ci/newest-python BASE_PYTHON 3.13 3.12 3.11)
+ALIBI_PYTHON ?= $$(sh .ci/newest-python ALIBI_PYTHON 3.11)
 VENV := .venv
+ALIBI := .venv-alibi
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo quick test slow mutants style types lab release bench
+.PHONY: help demo quick test slow mutants style types lab release bench alibi lock version
 # Several processes share the cores: one thread each.
 demo quick test slow mutants bench: export OMP_NUM_THREADS = 1
 # Each worker compiles all tests, unless what one run compiled is there for the next.
@@ -57,12 +59,29 @@ bench: $(READY)  ## speed beside the libraries' and nbgrader's; how often backdo
 	$(PYTHON) -m tests.benchmarks.bench_concepts
 	$(PYTHON) -m tests.benchmarks.bench_grading
 
-# alibi needs Python 3.11, and older versions of other packages: later Pythons have their own lock.
-$(READY): requirements.lock requirements-3.12.lock pyproject.toml
+alibi: $(ALIBI)/.ready  ## the library alibi, in an environment of its own: it needs Python 3.11 and numpy 1
+
+lock: $(READY)  ## requirements*.lock anew from pyproject.toml, for Python 3.11 to 3.13; pins stay where they can
+	$(PYTHON) .ci/lock.py
+
+version: $(READY)  ## release the changelog's newest version: date, version numbers, commit and tag
+	$(PYTHON) .ci/version.py
+
+# Another lock is another environment, made from nothing: what an older lock had would stay.
+$(READY): requirements.lock pyproject.toml
 	@sh .ci/system-packages bubblewrap
-	@echo "Setting up $(VENV): the locked packages, a few minutes the first time"
-	$(BASE_PYTHON) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --requirement requirements$$($(PYTHON) -c \
-		'import sys; print("" if sys.version_info < (3, 12) else "-3.12")').lock
+	@cmp -s requirements.lock $(VENV)/requirements.lock || { \
+		python=$(BASE_PYTHON) && \
+		echo "Setting up $(VENV) with $$($$python --version): the locked packages, a few minutes" && \
+		$$python -m venv --clear $(VENV) && \
+		$(PYTHON) -m pip install --quiet --requirement requirements.lock && \
+		cp requirements.lock $(VENV)/; }
 	$(PYTHON) -m pip install --quiet --no-deps --editable .
 	@touch $@ && echo "Set up in $(VENV)"
+
+$(ALIBI)/.ready: requirements-alibi.lock
+	@python=$(ALIBI_PYTHON) && \
+		echo "Setting up $(ALIBI) with $$($$python --version): alibi and TensorFlow, a minute or two" && \
+		$$python -m venv --clear $(ALIBI) && \
+		$(ALIBI)/bin/python -m pip install --quiet --requirement requirements-alibi.lock && \
+		touch $@ && echo "Set up in $(ALIBI)"

@@ -365,9 +365,10 @@ def _numbers(value: Any, shape: tuple[int | None, ...]) -> NDArray[np.float64] |
         for item in value:
             _expect_usable(item)
         parts = [_numbers(item, shape[1:]) for item in value]
-        if not parts or any(p is None or p.shape != parts[0].shape for p in parts):  # type: ignore
+        arrays = [part for part in parts if part is not None]
+        if len(arrays) < len(parts) or len({part.shape for part in arrays}) != 1:
             return None
-        value = np.stack(parts)  # type: ignore[arg-type]
+        value = np.stack(arrays)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "bif":
         return None
     array = value.astype(np.float64)

@@ -204,6 +204,14 @@ def load_pretrained(
         If there is no network of that name, or its checkpoint is damaged.
     FileNotFoundError
         If its checkpoint is missing.
+
+    Examples
+    --------
+    >>> from xaikit import load, load_pretrained
+    >>> data = load("fashion_mnist")
+    >>> model = load_pretrained("fashion_mnist")
+    >>> data.classes[int(model(data.images[:1]).argmax())]
+    'Ankle boot'
     """
     network = build(name)
     with opened(name, folder) as (card, weights):

@@ -138,7 +138,7 @@ def _made(course: Course) -> dict[str, bytes]:
         "README.md": _readme(course),
         "environment.yml": (
             "# conda env create -f environment.yml && conda activate xaikit\n"
-            "name: xaikit\nchannels:\n  - conda-forge\ndependencies:\n  - python=3.11\n"
+            "name: xaikit\nchannels:\n  - conda-forge\ndependencies:\n  - python=3.13\n"
             "  - pip\n  - pip:\n      - -e .[lab]\n"
         ),
         ".gitignore": ".venv/\n__pycache__/\n*.egg-info/\nbuild/\n.ipynb_checkpoints/\n",

@@ -1,9 +1,9 @@
 # %% [markdown]
 # ## Section: Explore, and the original library
 #
-# The lecture used the library alibi. Where it is installed (Python 3.11, `pip install
-# "xaikit[alibi]"`), `backend="alibi"` runs it on the same network; a single image takes it from half a
-# minute to minutes, so this cell only asks whether it is there.
+# The lecture used the library alibi, which needs Python 3.11 and older packages, so it has an environment
+# of its own: `make alibi` builds it in the course's folder. There `backend="alibi"` runs it on the same
+# network; a single image takes it from half a minute to minutes, so this cell only asks whether it is there.
 #
 # By alibi's own interface each of the three methods is a class. The two searches are graphs of TensorFlow 1,
 # for which `tensorflow.compat.v1.disable_v2_behavior()` has to come first, for the whole process; so start a
@@ -25,16 +25,14 @@
 # counterfactuals. It takes tables with named features, so it is not the one for 784 pixels.
 
 # %% tags=["figure"]
-there = (
-    importlib.util.find_spec("alibi") is not None
-    and importlib.util.find_spec("tensorflow") is not None
-)
-if there:
+from xaikit.counterfactuals.alibi_task import missing as alibi_missing
+
+if (why := alibi_missing()) is None:
     print(
         'alibi is here: try counterfactual(model, shirt[None], dress, "prototype", backend="alibi").'
     )
 else:
-    print("alibi is not installed here. xaikit's own methods do not need it.")
+    print(f"alibi cannot run here: {why}. xaikit's own methods do not need it.")
 
 # %% [markdown]
 # Digits are easier to judge by eye. MNIST is not part of xaikit; the cell uses it if it is on this

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from xaikit import counterfactual, load, load_pretrained
 from xaikit.autoencoders import load_judges
 from xaikit.counterfactuals import Counterfactuals, alibi_backend
-from xaikit.counterfactuals.alibi_task import run
+from xaikit.counterfactuals.alibi_task import interpreter, missing, run
 from xaikit.counterfactuals.qualities import qualities
 
 SURE = 0.95
@@ -190,7 +190,7 @@ def white_box(bench: Bench, method: str, limit: float) -> Row:
         }
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
         subprocess.run(
-            [sys.executable, Path(__file__).with_name("alibi_white_box.py"), folder],
+            [interpreter(), Path(__file__).with_name("alibi_white_box.py"), folder],
             check=True,
             env=os.environ | _QUIET,
             capture_output=True,
@@ -290,7 +290,7 @@ def main() -> None:
         paired(rows, measured, *pair)
     if arguments.large:
         large(bench, everything)
-    if (why := alibi_backend.missing()) is not None:
+    if (why := missing()) is not None:
         print(f"\nwithout alibi: {why}")
         return
     limit = 60 * arguments.minutes

@@ -8,6 +8,7 @@ import pkgutil
 import subprocess
 import sys
 import zipfile
+from inspect import isroutine
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,17 @@ def test_an_example_of_a_docstring_runs(
     assert not lines, "".join(lines)
 
 
+def test_every_function_of_the_library_has_an_example():
+    functions = [each for name in xaikit.__all__ if isroutine(each := getattr(xaikit, name))]
+    assert len(functions) > 10
+    assert [each.__name__ for each in functions if ">>>" not in (each.__doc__ or "")] == []
+
+
 def test_to_import_the_library_imports_no_other_method_s_package():
     """So it is there as soon as torch is: what a method needs is imported with its first call."""
     program = (
-        "import sys, xaikit; before = 'torch' in sys.modules; xaikit.explain; xaikit.load; "
+        "import sys, xaikit; before = 'torch' in sys.modules; "
+        "[getattr(xaikit, name) for name in xaikit.__all__]; "
         f"print(before, sorted(set(sys.modules) & set({HEAVY!r})))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

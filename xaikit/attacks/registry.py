@@ -18,5 +18,12 @@ attack_method = partial(register, METHODS, Entry)
 
 
 def attack_methods() -> list[Entry]:
-    """List the methods of :func:`xaikit.attack`, each with its title, needs, options and paper."""
+    """List the methods of :func:`xaikit.attack`, each with its title, needs, options and paper.
+
+    Examples
+    --------
+    >>> from xaikit import attack_methods
+    >>> [each.name for each in attack_methods() if "fgsm" in each.name]
+    ['fgsm']
+    """
     return list(METHODS.values())

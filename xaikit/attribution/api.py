@@ -188,7 +188,14 @@ def _as_given(attributions: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def methods() -> list[Method]:
-    """List the methods of :func:`explain`: on gradients, relevance, perturbations, examples."""
+    """List the methods of :func:`explain`: on gradients, relevance, perturbations, examples.
+
+    Examples
+    --------
+    >>> from xaikit import methods
+    >>> [each.name for each in methods() if each.based_on == "relevance"]
+    ['deep_shap', 'deep_taylor', 'deeplift', 'lrp']
+    """
     basis = ("gradient", "relevance", "perturbation", "example")
     return sorted(METHODS.values(), key=lambda each: (basis.index(each.based_on), each.name))
 
@@ -209,6 +216,14 @@ def targets_of_interest(model: nn.Module, inputs: Tensor, labels: Tensor) -> Ten
     -------
     torch.Tensor
         (N, 4) int64, on the inputs' device. Of equal outputs the lower class counts as likelier.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import targets_of_interest
+    >>> model = torch.nn.Identity()  # four inputs, which are the outputs
+    >>> targets_of_interest(model, torch.tensor([[0.1, 0.7, 0.2, 0.4]]), torch.tensor([2]))
+    tensor([[2, 1, 3, 0]])
     """
     inputs = checked_inputs(model, inputs)
     with frozen(model), channels_last(model, inputs), torch.no_grad():

@@ -57,5 +57,5 @@ def integrated_gradients(
 
 def gauss_legendre(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the nodes in (0, 1) and weights, which sum to 1."""
-    nodes, weights = np.polynomial.legendre.leggauss(steps)  # type: ignore[no-untyped-call]
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
     return (nodes + 1) / 2, weights / 2

@@ -46,7 +46,7 @@ class Interactions:
         self.higher = (odd / 2 - self.single).clone()
         # A segment's value has its share of every set's coefficient, 2 / |set|: the integral of
         # t^(|set| − 1). Over t, the sum over the sets is a product again.
-        nodes, weights = np.polynomial.legendre.leggauss(32)  # type: ignore[no-untyped-call]
+        nodes, weights = np.polynomial.legendre.leggauss(32)
         t, weight = torch.from_numpy((nodes + 1) / 2), torch.from_numpy(weights)
         others = apart[:-1].unsqueeze(1)
         up, down = torch.log1p(theta * t), torch.log1p(-theta * t)

@@ -50,6 +50,17 @@ def tree_shap(
     ------
     TypeError, ValueError
         In one sentence: a model without trees, targets out of range, inputs of another width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> from xaikit import tree_shap
+    >>> x = np.array([[0.0, 5.0], [1.0, 5.0]])
+    >>> tree = DecisionTreeRegressor(random_state=0).fit(x, [0.0, 1.0])  # the first feature alone
+    >>> tree_shap(tree, x).attributions[:, 0]
+    tensor([[-0.5000,  0.0000],
+            [ 0.5000,  0.0000]], dtype=torch.float64)
     """
     import shap
 

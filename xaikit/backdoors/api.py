@@ -81,6 +81,13 @@ def detect(
     ValueError, TypeError
         In one sentence: an unknown method or option, an option of the wrong kind, inputs outside
         [0, 1], labels that are missing or out of range, a model whose outputs are no numbers.
+
+    Examples
+    --------
+    >>> from xaikit import detect, load, load_pretrained
+    >>> images = load("fashion_mnist").images[:16]
+    >>> detect(load_pretrained("lecture"), images, method="mm_bd", steps=10).flagged
+    False
     """
     start = time.perf_counter()
     chosen = known(METHODS, method)

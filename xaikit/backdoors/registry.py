@@ -18,5 +18,12 @@ detection_method = partial(register, METHODS, Entry)
 
 
 def detection_methods() -> list[Entry]:
-    """List the methods of :func:`xaikit.detect`, each with its title, needs, options and paper."""
+    """List the methods of :func:`xaikit.detect`, each with its title, needs, options and paper.
+
+    Examples
+    --------
+    >>> from xaikit import detection_methods
+    >>> "mm_bd" in [each.name for each in detection_methods()]
+    True
+    """
     return list(METHODS.values())

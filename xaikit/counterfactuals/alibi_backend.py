@@ -1,22 +1,20 @@
 """alibi's own counterfactuals of a PyTorch model, computed in a process of their own.
 
 alibi (Klaise et al. 2021, Alibi explain: algorithms for explaining machine learning models, JMLR
-22(181)) needs TensorFlow's graph mode, which would take over the whole process. So it runs beside
-this one and asks for predictions over a pipe; the model stays here, and what goes there is plain
-arrays.
+22(181)) needs TensorFlow's graph mode, which would take over the whole process, and older packages
+than ours. So it runs beside this one, by a Python of its own, and asks for predictions over a pipe;
+the model stays here, and what goes there is plain arrays.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from typing import Annotated, Any
 
 from torch import Tensor
 
 from xaikit.core.cards import data_of
 from xaikit.core.options import Whole, accepted, known_options
-from xaikit.counterfactuals.alibi_task import run
+from xaikit.counterfactuals.alibi_task import missing, run
 from xaikit.counterfactuals.rl import Given, generator_for
 from xaikit.counterfactuals.rl_networks import Generator
 from xaikit.counterfactuals.search import Examples, Search, checked_examples
@@ -58,16 +56,6 @@ predict function each takes some 1,600 predictions of a 28 × 28 image."""
 
 _KINDS = {int: Annotated[int, Whole(2**31, "a whole number of at least 0")], float: float}
 """What may be set to what, by the type of its default."""
-
-
-def missing() -> str | None:
-    """Say why alibi cannot run here, or None."""
-    if sys.version_info >= (3, 12):
-        return f"it ends with Python 3.11, and this is {sys.version_info[0]}.{sys.version_info[1]}"
-    for package in ("alibi", "tensorflow"):
-        if importlib.util.find_spec(package) is None:
-            return f"{package} is not installed: pip install 'xaikit[alibi]'"
-    return None
 
 
 def alibi(

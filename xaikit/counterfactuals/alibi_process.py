@@ -1,27 +1,55 @@
-"""The process in which alibi runs: ``python -m xaikit.counterfactuals.alibi_process FOLDER``.
+"""The process in which alibi runs, in an environment of its own: ``alibi_process.py FOLDER``.
 
-TensorFlow's graph mode, its threads, its log lines and its warnings stay in here. The folder holds
-the task as plain files (``task.json``, ``inputs.npy`` and so on); the answers,
-``counterfactuals.npy`` and ``found.npy``, are written beside them. The model stays outside: each
-prediction that alibi wants is asked for over the pipe.
+Nothing else of xaikit is needed there, and no PyTorch. TensorFlow's graph mode, its threads, its
+log lines and its warnings stay in here. The folder holds the task as plain files (``task.json``,
+``inputs.npy`` and so on); the answers, ``counterfactuals.npy`` and ``found.npy``, are written
+beside them. The model stays outside: each prediction that alibi wants is asked for over the pipe,
+as an array preceded by its length.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from xaikit.counterfactuals.alibi_wire import ASK, DONE, STEP, Array, receive, send
-
+Array = NDArray[Any]
 Predict = Callable[[Array], Array]
 Answers = Iterator[tuple[int, int, Array | None]]
 """Input, target's place, and the counterfactual or None."""
+
+ASK, STEP, DONE = b"?", b".", b"!"
+"""What this process says: an array to be predicted follows, a pair is finished, all are."""
+
+
+def send(pipe: IO[bytes], array: Array) -> None:
+    """Write an array."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    data = buffer.getvalue()
+    pipe.write(len(data).to_bytes(8, "big") + data)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> Array:
+    """Read an array, or fail if the other side is gone."""
+    length = int.from_bytes(_exactly(pipe, 8), "big")
+    array: Array = np.load(io.BytesIO(_exactly(pipe, length)), allow_pickle=False)
+    return array
+
+
+def _exactly(pipe: IO[bytes], length: int) -> bytes:
+    data = pipe.read(length)
+    if len(data) < length:
+        raise EOFError("the other process has ended.")
+    return data
 
 
 def wachter(folder: Path, predict: Predict, options: dict[str, Any], seed: int) -> Answers:
@@ -67,30 +95,21 @@ def prototype(folder: Path, predict: Predict, options: dict[str, Any], seed: int
 def rl(folder: Path, predict: Predict, options: dict[str, Any], seed: int) -> Answers:
     """Let ``alibi.explainers.CounterfactualRL`` train its actor, then ask it.
 
-    In its PyTorch variant: the other one stops with ``'SymbolicTensor' object has no attribute
-    'numpy'`` once TensorFlow is in graph mode, which the two searches above demand, so that a
-    notebook with all three fails at this one. Seen with alibi 0.9.6, where the PyTorch variant,
-    too, has its faults, none of them in alibi's list of issues when this was written: given an
-    ``actor`` or ``critic`` it stops with ``'NoneType' object has no attribute 'parameters'``,
-    given their optimizers with ``KeyError: 'backend'``, and it ignores ``actor_hidden_dim``,
-    ``critic_hidden_dim``, ``lr_actor`` and ``lr_critic``. So none of these is an option here.
+    In its TensorFlow variant, which stops with ``'SymbolicTensor' object has no attribute
+    'numpy'`` where TensorFlow is in graph mode, as the two searches above demand: a notebook with
+    all three fails at this one. So each method has a process of its own.
     """
     from alibi.explainers import CounterfactualRL
-    from safetensors.torch import load_file
-
-    from xaikit.counterfactuals.rl_networks import LATENT, Generator
 
     inputs, targets = np.load(folder / "inputs.npy"), np.load(folder / "targets.npy")
-    generator = Generator(inputs.shape[1:], predict(inputs[:1]).shape[1])
-    generator.load_state_dict(load_file(folder / "generator.safetensors"))
+    encoder, decoder = autoencoder(dict(np.load(folder / "generator.npz")), inputs.shape[1:])
     explainer = CounterfactualRL(
         predict,
-        generator.encoder,
-        generator.decoder,
-        latent_dim=LATENT,
-        backend="pytorch",
+        encoder,
+        decoder,
+        latent_dim=encoder.output_shape[1],
+        backend="tensorflow",
         seed=seed,
-        num_workers=0,
         **options,
     )
     explainer.fit(np.load(folder / "examples.npy"))
@@ -98,6 +117,34 @@ def rl(folder: Path, predict: Predict, options: dict[str, Any], seed: int) -> An
         found = explainer.explain(inputs, targets[:, t])
         for i, image in enumerate(found.cf["X"]):
             yield i, t, image
+
+
+def autoencoder(weights: dict[str, Array], shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Return a ``xaikit.counterfactuals.Generator``'s encoder and decoder, in Keras.
+
+    Parameters
+    ----------
+    weights
+        The generator's ``state_dict``, as arrays.
+    shape
+        (C, H, W) of an image.
+    """
+    from tensorflow import keras
+
+    def dense(name: str, activation: str) -> Any:
+        weight, bias = weights[f"{name}.weight"].T, weights[f"{name}.bias"]
+        layer = keras.layers.Dense(len(bias), activation)
+        layer.build((None, len(weight)))
+        layer.set_weights([weight, bias])
+        return layer
+
+    encoder = [keras.layers.Flatten(), dense("encoder.1", "relu"), dense("encoder.3", "tanh")]
+    decoder = [dense("decoder.0", "relu"), dense("decoder.2", "sigmoid")]
+    codes = keras.Input(encoder[-1].get_weights()[1].shape)
+    return (
+        keras.Sequential([keras.Input(shape), *encoder]),
+        keras.Sequential([codes, *decoder, keras.layers.Reshape(shape)]),
+    )
 
 
 METHODS = {"wachter": wachter, "prototype": prototype, "rl": rl}

@@ -1,4 +1,8 @@
-"""How alibi is run: in a process of its own that asks this one for predictions over a pipe."""
+"""How alibi is run: by a Python of its own, in a process that asks this one for predictions.
+
+alibi 0.9.6 needs numpy below 2 and a TensorFlow that ends with Python 3.11, so it has an
+environment of its own, which ``make alibi`` builds.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,11 +17,38 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from xaikit.counterfactuals.alibi_wire import ASK, DONE, STEP, Array, receive, send
+from xaikit.counterfactuals import alibi_process
+from xaikit.counterfactuals.alibi_process import ASK, DONE, STEP, Array, receive, send
 from xaikit.progress import Bar
+
+_BUILT = Path(__file__).parents[2] / ".venv-alibi"
+
+
+def interpreter() -> Path:
+    """Return the Python that runs alibi, if it is there.
+
+    Returns
+    -------
+    pathlib.Path
+        What the variable ``XAIKIT_ALIBI`` names, else that of the environment which ``make alibi``
+        builds beside the package.
+    """
+    own = _BUILT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return Path(os.environ.get("XAIKIT_ALIBI") or own)
+
+
+def missing() -> str | None:
+    """Say why alibi cannot run here and what helps, or None."""
+    if (python := interpreter()).is_file():
+        return None
+    if os.environ.get("XAIKIT_ALIBI"):
+        return f"XAIKIT_ALIBI has to name the Python of an environment with alibi, not {python}"
+    return (
+        "it has no environment here: `make alibi` builds one (from Python 3.11), or let "
+        "XAIKIT_ALIBI name the Python of an environment with alibi and tensorflow-cpu below 2.15"
+    )
 
 
 def run(
@@ -58,8 +88,8 @@ def run(
         task = {"method": method, "options": dict(options), "seed": seed}
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
         if weights is not None:
-            own = {key: value.cpu().float().contiguous() for key, value in weights.items()}
-            save_file(own, folder / "generator.safetensors")
+            own = {key: value.cpu().float().numpy() for key, value in weights.items()}
+            np.savez(folder / "generator.npz", allow_pickle=False, **own)
         _converse(folder, predict, targets.numel())
         made, found = (
             torch.from_numpy(np.load(folder / f"{file}.npy"))
@@ -70,8 +100,6 @@ def run(
 
 def _converse(folder: Path, predict: Callable[[Tensor], Tensor], pairs: int) -> None:
     """Start alibi's process and answer what it asks, until it is done."""
-    package = str(Path(__file__).parents[2])
-    search = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     # One thread: the model's evaluation here is what takes the time, and has the cores.
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "TQDM_DISABLE": "1"}
     threads = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
@@ -79,11 +107,12 @@ def _converse(folder: Path, predict: Callable[[Tensor], Tensor], pairs: int) -> 
     with (
         log.open("wb") as errors,
         subprocess.Popen(
-            [sys.executable, "-m", "xaikit.counterfactuals.alibi_process", str(folder)],
+            # Isolated: what this environment has on its path is none of that one's.
+            [str(interpreter()), "-I", alibi_process.__file__, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env={**os.environ, **quiet, **threads, "PYTHONPATH": search},
+            env={**os.environ, **quiet, **threads},
         ) as process,
         Bar(desc="alibi", total=pairs, unit="counterfactuals") as bar,
     ):

@@ -67,7 +67,8 @@ def counterfactual(
         {methods}
     backend
         ``"native"``: this package's own, in PyTorch, all inputs and targets at once.
-        ``"alibi"``: the library's, one item after the other; Python 3.11 with the extra ``alibi``.
+        ``"alibi"``: the library's, one item after the other, in an environment of its own, which
+        ``make alibi`` builds.
     seed
         Same seed, same bytes: on one device, with one thread count and one chunk size.
     chunk
@@ -87,6 +88,17 @@ def counterfactual(
     ValueError, TypeError
         In one sentence: an unknown method or option, an option of the wrong kind, classes out of
         range, inputs outside [0, 1].
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from xaikit import counterfactual
+    >>> model = nn.Linear(2, 2, bias=False)
+    >>> _ = model.weight.data.copy_(10 * torch.eye(2))  # the larger input wins
+    >>> found = counterfactual(model, torch.tensor([[0.6, 0.5]]), 1, "wachter")
+    >>> found.found, found.predicted
+    (tensor([[True]]), tensor([[1]]))
     """
     start = time.perf_counter()
     search, options = _known(method, backend, options)

@@ -18,5 +18,12 @@ counterfactual_method = partial(register, METHODS, Entry)
 
 
 def counterfactual_methods() -> list[Entry]:
-    """List :func:`xaikit.counterfactual`'s methods, each with title, needs, options and paper."""
+    """List :func:`xaikit.counterfactual`'s methods, each with title, needs, options and paper.
+
+    Examples
+    --------
+    >>> from xaikit import counterfactual_methods
+    >>> sorted(each.name for each in counterfactual_methods())
+    ['prototype', 'rl', 'wachter']
+    """
     return list(METHODS.values())

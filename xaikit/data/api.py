@@ -37,6 +37,13 @@ def load(name: str, split: str = "test", root: str | Path | None = None) -> Imag
         If name or split are unknown, or a file is damaged.
     FileNotFoundError
         If the data is not where it was said to be, or nowhere.
+
+    Examples
+    --------
+    >>> from xaikit import load
+    >>> data = load("fashion_mnist")
+    >>> data.images.shape[1:], data.classes[int(data.labels[0])]
+    (torch.Size([1, 28, 28]), 'Ankle boot')
     """
     if name not in DATA_SETS:
         known = ", ".join(map(repr, DATA_SETS))

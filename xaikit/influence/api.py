@@ -155,6 +155,16 @@ def self_influence(
         itself as can be.
 
         {methods}
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import self_influence
+    >>> model = torch.nn.Linear(1, 2, bias=False)
+    >>> _ = torch.nn.init.constant_(model.weight, 0.0)
+    >>> training = torch.tensor([[1.0], [2.0]]), torch.tensor([0, 1])
+    >>> self_influence(model, training, "grad_dot")  # grows with the input's square
+    tensor([0.5000, 2.0000])
     """
     chosen = known(METHODS, method)
     if not chosen.of_itself:

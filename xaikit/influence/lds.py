@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 
 from xaikit.core.arguments import checked_seed, count, finite
@@ -109,6 +108,8 @@ def _sums(scores: Tensor, subsets: Tensor) -> Rows:
 
 def _spearman(a: Rows, b: Rows) -> Rows:
     """Return the columns' rank correlations; 0 where a column of ``a`` is constant."""
+    from scipy.stats import rankdata  # half a second, which `import xaikit` need not take
+
     a, b = (rankdata(x, axis=0) - (len(x) + 1) / 2 for x in (a, b))
     lengths = np.sqrt((a**2).sum(0) * (b**2).sum(0))
     found: Rows = (a * b).sum(0) / np.where(lengths > 0, lengths, 1.0)

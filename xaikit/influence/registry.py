@@ -50,5 +50,12 @@ adapter = partial(adapting, METHODS)
 
 
 def influence_methods() -> list[InfluenceMethod]:
-    """List the methods of :func:`xaikit.influence`, each with title, needs, options and paper."""
+    """List the methods of :func:`xaikit.influence`, each with title, needs, options and paper.
+
+    Examples
+    --------
+    >>> from xaikit import influence_methods
+    >>> "tracin" in [each.name for each in influence_methods()]
+    True
+    """
     return list(METHODS.values())

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from xaikit import counterfactual
-from xaikit.counterfactuals import alibi_backend, alibi_task
-from xaikit.counterfactuals.alibi_backend import OPTIONS, missing
-from xaikit.counterfactuals.alibi_task import run
+from xaikit.counterfactuals import Generator, alibi_backend, alibi_process, alibi_task
+from xaikit.counterfactuals.alibi_backend import OPTIONS
+from xaikit.counterfactuals.alibi_task import interpreter, missing, run
 
 needs_alibi = pytest.mark.skipif(missing() is not None, reason=f"alibi: {missing()}")
 
@@ -146,15 +149,68 @@ def test_a_process_that_dies_while_it_is_answered_leaves_its_last_words(
         run("wachter", options={}, **task | {"predict": late})
 
 
-def test_where_alibi_cannot_run_it_says_why(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(alibi_backend.importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(sys, "version_info", (3, 11, 9, "final", 0))
-    assert "pip install 'xaikit[alibi]'" in (missing() or "")
-    monkeypatch.setattr(sys, "version_info", (3, 13, 1, "final", 0))
-    assert "Python 3.11" in (missing() or "") and "3.13" in (missing() or "")
+def test_where_alibi_is_missing_one_sentence_says_what_builds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("XAIKIT_ALIBI", raising=False)
+    monkeypatch.setattr(alibi_task, "_BUILT", tmp_path / ".venv-alibi")
     model, x = Quarters(), torch.rand(1, 1, 6, 6)
-    with pytest.raises(ImportError, match=r'counterfactual\(model, inputs, targets, "prototype"\)'):
+    words = r"`make alibi` builds.*3\.11.*counterfactual\(model, inputs, targets, \"prototype\"\)"
+    with pytest.raises(ImportError, match=words) as caught:
         counterfactual(model, x, 0, "prototype", backend="alibi")
+    assert "\n" not in str(caught.value)
+    monkeypatch.setenv("XAIKIT_ALIBI", str(tmp_path / "nowhere"))
+    with pytest.raises(ImportError, match=r"XAIKIT_ALIBI.*not .*nowhere"):
+        counterfactual(model, x, 0, "prototype", backend="alibi")
+
+
+def test_alibis_python_is_the_named_one_else_the_one_that_make_builds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("XAIKIT_ALIBI", raising=False)
+    makefile = Path(__file__).parents[3] / "Makefile"
+    (folder,) = re.findall(r"^ALIBI := (.*)$", makefile.read_text(encoding="utf-8"), re.MULTILINE)
+    assert makefile.parent / folder in interpreter().parents
+    (tmp_path / "python").touch()
+    monkeypatch.setenv("XAIKIT_ALIBI", str(tmp_path / "python"))
+    assert interpreter() == tmp_path / "python" and missing() is None
+
+
+def test_alibis_process_needs_nothing_of_this_environment():
+    # Its file alone, by a Python that has numpy: it imports neither xaikit nor PyTorch.
+    program = "import runpy, sys; runpy.run_path(sys.argv[1]); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, alibi_process.__file__],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {"xaikit", "torch", "alibi", "tensorflow"} & {*done.stdout.split()}
+
+
+@pytest.mark.slow
+@needs_alibi
+def test_the_autoencoder_is_ours(tmp_path: Path):
+    generator = Generator((1, 6, 6), 4)
+    images = torch.rand(5, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        codes = generator.encoder(images)
+        expected = codes.numpy(), generator.decoder(codes).numpy()
+    weights = {name: value.numpy() for name, value in generator.state_dict().items()}
+    np.savez(tmp_path / "generator.npz", **weights)
+    np.save(tmp_path / "images.npy", images.numpy())
+    program = f"""
+import sys; sys.path.insert(0, {str(Path(alibi_process.__file__).parent)!r})
+import numpy as np
+from alibi_process import autoencoder
+encoder, decoder = autoencoder(dict(np.load("generator.npz")), (1, 6, 6))
+codes = encoder(np.load("images.npy"))
+np.savez("theirs.npz", codes=codes, drawn=decoder(codes))
+"""
+    subprocess.run([interpreter(), "-c", program], cwd=tmp_path, check=True)
+    theirs = np.load(tmp_path / "theirs.npz")
+    np.testing.assert_allclose(theirs["codes"], expected[0], atol=1e-6)
+    np.testing.assert_allclose(theirs["drawn"], expected[1], atol=1e-6)
 
 
 @pytest.mark.parametrize(
