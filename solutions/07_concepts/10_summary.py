@@ -8,7 +8,7 @@
 # | TCAV | the class's output rises along it | a CAV, images of the class | random sets in the concept's place; Holm | runs that share images are not independent; a linear rest of the network |
 # | maximisation | what excites a unit or class most | the network | images of the data beside it | without regularisers, it is noise |
 # | dissection | which concept a unit detects | masks | permuted masks | a threshold, and small concepts |
-# | slices | which images are wrong together | labels | the error rate of other groups | a group found by its errors has many |
+# | slices | which images are wrong together | labels | the error rate of other groups | the worst of many groups looks bad by chance, too |
 # | factorisation | concepts that nobody labelled | images of a class | the reconstruction's error | the parts have no names |
 #
 # A significant score says that the two sets of images differ in some respect, to which the class's output is sensitive. Whether this is
