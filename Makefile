@@ -5,7 +5,9 @@ VENV := .venv
 ALIBI := .venv-alibi
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
-PYTEST := $(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Four on two cores, because many tests wait: for a sandbox's limit, for a browser. Each takes 2.5 GB.
+WORKERS ?= 4
+PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo quick test slow mutants style types lab release bench alibi lock version
 # Several processes share the cores: one thread each.
@@ -22,7 +24,7 @@ demo: $(READY)  ## release the notebooks, grade the bundled class, report
 quick: style types  ## style, types, and the tests beside what differs from main (two minutes)
 	$(PYTHON) .ci/beside.py | xargs -r $(PYTEST) -m "not slow"
 
-test: style types  ## style, types, then all tests but the slow ones (twenty minutes)
+test: style types  ## style, types, then all tests but the slow ones (twelve minutes on two cores)
 	@sh .ci/system-packages chromium chromium-driver
 	$(PYTEST) -m "not slow"
 
