@@ -114,23 +114,74 @@ def _changed(tree: ast.AST, within: frozenset[str] | None = None) -> Iterator[st
         yield from _changed(node, within)
 
 
-def _first_uses(tree: ast.AST) -> dict[str, bool]:
-    """Return for each name whether its first place in the text binds it.
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_SCOPES = _FUNCTIONS | ast.ClassDef | _COMPREHENSIONS | ast.GeneratorExp
 
-    On one line the right side of an assignment comes first, as it does when it runs.
+
+def _first_uses(tree: ast.AST) -> dict[str, bool]:
+    """Return for each of the cell's names whether its first place in the text binds it.
+
+    On one line the right side of an assignment comes first, as it does when it runs. What is a
+    function's or a comprehension's own is another name, whatever it is called.
     """
     places: dict[str, tuple[int, bool]] = {}
 
-    def note(name: str, line: int, binds: bool) -> None:
-        places[name] = min(places.get(name, (line, binds)), (line, binds))
+    def look(node: ast.AST, own: frozenset[str]) -> None:
+        for name, binds in _uses(node):
+            if name not in own:
+                line: int = node.lineno  # type: ignore[attr-defined]
+                places[name] = min(places.get(name, (line, binds)), (line, binds))
+        inside = own | _own(node)
+        outside = _outside(node)
+        for child in ast.iter_child_nodes(node):
+            look(child, own if child in outside else inside)
 
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            note(node.id, node.lineno, isinstance(node.ctx, ast.Store))
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            note(node.target.id, node.lineno, False)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            note(node.name, node.lineno, True)
-        elif isinstance(node, ast.alias):
-            note((node.asname or node.name).partition(".")[0], node.lineno, True)
+    look(tree, frozenset())
     return {name: binds for name, (_, binds) in places.items()}
+
+
+def _uses(node: ast.AST) -> Iterator[tuple[str, bool]]:
+    """Yield the names that this node itself reads or binds, and whether it binds them."""
+    match node:
+        case ast.Name():
+            yield node.id, isinstance(node.ctx, ast.Store)
+        case ast.AugAssign(target=ast.Name(id=name)):
+            yield name, False
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.name, True
+        case ast.Import() | ast.ImportFrom():
+            for each in node.names:
+                yield (each.asname or each.name).partition(".")[0], True
+
+
+def _own(node: ast.AST) -> frozenset[str]:
+    """Return the names that are a function's, a class's or a comprehension's own."""
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        targets = (name for each in node.generators for name in ast.walk(each.target))
+        return frozenset(name.id for name in targets if isinstance(name, ast.Name))
+    if not isinstance(node, _FUNCTIONS | ast.ClassDef):
+        return frozenset()
+    found, shared = set[str](), set[str]()
+    if not isinstance(node, ast.ClassDef):
+        found = {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
+    waiting: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
+    while waiting:
+        each = waiting.pop()
+        found |= {name for name, binds in _uses(each) if binds}
+        if isinstance(each, ast.Global):
+            shared |= {*each.names}
+        if not isinstance(each, _SCOPES):
+            waiting += ast.iter_child_nodes(each)
+    return frozenset(found - shared)
+
+
+def _outside(node: ast.AST) -> list[ast.AST]:
+    """Return what is written in a function or class and takes names from around it."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return [node.args, *node.decorator_list, *filter(None, [node.returns])]
+        case ast.Lambda():
+            return [node.args]
+        case ast.ClassDef():
+            return [*node.bases, *node.keywords, *node.decorator_list]
+    return []

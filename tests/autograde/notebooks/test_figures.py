@@ -170,3 +170,21 @@ def test_a_figure_that_others_build_on_is_refused(changed: str, words: str, tmp_
 )
 def test_what_a_function_adds_to_is_its_own_unless_it_says_global(source: str, names: set[str]):
     assert needed(source) == names
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("def f(axis):\n    return axis\naxis = 1\naxis", set()),
+        ("f = lambda axis: axis\naxis = 1\naxis", set()),
+        ("def f():\n    axis = 2\n    return axis\naxis = 1\naxis", set()),
+        ("shown = [i for i in rows]\ni = 1\ni", {"rows"}),
+        ("def f(a=b):\n    return a\nb = 1\nb", {"b"}),
+        ("@mark\ndef f(mark):\n    return mark\nmark = 1\nmark", {"mark"}),
+        ("class A:\n    axis = 1\nshown = axis", {"axis"}),
+        ("def f():\n    return axis\naxis = 1\naxis", {"axis"}),
+        ("def f():\n    global axis\n    axis = 1\n    return axis\naxis", set()),
+    ],
+)
+def test_a_name_inside_is_not_the_one_outside(source: str, names: set[str]):
+    assert needed(source) == names
