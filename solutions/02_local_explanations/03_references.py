@@ -17,9 +17,10 @@
 #
 # $$\sum_i \phi_i(x) = f_c(x) - f_c(x')$$
 #
-# Completeness implies their axiom *sensitivity*: if input and baseline differ in one feature and the
-# outputs differ, that feature gets a share (the gradient fails on the saturated function above). Their
-# second axiom does not follow from it. *Implementation invariance* says that two networks that compute
+# Their axiom *sensitivity* follows: if input and baseline differ in one feature only and the outputs
+# differ, then this feature has an attribution other than 0. (The factor $x_i - x'_i$ gives nothing to the
+# other features, so this one gets the whole sum. The gradient fails on the saturated function above.)
+# Their second axiom does not follow from completeness. *Implementation invariance* says that two networks that compute
 # the same function get the same attributions. Integrated Gradients satisfy it for another reason: only
 # gradients of the function enter, and these do not depend on how it is computed. The authors show that
 # DeepLIFT and LRP can violate it{{ if section.understanding }}; section {{ section.understanding }} asks which rules of LRP do{{ end }}. A computer replaces the integral
