@@ -322,7 +322,6 @@ checks.passed("silently-wrong", "names, signs and shapes")
 # something on `model`, too, where every layer is a module: where maximum pooling follows a ReLU directly,
 # the hook of the ReLU gets a signal that the pooling's hook has not changed yet
 # ([issue 1104](https://github.com/pytorch/captum/issues/1104)). With a module in between that only copies,
-# captum's map is complete; shap's is in any case. A sum costs
-# nothing: ask for it wherever a method promises one (`return_convergence_delta=True` in captum). For guided
+# captum's map is complete; shap's is complete here without it. A sum costs nothing: ask for it wherever a method promises one (`return_convergence_delta=True` in captum). For guided
 # backpropagation there is no sum; compare with a second implementation, or write ReLUs as modules, each
 # used once. `explain(…, backend="captum")` refuses in these cases, and says why.

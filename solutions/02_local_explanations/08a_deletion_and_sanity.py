@@ -219,8 +219,8 @@ plt.show()
 # bright pixels away and leaves the outline as it was, and the logit is still 2.4 to 3.8 (7.8 before the
 # first step). After as many scattered grey dots it is 0.0 in random order. Image by image, each of those
 # four is above random by more than chance, by 2.4 ± 2.2 to 3.8 ± 2.8. The gradient, with 1.0 ± 2.2, is
-# not. So with this fill the area measures first of all how soon an order puts grey beside the garment, which no
-# training image shows, and only then whether it names what matters. A deletion curve means something only
+# not. So with this fill the area measures first of all how soon an order puts grey beside the garment, which
+# training images hardly show, and only then whether it names what matters. A deletion curve means something only
 # beside a random row, with an interval, and with more than one fill. And the right end of each curve is
 # not "no evidence": the network predicts a class for the empty image, too.
 #

@@ -8,8 +8,8 @@
 #
 # For each entry of `cases`, a method with options, explain the `dozen` for their most likely class
 # (`dozen_targets[:, 0]`) and compute for each image which share of the *absolute* attribution lies on
-# the garment, the pixels with $x_i > 0$. Do it for `model` and for `untrained`, which has never seen a
-# garment. Set
+# the garment, the pixels with $x_i > 0$; it is 0 for a map of zeros. Do it for `model` and for `untrained`,
+# which has never seen a garment. Set
 #
 # - `on_garment`: a tensor (2, 7, 12): network, `model` first; case, in the order of `cases`; image;
 # - `by_construction`: the list of the cases that would score 100 % on *any* network of
@@ -43,7 +43,10 @@ by_construction = [case for k, case in enumerate(cases) if on_garment[:, k].min(
 
 # %% nbgrader={"grade_id": "silhouette-test", "grade": true, "points": 2}
 found = checks.numbers(on_garment, (2, 7, 12), "on_garment")
-checks.expect(found.min() >= -1e-6 and found.max() <= 1 + 1e-6, "A share lies between 0 and 1.")
+checks.expect(
+    found.min() >= -1e-6 and found.max() <= 1 + 1e-6,
+    "A share lies between 0 and 1. Is a map of zeros among them, where 0 is divided by 0?",
+)
 checks.expect(
     isinstance(by_construction, list | tuple) and set(by_construction) <= set(cases),
     "`by_construction` should be a list of keys of `cases`.",
