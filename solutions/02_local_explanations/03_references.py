@@ -318,6 +318,8 @@ checks.passed("deep-shap", "sums, shares, one and five backgrounds, and units wi
 # %% [markdown]
 # On our network two training images of each class serve as background from now on. The figure below
 # takes one of them, five and all twenty. With one, the map shows the reference as much as the input.
+# DeepLIFT's black reference is not neutral either: the network predicts a class for a black image, too{{ if task.rankings }},
+# and task {{ task.rankings }} asks which{{ end }}.
 
 # %%
 train = load("fashion_mnist", split="train")
