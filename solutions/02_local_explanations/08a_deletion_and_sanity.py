@@ -233,8 +233,8 @@ plt.show()
 # network has lost all that it learned cannot explain what it has learned. In their experiments the
 # gradient and Grad-CAM change; guided backpropagation hardly changes while the upper layers are made
 # random, and behaves like an edge detector. The test has its flaws, too. The image itself remains in
-# every map that is multiplied by it. And noisy maps pass easily, while channels with large activations keep
-# a large part in the output when the layers above them become random ([Binder et al.
+# every map that is multiplied by it. And noisy maps pass easily, while channels with large activations
+# probably contribute much to the output even when the layers above them are random ([Binder et al.
 # 2023](https://arxiv.org/abs/2211.12486)).
 #
 # ### Task: another class, another network
