@@ -310,8 +310,8 @@ plt.show()
 checks.passed("sanity", "shapes, and correlations from −1 to 1,")
 
 # %% [markdown]
-# What differs by chance? Half an interval is at most 0.2 here, so the large differences are none of
-# chance. On the left the intervals of input × gradient and Integrated Gradients overlap. But the interval
+# What differs by chance? Half an interval is at most 0.2 here, so chance does not explain the large
+# differences. On the left the intervals of input × gradient and Integrated Gradients overlap. But the interval
 # of their difference, image by image, is −0.09 ± 0.07 and does not hold 0. What no interval shows is the
 # chance in the random weights: all images share one draw of them, and another seed gives other numbers.
 #
