@@ -7,8 +7,8 @@
 # grey images of ten kinds of garment: 60,000 to train, 10,000 to test. The network is a small
 # convolutional one that is already trained; its card says how. It returns **logits**
 # $f_1(x), \dots, f_{10}(x)$, one number a class; a softmax would turn them into probabilities. We
-# explain logits: a probability also falls when *another* class gains, and its gradient fades where
-# the network is sure.
+# explain logits: a probability also falls when *another* class gains, and its gradient is close to 0
+# where the network is sure.
 #
 # The accuracy on its card is that of all test images. The first 2,000 are enough here.
 

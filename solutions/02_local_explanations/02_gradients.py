@@ -25,7 +25,7 @@
 # $$\phi_i(x) = x_i \, \frac{\partial f_c(x)}{\partial x_i},$$
 #
 # which for a linear function is exactly what the feature adds to the output. Notice two things for
-# later: black is the implicit reference, and every pixel that is exactly zero gets zero.
+# later: the input is compared with black, although the formula does not say so, and every pixel that is exactly zero gets zero.
 #
 # ### Task: two maps from one slope
 #
@@ -160,8 +160,8 @@ figure.suptitle(
 plt.show()
 
 # %% [markdown]
-# Notice that noise becomes less and shapes appear, and that at 40 % the shapes begin to belong to the
-# average of many noisy images rather than to this one.
+# With more noise in the copies, the map itself becomes less noisy and shapes appear. But at 40 % these
+# shapes belong to the average of many noisy images rather than to this image.
 
 # %% [markdown]
 # ### Guided backpropagation
@@ -169,9 +169,13 @@ plt.show()
 # On the way back through a ReLU, the gradient is stopped where the unit was *off* in the forward
 # pass. The *deconvnet* of [Zeiler and Fergus 2014](https://arxiv.org/abs/1311.2901) stops it where
 # the signal itself is *negative* instead. Guided backpropagation ([Springenberg et al.
-# 2015](https://arxiv.org/abs/1412.6806)) does both: for a ReLU $y = \max(0, z)$,
+# 2015](https://arxiv.org/abs/1412.6806)) does both: for a ReLU $y = \max(0, z)$ that receives the
+# signal $R_y$ on the way back,
 #
-# $$R_z = \mathbb 1[z > 0] \cdot \mathbb 1[R_y > 0] \cdot R_y .$$
+# $$R_z = \mathbb 1[z > 0] \cdot \mathbb 1[R_y > 0] \cdot R_y ,$$
+#
+# where $R_z$ is the signal that it passes on, and $\mathbb 1[\dots]$ is 1 if the condition holds and 0
+# if not.
 #
 # Its maps have sharp lines and show what a person expects.{{ if section.deletion_and_sanity }} Section {{ section.deletion_and_sanity }} asks whether that comes from what
 # the network has learned.{{ end }}

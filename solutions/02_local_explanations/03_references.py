@@ -17,9 +17,10 @@
 #
 # $$\sum_i \phi_i(x) = f_c(x) - f_c(x')$$
 #
-# Completeness implies their axiom *sensitivity*: if input and baseline differ in one feature and the
-# outputs differ, that feature gets a share (the gradient fails on the saturated function above). Their
-# second axiom does not follow from it. *Implementation invariance* says that two networks that compute
+# Their axiom *sensitivity* follows: if input and baseline differ in one feature only and the outputs
+# differ, then this feature has an attribution other than 0. (The factor $x_i - x'_i$ gives nothing to the
+# other features, so this one gets the whole sum. The gradient fails on the saturated function above.)
+# Their second axiom does not follow from completeness. *Implementation invariance* says that two networks that compute
 # the same function get the same attributions. Integrated Gradients satisfy it for another reason: only
 # gradients of the function enter, and these do not depend on how it is computed. The authors show that
 # DeepLIFT and LRP can violate it{{ if section.understanding }}; section {{ section.understanding }} asks which rules of LRP do{{ end }}. A computer replaces the integral
@@ -114,7 +115,7 @@ axis.loglog(all_steps, [max(abs(float(delta)), 1e-6) for delta in deltas], "o-",
 axis.set(
     xlabel="steps",
     ylabel="completeness gap (logits)",
-    title="Integrated Gradients approach completeness",
+    title="Integrated Gradients approach completeness (one image)",
 )
 axis.grid(alpha=0.3)
 plt.show()
@@ -317,6 +318,8 @@ checks.passed("deep-shap", "sums, shares, one and five backgrounds, and units wi
 # %% [markdown]
 # On our network two training images of each class serve as background from now on. The figure below
 # takes one of them, five and all twenty. With one, the map shows the reference as much as the input.
+# DeepLIFT's black reference is not neutral either: the network predicts a class for a black image, too{{ if task.rankings }},
+# and task {{ task.rankings }} asks which{{ end }}.
 
 # %%
 train = load("fashion_mnist", split="train")

@@ -21,9 +21,9 @@
 # | zᴮ, for pixels in $[0, 1]$ | $\dfrac{x_i w_{ji} - w_{ji}^-}{\sum_{i'} (x_{i'} w_{ji'} - w_{ji'}^-)} R_j$ | the first layer |
 #
 # LRP-α₁β₀ and the z⁺ rule, which notebook 01 uses, are the same where no bias is positive. (xaikit
-# names LRP-α₁β₀ `rule="z_plus"`.) In the rules with biases the bias takes its share and keeps it, so
-# that relevance is lost on the way; where there are no biases (and for ε → 0) relevance is
-# **conserved**. On ReLU networks LRP-ε with ε → 0 is input × gradient ([Ancona et al.
+# names LRP-α₁β₀ `rule="z_plus"`.) In the rules with biases the bias has a share, too, of either sign,
+# and keeps it. So what arrives at the pixels need not add up to $f_c(x)$. Where there are no biases, no
+# denominator is 0, and ε → 0, relevance is **conserved**: each layer holds the same sum. On ReLU networks LRP-ε with ε → 0 is input × gradient ([Ancona et al.
 # 2018](https://arxiv.org/abs/1711.06104)). **Deep Taylor** decomposition ([Montavon et al.
 # 2017](https://arxiv.org/abs/1512.02479)) derives its rules from Taylor expansions of the units: z⁺ in
 # the hidden layers and zᴮ in the first. It assumes that no bias is positive. Different layers may have

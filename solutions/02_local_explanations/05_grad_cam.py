@@ -5,8 +5,8 @@
 #
 # The last convolution of a network responds to whole parts of objects, and its maps of activations still
 # show at which place. [Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391) weigh each map $A^k$ of the
-# last convolution by the mean gradient of the logit with respect to it, and keep what speaks for
-# the class:
+# last convolution, of $h \times w$ places $(u, v)$, by the mean gradient of the logit with respect to it,
+# and keep what speaks for the class:
 #
 # $$\alpha_k = \frac{1}{hw} \sum_{u,v} \frac{\partial f_c}{\partial A^k_{uv}}, \qquad
 # \phi = \max\Bigl(0, \sum_k \alpha_k A^k\Bigr)$$

@@ -14,7 +14,7 @@
 # LayerGradCam(model, layer).attribute(images, target=targets)
 # ```
 #
-# Defaults are answers to questions that nobody asked. In captum 0.9 `Saliency` returns *absolute*
+# A default is a choice that you have not made yourself. In captum 0.9 `Saliency` returns *absolute*
 # values; `LayerGradCam` does not cut at zero, and returns maps of the layer's size, which
 # `LayerAttribution.interpolate` enlarges, by default to the nearest neighbour; `Occlusion` needs
 # `sliding_window_shapes` for *all* dimensions of an input, channels first, and moves one step at a time
@@ -45,7 +45,7 @@ from lime.lime_image import LimeImageExplainer
 
 # Captum and shap warn with each call that they ask for gradients or set hooks.
 warnings.filterwarnings("ignore", module="captum|shap")
-lime.lime_image.tqdm = iter  # its progress bar, which it draws whatever one asks
+lime.lime_image.tqdm = iter  # no progress bar: lime has no option to leave it out
 
 # %% [markdown]
 # ### Task: three maps by captum

@@ -319,8 +319,9 @@ checks.passed("silently-wrong", "names, signs and shapes")
 # %% [markdown]
 # Two findings. Hooks do not see functions: what remains is another method under the old name
 # ([captum's issue 1082](https://github.com/pytorch/captum/issues/1082)). And captum's `DeepLift` misses
-# something on `model`, too, where every layer is a module: its rule for maximum pooling is wrong
-# ([issue 1276](https://github.com/pytorch/captum/issues/1276)), while shap's adds up. A sum costs
-# nothing: ask for it wherever a method promises one (`return_convergence_delta=True` in captum). For guided
+# something on `model`, too, where every layer is a module: where maximum pooling follows a ReLU directly,
+# the hook of the ReLU gets a signal that the pooling's hook has not changed yet
+# ([issue 1104](https://github.com/pytorch/captum/issues/1104)). With a module in between that only copies,
+# captum's map is complete; shap's is complete here without it. A sum costs nothing: ask for it wherever a method promises one (`return_convergence_delta=True` in captum). For guided
 # backpropagation there is no sum; compare with a second implementation, or write ReLUs as modules, each
 # used once. `explain(…, backend="captum")` refuses in these cases, and says why.

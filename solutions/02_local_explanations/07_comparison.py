@@ -11,8 +11,8 @@
 #
 # $$\nabla p_c = p_c \, \Bigl( \nabla f_c - \sum_k p_k \nabla f_k \Bigr):$$
 #
-# the classes compete, and where the network is sure, $p_c \to 1$, the bracket vanishes: the map of
-# a probability fades just where the network is most certain. A **difference** $f_c - f_d$ answers
+# all classes enter, and where the network is sure, $p_c \to 1$, the bracket tends to 0: the map of
+# a probability is smallest where the network is most certain. A **difference** $f_c - f_d$ answers
 # "why $c$ *rather than* $d$?". What both classes share cancels out of it, which is often what one
 # wants for two classes that look alike.
 #

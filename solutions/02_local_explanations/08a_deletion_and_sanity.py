@@ -187,20 +187,29 @@ checks.passed("rankings", "shapes, and the names that follow from your areas,")
 # %% tags=["figure"]
 grey = dozen.mean((1, 2, 3), keepdim=True).expand_as(dozen)
 figure, axes = plt.subplots(1, 6, figsize=(12, 2.5), layout="constrained")
-print("the first seventh of the pixels shows the image's mean; means of twelve images")
-for axis, (name, each) in zip(axes, contenders.items(), strict=True):
+print(
+    "the first seventh of the pixels shows the image's mean; means of twelve images and, for the logit"
+)
+print("and what it is above the random order's, half of the 95 % interval")
+by_order = {}
+for name, each in contenders.items():
     ranks = each.attributions[:, 0].flatten(1).argsort(1, descending=True).argsort(1)
     gone = (ranks < 112).view(12, 1, 28, 28)
     with_grey = torch.where(gone, grey, dozen)
-    outside = float((gone & (dozen == 0)).sum() / gone.sum())
     with torch.no_grad():
-        own = float(model(with_grey).gather(1, dozen_targets[:, :1]).mean())
-    axis.imshow(with_grey[1, 0].cpu(), cmap="gray", vmin=0, vmax=1)
+        own = model(with_grey).gather(1, dozen_targets[:, :1])[:, 0]
+    by_order[name] = with_grey[1, 0], float((gone & (dozen == 0)).sum() / gone.sum()), own
+for axis, (name, (picture, outside, own)) in zip(axes, by_order.items(), strict=True):
+    (height, more), (half, half_more) = interval(torch.stack([own, own - by_order["random"][2]]))
+    axis.imshow(picture.cpu(), cmap="gray", vmin=0, vmax=1)
     title = name.replace("_", " ").replace("input x", "input ×")
-    axis.set_title(f"{title}\nlogit {own:.1f}", fontsize=9)
+    axis.set_title(f"{title}\nlogit {height:.1f} ± {half:.1f}", fontsize=9)
     axis.axis("off")
-    print(f"{title:18} {outside:4.0%} of these pixels on the background, logit {own:.1f}")
-figure.suptitle("After two of fourteen steps, mean fill")
+    print(
+        f"{title:18} {outside:4.0%} on the background, logit {height:.1f} ± {half:.1f}, "
+        f"above random {more:.1f} ± {half_more:.1f}"
+    )
+figure.suptitle("One image after two of fourteen steps, mean fill; logits: means of twelve images")
 plt.show()
 
 # %% [markdown]
@@ -208,9 +217,10 @@ plt.show()
 # background it is *new* light. Of the first seventh of the pixels the random order has 58 % on the
 # background, the gradient 49 %, all others at most 5 %. Those fill the garment first. There the grey takes
 # bright pixels away and leaves the outline as it was, and the logit is still 2.4 to 3.8 (7.8 before the
-# first step). After as many scattered grey dots it is 0.0 in random order and 1.0 in the gradient's. So
-# with this fill the area measures first of all how soon an order puts grey beside the garment, which no
-# training image shows, and only then whether it names what matters. A deletion curve means something only
+# first step). After as many scattered grey dots it is 0.0 in random order. Image by image, each of those
+# four is above random by more than chance, by 2.4 ± 2.2 to 3.8 ± 2.8. The gradient, with 1.0 ± 2.2, is
+# not. So with this fill the area measures first of all how soon an order puts grey beside the garment, which
+# training images hardly show, and only then whether it names what matters. A deletion curve means something only
 # beside a random row, with an interval, and with more than one fill. And the right end of each curve is
 # not "no evidence": the network predicts a class for the empty image, too.
 #
@@ -222,8 +232,9 @@ plt.show()
 # ones, layer by layer from the output, and compare the maps. A map that stays the same although the
 # network has lost all that it learned cannot explain what it has learned. In their experiments the
 # gradient and Grad-CAM change; guided backpropagation hardly changes while the upper layers are made
-# random, and behaves like an edge detector. The test has its flaw, too: the image itself remains in
-# every map that is multiplied by it, and noisy maps pass easily ([Binder et al.
+# random, and behaves like an edge detector. The test has its flaws, too. The image itself remains in
+# every map that is multiplied by it. And noisy maps pass easily, while channels with large activations
+# probably contribute much to the output even when the layers above them are random ([Binder et al.
 # 2023](https://arxiv.org/abs/2211.12486)).
 #
 # ### Task: another class, another network
@@ -299,6 +310,11 @@ plt.show()
 checks.passed("sanity", "shapes, and correlations from −1 to 1,")
 
 # %% [markdown]
+# What differs by chance? Half an interval is at most 0.2 here, so chance does not explain the large
+# differences. On the left the intervals of input × gradient and Integrated Gradients overlap. But the interval
+# of their difference, image by image, is −0.09 ± 0.07 and does not hold 0. What no interval shows is the
+# chance in the random weights: all images share one draw of them, and another seed gives other numbers.
+#
 # A correlation of −1 is as suspicious as one of 1: a map that merely changes its sign with the
 # logit has one shape for every question. And what does the network need to have learned for input ×
 # gradient and Integrated Gradients to show a garment? Look at the lower row.

@@ -14,7 +14,8 @@
 #   methods are *contributions*, in which the factor $x$ is already contained. For them the prediction is
 #   the sum of $\phi$ inside the window.
 # - The factor $\beta$ is the best one for this map and image, so that the scale of a map does not count: a
-#   Grad-CAM is not measured in logits, and twice the map is as good a map.
+#   Grad-CAM is not measured in logits, and twice the map is as good a map. The paper's definition is the
+#   formula with $\beta = 1$.
 #
 # **Sensitivity**: how much the map itself changes when the input hardly does, the largest change over
 # small random $\delta$, here divided by the map's own norm, small is good. But a map that is always
@@ -105,14 +106,24 @@ for axis, measure, values in zip(axes, measures, found.swapaxes(0, 1), strict=Tr
 axes[0].invert_yaxis()
 figure.suptitle("Hatched and dashed: the random order")
 plt.show()
-print("milliseconds a map:", {name: round(each.seconds / 12e-3, 1) for name, each in seven.items()})
-display(plots.heat_map(matrix, names[:6], title="Do methods agree? Mean of 12 images"))
+print(
+    "milliseconds a map, measured once:",
+    {name: round(each.seconds / 12e-3, 1) for name, each in seven.items()},
+)
+widest = max(
+    float(interval(rank_agreement(seven[left], seven[right])[:, 0])[1])
+    for left in six_options
+    for right in six_options
+)
+title = f"Do methods agree? Means of 12 images; half of a 95 % interval: at most {widest:.2f}"
+display(plots.heat_map(matrix, names[:6], title=title))
 checks.passed("trade-offs", "shapes, ranges, and the signs that follow from your table,")
 
 # %% [markdown]
-# Look at the random order first. Its values are positive everywhere, so its sum inside a window is little
-# more than the size of the window, times a factor. As a prediction that is hard to beat: a large window
-# changes the output more than a small one, wherever it lies. A method whose interval of differences holds
+# Look at the random order first. Its values are positive everywhere, so its sum inside a window is about
+# proportional to the window's area. Few methods predict better than that: a large window changes the
+# output more than a small one, wherever it lies. And the gradient has the same infidelity as input ×
+# gradient, because both predict $\sum_i x_i \, \partial f_c / \partial x_i$ over the window. A method whose interval of differences holds
 # 0 is, on these images, not shown to be any better. Twelve images tell large differences from chance, and
 # small ones not; nor do they say how other classes, networks or fills would rank the methods.
 #

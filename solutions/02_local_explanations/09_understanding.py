@@ -20,7 +20,8 @@
 # - **scaled unit**: the weights into one hidden ReLU unit are multiplied by 4, its bias too, and the
 #   weights out of it divided by 4.
 #
-# Integrated Gradients and DeepLIFT (with the Rescale rule) have the black (zero) reference.
+# Integrated Gradients and DeepLIFT (with the Rescale rule) have the black (zero) reference, and LRP-ε
+# has ε → 0.
 
 # %%
 questions = (

@@ -16,7 +16,7 @@ explorer(model, test)
 try:
     digits = load("mnist", split="test")
 except (FileNotFoundError, OSError) as reason:
-    print(f"No digits today, and nothing is lost: {reason}")
+    print(f"No digits here, which changes no mark: {reason}")
 else:
     digit_model = load_pretrained("mnist", device=device)
     two = digits.images[:2].to(device)

@@ -19,8 +19,9 @@
 # | TreeSHAP | backgrounds, or training data in the tree | the trees | polynomial in their size | $f(x) - $ base value | which of the two | two answers, one name |
 # | exemplars | training examples | features | the training set, once | – | layer | does not say what is alike |
 #
-# What is it called elsewhere? The methods of `xaikit.methods()`, and the class that computes each in a library; –: the
-# library lacks it. `explain(…, backend="captum")` calls these classes with the options that you know.
+# What is it called elsewhere? The methods of `xaikit.methods()`, and the class that `explain(…, backend="captum")` and the
+# like call, with the options that you know; –: `explain` does not ask this library. (zennit has its own `SmoothGrad`
+# and `Occlusion`, too.)
 #
 # | method | captum | shap | lime | zennit | by itself the class … |
 # |---|---|---|---|---|---|
@@ -31,7 +32,7 @@
 # | `integrated_gradients` | `IntegratedGradients` | – | – | `IntegratedGradients` | takes zero as the baseline |
 # | `expected_gradients` | – | – | – | – | is nearest to `gradient_shap` |
 # | `gradient_shap` | `GradientShap` | `GradientExplainer` | – | – | draws 5 (captum), 200 (shap) samples |
-# | `deeplift` | `DeepLift` | – | – | – | sees modules only, is wrong for maximum pooling |
+# | `deeplift` | `DeepLift` | – | – | – | sees modules only, is wrong for maximum pooling right after a ReLU |
 # | `deep_shap` | `DeepLiftShap` | `DeepExplainer` | – | – | sees modules only (shap looks at the sum) |
 # | `lrp` | `LRP` | – | – | `LayerMapComposite` | sees modules only |
 # | `deep_taylor` | – | – | – | `SpecialFirstLayerMapComposite` | sees modules only |

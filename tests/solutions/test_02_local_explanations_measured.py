@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from captum.attr import DeepLift
 from scoring import mark
+from torch import Tensor, nn
 
 from autograde.notebooks.source import Source
 from xaikit import explain
@@ -34,6 +36,57 @@ def test_what_the_text_says_of_the_measurements_is_so(checks: SimpleNamespace) -
     assert across["deep_taylor"] < -0.7  # one shape, another sign
     assert across["guided_backprop"] > 0.7  # whatever one asks
     assert after["gradient"] < 0.3 < 0.7 < after["input_x_gradient"]
+    for each in checks._sanity():
+        assert checks.interval(each)[1].max() < 0.2
+    lines = dict(zip(checks.CHECKED, checks._sanity()[0], strict=True))
+    difference = checks.interval(lines["input_x_gradient"] - lines["integrated_gradients"])
+    np.testing.assert_allclose(difference, (-0.09, 0.07), atol=0.006)
+
+
+def test_what_the_text_says_of_known_places_is_so(checks: SimpleNamespace) -> None:
+    """Three methods' pointing is not told from one half, and focus has narrow intervals."""
+    middle, half = checks.interval(checks._pointed()["pointing"])
+    assert (np.abs(middle - 0.5) < half).sum() == 3 and half.max() == pytest.approx(0.23, abs=0.006)
+    assert (middle[-1], half[-1]) == (1, 0)
+    assert round(24 / (24 + 1.96**2), 2) == 0.86
+    middle, half = checks.interval(checks._pointed()["focus"])
+    assert 0.015 < half.min() < half.max() < 0.065
+    assert middle[0] + half[0] < 0.5 < middle[1] - half[1]
+    assert np.abs(middle[[0, 2, 3]] - 0.5).max() < 0.05
+    middle, half = checks.interval(checks._pointed()["on_sticker"])
+    assert (middle - half > 0.13).all()  # brightness alone: 0.127 on average
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:captum")
+def test_captums_deeplift_is_wrong_where_pooling_follows_a_relu(checks: SimpleNamespace) -> None:
+    """A module between the two that only copies makes its maps complete."""
+
+    class Copy(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.clone()
+
+    model, x = checks.world().model, checks.world().examples[:1]
+    pools = [isinstance(layer, nn.MaxPool2d) for layer in model]
+    spaced = nn.Sequential(
+        *(
+            nn.Sequential(Copy(), layer) if pool else layer
+            for layer, pool in zip(model, pools, strict=True)
+        )
+    ).eval()
+    target = int(model(x).argmax())
+    with torch.no_grad():
+        rise = float((model(x) - model(torch.zeros_like(x)))[0, target])
+    sums = [
+        float(DeepLift(network).attribute(x, target=target).sum()) for network in (model, spaced)
+    ]
+    missed = [abs(each - rise) / abs(rise) for each in sums]
+    assert missed[1] < 1e-5 < 0.01 < missed[0]
+
+
+def test_two_slopes_predict_the_same_of_a_removed_window(checks: SimpleNamespace) -> None:
+    """Gradient and input × gradient have one infidelity."""
+    infidelity = checks._measured()[:, 1]
+    np.testing.assert_allclose(infidelity[0], infidelity[2], rtol=1e-4)
 
 
 def test_the_random_order_wins_deletion_with_the_mean_fill_within_chance(
@@ -65,19 +118,28 @@ def test_why_the_random_order_wins(checks: SimpleNamespace) -> None:
     }
     orders["random"] = random_ranking(images, asked, seed=0)
     orders["intensity"] = intensity_ranking(images, asked)
-    outside, logit = {}, {}
+    outside, logit, each_logit = {}, {}, {}
     for name, each in orders.items():
         ranks = each.attributions.flatten(1).argsort(1, descending=True).argsort(1)
         gone = (ranks < 112).view(images.shape)
         filled = torch.where(gone, images.mean((1, 2, 3), keepdim=True), images)
         outside[name] = float((gone & (images == 0)).sum() / gone.sum())
         with torch.no_grad():
-            logit[name] = float(here.model(filled).gather(1, asked).mean())
+            each_logit[name] = here.model(filled).gather(1, asked)[:, 0].double().numpy()
+        logit[name] = float(each_logit[name].mean())
     found = [outside.pop("random"), outside.pop("gradient"), logit.pop("random")]
     assert found == pytest.approx([0.58, 0.49, 0.0], abs=0.06)
     assert logit.pop("gradient") == pytest.approx(1.0, abs=0.06)
     assert max(outside.values()) < 0.055
     assert 2.3 < min(logit.values()) < max(logit.values()) < 3.9
+    for name, (wanted, half) in {"deeplift": (2.4, 2.2), "guided_backprop": (3.8, 2.8)}.items():
+        difference = checks.interval(each_logit[name] - each_logit["random"])
+        np.testing.assert_allclose(difference, (wanted, half), atol=0.06)
+    for name in logit:
+        middle, half = checks.interval(each_logit[name] - each_logit["random"])
+        assert middle - half > 0, name
+    difference = checks.interval(each_logit["gradient"] - each_logit["random"])
+    np.testing.assert_allclose(difference, (1.0, 2.2), atol=0.06)
 
 
 def test_who_looks_at_no_interval_loses_by_the_control(

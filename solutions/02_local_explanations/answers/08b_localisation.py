@@ -27,33 +27,35 @@ by_construction = ["LRP"]
 
 # %% answer="localisation" kind="alternative"
 # answer: localisation
-focus, pointing, on_sticker = {}, {}, {}
+focus, pointing, on_sticker = [], [], []
 for method in pointers:
     found = explain(model, tiles.images, tiles.targets, method, **pointers[method])
     values = found.attributions[:, :, 0]
-    inside, positive = tiles.masks, values.clamp(min=0)
-    total = positive.sum((2, 3))
-    focus[method] = ((positive * inside).sum((2, 3)) / total)[total > 0].mean()
-    pointing[method] = np.nanmean(pointing_game(found, tiles.masks).cpu().numpy())
+    positive = values.clamp(min=0)
+    shares = (positive * tiles.masks).sum((2, 3)) / positive.sum((2, 3))
+    focus.append(np.nanmean(shares.cpu().numpy(), 1))
+    pointing.append(np.nanmean(pointing_game(found, tiles.masks).cpu().numpy(), 1))
 for method in ("gradient", "guided_backprop", "input_x_gradient", "integrated_gradients"):
-    each = [
-        localisation(
-            explain(alarmed, planted[n : n + 1], 8, method, **pointers[method]),
-            sticker_masks[n : n + 1],
-        ).item()
-        for n in range(len(planted))
-    ]
-    on_sticker[method] = np.mean(each)
+    on_sticker.append(
+        [
+            localisation(
+                explain(alarmed, planted[n : n + 1], 8, method, **pointers[method]),
+                sticker_masks[n : n + 1],
+            ).item()
+            for n in range(len(planted))
+        ]
+    )
+focus, pointing, on_sticker = np.stack(focus), np.stack(pointing), np.array(on_sticker)
 
 
 # %% answer="localisation" kind="wrong"
 # answer: localisation
 # asks each mosaic about the other class, and the sticker of a network without the alarm
-focus, pointing, on_sticker = {}, {}, {}
-for method, chosen in pointers.items():
+focus, pointing, on_sticker = torch.zeros(5, 12), torch.zeros(5, 12), torch.zeros(4, 12)
+for line, (method, chosen) in enumerate(pointers.items()):
     found = explain(model, tiles.images, tiles.targets.flip(1), method, **chosen)
-    focus[method] = localisation(found, tiles.masks).nanmean().item()
-    pointing[method] = pointing_game(found, tiles.masks).nanmean().item()
+    focus[line] = localisation(found, tiles.masks).nanmean(1).cpu()
+    pointing[line] = pointing_game(found, tiles.masks).nanmean(1).cpu()
     if method != "grad_cam":
         found = explain(model, planted, 8, method, **chosen)
-        on_sticker[method] = localisation(found, sticker_masks).nanmean().item()
+        on_sticker[line] = localisation(found, sticker_masks)[:, 0].cpu()

@@ -233,7 +233,7 @@ def _share(answer: Any, key: dict[str, Any], name: str) -> float:
 @task(
     "silently-wrong",
     Value("apart", "missing", "computed"),
-    read="section {{ section }} and captum's issues 1082 and 1276",
+    read="section {{ section }} and captum's issues 1082 and 1104",
 )
 def silently_wrong(values: dict[str, Any]) -> None:
     """Half for the numbers, which are had without the libraries where they are right, half for words."""

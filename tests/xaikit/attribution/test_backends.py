@@ -184,7 +184,7 @@ def test_a_library_that_is_wrong_on_this_model_is_refused(
 
 
 def test_captums_max_pooling_is_refused(network: nn.Module, images: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"misses completeness .* by \d+% .*issue 1276"):
+    with pytest.raises(ValueError, match=r"misses completeness .* by \d+% .*issue 1104"):
         explain(network, images, 0, "deeplift", backend="captum", baseline=0.3)
 
 

@@ -118,15 +118,15 @@ def _deep_shap(problem: Problem, *, background: Tensor | None = None) -> Attribu
 
 
 def _adding_up(found: Attribution, called: str) -> Attribution:
-    """Refuse maps that do not add up: captum's rule for max pooling picks wrong places."""
+    """Refuse maps that do not add up: a ReLU before max pooling gets a stale signal in captum."""
     assert found.convergence_delta is not None
     scale = found.attributions.abs().flatten(2).sum(2)
     worst = (found.convergence_delta.abs() / scale.clamp_min(1e-12)).max()
     if worst > 1e-3:
         raise ValueError(
-            f"{called} misses completeness on this model by {worst:.0%} of the map's size: its "
-            f"rule for max pooling is wrong (pytorch/captum issue 1276), and it knows few "
-            f'activations; use backend="native".'
+            f"{called} misses completeness on this model by {worst:.0%} of the map's size: it is "
+            f"wrong where max pooling follows an activation directly (pytorch/captum issue 1104), "
+            f'and it knows few activations; use backend="native".'
         )
     return found
 
