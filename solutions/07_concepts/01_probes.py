@@ -28,6 +28,9 @@ figure.suptitle("Left of the name: images with the concept. Right: images withou
 plt.show()
 
 # %% [markdown]
+# A rule by the class errs for single images: of the four that *have sleeves* by the rule, two have none. The first dress has short ones, and
+# counts as without. What is read off below is the rule.
+#
 # Does the network know these concepts? A **linear classifier probe** (Alain and Bengio
 # [2017](https://arxiv.org/abs/1610.01644)) asks one layer. It is a linear classifier that gets the layer's
 # activations of an image and shall say the concept. The network stays as it is; only the probe is trained. If the
@@ -199,8 +202,13 @@ plt.show()
 # %% [markdown]
 # *Has sleeves* can be read off every layer with more than 90 % right. But up to layer 9 a network with
 # random weights does as well, within the intervals: the probe reads a silhouette that is in the pixels. Only the last layer's average shows what the
-# training added. *Bright* falls with depth: the network gives it up, because it does not help to tell classes. *Striped* is not
-# read off at all. And the control task gets two thirds right or more, where there are two labels: *the probe* learned these.
+# training added. *Bright* falls with depth: the network gives it up, as it would if brightness did not help to tell classes. *Striped* is not
+# read off at all.
+#
+# The control tasks have labels of their own, of which the commonest is a little rarer or more frequent than the grey line. For *class*
+# it has 17 % of the images, and the probe gets 65 % right up to layer 9; for *has sleeves* it has 52 %, and the probe gets about
+# 80 % right there: *the probe* learned these. For *striped* it has 83 %, so that 85 to 88 % right are hardly more than no learning at all.
+#
 # (Each accuracy has its own interval here. Both probes are tested with the same images, so the interval of their difference would be
 # shorter. Where two intervals do not touch, the difference is certain enough; where they do, it may still be there.)
 #
@@ -257,7 +265,7 @@ for row, each in enumerate(read_off.values()):
         )
         axis.text(column, row, word, ha="center", va="center", fontsize=9)
 plt.show()
-checks.passed("who-learned", "each of the four words once")
+checks.passed("who-learned", "four results, one for each word,")
 
 # %% [markdown]
 # A probe says what is *there* in a layer. It does not say that the network *uses* it. The next sections ask that.

@@ -156,6 +156,9 @@ checks.passed("along", "two layers and both classes of a small network, and its 
 # where TCAV stands for the numbers $S_k(x)$ of all inputs: the part of the positive ones in the sum of lengths. A library
 # does what its code does. Find out.
 #
+# Captum writes vectors and activations into the folder `save_path`, and reads them from there if the same ids and layers are asked
+# about again, even if the images are other ones. So give each call a new folder: `tempfile.mkdtemp()`, after `import tempfile`, makes one.
+#
 # Captum's own classifier draws at random, so that each call gives another vector. The next cell gives a classifier without chance:
 # scikit-learn's ridge regression, whose weights are *not* scaled to length 1. It also gives three sets of images:
 # `shoes` (the concept), `mixture` (40 random images) and `boots`, the hundred ankle boots whose class, `BOOT`, is asked about.

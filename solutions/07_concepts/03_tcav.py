@@ -30,8 +30,8 @@ for axis, layer, runs in zip(axes, tested_layers, of_nonsense.scores, strict=Tru
     axis.plot(range(12), runs.mean(1), "D", color="#d55e00", markersize=5, label="mean of its runs")
     axis.axhline(0.5, color="0.7", linewidth=1)
     axis.set(title=f"Layer {layer}", xlabel="random set in the concept's place")
-    axis.legend(fontsize=8, loc="lower right")
 axes[0].set_ylabel("TCAV score (points: its runs)")
+axes[0].legend(fontsize=8, loc="upper left")
 figure.suptitle("Scores of random sets for the class shirt", fontsize=10)
 plt.show()
 

@@ -199,7 +199,7 @@ figure.colorbar(
 plt.show()
 
 # %% [markdown]
-# In the ball the output exceeds that of every garment several times, and no garment is to be seen: blue pixels are
+# In the ball the output is about two to fifteen times that of any garment, and hardly a garment is to be seen: blue pixels are
 # *darker than black*, which no image has. Jitter and total variation make the images calmer, and hardly clearer. The prior makes them garments,
 # at least in part, and they excite the class about as much as the best photographs, or more.
 #

@@ -121,7 +121,7 @@ checks.expect(
     first_design.tolist() == [[0.0, 0.0, 0.5], [1.0, 1.0, 0.5]],
     "The function changes the design that it was given: mix a copy.",
 )
-checks.passed("sobol", "a linear network of three concepts")
+checks.passed("sobol", "the three concepts of a linear network")
 
 # %% [markdown]
 # ### The concepts of ankle boots
@@ -165,7 +165,7 @@ plt.show()
 # black patches: the background is a part of what the layer computes, and this class hardly depends on it. Then be careful with the names.
 #
 # - The **number of concepts** is ours. With three or twelve, other ones come out; the factorisation is not unique, and depends on its start.
-# - A concept is **one direction that saves squared error**, for patches of this class. It need not be one that a person has a word for, and a name found by looking at nine
+# - A concept is **one direction that saves squared error**, for patches of this class. It need not be one that a person has a word for, and a name found by looking at five
 #   patches is a hypothesis, as a slice's description is.
 # - The **importance** is measured on activations that were dimmed at random, which no image need ever cause. It is an estimate from 32 points, so an index may come out above 1.
 #

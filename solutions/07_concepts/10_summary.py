@@ -7,7 +7,7 @@
 # | CAV | the direction of a concept in a layer | some forty images, and others | its accuracy on examples left out | a background, a brightness: all in which the two sets differ |
 # | TCAV | the class's output rises along it | a CAV, images of the class | random sets in the concept's place; Holm | runs that share images are not independent; a linear rest of the network |
 # | maximisation | what excites a unit or class most | the network | images of the data beside it | without regularisers, it is noise |
-# | dissection | which concept a unit detects | masks | permuted masks | a threshold, and small concepts |
+# | dissection | which concept a unit detects | masks | permuted masks | concepts that cover much more or less than the unit marks |
 # | slices | which images are wrong together | labels | the error rate of other groups | the worst of many groups looks bad by chance, too |
 # | factorisation | concepts that nobody labelled | images of a class | the reconstruction's error | the parts have no names |
 #

@@ -22,6 +22,7 @@ from scoring import mark
 from autograde.inside.networks import Layer, Network
 from autograde.notebooks.source import Source
 from autograde.tasks import Called
+from xaikit.concepts.probes import _control_task
 
 NAME = "07_concepts"
 
@@ -119,8 +120,23 @@ def test_what_the_text_says_of_the_probes(given: dict[str, Any]) -> None:
     assert sleeves.accuracy["12"].low > sleeves.random_weights["12"].high
     assert bright.accuracy["12"].high < bright.random_weights["12"].low
     assert all(striped.accuracy[layer].low <= striped.chance for layer in layers)
-    for two in (sleeves, bright, striped):
-        assert all(two.control[layer].value > 0.65 for layer in layers)
+    assert all(0.62 < read["class"].control[layer].value < 0.68 for layer in layers[:3])
+    assert all(0.77 < sleeves.control[layer].value < 0.84 for layer in layers[:3])
+    assert all(0.85 <= round(striped.control[layer].value, 2) <= 0.88 for layer in layers)
+
+
+def test_what_the_text_says_of_the_commonest_control_label(given: dict[str, Any]) -> None:
+    """The control tasks' labels are drawn as `probe` draws them for the figure."""
+    images, annotated = given["training"].images[:700], given["annotated"]
+    for labels, share in (
+        (given["training"].labels, 0.17),
+        (annotated["has-sleeves"], 0.52),
+        (annotated["striped"], 0.83),
+    ):
+        rng = np.random.default_rng(0)
+        rng.permutation(700)  # the split, which is drawn first
+        drawn = _control_task(images, labels[:700].long().numpy(), rng, 0)
+        assert round(np.bincount(drawn).max() / 700, 2) == share
 
 
 def test_what_the_text_says_of_random_sets(given: dict[str, Any]) -> None:
