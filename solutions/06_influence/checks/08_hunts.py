@@ -75,7 +75,7 @@ def planted() -> Array:
 @task(
     "poison-hunt",
     Value("suspects"),
-    read="section {{ section }}: which label belongs to the gradient of the triggered image?",
+    read="section {{ section }}, and ask which label belongs to the gradient of the triggered image",
 )
 def poison_hunt(values: dict[str, Any]) -> None:
     """Count the poisoned ones."""
