@@ -124,7 +124,8 @@ def picture(driver: WebDriver) -> WebElement:
 def drawn_whole(driver: WebDriver) -> bool:
     """Say whether the picture is wide enough to read, has the shape it was drawn in, and fits."""
     box, drawing = picture(driver), picture(driver).find_element(By.TAG_NAME, "svg")
-    width, height = map(float, str(drawing.get_attribute("viewBox")).split()[2:])
+    script = "const box = arguments[0].viewBox.baseVal; return [box.width, box.height]"
+    width, height = driver.execute_script(script, drawing)
     shown = drawing.rect
     return (
         shown["width"] > 500
