@@ -364,11 +364,10 @@ def _numbers(value: Any, shape: tuple[int | None, ...]) -> NDArray[np.float64] |
     if isinstance(value, list):  # of tensors, say: one array if their shapes agree
         for item in value:
             _expect_usable(item)
-        parts = [_numbers(item, shape[1:]) for item in value]
-        arrays = [part for part in parts if part is not None]
-        if len(arrays) < len(parts) or len({part.shape for part in arrays}) != 1:
+        parts = [p for item in value if (p := _numbers(item, shape[1:])) is not None]
+        if len(parts) < len(value) or len({part.shape for part in parts}) != 1:
             return None
-        value = np.stack(arrays)
+        value = np.stack(parts)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "bif":
         return None
     array = value.astype(np.float64)
