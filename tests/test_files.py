@@ -1,4 +1,4 @@
-"""README's table of licences has a row for every file that is no text."""
+"""The repository's files: what is no text has a licence in README, and no module is long."""
 
 from __future__ import annotations
 
@@ -16,14 +16,25 @@ def no_text(file: Path) -> bool:
         return True
 
 
+def tracked(*patterns: str) -> list[str]:
+    command = ["git", "ls-files", "-z", *patterns]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in done.stdout.split("\0")[:-1] if (ROOT / name).is_file()]
+
+
+def test_no_module_is_longer_than_four_hundred_lines():
+    lines = {
+        name: (ROOT / name).read_text(encoding="utf-8").count("\n") for name in tracked("*.py")
+    }
+    assert len(lines) > 500
+    assert {name: count for name, count in lines.items() if count > 400} == {}
+
+
 def test_every_file_that_is_no_text_has_a_licence():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.partition("## Licences")[2]
     folders = re.findall(r"^\| `(.*/)` \|.*\| MIT\b.*\|$", table, re.MULTILINE)
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split("\0")[:-1]
-    files = [name for name in tracked if (ROOT / name).is_file() and no_text(ROOT / name)]
+    files = [name for name in tracked() if no_text(ROOT / name)]
     assert len(files) > 10
     assert [name for name in files if not name.startswith(tuple(folders))] == []
     assert all(any(name.startswith(folder) for name in files) for folder in folders)
