@@ -35,7 +35,7 @@ class Job:
     upload: Upload = field(repr=False)
     content: bytes = field(repr=False)
     key: str
-    version: str
+    edition: str
     software: str
     timing: Timing = field(repr=False)
     isolation: Isolation
@@ -59,6 +59,11 @@ def content_of(upload: Upload) -> bytes:
         raise
 
 
+def edition(assignment: Assignment) -> str:
+    """Return a text that differs if the checks of an assignment differ, or what students read."""
+    return f"{assignment.version} {assignment.released.metadata['course']['release']}"
+
+
 def make_jobs(
     waiting: Iterable[Upload],
     course: Course,
@@ -79,7 +84,7 @@ def make_jobs(
             upload,
             content,
             record_key(assignment, secret + b"\0" + content, isolation),
-            assignment.version,
+            edition(assignment),
             software(),
             timings[upload.assignment],
             isolation,
@@ -130,7 +135,7 @@ def _difference(job: Job, assignment: Assignment, secret: bytes) -> str | None:
             f"The software on {where} is not the grader's: install the same requirements.lock and "
             "the same xaikit there."
         )
-    if assignment.version != job.version:
+    if edition(assignment) != job.edition:
         return (
             f"The source or the checks of {assignment.name} on {where} are not the grader's, or "
             "were changed while grading: keep both the same until it is done."

@@ -16,7 +16,7 @@ from autograde.__main__ import main
 from autograde.commands.grade import grade
 from autograde.grading import mark as marking
 from autograde.grading.data import data_source
-from autograde.grading.jobs import GradeError, Job, run_job
+from autograde.grading.jobs import GradeError, Job, edition, run_job
 from autograde.grading.mark import Timing, load_assignment
 from autograde.grading.provenance import record_key, software
 from autograde.grading.store import Store, StoreError, only_grader
@@ -193,7 +193,7 @@ def job_of(upload: Upload, course: Course) -> Job:
         upload,
         content,
         record_key(assignment, course.secret() + b"\0" + content, "bubblewrap"),
-        assignment.version,
+        edition(assignment),
         software(),
         Timing(),
         "bubblewrap",

@@ -20,7 +20,7 @@ from small_course import write_course
 from autograde.commands.grade import grade
 from autograde.grading import workers as executors
 from autograde.grading.data import data_source
-from autograde.grading.jobs import GradeError, Job, run_job
+from autograde.grading.jobs import GradeError, Job, edition, run_job
 from autograde.grading.mark import Timing, load_assignment
 from autograde.grading.provenance import record_key, software
 from autograde.grading.workers import WorkersError, cluster
@@ -174,18 +174,24 @@ def test_a_worker_that_differs_gets_one_sentence(
     key = record_key(assignment, secret + b"\0" + content, "none")
     data = os.environ.get("XAIKIT_DATA", "")
     job = Job(
-        upload, content, key, assignment.version, software(), Timing(), "none",
+        upload, content, key, edition(assignment), software(), Timing(), "none",
         course.file, (), data, data_source(course.software.data),
     )  # fmt: skip
     assert secret not in pickle.dumps(job)
     assert "Hopper" not in repr(job)
     for changed, sentence in (
         (replace(job, software="another"), "The software on .* is not the grader's: install"),
-        (replace(job, version="another"), "The source or the checks of 01_small on .* are not"),
+        (replace(job, edition="another"), "The source or the checks of 01_small on .* are not"),
         (replace(job, data_source="elsewhere"), "The data on .* is not the grader's"),
     ):
         with pytest.raises(GradeError, match=sentence):
             run_job(changed)
     monkeypatch.setenv("AUTOGRADE_SECRET", "another secret of this course")
     with pytest.raises(GradeError, match=r"secret on .* is not the grader's: copy \.course-secret"):
+        run_job(job)
+    monkeypatch.undo()
+    source = course.folder / "solutions" / f"{NAME}.py"
+    source.write_text(source.read_text(encoding="utf-8").replace("# {{ hint }}", "# Read twice."))
+    load_assignment.cache_clear()
+    with pytest.raises(GradeError, match=r"source or the checks of .* were changed while grading"):
         run_job(job)
