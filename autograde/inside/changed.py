@@ -18,7 +18,7 @@ def changed_arguments(sent: bytes, arguments: Sequence[Any]) -> list[int]:
     sent
         What :func:`autograde.inside.wire.decode_arguments` made the arguments of.
     arguments
-        The arguments after the call. Of a network its parameters count, not its hooks or mode.
+        The arguments after the call. Of a network its parameters and hooks count, not its mode.
     """
     before = decode_arguments(sent)
     pairs = zip(before, arguments, strict=True)
@@ -28,7 +28,7 @@ def changed_arguments(sent: bytes, arguments: Sequence[Any]) -> list[int]:
 def _same(old: Any, new: Any) -> bool:
     try:
         if hasattr(old, "state_dict"):
-            return _same(old.state_dict(), new.state_dict())
+            return _same(old.state_dict(), new.state_dict()) and _hooks(old) == _hooks(new)
         if isinstance(old, Mapping):
             return list(old) == list(new) and all(_same(old[key], new[key]) for key in old)
         if isinstance(old, list | tuple):
@@ -40,3 +40,8 @@ def _same(old: Any, new: Any) -> bool:
         return bool(old == new)
     except Exception:  # what a function left there may raise anything
         return False
+
+
+def _hooks(network: Any) -> int:
+    kinds = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
+    return sum(len(getattr(part, f"_{kind}")) for part in network.modules() for kind in kinds)
