@@ -149,7 +149,7 @@ def discover(
     best = coefficients.topk(min(SHOWN, len(cut)), dim=0).indices.T
     text = (
         f"{concepts} concepts leave {error:.1%} of the activations of {len(cut)} patches at layer "
-        f"{name}; of the variance of the output for class {wanted}, {float(importance.max()):.0%} "
+        f"{name} unexplained; of the variance of the output for class {wanted}, {float(importance.max()):.0%} "
         f"involves the most important one, concept {int(order[0])}."
     )
     return Discovered(
