@@ -35,18 +35,29 @@ def _lime_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _coalition_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return two games with all coalitions, and one with a sample of them."""
-    problems = []
-    for size, kept in ((4, None), (5, None), (8, 90)):
+    """Return two games with all coalitions, and one with a sample of them.
+
+    Where all are there, least squares that are shifted to add up are the constrained ones.
+    """
+
+    def game(size: int, kept: int | None) -> tuple[Any, ...]:
         masks = np.array(list(itertools.product((0, 1), repeat=size)), dtype=np.float32)
         pairs = np.triu(rng.normal(size=(size, size)), 1)
         worth = 1.5 + masks @ rng.normal(size=size) * 2 + ((masks @ pairs) * masks).sum(1)
         worth += 2.0 * masks[:, 0] * masks[:, 1] * masks[:, 2]
         order = 1 + rng.permutation(len(masks) - 2)[:kept]
-        problems.append(
-            (tensor(masks[order]), tensor(worth[order]), float(worth[0]), float(worth[-1]))
-        )
-    return problems
+        return tensor(masks[order]), tensor(worth[order]), float(worth[0]), float(worth[-1])
+
+    return [game(4, None), game(5, None), drawn(lambda: game(8, 90), _shifting_matters)]
+
+
+def _shifting_matters(problem: tuple[Any, ...]) -> bool:
+    masks, outputs = (np.asarray(each, dtype=float) for each in problem[:2])
+    empty, full = problem[2:]
+    root = np.sqrt(_kernel(masks))
+    free = np.linalg.lstsq(masks * root[:, None], (outputs - empty) * root, rcond=None)[0]
+    shifted = free + (full - empty - free.sum()) / len(free)
+    return float(np.abs(shifted - _constrained(masks, outputs, empty, full)).max()) > 0.02
 
 
 def _feature_tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -98,12 +109,15 @@ def _shapley(worth: dict[tuple[int, ...], float], size: int) -> np.ndarray:
     return total / math.factorial(size)
 
 
+def _kernel(masks: np.ndarray) -> np.ndarray:
+    """Return the Shapley kernel's weights."""
+    size = masks.shape[1]
+    return np.array([(size - 1) / (math.comb(size, int(n)) * n * (size - n)) for n in masks.sum(1)])
+
+
 def _constrained(masks: np.ndarray, outputs: np.ndarray, empty: float, full: float) -> np.ndarray:
     """Return the constrained least squares by its Lagrange multiplier."""
-    size = masks.shape[1]
-    weights = np.array(
-        [(size - 1) / (math.comb(size, int(n)) * n * (size - n)) for n in masks.sum(1)]
-    )
+    size, weights = masks.shape[1], _kernel(masks)
     matrix = np.zeros((size + 1, size + 1))
     matrix[:size, :size] = 2 * masks.T @ (weights[:, None] * masks)
     matrix[:size, size] = matrix[size, :size] = 1

@@ -44,9 +44,11 @@ def _network_problems(rng: np.random.Generator) -> list[tuple[Any, ...]]:
             likely = network(images).argmax(1)
         slopes = explain(network, images, likely, "gradient").attributions[:, 0, 0]
         maps = slopes / slopes.flatten(1).norm(dim=1).view(-1, 1, 1)
-        fourth = float((maps**4).sum((1, 2)).mean()) * maps[0].numel()
+        fourth = (maps**4).sum((1, 2)) * maps[0].numel()
+        mean, middle = float(fourth.mean()), float(fourth.median())
         first = float(maps.abs().sum((1, 2)).mean())
-        if (fourth > 6.3 and first < 19.85) if trained else (fourth < 5.1 and first > 20.45):
+        fair = mean > 6.3 and middle > 5.8 and first < 19.85
+        if fair if trained else (mean < 5.1 and middle < 5.1 and first > 20.45):
             problems.append((maps,))
     return [problems[k] for k in rng.permutation(len(problems))]
 
