@@ -26,6 +26,7 @@ from tests.xaikit.attribution.zennit_view import (
     EPSILON,
     NORMALISED,
     apart,
+    seen_by_zennit,
     zennits_deep_taylor,
     zennits_lrp,
 )
@@ -94,14 +95,17 @@ def beside_grad_cam(network: nn.Module, x: Tensor) -> str:
         wanted = importlib.import_module("pytorch_grad_cam.utils.model_targets")
     except ImportError:
         return "pytorch-grad-cam is not here"
-    model = nn.Sequential(NORMALISED, network)
     layer, options = recommended(network)
-    gaps = []
-    for target in TARGETS:
+    if isinstance(network, models.DenseNet):
+        # Its last ReLU overwrites the maps that pytorch-grad-cam kept.
+        network = seen_by_zennit(network)[0]
+    model, gaps = nn.Sequential(NORMALISED, network), []
+    for target in range(10):
         ours = explain(model, x, target, "grad_cam", layer=layer, **options).attributions[0, 0, 0]
-        with library.GradCAM(model, [layer], **options) as cam:
-            theirs = cam(x, [wanted.ClassifierOutputTarget(target)])[0]
-        gaps.append(apart(stretched(ours), stretched(torch.from_numpy(theirs))))
+        if ours.max() > 0:  # what speaks against a class alone leaves no map
+            with library.GradCAM(model, [layer], **options) as cam:
+                theirs = cam(x, [wanted.ClassifierOutputTarget(target)])[0]
+            gaps.append(apart(stretched(ours), stretched(torch.from_numpy(theirs))))
     return f"pytorch-grad-cam {max(gaps):.0e}"
 
 
@@ -112,6 +116,7 @@ def beside_zennit(name: str, network: nn.Module, x: Tensor) -> str:
         if isinstance(each, nn.BatchNorm2d):
             each.eps = 1e-9  # zennit's merged batch normalisation still divides by √(1 + eps)
     if name == "lrp":
+        x = NORMALISED(x)  # for what else the network saw, its first ReLUs may all be closed
         ours = explain(network, x, target, name, rule="composite", epsilon=EPSILON)
         theirs = zennits_lrp(network, x, target, ZPlus(EPSILON), Epsilon(EPSILON), Pass())
     else:
