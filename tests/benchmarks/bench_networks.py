@@ -96,14 +96,14 @@ def beside_grad_cam(network: nn.Module, x: Tensor) -> str:
     except ImportError:
         return "pytorch-grad-cam is not here"
     layer, options = recommended(network)
-    if isinstance(network, models.DenseNet):
-        # Its last ReLU overwrites the maps that pytorch-grad-cam kept.
-        network = seen_by_zennit(network)[0]
     model, gaps = nn.Sequential(NORMALISED, network), []
+    seen = model
+    if isinstance(network, models.DenseNet):  # whose last ReLU overwrites the maps that cam keeps
+        seen = nn.Sequential(NORMALISED, seen_by_zennit(network)[0])
     for target in range(10):
         ours = explain(model, x, target, "grad_cam", layer=layer, **options).attributions[0, 0, 0]
         if ours.max() > 0:  # what speaks against a class alone leaves no map
-            with library.GradCAM(model, [layer], **options) as cam:
+            with library.GradCAM(seen, [layer], **options) as cam:
                 theirs = cam(x, [wanted.ClassifierOutputTarget(target)])[0]
             gaps.append(apart(stretched(ours), stretched(torch.from_numpy(theirs))))
     return f"pytorch-grad-cam {max(gaps):.0e}"
