@@ -114,7 +114,7 @@ def beside_zennit(name: str, network: nn.Module, x: Tensor) -> str:
     network, x, target = network.double(), x.double(), TARGETS[0]
     for each in network.modules():
         if isinstance(each, nn.BatchNorm2d):
-            each.eps = 1e-9  # zennit's merged batch normalisation still divides by √(1 + eps)
+            each.eps = 1e-12  # zennit's merged one still divides by √(1 + eps), layer by layer
     if name == "lrp":
         x = NORMALISED(x)  # for what else the network saw, its first ReLUs may all be closed
         ours = explain(network, x, target, name, rule="composite", epsilon=EPSILON)
