@@ -51,6 +51,7 @@ release: $(READY)  ## solutions/ -> notebooks/
 bench: $(READY)  ## speed beside the libraries' and nbgrader's; how often backdoors are found
 	$(PYTHON) -m tests.benchmarks.bench_attribution
 	$(PYTHON) -m tests.benchmarks.accuracy
+	$(PYTHON) -m tests.benchmarks.bench_networks
 	$(PYTHON) -m tests.benchmarks.bench_metrics
 	$(PYTHON) -m tests.benchmarks.bench_attacks
 	$(PYTHON) -m tests.benchmarks.bench_counterfactuals --large

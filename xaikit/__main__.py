@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check or rehearse a notebook before it is handed in, or train again what is shipped."""
     parser = argparse.ArgumentParser(prog="python -m xaikit", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="train a network: the command of every model card")
+    train = commands.add_parser("train", help="make again what a card describes: its command")
     given = sys.argv[1:] if arguments is None else arguments
     # A look at a file needs nothing of PyTorch, whose import takes seconds.
     looks = [*given[:1]] in (["check"], ["rehearse"])
@@ -53,23 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _recipes() -> list[str]:
     """Return the names of all that can be trained."""
     from xaikit import autoencoders
-    from xaikit.counterfactuals import rl_recipes
+    from xaikit.counterfactuals import alibi_record, rl_recipes
     from xaikit.influence.study import NETWORK
     from xaikit.recipes import RECIPES
 
-    return [*RECIPES, *autoencoders.RECIPES, *rl_recipes.RECIPES, NETWORK]
+    return [*RECIPES, *autoencoders.RECIPES, *rl_recipes.RECIPES, NETWORK, alibi_record.RECORD]
 
 
 def _train(name: str, data: str | None, folder: Path) -> str:
     """Train and write what has that name, and say how good it is."""
     from xaikit import autoencoders
-    from xaikit.counterfactuals import rl_recipes
+    from xaikit.counterfactuals import alibi_record, rl_recipes
     from xaikit.influence import study_training
     from xaikit.influence.study import NETWORK
     from xaikit.recipes import pretrain, save
 
     if name == NETWORK:
         return study_training.pretrain_study(folder)  # its data is in the package
+    if name == alibi_record.RECORD:
+        return alibi_record.record(folder)  # so is its image
     if name in rl_recipes.RECIPES:
         generator = rl_recipes.pretrain_generator(name, data)
         rl_recipes.save_generator(generator, folder)

@@ -256,8 +256,8 @@ class Propagation(Watch):
         else:
             cure = (
                 "it covers linear layers, convolutions, batch normalisation, activations of value "
-                "0 at 0, gates, poolings, sums and joined branches; use integrated_gradients or "
-                "deeplift for this model."
+                "0 at 0, gates, poolings, sums and joined branches; use integrated_gradients "
+                "for this model."
             )
         return f"{self.called} has no rule for {self.where(func)}: {cure}"
 
