@@ -149,8 +149,8 @@ def discover(
     best = coefficients.topk(min(SHOWN, len(cut)), dim=0).indices.T
     text = (
         f"{concepts} concepts leave {error:.1%} of the activations of {len(cut)} patches at layer "
-        f"{name} unexplained; of the variance of the output for class {wanted}, {float(importance.max()):.0%} "
-        f"involves the most important one, concept {int(order[0])}."
+        f"{name} unexplained; of the variance of the output for class {wanted}, "
+        f"{float(importance.max()):.0%} involves the most important one, concept {int(order[0])}."
     )
     return Discovered(
         basis, coefficients, importance, order, cut[best.to(cut.device)], where, error, text
