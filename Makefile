@@ -5,8 +5,7 @@ VENV := .venv
 ALIBI := .venv-alibi
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
-# Four on two cores, because many tests wait: for a sandbox's limit, for a browser. Each takes 2.5 GB.
-WORKERS ?= 4
+WORKERS ?= $$(sh .ci/workers)
 PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo quick test slow mutants style types lab release bench alibi lock version
