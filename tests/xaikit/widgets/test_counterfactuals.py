@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 import xaikit.widgets.pictures
+from tests.xaikit.widgets.pages import said
 from xaikit import counterfactual
 from xaikit.core.passes import observed, progress
 from xaikit.core.registry import Entry, register
@@ -91,10 +92,6 @@ def page(whole: Explorer) -> CounterfactualPage:
     whole.selected_index = 1
     assert whole.wait(180)
     return whole.counterfactuals
-
-
-def said(page: CounterfactualPage) -> str:
-    return page.status.value.split(">", 1)[1].removesuffix("</div>")
 
 
 def start_endless(page: CounterfactualPage) -> None:

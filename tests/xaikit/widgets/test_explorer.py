@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 import xaikit.widgets.pictures
+from tests.xaikit.widgets.pages import said
 from xaikit import explain
 from xaikit.data import ImageDataset
 from xaikit.metrics import deletion
@@ -89,10 +90,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     monkeypatch.setattr(xaikit.widgets.pictures, "explain", noted)
     return made
-
-
-def said(page: ExplanationPage) -> str:
-    return page.status.value.split(">", 1)[1].removesuffix("</div>")
 
 
 def start_slow(page: ExplanationPage) -> None:

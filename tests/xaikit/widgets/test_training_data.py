@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import xaikit.widgets.examples
 import xaikit.widgets.pictures
 import xaikit.widgets.training_data
+from tests.xaikit.widgets.pages import said
 from xaikit.core.passes import progress
 from xaikit.data import ImageDataset
 from xaikit.influence import Influence
@@ -80,10 +81,6 @@ def page(whole: Explorer) -> TrainingPage:
     whole.selected_index = 2
     assert whole.wait(180)
     return whole.training
-
-
-def said(page: TrainingPage) -> str:
-    return page.status.value.split(">", 1)[1].removesuffix("</div>")
 
 
 def test_the_page_opens_with_the_other_pages_image(whole: Explorer) -> None:

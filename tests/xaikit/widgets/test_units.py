@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import xaikit.widgets.pictures
 import xaikit.widgets.units
 from tests.legible import faults
+from tests.xaikit.widgets.pages import said
 from xaikit.concepts import dissect, maximise
 from xaikit.core.passes import progress
 from xaikit.data import ImageDataset
@@ -67,10 +68,6 @@ def page(whole: Explorer) -> UnitsPage:
     whole.selected_index = 3
     assert whole.wait(180)
     return whole.units
-
-
-def said(page: UnitsPage) -> str:
-    return page.status.value.split(">", 1)[1].removesuffix("</div>")
 
 
 def test_the_page_opens_with_the_unit_that_the_image_excites_most(whole: Explorer) -> None:
