@@ -23,7 +23,7 @@ demo: $(READY)  ## release the notebooks, grade the bundled class, report
 quick: style types  ## style, types, and the tests beside what differs from main (two minutes)
 	$(PYTHON) .ci/beside.py | xargs -r $(PYTEST) -m "not slow"
 
-test: style types  ## style, types, then all tests but the slow ones (twelve minutes on two cores)
+test: style types  ## style, types, then all tests but the slow ones (ten minutes on two cores)
 	@sh .ci/system-packages chromium chromium-driver
 	$(PYTEST) -m "not slow"
 
