@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import subprocess
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -21,6 +22,7 @@ from autograde.sandbox.isolation import Limits
 _GRADER = "grader"
 _CONTROLLERS = {"memory", "pids"}
 _LAUNCHERS = 8  # processes that bubblewrap and the launcher add to those inside
+_ANSWERED = 10.0  # seconds that systemd may take to answer
 _ENDED = 5.0  # seconds that the kernel may take to clear a group whose processes are killed
 
 
@@ -82,7 +84,7 @@ class ControlGroup:
 def delegated(proc: Path = Path("/proc")) -> Path | None:
     """Return the group below which sandboxes get theirs; None where the machine delegates none.
 
-    That is the group in which the grader runs, if systemd has marked it as delegated
+    That is the group in which the grader runs, if systemd has delegated it
     (``systemd-run --user --scope -p Delegate=yes autograde grade …``) or it is the topmost one of
     a container or of a machine without systemd. The processes in it move into a child, because
     the kernel bounds no children of a group that holds processes itself.
@@ -95,7 +97,7 @@ def delegated(proc: Path = Path("/proc")) -> Path | None:
         room, path = room.parent, str(Path(path).parent)
     try:
         known = _CONTROLLERS & {*(room / "cgroup.controllers").read_text().split()}
-        if not known or not (path == "/" or _marked(room)):
+        if not known or not (path == "/" or _left_alone(room, path)):
             return None
         if (room / "cgroup.type").exists():  # the topmost group of all may hold processes
             _move_all(room, room / _GRADER)
@@ -119,12 +121,18 @@ def _own_group(proc: Path) -> tuple[Path, str] | None:
     return None
 
 
-def _marked(room: Path) -> bool:
+def _left_alone(room: Path, path: str) -> bool:
     """Say whether systemd has delegated a group and so leaves it alone."""
     for name in ("user.delegate", "trusted.delegate"):
         with contextlib.suppress(OSError):
             if os.getxattr(room, name) == b"1":
                 return True
+    # A user's own systemd may delegate without that mark (252 sets none), so it is asked.
+    whose = ["--user"] if "/user@" in path else []
+    ask = ["systemctl", *whose, "show", "--property=Delegate", "--value", "--", room.name]
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=_ANSWERED, check=False)
+        return answer.stdout.strip() == "yes"
     return False
 
 

@@ -64,6 +64,32 @@ def test_a_scope_that_systemd_delegates_is_the_graders(tmp_path: Path) -> None:
     assert (room / "grader").is_dir(), "the grader's processes have nowhere to go"
 
 
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/user.slice/user-1000.slice/user@1000.service/app.slice/run-7.scope", "--user show"),
+        ("/system.slice/grading.service", "show"),
+    ],
+)
+def test_systemd_is_asked_where_it_marks_no_group(
+    path: str, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 252 marks nothing where a user's own manager delegates, as on Debian 12."""
+    systemctl = tmp_path / "bin/systemctl"
+    systemctl.parent.mkdir()
+    wanted = f"{asked} --property=Delegate --value -- {Path(path).name}"
+    systemctl.write_text(f'#!/bin/sh\n[ "$*" = "{wanted}" ] && cat "{tmp_path}/answer"\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
+    proc = machine(tmp_path, path, "memory pids")
+    for answer in ("no\n", ""):
+        (tmp_path / "answer").write_text(answer)
+        assert delegated(proc) is None
+        delegated.cache_clear()
+    (tmp_path / "answer").write_text("yes\n")
+    assert delegated(proc) == tmp_path / "cgroup" / path.lstrip("/")
+
+
 def test_a_second_process_of_the_grader_finds_the_same_room(tmp_path: Path) -> None:
     proc = machine(tmp_path, "/run-7.scope/grader", "")
     room = tmp_path / "cgroup/run-7.scope"
