@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 import math
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -151,6 +151,12 @@ def speed(rounds: int) -> None:
             )
 
 
+def resident(kind: str) -> float:
+    """Return this process's memory now (VmRSS) or at its peak (VmHWM), in GB; on Linux."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.findall(rf"{kind}:\s*(\d+) kB", status)[0]) / 1e6
+
+
 def memory(copies: int, layers: str) -> None:
     """Print what this process needs at its peak. For a process of its own."""
     here = study()
@@ -160,7 +166,8 @@ def memory(copies: int, layers: str) -> None:
     )
     del full
     options = {"layers": "all", "projection": DIMENSIONS[-1]} if layers == "all" else {}
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
+    before = resident("VmRSS")
     seconds, scores = timed(
         lambda: (
             influence(
@@ -175,11 +182,11 @@ def memory(copies: int, layers: str) -> None:
             ).scores
         )
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak = resident("VmHWM")
     size = scores.numel() * scores.element_size() / 1e9
     print(
-        f"layers={layers}, {len(training):7} × {ASKED}: {seconds:.1f} s; {peak:.2f} GB at the peak, "
-        f"{before:.2f} before (Python, PyTorch and the images), {size:.2f} the scores, "
+        f"layers={layers}, {len(training):7} × {ASKED}: {seconds:.1f} s; {peak:.2f} GB at the "
+        f"peak, {before:.2f} before (Python, PyTorch and the images), {size:.2f} the scores, "
         f"{peak - before - size:.2f} all else",
         flush=True,
     )

@@ -27,15 +27,27 @@ class Projection:
 
     def __init__(self, dimension: int, seed: int) -> None:
         self.dimension, self.seed = dimension, seed
-        self._signs: dict[int, Tensor] = {}
+        self._signs: Tensor | None = None
         self._rest: Projection | None = None
 
     def __call__(self, rows: Rows) -> Dense:
         """Return the projected gradients."""
+        if self._signs is not None:
+            found = self._signs.new_zeros(len(rows), self.dimension)
+            start = 0
+            for piece in rows.pieces():
+                found.addmm_(piece, self._signs[start : start + piece.shape[1]])
+                start += piece.shape[1]
+            return Dense(found.div_(self.dimension**0.5))
         values = rows.dense()
         found = values.new_zeros(len(values), self.dimension)
+        kept = []
         for start, signs in self._blocks(values):
             found.addmm_(values[:, start : start + len(signs)], signs)
+            if values.shape[1] * self.dimension <= _KEPT:
+                kept.append(signs)
+        if kept:
+            self._signs = torch.cat(kept)
         return Dense(found.div_(self.dimension**0.5))
 
     def held(self, rows: Rows) -> Rows:
@@ -60,12 +72,7 @@ class Projection:
     def _blocks(self, values: Tensor) -> Iterator[tuple[int, Tensor]]:
         size = values.shape[1]
         for start in range(0, size, _BLOCK):
-            signs = self._signs.get(start)
-            if signs is None or signs.dtype != values.dtype:
-                generator = torch.Generator().manual_seed((self.seed + 7919 * start) % 2**32)
-                shape = (min(_BLOCK, size - start), self.dimension)
-                drawn = torch.randint(0, 2, shape, generator=generator, dtype=torch.int8)
-                signs = drawn.to(values).mul_(2).sub_(1)
-                if size * self.dimension <= _KEPT:
-                    self._signs[start] = signs
-            yield start, signs
+            generator = torch.Generator().manual_seed((self.seed + 7919 * start) % 2**32)
+            shape = (min(_BLOCK, size - start), self.dimension)
+            drawn = torch.randint(0, 2, shape, generator=generator, dtype=torch.int8)
+            yield start, drawn.to(values).mul_(2).sub_(1)
