@@ -95,7 +95,7 @@ class Factors:
     def pieces(self) -> Iterator[Tensor]:
         """Yield the gradients by some of the weights after the other, (n, p)."""
         entered = self.activations[:, None, :-1] if self.apart else self.activations[:, None]
-        for some in self.residuals.split(max(1, _PIECE // entered.shape[2]), 1):
+        for some in torch.split(self.residuals, max(1, _PIECE // entered.shape[2]), 1):
             yield (some.unsqueeze(2) * entered).flatten(1)
         if self.apart:
             yield self.residuals
