@@ -78,6 +78,8 @@ class Curved(NamedTuple):
             f"the Hessian of {size} weights and its factors",
             'take solver="cg" or "lissa", or layers="last"',
         )
+        if self.seen is not None and self.problem.by_class:
+            return _of_softmax(self.seen, self.network.outputs(weights, self.seen).softmax(1))
         found = weights.new_empty(size, size)
         with progress(size, "rows of the Hessian") as tell:
             for start in range(0, size, _AT_ONCE):
@@ -88,6 +90,20 @@ class Curved(NamedTuple):
                 found[rows] = self.products(unit)
             tell(size)
         return (found + found.T) / 2
+
+
+def _of_softmax(seen: Tensor, chances: Tensor) -> Tensor:
+    """Return the Hessian of the mean cross-entropy by a linear layer's weights (K · F, K · F).
+
+    Its block of the classes k and l is the mean of p_k (1[k = l] - p_l) a aᵀ.
+    """
+    n, features, classes = len(seen), seen.shape[1], chances.shape[1]
+    found = seen.new_empty(classes, features, classes, features)
+    for k in range(classes):
+        for other in range(k + 1):
+            weight = chances[:, k] * (float(k == other) - chances[:, other]) / n
+            found[k, :, other] = found[other, :, k] = (seen * weight.unsqueeze(1)).T @ seen
+    return found.view(classes * features, classes * features)
 
 
 def curved(problem: Training, network: Network) -> Curved:

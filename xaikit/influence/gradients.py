@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from xaikit.influence.networks import Checkpoints, Layers, Network, Rates, each_network
 from xaikit.influence.problem import Loss, Training
+from xaikit.influence.projection import Projection
 from xaikit.influence.registry import Found, influence_method
-from xaikit.influence.rows import Projection, Rows, joined
+from xaikit.influence.rows import Rows, joined
 
 _HELD = 2**27
 """Numbers of the asked examples' gradients that are held at once: 512 MB in single precision."""
@@ -37,8 +38,9 @@ def grad_dot(problem: Training, *, layers: Layers = "last", projection: int | No
         ``"last"``: the weights of the last linear layer, exact from products of activations and
         residuals; ``"all"``: all weights, by gradients of each example.
     projection
-        Shorten the gradients to this many dimensions (512, say), at random: see
-        :class:`~xaikit.influence.rows.Projection` on the error (Johnson and Lindenstrauss).
+        Hold at most this many numbers of each example (512, say): linear layers whose gradients
+        are products of few numbers stay exact, the rest is projected at random; see
+        :class:`~xaikit.influence.projection.Projection` on the error (Johnson and Lindenstrauss).
         Default: exact.
     """
     return Found(_products(problem, layers, None, None, projection, cosine=False))
@@ -110,27 +112,25 @@ def _products(
 ) -> Tensor:
     """Return the sum of inner products over checkpoints, or of one checkpoint's cosines."""
     scores = problem.empty()
-    shorten = None if projection is None else Projection(projection, problem.seed)
+    held = _as_they_are if projection is None else Projection(projection, problem.seed).held
     for network, rate in each_network(problem, layers, checkpoints, rates):
-        for asked, ours in asked_rows(problem, network, problem.loss, shorten):
+        for asked, ours in asked_rows(problem, network, problem.loss, held):
             for rows in problem.parts():
-                theirs = shortened(training_rows(problem, network, rows, problem.loss), shorten)
+                theirs = held(training_rows(problem, network, rows, problem.loss))
                 if problem.itself:
-                    part = theirs.each(theirs)
-                else:
-                    assert ours is not None
-                    part = ours.cross(theirs)
-                    if cosine:
-                        lengths = ours.norms().unsqueeze(1) * theirs.norms()
-                        part = part / lengths.clamp_min(torch.finfo(part.dtype).tiny)
-                place = rows if problem.itself else (asked, rows)
-                scores[place].add_(part, alpha=rate)
+                    scores[rows].add_(theirs.each(theirs), alpha=rate)
+                    continue
+                assert ours is not None
+                part = scores[asked, rows]
+                ours.add_cross(theirs, rate, part)
+                if cosine:
+                    lengths = ours.norms().unsqueeze(1) * theirs.norms()
+                    part /= lengths.clamp_min(torch.finfo(part.dtype).tiny)
     return scores
 
 
-def shortened(rows: Rows, by: Projection | None) -> Rows:
-    """Return gradients as they are, or projected."""
-    return rows if by is None else by(rows)
+def _as_they_are(rows: Rows) -> Rows:
+    return rows
 
 
 def training_rows(problem: Training, network: Network, rows: slice, loss: Loss) -> Rows:
@@ -140,7 +140,10 @@ def training_rows(problem: Training, network: Network, rows: slice, loss: Loss) 
 
 
 def asked_rows(
-    problem: Training, network: Network, loss: Loss, shorten: Projection | None = None
+    problem: Training,
+    network: Network,
+    loss: Loss,
+    shorten: Callable[[Rows], Rows] | None = None,
 ) -> Iterator[tuple[slice, Rows | None]]:
     """Yield the asked examples' gradients, so many at once as may be held, with their places.
 
@@ -156,7 +159,8 @@ def asked_rows(
         torch.split(problem.labels, problem.chunk),
         strict=True,
     ):
-        found = shortened(network.rows(network.seen(images), labels, loss), shorten)
+        found = network.rows(network.seen(images), labels, loss)
+        found = found if shorten is None else shorten(found)
         held.append(found)
         stop += len(found)
         if stop == len(problem.inputs) or (stop - start + problem.chunk) * found.length > _HELD:

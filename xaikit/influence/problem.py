@@ -13,6 +13,7 @@ from torch.nn import functional
 from xaikit.core.arguments import checked_targets, one_each
 from xaikit.core.passes import progress
 from xaikit.core.problem import Question
+from xaikit.influence.memory import zeros
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Outputs (n, classes) and labels (n, …) to losses (n,)."""
@@ -21,6 +22,16 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
     """Return the cross-entropy (n,) of logits (n, classes) and labels (n,)."""
     return functional.cross_entropy(scores, labels, reduction="none")
+
+
+def slopes(loss: Loss, scores: Tensor, labels: Tensor) -> Tensor:
+    """Return the gradient (n, classes) of each example's loss by its own outputs."""
+    if loss is cross_entropy:
+        found = scores.softmax(1)
+        found[torch.arange(len(labels), device=labels.device), labels] -= 1
+        return found
+    leaf = scores.detach().requires_grad_()
+    return torch.autograd.grad(loss(leaf, labels).sum(), leaf)[0]
 
 
 def right_margin(scores: Tensor, labels: Tensor) -> Tensor:
@@ -67,7 +78,7 @@ class Training(Question):
     def empty(self) -> Tensor:
         """Return scores of zero: (M, N), or (N,)."""
         n = len(self.images)
-        return self.inputs.new_zeros(n if self.itself else (len(self.inputs), n))
+        return zeros((n,) if self.itself else (len(self.inputs), n), self.inputs)
 
     def parts(self, passes: int = 1, what: str = "training examples") -> Iterator[slice]:
         """Cut the training examples into slices of at most a chunk, once a pass, under one bar."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_BLOCK = 4096
-"""Parameters whose random signs are drawn at once."""
-_KEPT = 2**26
-"""Random signs that are kept rather than drawn again for every chunk."""
+_TILE = 2**18
+"""Inner products that are computed at once, so that they stay in the processor's cache."""
+_PIECE = 2**10
+"""Weights by which gradients are multiplied out at once."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,17 @@ class Dense:
         """Return the gradients (n, P)."""
         return self.values
 
+    def pieces(self) -> Iterator[Tensor]:
+        """Yield the gradients by some of the weights after the other, (n, p)."""
+        yield self.values
+
     def cross(self, other: Rows) -> Tensor:
         """Return each inner product (m, n) with the rows of another."""
         return self.values @ other.dense().T
+
+    def add_cross(self, other: Rows, rate: float, to: Tensor) -> None:
+        """Add each inner product with the rows of another, times a rate, to numbers (m, n)."""
+        to.addmm_(self.values, other.dense().T, alpha=rate)
 
     def each(self, other: Rows) -> Tensor:
         """Return the inner products (n,) row by row."""
@@ -60,10 +68,14 @@ class Factors:
         (n, F), with a last column of ones where the layer has a bias.
     residuals
         (n, K).
+    apart
+        Whether the gradients by the biases stand behind those by the weights, as the parameters
+        of a whole model do, or at the end of each output's weights.
     """
 
     activations: Tensor
     residuals: Tensor
+    apart: bool = False
 
     def __len__(self) -> int:
         return len(self.residuals)
@@ -75,19 +87,44 @@ class Factors:
 
     def dense(self) -> Tensor:
         """Return the gradients (n, K · F)."""
+        if self.apart:
+            weights = self.residuals.unsqueeze(2) * self.activations[:, None, :-1]
+            return torch.cat([weights.flatten(1), self.residuals], 1)
         return (self.residuals.unsqueeze(2) * self.activations.unsqueeze(1)).flatten(1)
+
+    def pieces(self) -> Iterator[Tensor]:
+        """Yield the gradients by some of the weights after the other, (n, p)."""
+        entered = self.activations[:, None, :-1] if self.apart else self.activations[:, None]
+        for some in torch.split(self.residuals, max(1, _PIECE // entered.shape[2]), 1):
+            yield (some.unsqueeze(2) * entered).flatten(1)
+        if self.apart:
+            yield self.residuals
 
     def cross(self, other: Rows) -> Tensor:
         """Return each inner product (m, n) with the rows of another."""
-        if isinstance(other, Dense):
-            return self.dense() @ other.values.T
-        found = self.activations @ other.activations.T
-        return found.mul_(self.residuals @ other.residuals.T)
+        found = self.residuals.new_zeros(len(self), len(other))
+        self.add_cross(other, 1.0, found)
+        return found
+
+    def add_cross(self, other: Rows, rate: float, to: Tensor) -> None:
+        """Add each inner product with the rows of another, times a rate, to numbers (m, n)."""
+        if not isinstance(other, Factors):
+            return Dense(self.dense()).add_cross(other, rate, to)
+        ours, theirs = self.residuals * rate, (other.activations.T, other.residuals.T)
+        most = max(1, _TILE // len(other))
+        # Written to the same place each time: fresh memory would cost more than the products.
+        room = ours.new_empty(2, min(most, len(self)), len(other))
+        for start in range(0, len(self), most):
+            rows = slice(start, start + most)
+            one, two = room[:, : len(ours[rows])]
+            torch.mm(self.activations[rows], theirs[0], out=one)
+            torch.mm(ours[rows], theirs[1], out=two)
+            to[rows].addcmul_(one, two)
 
     def each(self, other: Rows) -> Tensor:
         """Return the inner products (n,) row by row."""
-        if isinstance(other, Dense):
-            return (self.dense() * other.values).sum(1)
+        if not isinstance(other, Factors):
+            return (self.dense() * other.dense()).sum(1)
         same = (self.activations * other.activations).sum(1)
         return same * (self.residuals * other.residuals).sum(1)
 
@@ -98,7 +135,54 @@ class Factors:
         return found
 
 
-Rows = Dense | Factors
+@dataclass(frozen=True)
+class Parts:
+    """Gradients by the parameters of several layers, one after the other."""
+
+    layers: tuple[Rows, ...]
+
+    def __len__(self) -> int:
+        return len(self.layers[0])
+
+    @property
+    def length(self) -> int:
+        """How many numbers are held for one example."""
+        return sum(each.length for each in self.layers)
+
+    def dense(self) -> Tensor:
+        """Return the gradients (n, P)."""
+        return torch.cat([each.dense() for each in self.layers], 1)
+
+    def pieces(self) -> Iterator[Tensor]:
+        """Yield the gradients by some of the weights after the other, (n, p)."""
+        for each in self.layers:
+            yield from each.pieces()
+
+    def cross(self, other: Rows) -> Tensor:
+        """Return each inner product (m, n) with the rows of another."""
+        return sum((a.cross(b) for a, b in self._beside(other)), torch.zeros(()))
+
+    def add_cross(self, other: Rows, rate: float, to: Tensor) -> None:
+        """Add each inner product with the rows of another, times a rate, to numbers (m, n)."""
+        for ours, theirs in self._beside(other):
+            ours.add_cross(theirs, rate, to)
+
+    def each(self, other: Rows) -> Tensor:
+        """Return the inner products (n,) row by row."""
+        return sum((a.each(b) for a, b in self._beside(other)), torch.zeros(()))
+
+    def norms(self) -> Tensor:
+        """Return the lengths (n,)."""
+        return sum((each.norms().square() for each in self.layers), torch.zeros(())).sqrt()
+
+    def _beside(self, other: Rows) -> list[tuple[Rows, Rows]]:
+        """Return the layers of both, or both as they are where the other has none."""
+        if isinstance(other, Parts):
+            return list(zip(self.layers, other.layers, strict=True))
+        return [(Dense(self.dense()), other)]
+
+
+Rows = Dense | Factors | Parts
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -108,41 +192,9 @@ def joined(parts: Sequence[Rows]) -> Rows:
         return Factors(
             torch.cat([each.activations for each in held]),
             torch.cat([each.residuals for each in held]),
+            parts[0].apart,
         )
+    if isinstance(parts[0], Parts):
+        layers = zip(*(each.layers for each in parts if isinstance(each, Parts)), strict=True)
+        return Parts(tuple(map(joined, layers)))
     return Dense(torch.cat([each.dense() for each in parts]))
-
-
-class Projection:
-    """Random signs that shorten gradients (n, P) to (n, d), and keep inner products on average.
-
-    Johnson and Lindenstrauss (1984): a random projection to d dimensions keeps all lengths among n
-    vectors up to a factor 1 ± ε, with high probability, if d is a few times log(n) / ε²: how many
-    parameters there are does not matter. An inner product of two gradients g and h gets an error
-    of standard deviation of about |g| |h| / √d: 4 % of the product of the lengths for d = 512.
-    Signs do as well as normal numbers (Achlioptas 2003, Database-friendly random projections).
-    """
-
-    def __init__(self, dimension: int, seed: int) -> None:
-        self.dimension, self.seed = dimension, seed
-        self._signs: dict[int, Tensor] = {}
-
-    def __call__(self, rows: Rows) -> Dense:
-        """Return the projected gradients."""
-        values = rows.dense()
-        found = values.new_zeros(len(values), self.dimension)
-        for start, signs in self._blocks(values):
-            found.addmm_(values[:, start : start + len(signs)], signs)
-        return Dense(found.div_(self.dimension**0.5))
-
-    def _blocks(self, values: Tensor) -> Iterator[tuple[int, Tensor]]:
-        size = values.shape[1]
-        for start in range(0, size, _BLOCK):
-            signs = self._signs.get(start)
-            if signs is None or signs.dtype != values.dtype:
-                generator = torch.Generator().manual_seed((self.seed + 7919 * start) % 2**32)
-                shape = (min(_BLOCK, size - start), self.dimension)
-                drawn = torch.randint(0, 2, shape, generator=generator, dtype=torch.int8)
-                signs = drawn.to(values).mul_(2).sub_(1)
-                if size * self.dimension <= _KEPT:
-                    self._signs[start] = signs
-            yield start, signs

@@ -10,8 +10,8 @@ from xaikit.influence.curvature import Product, inverse
 from xaikit.influence.gradients import asked_rows
 from xaikit.influence.networks import Checkpoints, Layers, each_network
 from xaikit.influence.problem import Training, right_margin
+from xaikit.influence.projection import Projection
 from xaikit.influence.registry import Found, influence_method
-from xaikit.influence.rows import Projection
 
 
 @influence_method(
@@ -36,7 +36,7 @@ def trak(
     training on the example raises the margin, so it lowers the loss.
 
     Inner products survive the projection up to an error of 1 / √dimension of the lengths: see
-    :class:`~xaikit.influence.rows.Projection` (Johnson and Lindenstrauss).
+    :class:`~xaikit.influence.projection.Projection` (Johnson and Lindenstrauss).
 
     Parameters
     ----------

@@ -17,7 +17,8 @@ from torch.nn import functional
 import xaikit
 from xaikit import influence, influence_methods, self_influence
 from xaikit.influence import Influence, study
-from xaikit.influence.rows import Dense, Projection
+from xaikit.influence.projection import Projection
+from xaikit.influence.rows import Dense
 
 DRAW = torch.Generator().manual_seed(0)
 X, Y = torch.randn(40, 5, generator=DRAW).double(), torch.randn(40, generator=DRAW).double()
