@@ -69,8 +69,8 @@ def test_outputs_that_are_no_table_of_classes_are_refused(function: Any) -> None
     [
         (MANY.numpy(), CLASSES, [*"abcde"], "floating point tensor"),
         ((MANY * 255).byte(), CLASSES, [*"abcde"], "/ 255"),
-        (MANY, CLASSES, ["a"], "names of 1 classes, 0 to 0, but a label is 1"),
-        (MANY, CLASSES - 1, [*"abcde"], "a label is -1"),
+        (MANY, CLASSES, ["a"], "label 1 is out of range: there are names of 1 classes"),
+        (MANY, CLASSES - 1, [*"abcde"], "label -1 is out of range"),
         (MANY, CLASSES.float(), [*"abcde"], "whole numbers"),
         (MANY, CLASSES == 1, [*"abcde"], "whole numbers"),
         (MANY, CLASSES[:3], [*"abcde"], "30 images but 3 labels"),

@@ -96,15 +96,15 @@ class PhotoDataset(ImageDataset):
 
 
 def _named(labels: Tensor | Sequence[int], classes: Sequence[str]) -> tuple[Tensor, list[str]]:
-    """Return labels (N,) and the classes' names, if each label has one."""
+    """Return labels (N,) and the classes' names, if each label has one, or no class has."""
     names, found = list(classes), torch.as_tensor(labels)
     if found.is_floating_point() or found.dtype == torch.bool or found.ndim != 1:
         raise TypeError("labels have to be whole numbers (N,), the classes' places in their names.")
-    if len(found) and not 0 <= int(found.min()) <= int(found.max()) < len(names):
+    if names and len(found) and not 0 <= int(found.min()) <= int(found.max()) < len(names):
         outside = int(found.min()) if found.min() < 0 else int(found.max())
         raise ValueError(
-            f"there are names of {len(names)} classes, 0 to {len(names) - 1}, but a label is "
-            f"{outside}."
+            f"label {outside} is out of range: there are names of {len(names)} classes, 0 to "
+            f"{len(names) - 1}."
         )
     return found, names
 
