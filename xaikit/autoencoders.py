@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from xaikit.checkpoints import halved, opened, write
 from xaikit.core.arguments import checked_unit_inputs, count, known
+from xaikit.core.autograd import passed
 from xaikit.core.options import plain_numbers
-from xaikit.core.passes import passed
 from xaikit.data import load
 from xaikit.progress import Bar
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from xaikit.checkpoints import opened
 from xaikit.core.options import plain_numbers
-from xaikit.core.passes import channels_last, outputs
+from xaikit.core.passes import channels_last, frozen, numeric, outputs, placed
 from xaikit.core.steadiness import expect_steady
 from xaikit.data import ImageDataset
 from xaikit.progress import Bar
@@ -228,21 +228,16 @@ def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 125) -> 
     The model is evaluated in evaluation mode on its own device, and comes back in its own mode.
     A progress bar appears when it takes longer than two seconds.
     """
-    modes = {module: module.training for module in model.modules()}
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     correct = 0
-    model.eval()
-    try:
-        starts: Iterable[int] = range(0, len(dataset), batch_size)
+    starts: Iterable[int] = range(0, len(dataset), batch_size)
+    with frozen(model), torch.no_grad():
         # Half of the time, with batches that fit a processor's cache.
-        some = dataset.images[:2].to(device)
+        some = placed(model, dataset.images[:2])
         with channels_last(model, some) as other:
             expect_steady(model, some, outputs(model, some), other, "the accuracy")
             for start in Bar(starts, "accuracy", unit="batches"):
                 batch = slice(start, start + batch_size)
-                predicted = outputs(model, dataset.images[batch].to(device)).argmax(1).cpu()
+                scores = numeric(outputs(model, placed(model, dataset.images[batch])))
+                predicted = scores.argmax(1).cpu()
                 correct += int((predicted == dataset.labels[batch]).sum())
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     return correct / len(dataset)

@@ -18,8 +18,8 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from xaikit.core.arguments import checked_seed
+from xaikit.core.autograd import passed
 from xaikit.core.options import plain_numbers
-from xaikit.core.passes import passed
 from xaikit.data import ImageDataset
 from xaikit.models import Classifier
 from xaikit.progress import Bar

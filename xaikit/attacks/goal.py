@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xaikit.core.passes import every_output, followed, outputs, slope
+from xaikit.core.autograd import followed, slope
+from xaikit.core.passes import every_output, outputs
 from xaikit.core.problem import Question
 
 

@@ -48,6 +48,9 @@ _PROBABILITIES = {
     "log_softmax": "the model returns probabilities, as logarithms: they mix the evidence for all "
     "classes; explain its logits (the model without the log-softmax) to see each class's own "
     "evidence.",
+    "other": "the model returns probabilities, or what it makes of them: their gradients vanish "
+    "where the network is sure; explain its logits (what enters its softmax or sigmoid) to see the "
+    "evidence there, too.",
 }
 
 
@@ -148,7 +151,8 @@ def explain(
         refused: tuple[Cause, ...] = ("batch", "chance") if method in _PAIRED else ("batch",)
         expect_steady(model, inputs, probe, other, f"what {method} finds", refused)
         if chosen.based_on in ("gradient", "relevance") and (end := end_of(model, inputs, probe)):
-            warnings.warn(_PROBABILITIES[end.kind], stacklevel=2)
+            read = end.seen or end.kind in ("softmax", "log_softmax")
+            warnings.warn(_PROBABILITIES[end.kind if read else "other"], stacklevel=2)
         wanted = checked_targets(targets, inputs, probe.shape[1])
         problem = Problem(model, inputs, wanted, seed=seed, chunk=chunk)
         attributions, delta, details = chosen.function(problem, **options)

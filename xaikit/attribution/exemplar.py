@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from xaikit.attribution.integrated_gradients import gauss_legendre
 from xaikit.attribution.registry import Attribution, method
 from xaikit.core.arguments import finite
+from xaikit.core.autograd import followed, slope
 from xaikit.core.cards import data_of
 from xaikit.core.layers import Features, features_of
-from xaikit.core.passes import chunks, followed, pairs, slope
+from xaikit.core.passes import chunks, pairs
 from xaikit.core.problem import Problem
 
 

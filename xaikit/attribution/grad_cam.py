@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from xaikit.attribution.last_maps import Place, last_maps, replacing
 from xaikit.attribution.registry import Attribution, method
+from xaikit.core.autograd import followed
 from xaikit.core.layers import leads, own_layer
-from xaikit.core.passes import backwards, chunks, followed, numeric, outputs
+from xaikit.core.passes import backwards, chunks, numeric, outputs
 from xaikit.core.problem import Problem
 
 UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}

@@ -41,26 +41,27 @@ def last_maps(model: nn.Module, inputs: Tensor) -> Place | None:
     scores, ended = returned(model, inner, x)
     runs = Counter(module for module, _ in ended)
     maps = [
-        (module, found)
-        for module, found in ended
-        if runs[module] == 1 and _is_map(found, x) and leads(scores, found)
+        (module, found) for module, found in ended if _is_map(found, x) and leads(scores, found)
     ]
     convolutions = [k for k, (each, _) in enumerate(maps) if isinstance(each, _CONVOLUTIONS)]
     wide = [k for k in convolutions if maps[k][1][0, 0].numel() > 1]
-    if not convolutions:  # one that runs several times will be named
-        several = [each for each, _ in ended if isinstance(each, _CONVOLUTIONS)]
-        return several[-1] if several and max(runs[each] for each in several) > 1 else None
+    if not convolutions:
+        return None
     place = (wide or convolutions)[-1]
+    if runs[maps[place][0]] > 1:  # its last run is meant, of which no hook knows
+        return _joining(model, x, maps[place][0])
     for module, found in maps[place:]:
-        if not leads(scores, x, around=found):
+        if runs[module] == 1 and not leads(scores, x, around=found):
             return module
     return _joining(model, x, maps[place][0])
 
 
 def _joining(model: nn.Module, x: Tensor, convolution: nn.Module) -> Place:
-    """Return the first call after the convolution through whose maps everything passes."""
+    """Return the first call through whose maps everything passes, from the convolution's on."""
     watch = _Calls()
-    hook = convolution.register_forward_hook(lambda *_: watch.seen.clear())
+    hook = convolution.register_forward_hook(
+        lambda _, __, found: watch.seen.__setitem__(slice(None), [(watch.number, found)])
+    )
     try:
         with watch:
             found = outputs(model, x)  # as in every other pass, so that calls have their numbers

@@ -122,7 +122,9 @@ class Watch(TorchFunctionMode):
         cut = any(id(each) in self._cut for each in given)
         if not carrying and not cut:
             return self.apart(func, args, kwargs)
-        answer = self.replaced(func, args, kwargs) if carrying else None
+        # What is written with out= autograd cannot follow: torch says so.
+        known = carrying and kwargs.get("out") is None
+        answer = self.replaced(func, args, kwargs) if known else None
         if answer is not None and answer.along is not None:
             carrying = [self.origin(each) for each in answer.along]
         refusal = next((each.refusal for each in carrying if each.refusal), None)

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from xaikit.backdoors.suspicion import Suspicion
-from xaikit.core.passes import channels_last, followed, outputs
+from xaikit.core.autograd import followed, following
+from xaikit.core.passes import channels_last, outputs
 from xaikit.progress import Bar
 
 _EVERY = 10
@@ -110,7 +111,8 @@ def invert(
                 labels = wanted[group].repeat_interleave(batch)
                 loss = functional.cross_entropy(scores, labels, reduction="sum") / batch
                 size = opaque.flatten(1).sum(1)
-                (loss + (weight[group] * size).sum()).backward()  # type: ignore[no-untyped-call]
+                with following():
+                    (loss + (weight[group] * size).sum()).backward()  # type: ignore[no-untyped-call]
                 right = scores.detach().argmax(1) == labels
                 hits[group] += right.view(len(group), batch).sum(1)
             seen += batch

@@ -9,7 +9,8 @@ from xaikit.backdoors.detection import Detection, times
 from xaikit.backdoors.neural_cleanse import shortfall
 from xaikit.backdoors.registry import detection_method
 from xaikit.backdoors.suspicion import Suspicion
-from xaikit.core.passes import channels_last, followed, outputs
+from xaikit.core.autograd import followed, following
+from xaikit.core.passes import channels_last, outputs
 from xaikit.progress import Bar
 
 THRESHOLD = 0.3
@@ -100,7 +101,8 @@ def largest_margins(suspicion: Suspicion, steps: int, restarts: int) -> tuple[Te
                 followed(scores, "no largest lead can be searched by its slopes")
                 own = wanted[rows, None]
                 lead = scores.gather(1, own)[:, 0] - scores.scatter(1, own, -torch.inf).amax(1)
-                (-lead.sum()).backward()  # type: ignore[no-untyped-call]
+                with following():
+                    (-lead.sum()).backward()  # type: ignore[no-untyped-call]
                 better = (lead > best[rows]).nonzero()[:, 0]
                 best[rows][better] = lead.detach()[better]
                 where[rows][better] = every.detach()[rows][better]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TypeVar
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from xaikit.backdoors.triggers import Trigger
 from xaikit.core import options
 from xaikit.core.arguments import checked_inputs, checked_seed, count, probed
+from xaikit.core.copies import copied
 from xaikit.core.options import plain_numbers
 from xaikit.core.passes import channels_last, frozen, outputs
 from xaikit.data import ImageDataset
@@ -91,7 +91,7 @@ def prune(
         )
     total = sum(sums[1:], sums[0])
     dormant = total.argsort(stable=True)[: round(share * len(total))]
-    pruned = copy.deepcopy(model)
+    pruned = copied(model)
     convolution = pruned.get_submodule(place)
     with torch.no_grad():
         for parameter in convolution.parameters(recurse=False):
@@ -140,5 +140,5 @@ def unlearn(
     images = dataset.images.clone()
     images[chosen] = trigger(images[chosen])
     stamped = ImageDataset(images, dataset.labels, dataset.classes, dataset.source)
-    repaired = copy.deepcopy(model).requires_grad_()
+    repaired = copied(model).requires_grad_()
     return train(repaired, stamped, epochs=epochs, learning_rate=learning_rate, seed=seed)

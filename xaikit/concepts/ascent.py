@@ -19,9 +19,10 @@ from xaikit.concepts.parametrisations import (
 )
 from xaikit.concepts.recording import images_of, layers_of, watching
 from xaikit.core.arguments import checked_seed, checked_targets, count
+from xaikit.core.autograd import slope
 from xaikit.core.cards import data_of
 from xaikit.core.options import NonNegative, accepted
-from xaikit.core.passes import progress, slope
+from xaikit.core.passes import progress
 
 Prior = Literal["data", "spectrum"]
 

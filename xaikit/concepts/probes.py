@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from xaikit.concepts.recording import Layers, enough, images_of, watching
 from xaikit.concepts.shares import Share, share
 from xaikit.core.arguments import checked_seed, checked_targets, one_each
+from xaikit.core.copies import copied, randomise
 
 FEWEST = 20
 """Images that a probe needs, for training and testing."""
@@ -169,18 +169,13 @@ def probe(
 def with_random_weights(model: nn.Module, seed: int) -> nn.Module:
     """Return a copy of the model with fresh random weights.
 
-    A layer with ``reset_parameters`` draws them so; any other layer's values are shuffled.
+    See :func:`xaikit.core.copies.randomise`.
     """
-    fresh = copy.deepcopy(model)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    fresh = copied(model)
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         for module in fresh.modules():
-            reset = getattr(module, "reset_parameters", None)
-            if callable(reset):
-                reset()
-                continue
-            for weight in module.parameters(recurse=False):
-                weight.copy_(weight.flatten()[torch.randperm(weight.numel())].view_as(weight))
+            randomise(module)
     return fresh
 
 

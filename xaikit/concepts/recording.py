@@ -11,16 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import checked_inputs, count, probed
+from xaikit.core.autograd import followed, following
 from xaikit.core.layers import first, returned
-from xaikit.core.passes import (
-    channels_last,
-    followed,
-    frozen,
-    numeric,
-    outputs,
-    progress,
-    unwrapped,
-)
+from xaikit.core.passes import channels_last, frozen, numeric, outputs, progress, unwrapped
 from xaikit.core.steadiness import expect_steady
 
 Layers = str | nn.Module | Sequence[Any] | None
@@ -157,9 +150,10 @@ class Watch:
                 followed(numeric(scores), "it has no directional derivatives")
                 at = [each if each.requires_grad else None for each in found.values()]
                 on_graph = [each for each in at if each is not None]
-                grads = iter(
-                    torch.autograd.grad(scores[:, target].sum(), on_graph, allow_unused=True)
-                )
+                with following():
+                    grads = iter(
+                        torch.autograd.grad(scores[:, target].sum(), on_graph, allow_unused=True)
+                    )
                 for (name, values), here in zip(found.items(), at, strict=True):
                     slope = None if here is None else next(grads)
                     slope = torch.zeros_like(values) if slope is None else slope

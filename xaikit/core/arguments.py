@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from xaikit.core.autograd import passed
 from xaikit.core.options import Seed, accepted, plain
-from xaikit.core.passes import class_scores, numeric, passed
+from xaikit.core.passes import class_scores, numeric
 from xaikit.core.precision import HALF, range_rounding, widened
 from xaikit.core.steadiness import ALONE, CURE, WHY
 
@@ -85,10 +87,21 @@ def checked_inputs(model: nn.Module, inputs: Tensor) -> Tensor:
 def checked_batch(inputs: Tensor) -> Tensor:
     """Return the inputs, if they are a batch (N, *shape) of numbers."""
     if not isinstance(inputs, Tensor):
-        several = isinstance(inputs, list | tuple) and any(isinstance(x, Tensor) for x in inputs)
-        cure = ": a model of several inputs has to be wrapped in one that takes a single tensor"
+        cure = ""
+        if isinstance(inputs, list | tuple) and any(isinstance(x, Tensor) for x in inputs):
+            cure = (
+                ": a model of several inputs has to be wrapped in one that takes a single tensor; "
+                "of images of one size torch.stack makes one"
+            )
+        elif isinstance(inputs, np.ndarray):
+            cure = ": use torch.from_numpy(inputs)"
+        raise TypeError(f"inputs have to be a tensor (N, …), not {type(inputs).__name__}{cure}.")
+    if inputs.layout is not torch.strided or inputs.is_meta:
+        raise TypeError("inputs have to be a dense tensor with values, not a sparse or meta one.")
+    if inputs.dtype == torch.uint8 and inputs.ndim == 4:
         raise TypeError(
-            f"inputs have to be a tensor (N, …), not {type(inputs).__name__}{cure * several}."
+            "inputs have to be floating point, not torch.uint8: use inputs.float() / 255, or what "
+            "the model was trained with."
         )
     if not inputs.is_floating_point():
         raise TypeError(

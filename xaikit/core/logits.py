@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from xaikit.core.passes import outputs
 
-Squashing = Literal["softmax", "sigmoid", "log_softmax"]
+Squashing = Literal["softmax", "sigmoid", "log_softmax", "other"]
 
 _NAMES: dict[str, Squashing] = {
     "softmax": "softmax",
@@ -23,10 +23,16 @@ _NAMES: dict[str, Squashing] = {
 }
 _MOVES = {"view", "reshape", "flatten", "squeeze", "contiguous", "clone", "float", "double", "to"}
 """What a model may do to its probabilities before it returns them."""
+_NODES = ("Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid", "Hardsigmoid", "Exp")
+_LAYERS = ("Addmm", "Mm", "Bmm", "Baddbmm", "Convolution", "ConvolutionBackward", "Linear")
+"""How autograd names what squashes values, and what makes new ones of them all."""
 
 
 class End(NamedTuple):
-    """How a model squashes its logits, and whether what it squashes can be read."""
+    """How a model squashes its logits, and whether what it squashes can be read.
+
+    A softmax says which of the classes it is, a sigmoid of each class whether it is that one, too.
+    """
 
     kind: Squashing
     seen: bool
@@ -36,7 +42,9 @@ def end_of(model: nn.Module, inputs: Tensor, scores: Tensor) -> End | None:
     """Return how the model squashes its logits, or None if it returns logits.
 
     The outputs' values alone do not tell: logits may happen to lie in [0, 1]. A pass over at most
-    two inputs tells, and takes place only where the values allow probabilities.
+    two inputs tells, and takes place only where the values allow probabilities, or what is made of
+    them: some of them, their complements, percentages. An end of the kind "other" is of values
+    that cannot be read as probabilities; one that cannot be read, and lies in [0, 1], as a sigmoid.
 
     Parameters
     ----------
@@ -48,19 +56,27 @@ def end_of(model: nn.Module, inputs: Tensor, scores: Tensor) -> End | None:
     tolerance = max(1e-5, 2 * torch.finfo(scores.dtype).eps)
     found = scores.detach().float()
     inside = bool(((found >= -tolerance) & (found <= 1 + tolerance)).all())
-    sums = inside and scores.shape[1] > 1 and _ones(found.sum(1), tolerance)
-    logs = scores.shape[1] > 1 and _ones(found.exp().sum(1), tolerance)
-    if not inside and not logs:
+    total, several = found.sum(1), scores.shape[1] > 1
+    sums = inside and several and _ones(total, tolerance)
+    logs = several and _ones(found.exp().sum(1), tolerance)
+    percent = several and len(found) > 1 and _ones(total / total[0], 1e-3)
+    if not inside and not logs and not percent:
         return None
     with torch.no_grad(), _Ends() as ends:
         last = ends.before(outputs(model, inputs[:2]))
-    kind = last[0] if last else _by_graph(model, inputs)
-    if kind == "sigmoid" and inside:
-        return End(kind, last is not None)
-    if sums:
-        return End("softmax", last is not None and kind == "softmax")
+    kind = last[0] if last else None
+    if inside and (kind == "sigmoid" or (kind == "softmax" and several and _ones(total, 0.01))):
+        return End(kind, True)
+    if kind == "log_softmax" and logs and not inside:
+        return End(kind, True)
+    # A traced sigmoid is none that was seen, and its sum may be one.
+    squashed = _squashed(model, inputs)
+    if sums and squashed != "Sigmoid":
+        return End("softmax", False)
     if logs and not inside:
-        return End("log_softmax", last is not None and kind == "log_softmax")
+        return End("log_softmax", False)
+    if squashed is not None:
+        return End("sigmoid" if inside else "other", False)
     return None
 
 
@@ -76,11 +92,20 @@ def logits_of(model: nn.Module, inputs: Tensor, scores: Tensor, what: str) -> nn
     what
         The search, for the warning where the logits can only be computed back.
     """
+    if isinstance(model, Logits | TwoClasses):
+        return model
     end = end_of(model, inputs, scores)
     if end is None:
         return model
     if not end.seen and end.kind == "log_softmax":
         return model  # logarithms of probabilities are logits like others
+    if end.kind == "other":
+        warnings.warn(
+            f"the model squashes its outputs, and what they are made of cannot be read, so {what} "
+            f"loses its way where the network is very sure: give a model that returns logits.",
+            stacklevel=3,
+        )
+        return model
     if not end.seen:
         warnings.warn(
             f"the model returns probabilities, and what they are made of cannot be read, so "
@@ -95,7 +120,22 @@ def probabilities_of(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the probabilities (n, classes) that the model returns or its logits mean."""
     scores = outputs(model, inputs)
     end = end_of(model, inputs, scores)
-    return scores if end is not None and end.kind != "log_softmax" else scores.softmax(1)
+    if end is not None and end.kind in ("softmax", "sigmoid"):
+        return scores
+    return scores.softmax(1)
+
+
+def exclusive(model: nn.Module) -> bool:
+    """Return whether the classes of what :func:`logits_of` returned exclude one another.
+
+    They do not where the model ends in a sigmoid: an input may have several labels, or none.
+    """
+    return not isinstance(model, Logits) or model.end.kind != "sigmoid"
+
+
+def meant(model: nn.Module, logits: Tensor) -> Tensor:
+    """Return the probabilities that the logits of what :func:`logits_of` returned mean."""
+    return logits.softmax(1) if exclusive(model) else logits.sigmoid()
 
 
 class Logits(nn.Module):
@@ -202,10 +242,26 @@ def _ones(values: Tensor, tolerance: float) -> bool:
     return bool(torch.allclose(values, torch.ones_like(values), atol=tolerance))
 
 
-def _by_graph(model: nn.Module, inputs: Tensor) -> Squashing | None:
-    """Return what autograd says of the model's last operation, where no function was seen."""
+def _squashed(model: nn.Module, inputs: Tensor) -> str | None:
+    """Return what squashes all that the outputs are made of since the last layer, if it does.
+
+    Autograd's graph says so, also of what no function was seen to do.
+    """
     with torch.enable_grad():
-        node = outputs(model, inputs[:2].detach().requires_grad_()).grad_fn
-    while node is not None and node.name().startswith(("Clone", "View", "Reshape", "Squeeze")):
-        node = node.next_functions[0][0] if node.next_functions else None
-    return "sigmoid" if node is not None and node.name().startswith("Sigmoid") else None
+        left = [outputs(model, inputs[:2].detach().requires_grad_()).grad_fn]
+    seen: set[Any] = set()
+    found = None
+    while left:
+        node = left.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        name = node.name().rsplit("::", 1)[-1].rstrip("0123456789").removesuffix("Backward")
+        parents = [each for each, _ in node.next_functions if each is not None]
+        if name in _NODES:
+            found = name
+        elif name in _LAYERS or not parents:
+            return None
+        else:
+            left += parents
+    return found

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from xaikit.core.autograd import followed, passed, slope
 from xaikit.core.precision import in_single
 from xaikit.core.problem import Problem, Question
 from xaikit.progress import Bar
@@ -65,14 +66,24 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def still(model: nn.Module) -> Iterator[None]:
-    """Do as :func:`frozen`, in the model's own precision."""
-    modes = [(module, module.training) for module in model.modules()]
+    """Do as :func:`frozen`, in the model's own precision.
+
+    Buffers that the model changes while it runs (counters, averages) are put back, too.
+    """
+    modes = [(each, each.training) for each in model.modules() if hasattr(each, "training")]
+    buffers = [
+        (each._buffers, name, buffer, buffer._version, buffer.clone())
+        for each in model.modules()
+        if not isinstance(each, torch.jit.ScriptModule)
+        for name, buffer in each._buffers.items()
+        if buffer is not None and not buffer.is_inference()
+    ]
     parameters = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     cudnn = torch.backends.cudnn.flags(
         enabled=torch.backends.cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False
     )
     try:
-        model.eval()
+        _evaluating(model)
         for parameter, _ in parameters:
             parameter.requires_grad_(False)
         with torch.inference_mode(False), torch.enable_grad(), cudnn, _uncompiled():
@@ -82,6 +93,24 @@ def still(model: nn.Module) -> Iterator[None]:
             module.training = training
         for parameter, requires_grad in parameters:
             parameter.requires_grad_(requires_grad)
+        for own, name, buffer, version, before in buffers:
+            own[name] = buffer
+            if buffer._version != version:
+                with torch.no_grad():
+                    buffer.copy_(before)
+
+
+def _evaluating(model: nn.Module) -> None:
+    """Switch the model to evaluation mode, as far as it has modes.
+
+    Frozen TorchScript and what torch.export has made have none: theirs is part of their code.
+    """
+    try:
+        model.eval()
+    except (AttributeError, NotImplementedError):
+        for module in model.modules():
+            if hasattr(module, "training"):
+                module.training = False
 
 
 def _uncompiled() -> AbstractContextManager[Any]:
@@ -132,14 +161,6 @@ def channels_last(model: nn.Module, inputs: Tensor) -> Iterator[Trial | None]:
             weight.data = data
 
 
-def passed(module: Callable[[Tensor], Any], x: Tensor) -> Any:
-    """Return what a module makes of a tensor: the one door to all that is not ours.
-
-    It gets a copy, because it may work in place on what it is given, or keep it.
-    """
-    return module(x.clone())
-
-
 def outputs(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the model's outputs (N, classes), or say what else it returned."""
     return class_scores(passed(model, inputs), inputs)
@@ -155,7 +176,9 @@ def class_scores(scores: object, inputs: Tensor) -> Tensor:
             f"the model has to return one tensor (N, classes), but it returns a "
             f"{type(scores).__name__}: wrap it in a module that returns the class scores."
         )
-    if scores.ndim != 2 or len(scores) != len(inputs):
+    if scores.layout is not torch.strided:
+        raise TypeError("the model returns a sparse tensor: let it return a dense one.")
+    if scores.ndim != 2 or len(scores) != len(inputs) or not scores.shape[1]:
         raise ValueError(
             f"the model has to return (N, classes), but for {len(inputs)} inputs it returns "
             f"shape {tuple(scores.shape)}: wrap it in a module that returns a row of class scores "
@@ -225,16 +248,6 @@ def every_output(model: nn.Module, inputs: Tensor, chunk: int) -> Tensor:
     return torch.cat([outputs(model, part) for part in torch.split(inputs, chunk)])
 
 
-def followed(scores: Tensor, so: str) -> Tensor:
-    """Return the outputs if autograd can follow them back to the inputs, or say what then."""
-    if not scores.requires_grad:
-        raise ValueError(
-            f"the model's outputs do not depend differentiably on its inputs: it detaches, rounds "
-            f"or converts them, so {so}."
-        )
-    return scores
-
-
 def per_input(values: Tensor, like: Tensor) -> Tensor:
     """Return (n,) as (n, 1, …), to be multiplied with inputs."""
     return values.view(-1, *[1] * (like.ndim - 1))
@@ -280,23 +293,6 @@ def mean_output(problem: Problem, references: Tensor) -> Tensor:
     for part in chunks(problem, len(references)):
         total += outputs_at(problem, references[part].unsqueeze(0), flat)[0].sum(0)
     return total.view_as(problem.targets) / len(references)
-
-
-def slope(total: Tensor, source: Tensor, retain: bool = False) -> Tensor:
-    """Return the gradient of a sum, zero where nothing depends on the source.
-
-    ``retain`` keeps the graph for another backward pass.
-    """
-    try:
-        (found,) = torch.autograd.grad(total, source, retain_graph=retain, allow_unused=True)
-    except RuntimeError as error:
-        if "torch.utils.checkpoint" not in str(error):
-            raise
-        raise ValueError(
-            "the model is checkpointed (torch.utils.checkpoint) with use_reentrant=True, which "
-            "gives no gradients of inputs: take use_reentrant=False, or switch checkpointing off."
-        ) from error
-    return torch.zeros_like(source) if found is None else found
 
 
 def backwards(scores: Tensor, targets: Tensor, source: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ def _examples(problem: Search, examples: Tensor | None) -> Tensor:
         instead = "examples have to be given: examples=, a tensor (B, …) of training inputs"
         examples = data_of(problem.model, instead).images[:_EXAMPLES]
     examples = checked_examples(problem, examples)
-    seen = problem.probabilities(examples).argmax(1).tolist()
+    seen = problem.seen_in(examples).tolist()
     if lacking := sorted(set(range(problem.classes)) - set(seen)):
         raise ValueError(
             f"alibi needs an example of every class, but the model sees none of class "

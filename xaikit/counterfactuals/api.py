@@ -55,7 +55,7 @@ def counterfactual(
     ----------
     model
         Maps (N, *shape) to (N, classes); logits. Of a softmax or sigmoid at its end, what enters
-        that is taken.
+        that is taken. A probability is what the model says: after a sigmoid, a class's own.
     inputs
         (N, *shape), floating point, in [0, 1], on the model's device.
     targets

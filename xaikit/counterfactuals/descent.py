@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xaikit.core.passes import followed, outputs, progress, slope
+from xaikit.core.autograd import followed, slope
+from xaikit.core.passes import outputs, progress
 from xaikit.counterfactuals.search import Search
 from xaikit.counterfactuals.validity import Validity
 

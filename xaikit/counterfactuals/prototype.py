@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.autoencoders import load_autoencoder
+from xaikit.core.autograd import passed
 from xaikit.core.cards import data_of, named_data
 from xaikit.core.options import NonNegative, OrInfinity
-from xaikit.core.passes import frozen, passed
+from xaikit.core.passes import frozen
 from xaikit.counterfactuals.descent import Loss, descend
 from xaikit.counterfactuals.registry import counterfactual_method
 from xaikit.counterfactuals.search import Examples, Search, checked_examples
@@ -83,7 +84,7 @@ def prototype(
         If examples or autoencoder are not for such inputs, or the model takes none of the
         examples for a target.
     """
-    validity = Validity(probability, tolerance)
+    validity = Validity(probability, tolerance, problem.exclusive)
     seen = _examples(problem) if examples is None else checked_examples(problem, examples)
     network: nn.Module = nn.Identity()
     encoder: nn.Module = nn.Flatten()
@@ -139,7 +140,7 @@ def _prototypes(problem: Search, encoder: nn.Module, examples: Tensor, k: int) -
             [passed(encoder, part) for part in torch.split(problem.inputs, problem.chunk)]
         )
         codes = torch.cat([passed(encoder, part) for part in torch.split(examples, problem.chunk)])
-    labels = problem.probabilities(examples).argmax(1)
+    labels = problem.seen_in(examples)
     rows, targets = problem.items()
     goals = ours[rows].clone()
     for target in torch.unique(targets).tolist():

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from xaikit.core.passes import frozen, passed
+from xaikit.core.autograd import passed
+from xaikit.core.passes import frozen
 from xaikit.core.precision import widened
 from xaikit.counterfactuals.result import Counterfactuals
 

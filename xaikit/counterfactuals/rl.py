@@ -66,7 +66,7 @@ def rl(problem: Search, *, generator: Given | None = None) -> tuple[Tensor, Tens
             f"are {shape} and the model has {problem.classes} classes: train one for this model."
         )
     made = generate(own, problem.inputs, problem.predicted, problem.targets, problem.chunk)
-    reached = problem.grid(problem.probabilities(made.flatten(0, 1)).argmax(1)) == problem.targets
+    reached = problem.grid(problem.seen_in(made.flatten(0, 1))) == problem.targets
     return made, reached
 
 

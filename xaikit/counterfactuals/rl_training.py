@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xaikit.core.arguments import checked_unit_inputs, class_count, count, probed
-from xaikit.core.logits import logits_of
+from xaikit.core.logits import logits_of, meant
 from xaikit.core.options import plain_numbers
 from xaikit.core.passes import channels_last, every_output, frozen, outputs
 from xaikit.core.steadiness import expect_steady
@@ -92,7 +92,7 @@ def train_generator(
     @torch.no_grad()
     def ask(x: Tensor) -> Tensor:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed_precision):
-            return outputs(asked, x).to(images).softmax(1)
+            return meant(asked, outputs(asked, x).to(images))
 
     with frozen(model), channels_last(model, images) as other:
         scores = probed(model, images)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from xaikit.core.arguments import unit
+from xaikit.core.logits import exclusive, meant
 from xaikit.core.passes import every_output
 from xaikit.core.problem import Problem
 
@@ -41,7 +42,16 @@ class Search(Problem):
 
     def probabilities(self, x: Tensor) -> Tensor:
         """Return the probabilities (n, classes) of any number of inputs (n, *shape)."""
-        return every_output(self.model, x, self.chunk).softmax(1)
+        return meant(self.model, every_output(self.model, x, self.chunk))
+
+    def seen_in(self, x: Tensor) -> Tensor:
+        """Return the classes (n,) that the model predicts: by logits, which never tie at 1."""
+        return every_output(self.model, x, self.chunk).argmax(1)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether an input has one class, and not each of several with a probability of its own."""
+        return exclusive(self.model)
 
 
 Examples = Annotated[Tensor, "a floating point tensor (B, …)"]

@@ -22,10 +22,14 @@ class Validity:
     tolerance
         Greater than 0: |p − p'| may be as large. 1 leaves only the demand that the target is the
         most likely class.
+    exclusive
+        Whether the classes exclude one another, so that their probabilities add up to one (a
+        softmax), or each has its own (a sigmoid).
     """
 
     probability: float
     tolerance: float
+    exclusive: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "probability", share(self.probability, "probability"))
@@ -65,7 +69,7 @@ class Validity:
         own = scores.gather(1, wanted).squeeze(1)
         others = scores.scatter(1, wanted, -torch.inf)
         margin = own - others.amax(1) - 1e-4  # ahead, not level
-        log_odds = own - others.logsumexp(1)
+        log_odds = own - others.logsumexp(1) if self.exclusive else own
         if self._low > -math.inf:
             margin = torch.minimum(margin, log_odds - self._low)
         if self._high < math.inf:

@@ -45,7 +45,8 @@ def wachter(
     problem
         What is asked.
     probability, tolerance
-        p' and how far the probability may be from it.
+        p' and how far the probability may be from it. Of a model that ends in a sigmoid, it is the
+        class's own, whatever the others'.
     distance
         ``"l1"``: the sum of absolute changes, which changes few features; ``"l2"``: the squared
         Euclidean distance.
@@ -57,4 +58,6 @@ def wachter(
     tuple of torch.Tensor
         (N, T, *shape) counterfactuals in [0, 1], and (N, T) whether valid.
     """
-    return descend(problem, Validity(probability, tolerance), _LOSSES[distance], steps)
+    return descend(
+        problem, Validity(probability, tolerance, problem.exclusive), _LOSSES[distance], steps
+    )

@@ -35,10 +35,16 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     def __init__(
         self, images: Tensor, labels: Tensor, classes: Sequence[str], source: str = ""
     ) -> None:
+        if not isinstance(images, Tensor) or not images.is_floating_point():
+            kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
+            raise TypeError(
+                f"images have to be a floating point tensor (N, C, H, W) in [0, 1], not {kind}: "
+                f"torch.as_tensor(images) / 255 makes one of bytes."
+            )
         if len(images) != len(labels):
             raise ValueError(f"There are {len(images)} images but {len(labels)} labels.")
-        self.images, self.labels = images, labels
-        self.classes, self.source = list(classes), source
+        self.images, self.source = images, source
+        self.labels, self.classes = _named(labels, classes)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,8 +82,8 @@ class PhotoDataset(ImageDataset):
         source: str = "",
         size: int = PHOTO_SIZE,
     ) -> None:
-        self.paths, self.labels, self.size = list(paths), labels, size
-        self.classes, self.source = list(classes), source
+        self.paths, self.size, self.source = list(paths), size, source
+        self.labels, self.classes = _named(labels, classes)
 
     @functools.cached_property
     def images(self) -> Tensor:  # type: ignore[override]
@@ -89,14 +95,28 @@ class PhotoDataset(ImageDataset):
         return _read_photo(self.paths[index], self.size), int(self.labels[index])
 
 
+def _named(labels: Tensor | Sequence[int], classes: Sequence[str]) -> tuple[Tensor, list[str]]:
+    """Return labels (N,) and the classes' names, if each label has one, or no class has."""
+    names, found = list(classes), torch.as_tensor(labels)
+    if found.is_floating_point() or found.dtype == torch.bool or found.ndim != 1:
+        raise TypeError("labels have to be whole numbers (N,), the classes' places in their names.")
+    if names and len(found) and not 0 <= int(found.min()) <= int(found.max()) < len(names):
+        outside = int(found.min()) if found.min() < 0 else int(found.max())
+        raise ValueError(
+            f"label {outside} is out of range: there are names of {len(names)} classes, 0 to "
+            f"{len(names) - 1}."
+        )
+    return found, names
+
+
 def _coloured(photo: Image.Image) -> Image.Image:
     """Return a picture of any mode in red, green and blue, on white where it is transparent."""
     if photo.mode.startswith("I") or photo.mode == "F":
         # More than 8 bits: Pillow would cut off what is above 255.
         values = np.asarray(photo, dtype=np.float64)
-        most = {"F": 1.0}.get(photo.mode, 65535.0)
-        if values.size and values.max() > most:
-            most = float(values.max())
+        largest = float(values.max(initial=0))
+        whole = 255.0 if largest <= 255 else 65535.0  # bytes in a wider type, or black
+        most = max(1.0 if photo.mode == "F" else whole, largest)
         photo = Image.fromarray((255 * values.clip(0) / most).round().astype(np.uint8))
     if photo.has_transparency_data:
         opaque = photo.convert("RGBA")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from types import MappingProxyType
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import checked_inputs, checked_model, checked_seed, count, known, probed
+from xaikit.core.copies import copied
 from xaikit.core.logits import logits_of
 from xaikit.core.passes import elapsed, frozen, trial, unwrapped
 from xaikit.core.precision import widened
@@ -211,7 +211,7 @@ def _asked(
             f"{tuple(inputs.shape[1:])}: give the data that the model was trained with."
         )
     expect_finite(images, 1024)
-    model = _copied(unwrapped(checked_model(model)))
+    model = copied(unwrapped(checked_model(model)))
     if dtype is not None:
         model, inputs = model.to(dtype), inputs.to(dtype)
     with frozen(model):
@@ -259,17 +259,6 @@ def _detached(found: Found) -> Found:
     """Return what was found apart from any graph."""
     details = {name: each.detach() for name, each in found.details.items()}
     return Found(found.scores.detach(), details)
-
-
-def _copied(model: nn.Module) -> nn.Module:
-    """Return a copy, whose weights a method may change."""
-    try:
-        return copy.deepcopy(model)
-    except Exception as error:  # whatever the caller's own modules raise
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"the model cannot be copied (copy.deepcopy): {said.rstrip('.')}."
-        ) from error
 
 
 def _expect_scores(asked: int, images: Tensor, dtype: Any, device: torch.device) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from xaikit.core.copies import copied
 from xaikit.core.options import NonNegative
 from xaikit.core.passes import outputs, progress
 from xaikit.influence.curvature import curved
@@ -121,7 +121,7 @@ def _refitted(
 
 def _by_function(problem: Training, fit: Callable[..., Any]) -> Losses:
     def losses(left: Tensor | None) -> Tensor:
-        model = copy.deepcopy(problem.model).train()
+        model = copied(problem.model).train()
         for parameter in model.parameters():
             parameter.requires_grad_(True)
         images, labels = problem.trained_on(slice(None) if left is None else left)

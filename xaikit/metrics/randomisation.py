@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import explain
+from xaikit.core.copies import copied, randomise
 from xaikit.core.options import Seed
 from xaikit.metrics.agreement import rank_agreement
 from xaikit.metrics.registry import metric
@@ -42,8 +42,8 @@ def weight_randomisation(
     ----------
     model
         Not changed: its copies are randomised, layer by layer: with ``reset_parameters`` where a
-        layer has that; any other layer's parameters each have their values shuffled, which keeps
-        their scale.
+        layer has that; parameters that this does not reach each have their values shuffled, which
+        keeps their scale.
     inputs, targets, method, **options
         As :func:`xaikit.explain` takes them.
     absolute, mask
@@ -59,7 +59,7 @@ def weight_randomisation(
     """
     before = explain(model, inputs, targets, method, seed=seed, **options)
     # Together, so that an option which is a layer of the model becomes that layer of the copy.
-    changed, moved = copy.deepcopy((model, options))
+    changed, moved = copied((model, options), model)
     layers = [
         (name, module)
         for name, module in changed.named_modules()
@@ -71,18 +71,7 @@ def weight_randomisation(
     for step, (_, module) in enumerate(reversed(layers)):
         with torch.random.fork_rng():
             torch.manual_seed(seed + step)
-            _randomise(module)
+            randomise(module)
         after = explain(changed, inputs, targets, method, seed=seed, **moved)
         agreements.append(rank_agreement(before, after, absolute=absolute, mask=mask))
     return [name for name, _ in reversed(layers)], torch.stack(agreements)
-
-
-@torch.no_grad()
-def _randomise(module: nn.Module) -> None:
-    reset = getattr(module, "reset_parameters", None)
-    if callable(reset):
-        reset()
-        return
-    for parameter in module.parameters(recurse=False):
-        shuffled = parameter.flatten()[torch.randperm(parameter.numel())]
-        parameter.copy_(shuffled.view_as(parameter))

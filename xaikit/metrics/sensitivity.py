@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from xaikit.attribution import Explanation, explain
 from xaikit.core.arguments import checked_inputs, finite
+from xaikit.core.autograd import passed
 from xaikit.core.options import Seed
-from xaikit.core.passes import passed
 from xaikit.core.precision import widened
 from xaikit.metrics.maps import expect_matching
 from xaikit.metrics.registry import metric

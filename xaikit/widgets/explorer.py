@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from xaikit.core.arguments import checked_inputs, checked_model, probed
+from xaikit.core.copies import copied
 from xaikit.core.logits import of_two_classes
 from xaikit.core.passes import frozen, placed
 from xaikit.data import ImageDataset, load
@@ -44,7 +44,7 @@ class Explorer(ipw.Tab):  # type: ignore[misc] # ipywidgets has no types
         options: dict[str, Any],
     ) -> None:
         # A copy: the caller may use the network at the same time, and gets it back untouched.
-        model, worker = copy.deepcopy(model).eval(), Latest()
+        model, worker = copied(model).eval(), Latest()
         self.explanations = ExplanationPage(model, data, worker)
         self.counterfactuals = CounterfactualPage(model, data, worker)
         self.training = TrainingPage(model, data, training, options, worker)

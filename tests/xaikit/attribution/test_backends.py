@@ -102,6 +102,23 @@ def few(name: str, backend: str, background: Tensor) -> dict[str, Any]:
     return {option: value for option, value in wanted.items() if option in method.options}
 
 
+@pytest.mark.parametrize("backend", ["native", "captum", "zennit"])
+def test_integrated_gradients_say_how_far_they_miss_the_outputs_change(
+    backend: str, network: nn.Sequential, images: Tensor, targets: Tensor, background: Tensor
+) -> None:
+    with torch.no_grad():
+        change = network(images).gather(1, targets) - network(background).mean(0)[targets]
+    worst = []
+    for steps in (5, 80):
+        options = {"steps": steps, "baseline": background, "backend": backend}
+        found = explain(network, images, targets, "integrated_gradients", **options)
+        missed = found.attributions.flatten(2).sum(2) - change
+        assert found.convergence_delta is not None
+        torch.testing.assert_close(found.convergence_delta, missed, atol=1e-5, rtol=1e-3)
+        worst.append(float(missed.abs().max()))
+    assert worst[1] < worst[0]
+
+
 @pairs
 def test_the_contract_is_that_of_explain(
     name: str, backend: str, averaging: nn.Module, images: Tensor, background: Tensor

@@ -74,10 +74,12 @@ def tensors(found: Any) -> list[Tensor]:
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(("family", "method"), SEARCHES, ids=str)
 def test_a_search_finds_the_logits(family: str, method: str, end: str) -> None:
+    # Where the probability counts, a sigmoid's is another than a softmax's.
+    options = {"tolerance": 1.0} if family == "counterfactual" else {}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = called(family, method, model=Ends(SURE, ENDS[end]).eval())
-        expected = called(family, method, model=SURE)
+        found = called(family, method, model=Ends(SURE, ENDS[end]).eval(), **options)
+        expected = called(family, method, model=SURE, **options)
     for one, other in zip(tensors(found), tensors(expected), strict=True):
         assert torch.equal(one, other)
 

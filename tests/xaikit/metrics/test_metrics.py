@@ -193,7 +193,9 @@ def test_rank_agreement_over_a_mask_is_scipys_over_what_it_leaves() -> None:
 
 def test_a_layer_without_reset_parameters_is_randomised_all_the_same(images: Tensor) -> None:
     model = nn.Sequential(nn.Flatten(), Scales(), nn.Linear(144, 2))
-    model[2].reset_parameters = lambda: None  # Only the scales change: the map has to, too.
+    # Only the scales change, because equal weights may be shuffled: the map has to, too.
+    model[2].reset_parameters = lambda: nn.init.ones_(model[2].weight)
+    model[2].reset_parameters()
     names, found = weight_randomisation(model, images, 0, "gradient", absolute=True)
     assert names == ["2", "1"]
     torch.testing.assert_close(found[0], torch.ones_like(found[0]))

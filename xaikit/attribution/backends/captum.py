@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from torch import Tensor, nn
 
 from xaikit.attribution.backends.asked import (
@@ -18,6 +16,7 @@ from xaikit.attribution.backends.asked import (
 from xaikit.attribution.grad_cam import UPSAMPLING, place_of_maps
 from xaikit.attribution.occlusion import window_and_stride
 from xaikit.attribution.registry import Attribution, adapter
+from xaikit.core.copies import copied
 from xaikit.core.problem import Problem
 from xaikit.core.references import Baseline, reference_inputs
 
@@ -180,7 +179,7 @@ def _lrp(problem: Problem, *, rule: str = "epsilon", epsilon: float = 1e-6) -> A
         )
     expect_modules(problem, "captum's LRP", _FUNCTIONS, once=True)
     rules = library("captum", "captum.attr._utils.lrp_rules")
-    model = copy.deepcopy(problem.model)  # captum writes rules into the layers
+    model = copied(problem.model)  # captum writes rules into the layers
 
     def one(x: Tensor, target: Tensor) -> Tensor:
         for layer in model.modules():  # captum takes them out again

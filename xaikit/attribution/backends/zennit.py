@@ -12,7 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from xaikit.attribution.backends.asked import by_target, expect_modules, library, over_references
+from xaikit.attribution.backends.asked import (
+    by_target,
+    complete,
+    expect_modules,
+    library,
+    over_references,
+)
 from xaikit.attribution.functions import (
     AVERAGES,
     CONVOLUTIONS,
@@ -58,7 +64,7 @@ def _integrated_gradients(
         found: Tensor = path(x, lambda scores: _chosen(scores, wanted, torch.ones_like))[1]
         return found
 
-    return Attribution(over_references(problem, baseline, one)[0])
+    return complete(problem, *over_references(problem, baseline, one))
 
 
 @adapter("zennit", "lrp")
