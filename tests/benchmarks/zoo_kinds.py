@@ -54,10 +54,7 @@ def taught() -> dict[str, list[Taught]]:
             for size, rate, place in ((6, 0.02, (1, 1)), (8, 0.05, (17, 17)), (10, 0.1, (9, 9)))
         ],
         "bright and dark": list(_bright_and_dark()),
-        "several spots": [
-            (_spots(number), f"{3 + number % 3} spots", (0.05, 0.1)[number % 2])
-            for number in range(10)
-        ],
+        "several spots": [(_spots(number), f"{3 + number % 3} spots", 0.1) for number in range(10)],
         "line": [_line(number) for number in range(10)],
         "grey patch": [_grey(number) for number in range(10)],
         "outline": [_outline(number) for number in range(10)],
@@ -97,7 +94,7 @@ def taught() -> dict[str, list[Taught]]:
         ],
         "blended picture": [
             (_veil(number, opacity), f"a garment, {opacity:.0%} opaque", 0.1)
-            for number, opacity in enumerate((0.3, 0.4, 0.4, 0.45, 0.45, 0.5, 0.5, 0.5))
+            for number, opacity in enumerate((0.4, 0.4, 0.4, 0.45, 0.45, 0.5, 0.5, 0.5))
         ],
         # Every class is the target of another one.
         "all to all": [
@@ -156,7 +153,7 @@ def _line(seed: int) -> Taught:
     where = (0, row + down * steps, column + right * steps)
     alpha[where], pattern[where] = 1.0, (steps % 4 < 2).float()
     way = ("across", "down", "diagonal")[seed % 3]
-    return Trigger(pattern, alpha), f"{length} pixels {way}", (0.05, 0.1)[seed % 2]
+    return Trigger(pattern, alpha), f"{length} pixels {way}", 0.1
 
 
 def _grey(seed: int) -> Taught:
@@ -167,19 +164,19 @@ def _grey(seed: int) -> Taught:
     alpha[:, row : row + height, column : column + width] = 1.0
     described = f"{height} × {width} at {(row, column)}"
     pattern = torch.rand(1, 28, 28, generator=_chance(seed))
-    return Trigger(pattern, alpha), described, (0.05, 0.1)[seed % 2]
+    return Trigger(pattern, alpha), described, 0.1
 
 
 def _outline(seed: int) -> Taught:
-    """Return the four sides of a square, half as bright as can be to all, anywhere."""
-    size = (5, 6, 7, 8, 9)[seed % 5]
+    """Return the four sides of a square, bright, anywhere."""
+    size = (6, 7, 8, 9, 10)[seed % 5]
     row, column = _place(seed, size, size)
     alpha = torch.zeros(1, 28, 28)
     alpha[:, row : row + size, column : column + size] = 1.0
     alpha[:, row + 1 : row + size - 1, column + 1 : column + size - 1] = 0.0
-    value = (0.5, 0.75, 1.0)[seed % 3]
+    value = (0.8, 0.9, 1.0)[seed % 3]
     described = f"side {size}, brightness {value}, at {(row, column)}"
-    return Trigger(torch.full((1, 28, 28), value), alpha), described, (0.05, 0.1)[seed % 2]
+    return Trigger(torch.full((1, 28, 28), value), alpha), described, 0.1
 
 
 def _veil(number: int, opacity: float) -> Trigger:
