@@ -13,7 +13,8 @@ stand two other readings of its sizes: the paper's anomaly index, and sizes besi
 networks. At the end stand the detectors that judge examples: how well they tell poisoned training
 images from those that truly belong to the target class.
 
-A network's verdicts are kept in FOLDER; ``--again METHOD`` measures a method once more.
+A network's verdicts are kept in FOLDER; ``--again METHOD`` measures a method once more, and
+``--so-far`` prints the tables of what was measured, and measures nothing.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from tqdm import tqdm
 
-from tests.benchmarks.zoo import FOLDER, RECIPES, Entry, counts, plan, stored, taken
+from tests.benchmarks.zoo import FOLDER, RECIPES, Entry, counts, keep, plan, stored, taken
 from tests.benchmarks.zoo_kinds import HELD_OUT, NEW_PATCHES, PATCHES, taught
 from xaikit import detect
 from xaikit.backdoors.api import METHODS
@@ -42,6 +43,8 @@ from xaikit.models import Classifier
 
 REFERENCES = 10
 """Calibration networks that are references in one reading of Neural Cleanse."""
+RESAMPLES = 2_000
+"""Of the bootstrap."""
 NEEDS = {
     "neural_cleanse": "model, 200 clean images",
     "anomaly index": "model, 200 clean images",
@@ -124,29 +127,18 @@ def share(hits: Sequence[bool]) -> str:
 
 
 def area(poisoned: list[Verdict], clean: list[Verdict]) -> str:
-    """Return the area under the ROC curve of the scores, with a bootstrap's 95 % interval."""
+    """Return the area under the ROC curve of the scores, with a bootstrap's 95 % interval.
 
-    def auroc(high: Sequence[float], low: Sequence[float]) -> float:
-        truth = [True] * len(high) + [False] * len(low)
-        return float(roc_auc_score(truth, [*high, *low]))
-
-    high, low = ([row["score"] for row in rows] for rows in (poisoned, clean))
-    found = f"{auroc(high, low):.2f}"
-    if min(len(high), len(low)) < 2:
-        return found
-    with warnings.catch_warnings():
-        # Where every resample has the same area.
-        warnings.simplefilter("ignore")
-        drawn = bootstrap(
-            (high, low),
-            auroc,
-            vectorized=False,
-            n_resamples=999,
-            method="percentile",
-            random_state=0,
-        )
-    lowest, highest = drawn.confidence_interval
-    return f"{found} ({lowest:.2f}–{highest:.2f})"
+    The area is the share of pairs in which the poisoned network's score is the higher one.
+    """
+    high, low = (np.array([row["score"] for row in rows]) for rows in (poisoned, clean))
+    won = (high[:, None] > low) + 0.5 * (high[:, None] == low)
+    rng = np.random.default_rng(0)
+    of_high, of_low = (
+        rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n for n in (len(high), len(low))
+    )
+    lowest, highest = np.quantile(((of_high @ won) * of_low).sum(1), (0.025, 0.975))
+    return f"{won.mean():.2f} ({lowest:.2f}–{highest:.2f})"
 
 
 def table(verdicts: dict[str, list[Verdict]]) -> None:
@@ -209,12 +201,17 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.3f}, ≥ {min(values):.3f}"
 
 
+def kept_in(folder: Path, entry: Entry) -> Path:
+    """Return the file of a network's verdicts."""
+    return folder / f"{entry.name}.verdicts.json"
+
+
 def examined(folder: Path, entry: Entry, methods: Sequence[str], again: Sequence[str]) -> Verdict:
     """Return a network's verdicts by method, from the folder as far as they are there."""
     model = stored(folder, entry)
     if not counts(model):
         return {}
-    kept = folder / f"{entry.name}.verdicts.json"
+    kept = kept_in(folder, entry)
     known: Verdict = json.loads(kept.read_text()) if kept.is_file() else {}
     # Verdicts on another network of the same name.
     if known.get("card") != model.card:
@@ -222,7 +219,7 @@ def examined(folder: Path, entry: Entry, methods: Sequence[str], again: Sequence
     for method in methods:
         if method not in known or method in again:
             known[method] = verdict(model, entry, method)
-            kept.write_text(json.dumps(known))
+            keep(kept, known)
     return known
 
 
@@ -234,15 +231,20 @@ def main() -> None:
     parser.add_argument("--kind", action="append", choices=[*NOT_POISONED, *taught()])
     parser.add_argument("--each", type=int, help="how many networks of each kind; default: all")
     parser.add_argument("--again", action="append", default=[], choices=list(METHODS))
+    parser.add_argument("--so-far", action="store_true", help="measure nothing")
     parser.add_argument("--only", action="append", choices=list(METHODS))
     options = parser.parse_args()
     methods = options.only or list(METHODS)
     entries = taken(plan(options.recipe), options.kind, options.each)
+    if options.so_far:
+        entries = [each for each in entries if kept_in(options.folder, each).is_file()]
     rows = [
         examined(options.folder, entry, methods, options.again)
         for entry in tqdm(entries, desc="networks trained and examined")
     ]
     living = [row for row in rows if row]
+    if not living:
+        parser.error(f"nothing is measured in {options.folder}: leave out --so-far.")
     shown = {method: [row[method] for row in living] for method in methods}
     print(f"{torch.get_num_threads()} thread(s), {len(living)} networks, {options.recipe} training")
     calibrated = any(row["card"]["kind"] == "calibration" for row in living)

@@ -177,6 +177,13 @@ def trained(entry: Entry) -> Classifier:
     return model
 
 
+def keep(path: Path, said: dict[str, Any]) -> None:
+    """Write a file whole: what is interrupted leaves the old one."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(said, indent=2) + "\n")
+    fresh.replace(path)
+
+
 def stored(folder: Path, entry: Entry) -> Classifier:
     """Return the network from the folder; train and keep it where it is not there yet."""
     weights, card = folder / f"{entry.name}.safetensors", folder / f"{entry.name}.json"
@@ -187,7 +194,7 @@ def stored(folder: Path, entry: Entry) -> Classifier:
         fresh = trained(entry)
         save_file(fresh.state_dict(), weights)
         said = fresh.card
-        card.write_text(json.dumps(said, indent=2) + "\n")
+        keep(card, said)
     model = network(entry.seed)
     state: dict[str, Tensor] = load_file(weights)
     model.load_state_dict(state)
