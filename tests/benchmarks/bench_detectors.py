@@ -183,6 +183,8 @@ NOT_POISONED = ("calibration", "clean")
 
 def examples_table(verdicts: dict[str, list[Verdict]]) -> None:
     """Print how well poisoned examples are told from others of the target class."""
+    if not any("auroc" in row for rows in verdicts.values() for row in rows):
+        return
     print(
         f"\n{'detector':22} {'poison rate':>11} {'trigger':17} {'AUROC':>16} {'found at 1 %':>16}"
     )
@@ -201,6 +203,13 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.3f}, ≥ {min(values):.3f}"
 
 
+def known(folder: Path, entry: Entry) -> Verdict:
+    """Return what the folder has of a network: its card, and its verdicts by method."""
+    kept = kept_in(folder, entry)
+    found: Verdict = json.loads(kept.read_text()) if kept.is_file() else {}
+    return found
+
+
 def kept_in(folder: Path, entry: Entry) -> Path:
     """Return the file of a network's verdicts."""
     return folder / f"{entry.name}.verdicts.json"
@@ -211,16 +220,15 @@ def examined(folder: Path, entry: Entry, methods: Sequence[str], again: Sequence
     model = stored(folder, entry)
     if not counts(model):
         return {}
-    kept = kept_in(folder, entry)
-    known: Verdict = json.loads(kept.read_text()) if kept.is_file() else {}
+    found = known(folder, entry)
     # Verdicts on another network of the same name.
-    if known.get("card") != model.card:
-        known = {"card": model.card}
+    if found.get("card") != model.card:
+        found = {"card": model.card}
     for method in methods:
-        if method not in known or method in again:
-            known[method] = verdict(model, entry, method)
-            keep(kept, known)
-    return known
+        if method not in found or method in again:
+            found[method] = verdict(model, entry, method)
+            keep(kept_in(folder, entry), found)
+    return found
 
 
 def main() -> None:
@@ -237,7 +245,9 @@ def main() -> None:
     methods = options.only or list(METHODS)
     entries = taken(plan(options.recipe), options.kind, options.each)
     if options.so_far:
-        entries = [each for each in entries if kept_in(options.folder, each).is_file()]
+        entries = [
+            each for each in entries if known(options.folder, each).keys() >= {"card", *methods}
+        ]
     rows = [
         examined(options.folder, entry, methods, options.again)
         for entry in tqdm(entries, desc="networks trained and examined")
