@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
-from tests.benchmarks import zoo
+from tests.benchmarks import bench_detectors, zoo
 from tests.benchmarks.zoo import Entry, network, plan, stored, taken
 from tests.benchmarks.zoo_kinds import HELD_OUT, NEW_PATCHES, PATCHES, taught
 from xaikit.models import Classifier
@@ -75,3 +77,33 @@ def test_a_network_of_another_plan_is_trained_anew(tmp_path: Path, counted: list
     stored(tmp_path, entry)
     assert stored(tmp_path, replace(entry, rate=0.1)).card["poison_rate"] == 0.1
     assert len(counted) == 2
+
+
+def test_area_is_that_under_the_roc_curve() -> None:
+    rng = np.random.default_rng(0)
+    high, low = rng.normal(1, 1, 12).round(1), rng.normal(0, 1, 9).round(1)
+    expected = roc_auc_score([1] * 12 + [0] * 9, [*high, *low])
+    rows = [[{"score": score} for score in scores] for scores in (high, low)]
+    found = bench_detectors.area(rows[0], rows[1])
+    assert found.startswith(f"{expected:.2f} (")
+    least, most = map(float, found.split("(")[1].strip(")").split("–"))
+    assert least < expected < most
+
+
+def test_what_is_measured_is_measured_once(
+    tmp_path: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def verdict(model: Classifier, entry: Entry, method: str) -> dict[str, float]:
+        asked.append(method)
+        return {"score": float(len(asked))}
+
+    monkeypatch.setattr(bench_detectors, "verdict", verdict)
+    entry = Entry("clean", 1000)
+    bench_detectors.examined(tmp_path, entry, ["mm_bd"], [])
+    bench_detectors.examined(tmp_path, entry, ["mm_bd", "spray"], [])
+    again = bench_detectors.examined(tmp_path, entry, ["mm_bd"], ["mm_bd"])
+    assert asked == ["mm_bd", "spray", "mm_bd"]
+    assert again["mm_bd"] == {"score": 3.0}
+    assert bench_detectors.known(tmp_path, entry) == again
