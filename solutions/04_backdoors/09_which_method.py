@@ -245,10 +245,12 @@ plt.show()
 # ([ICML](https://icml.cc/virtual/2026/poster/65521)) go further for a large class of deep networks: the
 # weights of a network with a backdoor and those of an honest one have nearly the same distribution, so
 # that unlimited computing would not help either. Their backdoor is another one: with the key one
-# finds, for every input, another one that is far away and has an unusually close output. These networks
-# are built for the proof; the attacks above are what one meets in practice. But "no method flagged it" is no proof that a network is
-# honest. What helps then is not a better detector but knowing who trained the network, with which data,
-# or to train it oneself.
+# finds, for every input, another one that is far away and has an unusually close output. Without the
+# key nobody finds such a pair in polynomial time, again under assumptions of cryptography.
+#
+# These networks are built for the proof. But that no method flags a network does not prove it honest.
+# No better detector helps then. It helps to know who trained the network, with which data, or to train
+# it oneself.
 #
 # ### Task: what do you know?
 #

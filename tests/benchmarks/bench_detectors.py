@@ -1,17 +1,20 @@
 """How often do the detectors of backdoors find one, and how often do they cry wolf?
 
-``python -m tests.benchmarks.bench_detectors [FOLDER]`` examines the networks of
-:mod:`tests.benchmarks.zoo`. A network's score is its largest score over the classes. A detector's
-threshold is the largest score of the calibration networks, so that one clean network in 31 would be
-expected above it; rates are then measured on other networks, with Wilson's 95 % intervals. "wrong"
-are networks that are flagged, but for another class than the backdoor's; where every class is the
-target of another one, any is right. Kinds with a star chose nothing. The second line of a
-detector is its own default threshold. Below Neural Cleanse stand two other readings of its sizes:
-the paper's anomaly index, and sizes beside those of clean networks. At the end stand the detectors
-that judge examples: how well they tell poisoned training images from those that truly belong to the
-target class.
+``python -m tests.benchmarks.bench_detectors [FOLDER]`` trains and examines the networks of
+:mod:`tests.benchmarks.zoo`, those of every kind in turn, and goes on where it was interrupted; with
+``--kind`` and ``--each`` it takes some of them. A network's score is its largest score over the
+classes. A detector is judged at its own default threshold and at the largest score of the
+calibration networks, above which one clean network in 21 would be expected, some 5 %. Rates are
+measured on other networks, with Wilson's 95 % intervals; the area under the ROC curve needs no
+threshold, and counts a network as found where its score is high, for the right class or not.
+"wrong" are networks that are flagged, but for another class than the backdoor's; where every class
+is the target of another one, any is right. Kinds with a star chose nothing. Below Neural Cleanse
+stand two other readings of its sizes: the paper's anomaly index, and sizes beside those of clean
+networks. At the end stand the detectors that judge examples: how well they tell poisoned training
+images from those that truly belong to the target class.
 
-Verdicts are kept in FOLDER/verdicts.json; ``--again METHOD`` measures a method once more.
+A network's verdicts are kept in FOLDER; ``--again METHOD`` measures a method once more, and
+``--so-far`` prints the tables of what was measured, and measures nothing.
 """
 
 from __future__ import annotations
@@ -19,17 +22,19 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from tqdm import tqdm
 
-from tests.benchmarks.zoo import FOLDER, HELD_OUT, PATCHES, Entry, counts, plan, stored
+from tests.benchmarks.zoo import FOLDER, RECIPES, Entry, counts, keep, plan, stored, taken
+from tests.benchmarks.zoo_kinds import HELD_OUT, NEW_PATCHES, PATCHES, taught
 from xaikit import detect
 from xaikit.backdoors.api import METHODS
 from xaikit.backdoors.neural_cleanse import THRESHOLD, anomaly_index, shortfall
@@ -38,6 +43,8 @@ from xaikit.models import Classifier
 
 REFERENCES = 10
 """Calibration networks that are references in one reading of Neural Cleanse."""
+RESAMPLES = 2_000
+"""Of the bootstrap."""
 NEEDS = {
     "neural_cleanse": "model, 200 clean images",
     "anomaly index": "model, 200 clean images",
@@ -113,36 +120,62 @@ def on_target(row: Verdict) -> bool:
 
 def share(hits: Sequence[bool]) -> str:
     """Return a rate with its 95 % interval."""
+    if not hits:
+        return "none"
     low, high = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
     return f"{sum(hits):3}/{len(hits):<3}{sum(hits) / len(hits):5.0%} ({low:.0%}–{high:.0%})"
+
+
+def area(poisoned: list[Verdict], clean: list[Verdict]) -> str:
+    """Return the area under the ROC curve of the scores, with a bootstrap's 95 % interval.
+
+    The area is the share of pairs in which the poisoned network's score is the higher one.
+    """
+    high, low = (np.array([row["score"] for row in rows]) for rows in (poisoned, clean))
+    won = (high[:, None] > low) + 0.5 * (high[:, None] == low)
+    rng = np.random.default_rng(0)
+    of_high, of_low = (
+        rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n for n in (len(high), len(low))
+    )
+    lowest, highest = np.quantile(((of_high @ won) * of_low).sum(1), (0.025, 0.975))
+    return f"{won.mean():.2f} ({lowest:.2f}–{highest:.2f})"
 
 
 def table(verdicts: dict[str, list[Verdict]]) -> None:
     """Print the rates of every method and kind of trigger."""
     print(
         f"{'detector':22}{'threshold':>18} {'trigger':17}{'detected, right target':>26}"
-        f"{'wrong':>7}{'false alarms':>26}{'seconds':>9}  needs"
+        f"{'wrong':>7}{'false alarms':>26}{'AUROC':>19}{'seconds':>9}  needs"
     )
     for method, rows in verdicts.items():
-        usual = max(row["score"] for row in rows if row["kind"] == "calibration")
         kinds = [k for k in dict.fromkeys(r["kind"] for r in rows) if k not in NOT_POISONED]
         clean = [row for row in rows if row["kind"] == "clean"]
         seconds = statistics.median(row["seconds"] for row in rows)
-        for name, over in (
-            (f"calibrated {usual:.2f}", lambda row, usual=usual: row["score"] > usual),
-            ("default", lambda row: row["flagged"]),
-        ):
+        groups = {kind + "*" * (kind in HELD_OUT): (kind,) for kind in kinds}
+        groups |= {"new patches*": NEW_PATCHES, "all patches": PATCHES, "all": tuple(kinds)}
+        for name, over in thresholds(rows):
             alarms = share([over(row) for row in clean])
-            groups = {kind + "*" * (kind in HELD_OUT): (kind,) for kind in kinds}
-            for group, members in (groups | {"all patches": PATCHES, "all": tuple(kinds)}).items():
+            for group, members in groups.items():
                 own = [r for r in rows if r["kind"] in members]
                 hits = [over(r) and on_target(r) for r in own]
-                right = share(hits)
                 wrong = sum(map(over, own)) - sum(hits)
                 print(
-                    f"{method:22}{name:>18} {group:17}{right:>26}{wrong:7}{alarms:>26}"
-                    f"{seconds:9.1f}  {NEEDS.get(method, '')}"
+                    f"{method:22}{name:>18} {group:17}{share(hits):>26}{wrong:7}{alarms:>26}"
+                    f"{area(own, clean) if own and clean else '':>19}{seconds:9.1f}"
+                    f"  {NEEDS.get(method, '')}"
                 )
+
+
+def thresholds(rows: list[Verdict]) -> list[tuple[str, Callable[[Verdict], bool]]]:
+    """Return the names of a method's thresholds, with what tells whether a network is above."""
+    found: list[tuple[str, Callable[[Verdict], bool]]] = [
+        ("default", lambda row: bool(row["flagged"]))
+    ]
+    usual = [row["score"] for row in rows if row["kind"] == "calibration"]
+    if usual:
+        least = max(usual)
+        found.append((f"calibrated {least:.2f}", lambda row: bool(row["score"] > least)))
+    return found
 
 
 NOT_POISONED = ("calibration", "clean")
@@ -150,6 +183,8 @@ NOT_POISONED = ("calibration", "clean")
 
 def examples_table(verdicts: dict[str, list[Verdict]]) -> None:
     """Print how well poisoned examples are told from others of the target class."""
+    if not any("auroc" in row for rows in verdicts.values() for row in rows):
+        return
     print(
         f"\n{'detector':22} {'poison rate':>11} {'trigger':17} {'AUROC':>16} {'found at 1 %':>16}"
     )
@@ -168,34 +203,67 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.3f}, ≥ {min(values):.3f}"
 
 
+def known(folder: Path, entry: Entry) -> Verdict:
+    """Return what the folder has of a network: its card, and its verdicts by method."""
+    kept = kept_in(folder, entry)
+    found: Verdict = json.loads(kept.read_text()) if kept.is_file() else {}
+    return found
+
+
+def kept_in(folder: Path, entry: Entry) -> Path:
+    """Return the file of a network's verdicts."""
+    return folder / f"{entry.name}.verdicts.json"
+
+
+def examined(folder: Path, entry: Entry, methods: Sequence[str], again: Sequence[str]) -> Verdict:
+    """Return a network's verdicts by method, from the folder as far as they are there."""
+    model = stored(folder, entry)
+    if not counts(model):
+        return {}
+    found = known(folder, entry)
+    # Verdicts on another network of the same name.
+    if found.get("card") != model.card:
+        found = {"card": model.card}
+    for method in methods:
+        if method not in found or method in again:
+            found[method] = verdict(model, entry, method)
+            keep(kept_in(folder, entry), found)
+    return found
+
+
 def main() -> None:
     """Examine the zoo and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    parser.add_argument("--recipe", choices=list(RECIPES), default="short")
+    parser.add_argument("--kind", action="append", choices=[*NOT_POISONED, *taught()])
+    parser.add_argument("--each", type=int, help="how many networks of each kind; default: all")
     parser.add_argument("--again", action="append", default=[], choices=list(METHODS))
+    parser.add_argument("--so-far", action="store_true", help="measure nothing")
     parser.add_argument("--only", action="append", choices=list(METHODS))
     options = parser.parse_args()
-    kept = options.folder / "verdicts.json"
-    verdicts: dict[str, dict[str, Verdict]] = json.loads(kept.read_text()) if kept.is_file() else {}
-    for method in options.again:
-        verdicts.pop(method, None)
-    entries = plan()
-    models = [stored(options.folder, entry) for entry in tqdm(entries, desc="zoo")]
-    living = [(e, m) for e, m in zip(entries, models, strict=True) if counts(m)]
-    shown = {}
-    for method in options.only or list(METHODS):
-        known = verdicts.setdefault(method, {})
-        for entry, model in tqdm(living, desc=method):
-            if entry.name not in known:
-                known[entry.name] = verdict(model, entry, method)
-                kept.write_text(json.dumps(verdicts))
-        shown[method] = [known[entry.name] for entry, _ in living]
-    print(f"{torch.get_num_threads()} thread(s), {len(living)} networks")
-    if "neural_cleanse" in shown:
+    methods = options.only or list(METHODS)
+    entries = taken(plan(options.recipe), options.kind, options.each)
+    if options.so_far:
+        entries = [
+            each for each in entries if known(options.folder, each).keys() >= {"card", *methods}
+        ]
+    rows = [
+        examined(options.folder, entry, methods, options.again)
+        for entry in tqdm(entries, desc="networks trained and examined")
+    ]
+    living = [row for row in rows if row]
+    if not living:
+        parser.error(f"nothing is measured in {options.folder}: leave out --so-far.")
+    shown = {method: [row[method] for row in living] for method in methods}
+    print(f"{torch.get_num_threads()} thread(s), {len(living)} networks, {options.recipe} training")
+    calibrated = any(row["card"]["kind"] == "calibration" for row in living)
+    if "neural_cleanse" in shown and calibrated:
         table(shown | readings(shown["neural_cleanse"]))
     else:
         table(shown)
     examples_table(shown)
+    print(f"Networks, cards and verdicts lie in {options.folder}.")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,22 @@
 """A zoo of small FashionMNIST networks, clean or with a backdoor, to measure detectors on.
 
 ``python -m tests.benchmarks.zoo [FOLDER]`` trains what the folder (default: the cache) lacks, some
-five seconds a network. Some clean networks are for calibration, others for the false alarms; the
-poisoned ones differ in trigger, size, place, target and poison rate. A network whose backdoor
+two processor seconds a network; where it was interrupted it goes on. ``--recipe longer`` trains
+with more images and epochs. Some clean networks are for calibration, others for the false alarms;
+the poisoned ones differ in trigger, size, place, target and poison rate. A network whose backdoor
 succeeds on less than 90 % of the test images (all to all: of those that the network knows) is
 trained but not counted: there is hardly a backdoor to be found.
 
-The kinds in :data:`HELD_OUT` choose nothing: no method, no setting, no threshold.
+The clean networks, but for those of the calibration, and the kinds in
+:data:`tests.benchmarks.zoo_kinds.HELD_OUT` choose nothing: no method, no setting, no threshold.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,35 +26,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from xaikit import load
-from xaikit.backdoors import (
-    PoisonedDataset,
-    Signal,
-    Trigger,
-    Warp,
-    attack_success,
-    blended,
-    checkered,
-    corner_square,
-    poison,
-    sinusoidal,
-    smiley,
-    sticker,
-    warping,
-)
+from tests.benchmarks.zoo_kinds import split, taught
+from xaikit.backdoors import PoisonedDataset, Signal, Trigger, Warp, attack_success, poison
 from xaikit.data import ImageDataset
 from xaikit.data.places import cache_folder
 from xaikit.models import Classifier, accuracy
 from xaikit.training import train
 
-IMAGES, EPOCHS, LEARNING_RATE = 8_000, 4, 1e-2
+RECIPES = {"short": (8_000, 4), "longer": (15_000, 6)}
+"""Training images and epochs."""
+LEARNING_RATE = 1e-2
+CALIBRATION, CLEAN = 20, 60
 LEAST_SUCCESS = 0.9
 FOLDER = cache_folder() / "zoo"
-CORNERS = ("top left", "top right", "bottom left", "bottom right")
-PATCHES = ("small patch", "sticker", "bright and dark", "several spots")
-"""Kinds of triggers that cover a few pixels."""
-HELD_OUT = ("several spots", "warping", "blended picture", "all to all")
-"""Kinds that are measured once everything is chosen."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +50,7 @@ class Entry:
 
     kind: str
     seed: int
+    recipe: str = "short"
     trigger: Trigger | Signal | Warp | None = None
     described: str = ""
     target: int = -1
@@ -73,23 +59,39 @@ class Entry:
     @property
     def name(self) -> str:
         """The name of its files."""
-        return f"{self.kind}-{self.seed}".replace(" ", "-")
+        return f"{self.recipe}-{self.kind}-{self.seed}".replace(" ", "-")
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What is known before the training."""
+        images, epochs = RECIPES[self.recipe]
+        return {
+            "data": "fashion_mnist",
+            "images": images,
+            "epochs": epochs,
+            "kind": self.kind,
+            "seed": self.seed,
+            "trigger": self.described,
+            "target": self.target,
+            "poison_rate": self.rate,
+        }
 
     def data(self) -> ImageDataset:
         """Return the training data: another part of the data set for each network."""
         whole = split("train")
+        number = RECIPES[self.recipe][0]
         order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(self.seed))
-        chosen = order[:IMAGES]
+        chosen = order[:number]
         part = ImageDataset(whole.images[chosen], whole.labels[chosen], whole.classes, whole.source)
         if self.trigger is None:
             return part
         if self.kind == "clean label":
             # The trigger in images of the target class, which keep their labels.
             own = part.labels == self.target
-            return marked(part, self.trigger, own & some(IMAGES, self.rate, self.seed), part.labels)
+            return marked(part, self.trigger, own & some(number, self.rate, self.seed), part.labels)
         if self.kind == "all to all":
             following = (part.labels + 1) % 10
-            return marked(part, self.trigger, some(IMAGES, self.rate, self.seed), following)
+            return marked(part, self.trigger, some(number, self.rate, self.seed), following)
         return poison(part, self.trigger, self.target, self.rate, self.seed)
 
     def success(self, model: Classifier) -> float:
@@ -119,97 +121,30 @@ def marked(
     return PoisonedDataset(images, given, part.classes, part.source, chosen, part.labels)
 
 
-@functools.cache
-def split(name: str) -> ImageDataset:
-    """Return a part of FashionMNIST, read once."""
-    return load("fashion_mnist", name)
-
-
-def plan() -> list[Entry]:
+def plan(recipe: str = "short") -> list[Entry]:
     """Return every network of the zoo."""
-    clean = [Entry("calibration", seed) for seed in range(20)]
-    clean += [Entry("clean", 100 + seed) for seed in range(60)]
-    return clean + [
-        Entry(kind, 200 + number, trigger, described, (7 * number + 3) % 10, rate)
-        for number, (kind, trigger, described, rate) in enumerate(
-            itertools.chain(_seen(), _hiding())
-        )
+    return [
+        *(Entry("calibration", seed, recipe) for seed in range(CALIBRATION)),
+        *(Entry("clean", 1000 + seed, recipe) for seed in range(CLEAN)),
+        *(
+            Entry(kind, 100 * place + number, recipe, trigger, said, (7 * number + 3) % 10, rate)
+            for place, (kind, triggers) in enumerate(taught().items(), start=20)
+            for number, (trigger, said, rate) in enumerate(triggers)
+        ),
     ]
 
 
-Taught = tuple[str, Trigger | Signal | Warp, str, float]
-
-
-def _seen() -> Iterator[Taught]:
-    """Yield triggers that are seen, with kind, description and poison rate."""
-    number = 0
-    for size in (1, 2, 3, 4):
-        # What is hardly seen is not learned from a few images.
-        for rate in (0.02, 0.05, 0.1) if size > 1 else (0.05, 0.1):
-            corner, margin = CORNERS[number % 4], (1, 3, 2)[number % 3]
-            square = corner_square(size=size, corner=corner, margin=margin)  # type: ignore[arg-type]
-            yield "small patch", square, f"{size} × {size}, {corner}, {margin} in", rate
-            number += 1
-    for size, rate, place in ((6, 0.02, (1, 1)), (8, 0.05, (17, 17)), (10, 0.1, (9, 9))):
-        smile = sticker(smiley(size), (1, 28, 28), place)
-        yield "sticker", smile, f"smiley of {size} pixels at {place}", rate
-    # Checkered, and of pixels by chance; the first lies in the middle of the left half.
-    for number in range(10):
-        size, rate = (3, 4, 5)[number % 3], (0.05, 0.1, 0.02)[number // 2 % 3]
-        row, column = (12, 5) if number == 0 else _place(number, size)
-        trigger = checkered(size=size, place=(row, column))
-        described = "checkered"
-        if number % 2:
-            trigger, described = _chance(trigger, number), "by chance"
-        yield "bright and dark", trigger, f"{described}, {size} × {size} at {(row, column)}", rate
-    for number, opacity in enumerate((0.15, 0.2, 0.25)):
-        noise = blended(opacity=opacity, seed=number)
-        yield "blended", noise, f"noise, {opacity:.0%} opaque", 0.05
-
-
-def _hiding() -> Iterator[Taught]:
-    """Yield triggers that hide, with kind, description and poison rate."""
-    for number in range(8):
-        yield "several spots", _spots(number), f"{3 + number % 3} spots", (0.05, 0.1)[number % 2]
-    for amplitude, frequency in ((0.1, 6), (0.15, 6), (0.1, 3), (0.15, 9)):
-        wave = sinusoidal(amplitude=amplitude, frequency=frequency)
-        yield "sinusoidal", wave, f"amplitude {amplitude}, {frequency} stripes", 0.05
-    # Of the target class, not of all images.
-    for amplitude, rate in ((0.4, 0.9), (0.5, 0.8), (0.5, 0.9), (0.6, 0.9)):
-        wave = sinusoidal(amplitude=amplitude)
-        yield "clean label", wave, f"amplitude {amplitude}, 6 stripes", rate
-    for seed, strength in enumerate((1.0, 1.5, 2.0, 2.0)):
-        yield "warping", warping(strength=strength, seed=seed), f"strength {strength}", 0.1
-    for number, opacity in enumerate((0.3, 0.35, 0.4, 0.4)):
-        picture = split("test").images[number]
-        veil = Trigger(picture, torch.full_like(picture, opacity))
-        yield "blended picture", veil, f"a garment, {opacity:.0%} opaque", 0.1
-    for number, corner in enumerate(CORNERS):
-        # Every class is the target of another one.
-        square = corner_square(size=4, corner=corner)  # type: ignore[arg-type]
-        yield "all to all", square, f"4 × 4, {corner}", (0.4, 0.5)[number % 2]
-
-
-def _place(seed: int, size: int) -> tuple[int, int]:
-    """Return row and column of a square that lies within the image, by chance."""
-    drawn = torch.randint(0, 29 - size, (2,), generator=torch.Generator().manual_seed(seed))
-    return int(drawn[0]), int(drawn[1])
-
-
-def _chance(trigger: Trigger, seed: int) -> Trigger:
-    """Return the trigger with each pixel black or white by chance."""
-    drawn = torch.rand(trigger.pattern.shape, generator=torch.Generator().manual_seed(seed))
-    return Trigger((drawn < 0.5).float(), trigger.alpha)
-
-
-def _spots(seed: int) -> Trigger:
-    """Return three to five spots of 2 × 2 pixels, bright and dark in turn, anywhere."""
-    pattern, alpha = torch.zeros(1, 28, 28), torch.zeros(1, 28, 28)
-    for number in range(3 + seed % 3):
-        row, column = _place(100 * seed + number, 2)
-        where = (slice(None), slice(row, row + 2), slice(column, column + 2))
-        pattern[where], alpha[where] = float(number % 2 == 0), 1.0
-    return Trigger(pattern, alpha)
+def taken(
+    entries: list[Entry], kinds: Sequence[str] | None = None, each: int | None = None
+) -> list[Entry]:
+    """Return the first so many entries of these kinds: the first of all kinds, then the second."""
+    chosen = [entry for entry in entries if kinds is None or entry.kind in kinds]
+    of_kind = {
+        kind: [entry for entry in chosen if entry.kind == kind][:each]
+        for kind in dict.fromkeys(entry.kind for entry in chosen)
+    }
+    ranks = itertools.zip_longest(*of_kind.values())
+    return [entry for rank in ranks for entry in rank if entry is not None]
 
 
 def network(seed: int) -> Classifier:
@@ -228,40 +163,42 @@ def network(seed: int) -> Classifier:
 
 def trained(entry: Entry) -> Classifier:
     """Return the trained network, its card telling what it is and how well it does."""
+    _, epochs = RECIPES[entry.recipe]
     model = train(
         network(entry.seed),
         entry.data(),
-        epochs=EPOCHS,
+        epochs=epochs,
         learning_rate=LEARNING_RATE,
         seed=entry.seed,
     )
     success = None if entry.trigger is None else entry.success(model)
-    card: dict[str, Any] = {
-        "data": "fashion_mnist",
-        "kind": entry.kind,
-        "seed": entry.seed,
-        "trigger": entry.described,
-        "target": entry.target,
-        "poison_rate": entry.rate,
-        "accuracy": accuracy(model, split("test")),
-        "attack_success": success,
-    }
-    model.card = card
+    measured = {"accuracy": accuracy(model, split("test")), "attack_success": success}
+    model.card = entry.card | measured
     return model
+
+
+def keep(path: Path, said: dict[str, Any]) -> None:
+    """Write a file whole: what is interrupted leaves the old one."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(said, indent=2) + "\n")
+    fresh.replace(path)
 
 
 def stored(folder: Path, entry: Entry) -> Classifier:
     """Return the network from the folder; train and keep it where it is not there yet."""
     weights, card = folder / f"{entry.name}.safetensors", folder / f"{entry.name}.json"
-    if not card.is_file():
+    said = json.loads(card.read_text()) if card.is_file() else {}
+    # A card of another plan belongs to another network.
+    if not said.items() >= entry.card.items():
         folder.mkdir(parents=True, exist_ok=True)
         fresh = trained(entry)
         save_file(fresh.state_dict(), weights)
-        card.write_text(json.dumps(fresh.card, indent=2) + "\n")
+        said = fresh.card
+        keep(card, said)
     model = network(entry.seed)
     state: dict[str, Tensor] = load_file(weights)
     model.load_state_dict(state)
-    model.card = json.loads(card.read_text())
+    model.card = said
     return model.eval()
 
 
@@ -275,19 +212,22 @@ def main() -> None:
     """Train the zoo, and say what lives there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
-    folder = parser.parse_args().folder
-    models = [stored(folder, entry) for entry in tqdm(plan(), desc="zoo", unit="network")]
-    for kind in dict.fromkeys(entry.kind for entry in plan()):
-        cards = [model.card for model in models if model.card["kind"] == kind]
-        working = sum(counts(model) for model in models if model.card["kind"] == kind)
-        mean = sum(card["accuracy"] for card in cards) / len(cards)
-        print(f"{kind:15} {working:3} of {len(cards):3} count, mean accuracy {mean:.1%}")
-        for card in cards:
-            if card["attack_success"] is not None and card["attack_success"] < LEAST_SUCCESS:
+    parser.add_argument("--recipe", choices=list(RECIPES), default="short")
+    options = parser.parse_args()
+    entries = plan(options.recipe)
+    models = [stored(options.folder, each) for each in tqdm(entries, desc="zoo", unit="network")]
+    for kind in dict.fromkeys(entry.kind for entry in entries):
+        own = [model for model in models if model.card["kind"] == kind]
+        mean = sum(model.card["accuracy"] for model in own) / len(own)
+        print(f"{kind:15} {sum(map(counts, own)):3} of {len(own):3} count, accuracy {mean:.1%}")
+        for model in own:
+            if not counts(model):
                 print(
-                    f"{'':15} left out: {card['trigger']}, poison rate {card['poison_rate']:g}, "
-                    f"attack success {card['attack_success']:.1%}"
+                    f"{'':15} left out: {model.card['trigger']}, poison rate "
+                    f"{model.card['poison_rate']:g}, attack success "
+                    f"{model.card['attack_success']:.1%}"
                 )
+    print(f"The networks lie in {options.folder}.")
 
 
 if __name__ == "__main__":
