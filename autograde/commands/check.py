@@ -104,9 +104,7 @@ def _faults(name: str, course: Course, say: Say) -> list[str]:
         found += _undefined(source)
         found += _unwritten(source)
         if clean:
-            say(
-                "  the solution, graded beside the rest (yours, so without isolation)"
-            )
+            say("  the solution, graded beside the rest (yours, so without isolation)")
             with beside(_of_the_solution, name, course) as graded:
                 found += _of_the_answers(source, course, say)
                 found += _graded(graded, say)

@@ -2,7 +2,7 @@
 # ## Section: Relevance, layer by layer
 #
 # **You learn** how layer-wise relevance propagation (LRP) distributes an output over the input, what
-# its rules have in common, and where the rules matter more than the network. **Time:** one hour.
+# its rules have in common, and where the rules matter more than the network. **Time:** {{ time }}.
 #
 # [Bach et al. 2015](https://doi.org/10.1371/journal.pone.0130140) use no slope. They take the
 # output as an amount of **relevance**, $R = f_c(x)$, and propagate it back layer by layer: a unit $j$

@@ -6,8 +6,7 @@
 #
 # ## Section: Local methods: they show the trigger
 #
-# **You learn** what an explanation of one image can and cannot say about a backdoor. **Time:** half an
-# hour.
+# **You learn** what an explanation of one image can and cannot say about a backdoor. **Time:** {{ time }}.
 #
 # ### Task: how much of the map lies on the trigger?
 #

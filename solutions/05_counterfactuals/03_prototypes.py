@@ -4,8 +4,7 @@
 #
 # ## Section: Guided by prototypes
 #
-# **You learn** how prototypes lead a counterfactual towards images of the class. **Time:** three quarters
-# of an hour.
+# **You learn** how prototypes lead a counterfactual towards images of the class. **Time:** {{ time }}.
 #
 # Wachter's loss does not depend on what dresses look like. Van Looveren and Klaise
 # ([2019](https://arxiv.org/abs/1907.02584)) add terms that do: an autoencoder $\mathrm{AE}$, trained
