@@ -16,9 +16,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import IO
+from typing import Any
 
-from PIL.PngImagePlugin import PngImageFile
+from PIL import Image
 
 MOST = 512 * 2**20
 """No file of a course holds more bytes than these when it is opened."""
@@ -28,7 +28,7 @@ _DEPTH = 4
 
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _ARRAY = b"\x93NUMPY"
-_PACKED: tuple[tuple[bytes, Callable[[io.BytesIO], IO[bytes]]], ...] = (
+_PACKED: tuple[tuple[bytes, Callable[..., Any]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\x00", lzma.open),
@@ -112,8 +112,8 @@ def _inside(place: str, content: bytes) -> Iterator[tuple[str, bytes]]:
                 f"{place} is binary, in a form that publish cannot search"
             ) from None
         for count, found in enumerate(_BASE64.finditer(content), start=1):
-            if (part := _from_base64(found[0])) is not None:
-                yield f"base64 {count}", part
+            if (written := _from_base64(found[0])) is not None:
+                yield f"base64 {count}", written
 
 
 def _too_large(place: str) -> UnreadableError:
@@ -144,9 +144,10 @@ def _of_tar(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _of_png(content: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the texts of a PNG, its pixels, and what stands behind its end."""
-    with PngImageFile(io.BytesIO(content)) as image:
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
         pixels = image.tobytes()
-        yield "texts", "\n".join(image.text.values()).encode()
+        texts = [each for each in image.info.values() if isinstance(each, str)]
+        yield "texts", "\n".join(texts).encode()
     yield "pixels", _ARRAY + pixels
     yield "behind the end", content[content.rindex(_PNG_END) + len(_PNG_END) :]
 

@@ -1,4 +1,4 @@
-# %% [markdown] minutes=30 core=true
+# %% [markdown] minutes=25 core=true
 # ## Section: What do we explain?
 #
 # **You learn** to ask a well-defined question: which network, which image, which class. **Time:** {{ time }}.

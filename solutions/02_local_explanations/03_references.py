@@ -1,4 +1,4 @@
-# %% [markdown] minutes=90 core=true
+# %% [markdown] minutes=75 core=true
 # ## Section: From a reference to the input
 #
 # **You learn** methods that compare the input with a reference, and what the reference decides. **Time:** {{ time }}.

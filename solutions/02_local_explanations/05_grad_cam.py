@@ -1,4 +1,4 @@
-# %% [markdown] minutes=30
+# %% [markdown] minutes=30 core=true
 # ## Section: Grad-CAM
 #
 # **You learn** to read the last feature maps, and what is lost by reading only those. **Time:** {{ time }}.

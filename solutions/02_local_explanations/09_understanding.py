@@ -1,4 +1,4 @@
-# %% [markdown] minutes=90
+# %% [markdown] minutes=100
 # ## Section: Do you understand it?
 #
 # **You learn** to predict what a map does before you see it, how a map is manipulated while the

@@ -1,4 +1,4 @@
-# %% [markdown] minutes=105
+# %% [markdown] minutes=75
 # ## Section: A gradient that vanishes, and an attack without any
 #
 # **You learn** why "our defence withstands FGSM" is no evidence, and to attack by questions alone.

@@ -1,4 +1,4 @@
-# %% [markdown] minutes=90
+# %% [markdown] minutes=120
 # ## Section: What do the explanations say?
 #
 # **You learn** to ask a map about an attack, with the two controls that make the answer mean something.

@@ -1,4 +1,4 @@
-# %% [markdown] minutes=90
+# %% [markdown] minutes=60
 # ## Section: With the model alone: Neural Cleanse
 #
 # **You learn** to invert a trigger, and why the smallest one is suspicious. **Time:** {{ time }}.

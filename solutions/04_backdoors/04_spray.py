@@ -1,4 +1,4 @@
-# %% [markdown] minutes=60
+# %% [markdown] minutes=30
 # ## Section: With the training data: relevance maps (SpRAy)
 #
 # **You learn** to cluster explanations. **Time:** {{ time }}.

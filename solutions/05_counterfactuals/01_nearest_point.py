@@ -1,4 +1,4 @@
-# %% [markdown] minutes=60 core=true
+# %% [markdown] minutes=45 core=true
 # ## Section: The nearest point on the other side
 #
 # **You learn** what "smallest change" means, where it can be computed exactly. **Time:** {{ time }}.

@@ -1,4 +1,4 @@
-# %% [markdown] minutes=60 core=true
+# %% [markdown] minutes=80 core=true
 # ## Section: Wachter's method
 #
 # **You learn** to find counterfactuals of any differentiable model. **Time:** {{ time }}.

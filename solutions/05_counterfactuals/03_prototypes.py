@@ -1,4 +1,4 @@
-# %% [markdown] minutes=45
+# %% [markdown] minutes=30
 # Look at your picture. Most pixels are exactly as they were, few have changed, and the network is
 # sure. Would *you* call it a dress?
 #

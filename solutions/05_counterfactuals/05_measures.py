@@ -1,4 +1,4 @@
-# %% [markdown] minutes=60 core=true
+# %% [markdown] minutes=50 core=true
 # ## Section: Good, by which measure?
 #
 # **You learn** to measure counterfactuals, and what each measure misses. **Time:** {{ time }}.

@@ -1,4 +1,4 @@
-# %% [markdown] minutes=45
+# %% [markdown] minutes=60
 # ## Section: Adversarial example or counterfactual?
 #
 # **You learn** to tell two things apart that solve nearly the same optimisation problem. **Time:** {{ time }}.

@@ -1,4 +1,4 @@
-# %% [markdown] minutes=60
+# %% [markdown] minutes=45
 # ## Section: Several answers, and how stable they are
 #
 # **You learn** to measure how much several counterfactuals of one input differ, and how much one of them

@@ -250,8 +250,13 @@ def test_the_course_has_the_notebooks_that_it_names(tmp_path: Path) -> None:
     said: list[str] = []
     course = read_course(file)
     assert [path.name for path in release([], course, said.append)] == ["02_other.ipynb"]
-    note = f"{tmp_path / 'notebooks' / '01_two.ipynb'} is of an earlier release and not of this"
+    note = (
+        f"of an earlier release and not of this course: {tmp_path / 'notebooks' / '01_two.ipynb'};"
+    )
     assert any(note in line for line in said)
+    (tmp_path / "none.toml").write_text("notebooks = []\n" + file.read_text().split("\n", 1)[1])
+    with pytest.raises(CourseError, match="notebooks should be a list of notebooks, such as"):
+        read_course(tmp_path / "none.toml")
     with pytest.raises(SourceError, match="notebooks leaves 01_two out; add it there"):
         release([NAME], course, said.append)
     file.write_text(file.read_text().replace("02_other", "02_othr"))
