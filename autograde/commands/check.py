@@ -199,7 +199,7 @@ def _of_the_answers(source: Source, course: Course, say: Say) -> Iterator[str]:
         ran = run(source, wrongs.asked.texts)
         yield from ran.faults
         pieces = Pieces(Looking(wrongs, ran, SEEDS), tasks)
-        say(f"  {len(tasks)} tasks: {pieces.wrong} wrong answers, and answers without thought")
+        say(f"  {pieces.wrong} wrong answers, and answers without thought, of tasks: {len(tasks)}")
         progress = Progress(pieces.count)
         for task, whats in pieces.looked(lambda t, n: say(f"    {t} is done{progress.left(n)}")):
             for what in whats:
