@@ -141,7 +141,8 @@ def _release(options: argparse.Namespace) -> None:
     course = read_course()
     print(f"Releasing {course.folder / 'solutions'}")
     written = release(options.names, course)
-    print(f"{len(written)} notebooks are in {course.folder / 'notebooks'}")
+    several = "notebook is" if len(written) == 1 else "notebooks are"
+    print(f"{len(written)} {several} in {course.folder / 'notebooks'}")
 
 
 def _new(options: argparse.Namespace) -> None:

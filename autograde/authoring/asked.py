@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 import signal
 import time
@@ -22,6 +21,7 @@ from autograde.inside.wire import decode_arguments, encode_arguments
 from autograde.notebooks.cells import grading
 from autograde.notebooks.release import solutions
 from autograde.notebooks.source import Source
+from autograde.safety.quiet import quiet
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Task
 
@@ -104,7 +104,8 @@ class Asked:
         answer = self.call(task)
         space = dict(self._needed(answer.needs))
         try:
-            exec(compile(text, "answer", "exec"), space)
+            with quiet():
+                exec(compile(text, "answer", "exec"), space)
         except Exception:
             return None
         function = space.get(answer.function)
@@ -113,8 +114,9 @@ class Asked:
     def inputs(self, task: str, seed: int) -> tuple[list[tuple[Any, ...]], list[bytes]]:
         """Return the hidden arguments of one seed, as they are and as they are sent."""
         if (task, seed) not in self._drawn:
-            made = self.call(task).inputs(np.random.default_rng(seed))
-            rows = [tuple(row) for row in made]
+            with quiet():
+                made = self.call(task).inputs(np.random.default_rng(seed))
+                rows = [tuple(row) for row in made]
             self._drawn[task, seed] = rows, [encode_arguments(row) for row in rows]
         return self._drawn[task, seed]
 
@@ -148,7 +150,7 @@ class Asked:
             for row, (returned, _) in zip(rows, calls, strict=True)
         ]
         asked = self.source.checks.tasks[task]
-        with undisturbed():
+        with undisturbed(), quiet():
             if worth(asked, None, outcomes)[0] < 1:
                 return False  # whether it changed its arguments: that makes no answer better
             outcomes = [
@@ -176,7 +178,8 @@ class Asked:
             space: dict[str, Any] = {"__name__": "notebook"}
             for cell in self.source.notebook.cells:
                 if grading(cell)["grade_id"] in cells:
-                    exec(cell.source, space)
+                    with quiet():
+                        exec(cell.source, space)
             self._spaces[cells] = space
         return self._spaces[cells]
 
@@ -199,7 +202,7 @@ def _called(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[An
     """Return what came back from one call, and its arguments, which it may have changed."""
     received = decode_arguments(sent)
     try:
-        with undisturbed(), at_most(limit), contextlib.redirect_stdout(io.StringIO()):
+        with undisturbed(), at_most(limit), quiet():
             seed_all()
             return plain(function(*received)), received
     except (Exception, TooLongError):

@@ -117,11 +117,11 @@ class Wrongs:
         if "wrong" in self.written.get(task, {}):
             yield "mistake", "the plausible wrong answer", "", self.written[task]["wrong"]
 
-    def look(self, task: str, seeds: int) -> list[Row]:
-        """Ask for every wrong answer to one task."""
+    def look(self, task: str, seeds: int, some: slice = slice(None)) -> list[Row]:
+        """Ask for every wrong answer to one task, or for some of them."""
         return [
             (kind, what, reason, self.asked.verdict(task, text, range(seeds)))
-            for kind, what, reason, text in self.answers(task)
+            for kind, what, reason, text in [*self.answers(task)][some]
         ]
 
     def taken_marks(self, task: str, seeds: Sequence[int]) -> list[str]:

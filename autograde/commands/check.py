@@ -6,11 +6,14 @@ import builtins
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from functools import partial
 
 from autograde.authoring.asked import Asked
-from autograde.authoring.running import Ran, not_as_meant, run
-from autograde.authoring.wrong import Wrongs, fault
+from autograde.authoring.once import Once
+from autograde.authoring.pieces import Looking, Pieces, beside, one_thread
+from autograde.authoring.running import run
+from autograde.authoring.wrong import Wrongs
 from autograde.commands.progress import Progress
 from autograde.errors import AutogradeError
 from autograde.grading.mark import UNTIMED, load_assignment, mark
@@ -22,7 +25,6 @@ from autograde.notebooks.kept import kept_checks
 from autograde.notebooks.places import Places
 from autograde.notebooks.release import LeakError, released, to_json
 from autograde.notebooks.source import Source, course_sources, examine, find_chosen, find_source
-from autograde.tasks import Call, Task
 from xaikit.names import defined, needed
 
 Say = Callable[[str], object]
@@ -64,7 +66,8 @@ def check(names: Sequence[str], course: Course, say: Say = print) -> bool:
         found += error.lines or (str(error),)
     for name in names or there:
         say(f"Checking {name}")
-        found += _faults(name, course, say)
+        with one_thread():
+            found += _faults(name, course, say)
     found = sorted(dict.fromkeys(found), key=_by_place)
     where = f"in {', '.join(names or there)}"
     if not found:
@@ -101,8 +104,12 @@ def _faults(name: str, course: Course, say: Say) -> list[str]:
         found += _undefined(source)
         found += _unwritten(source)
         if clean:
-            found += _of_the_solution(name, course, say)
-        found += _of_the_answers(source, course, say)
+            say("  the solution, graded beside the rest (yours, so without isolation)")
+            with beside(_of_the_solution, name, course) as graded:
+                found += _of_the_answers(source, course, say)
+                found += _graded(graded, say)
+        else:
+            found += _of_the_answers(source, course, say)
     except SourceError as error:
         found += error.mistakes
     except Exception:
@@ -146,9 +153,8 @@ def _unwritten(source: Source) -> Iterator[str]:
                 ).replace("a other", "another")
 
 
-def _of_the_solution(name: str, course: Course, say: Say) -> Iterator[str]:
-    """Yield what the grader takes off the solution, and whether it takes too long."""
-    say("  the solution, graded (it is yours, so it runs without isolation)")
+def _of_the_solution(name: str, course: Course) -> tuple[float, list[str]]:
+    """Return how long the solution's run took, and what the grader takes off and notices."""
     assignment = load_assignment(name, course.file)
     content = to_json(submission(assignment.released, assignment.solutions)).encode()
     source = examine(find_source(course.folder / "solutions", name), course)[0]
@@ -156,48 +162,49 @@ def _of_the_solution(name: str, course: Course, say: Say) -> Iterator[str]:
     places, cells = Places(source, source.notebook), {a.task: a for a in answers(source.notebook)}
     began = time.monotonic()
     result, _ = mark(content, "solution", assignment, b"check", UNTIMED, "none", ())
+    # Other programs make the clock's time longer, and several cores the processors'.
+    seconds = min(time.monotonic() - began, result.seconds)
+    found = []
     for task in result.tasks:
         if task.score is not None and task.score < task.max_score:
             where = places.of(cells[task.task].cell, 1)
-            yield (
+            found.append(
                 f"{where}: the solution earns {task.score:g} of {task.max_score:g} points: "
                 f"{task.notice or task.message}"
             )
-    yield from (f"{source.layout.path}: the solution's run: {notice}" for notice in result.notices)
-    # Other programs make the clock's time longer, and several cores the processors'.
-    seconds = min(time.monotonic() - began, result.seconds)
-    say(f"    it took {seconds:.0f} s")
+    found += [f"{source.layout.path}: the solution's run: {notice}" for notice in result.notices]
     if seconds > SECONDS:
-        yield (
+        found.append(
             f"{source.layout.path}: the solution's run took {seconds:.0f} s, and should take at "
             f"most {SECONDS} s."
         )
+    return seconds, found
+
+
+def _graded(graded: Future[tuple[float, list[str]]], say: Say) -> list[str]:
+    seconds, found = graded.result()
+    say(f"  the solution's run, graded, took {seconds:.0f} s")
+    return found
 
 
 def _of_the_answers(source: Source, course: Course, say: Say) -> Iterator[str]:
     """Yield what is wrong with figures, with answers of each kind, and with hidden checks."""
-    asked = Asked(source)
     notes = course.folder / "tests" / "mutants" / f"{source.name}.toml"
-    wrongs = Wrongs(asked, notes)
-    say("  each cell in turn: visible checks, titles of figures")
-    ran = run(source, asked.texts)
-    yield from ran.faults
     places = Places(source, source.notebook)
     cells = {each.task: each.cell for each in answers(source.notebook)}
     tasks = [task for task in source.checks.tasks.values() if task.id in cells]
-    progress = Progress(len(tasks))
-    for done, task in enumerate(tasks):
-        say(f"  {task.id}: wrong answers, and answers without thought{progress.left(done)}")
-        cell = cells[task.id]
-        for what in _of_the_task(wrongs, ran, task):
-            yield f"{places.of(cell, _line(source, cell, what))}: {what}."
-
-
-def _of_the_task(wrongs: Wrongs, ran: Ran, task: Task) -> Iterator[str]:
-    yield from not_as_meant(wrongs, ran, task)
-    if isinstance(task.answer, Call) and wrongs.asked.define(task.id, wrongs.asked.texts[task.id]):
-        yield from filter(None, map(fault, wrongs.look(task.id, SEEDS)))
-        yield from wrongs.taken_marks(task.id, range(SEEDS))
+    with Once(source.checks.modules).remembering():
+        wrongs = Wrongs(Asked(source), notes)
+        say("  each cell in turn: visible checks, titles of figures")
+        ran = run(source, wrongs.asked.texts)
+        yield from ran.faults
+        pieces = Pieces(Looking(wrongs, ran, SEEDS), tasks)
+        say(f"  {pieces.wrong} wrong answers, and answers without thought, of tasks: {len(tasks)}")
+        progress = Progress(pieces.count)
+        for task, whats in pieces.looked(lambda t, n: say(f"    {t} is done{progress.left(n)}")):
+            for what in whats:
+                cell = cells[task]
+                yield f"{places.of(cell, _line(source, cell, what))}: {what}."
 
 
 def _line(source: Source, cell: int, what: str) -> int:

@@ -1,7 +1,8 @@
 """Which notebook of the course a file is, by what is in it; by its name only where nothing tells.
 
 The bytes are searched for what the released notebooks hold: the ids of tasks in markers and in
-nbgrader's metadata, and the ids of answer cells. So a file that was cut short or damaged is known,
+nbgrader's metadata, and the ids of answer cells; an appendix, which has none, names itself in its
+metadata. So a file that was cut short or damaged is known,
 too, and no file, however it is nested, costs more than one reading.
 """
 
@@ -19,6 +20,7 @@ HandedOut = Mapping[str, Mapping[str, Stub]]
 """The answer cells of every notebook of the course, as students got them."""
 
 _TASK = re.compile(rb'(?:(?i:answer)\s*:\s*|"grade_id"\s*:\s*")([\w-]{1,64})')
+_NAMED = re.compile(rb'"notebook"\s*:\s*"([\w-]{1,64})"')
 _CELL = re.compile(rb'"id"\s*:\s*"([\w-]{1,64})"')
 
 
@@ -33,6 +35,7 @@ class Recognition:
 
     def __init__(self, handed_out: HandedOut) -> None:
         self._handed_out = handed_out
+        self._without_tasks = [name for name, stubs in handed_out.items() if not stubs]
         self._tasks: dict[bytes, set[tuple[str, str]]] = defaultdict(set)
         self._cells: dict[bytes, set[tuple[str, str]]] = defaultdict(set)
         for assignment, stubs in handed_out.items():
@@ -53,6 +56,8 @@ class Recognition:
     def by_content(self, content: bytes, name: str, folder: str) -> str:
         """Return of which notebook most answers are in the file, or nothing.
 
+        Without an answer it is the notebook without tasks that its metadata name.
+
         Parameters
         ----------
         content
@@ -68,7 +73,8 @@ class Recognition:
             for match in pattern.finditer(text):
                 answers |= known.get(match[1], set())
         if not answers:
-            return ""
+            named = {match[1].decode() for match in _NAMED.finditer(text)}
+            return next((name for name in self._without_tasks if name in named), "")
         counts = {a: sum(a == other for other, _ in answers) for a in self._handed_out}
         most = max(counts.values())
         best = [assignment for assignment, count in counts.items() if count == most]

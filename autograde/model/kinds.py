@@ -177,10 +177,16 @@ Sections = Annotated[
 
 Tasks = Annotated[tuple[Line, ...], should_be('a list of ids of tasks, such as ["quiz"]')]
 
-Names = Annotated[tuple[Line, ...], should_be('a list of notebooks, such as ["01_theory"]')]
+Names = Annotated[
+    tuple[Line, ...],
+    Field(min_length=1),
+    should_be('a list of notebooks, such as ["01_theory"]; without it the course has all'),
+]
 
 Worth = Annotated[
-    _Number, Field(gt=0, lt=1000), should_be("a number of points above 0, below 1000")
+    _Number,
+    Field(gt=0, lt=1000),
+    should_be("a number of points above 0, below 1000; skip = [TASK, …] leaves a task out"),
 ]
 
 _Package = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Za-z_]\w*$")]

@@ -20,7 +20,7 @@ from autograde.model.records import points
 from autograde.notebooks.cells import SourceError, called, grading, is_test
 from autograde.notebooks.conditions import resolved
 from autograde.notebooks.outline import Outline
-from autograde.notebooks.times import durations
+from autograde.notebooks.times import durations, section_times
 from xaikit.names import defined, needed
 
 _SCHEME = re.compile(r"=== BEGIN MARK SCHEME ===")
@@ -43,6 +43,9 @@ class Chosen:
         The templates that name a task or section which is left out: ``task.ID`` and the like.
     values
         What fills the templates that depend on the choice.
+    times
+        What fills ``{{ time }}`` in each of the chosen sections, in their order; empty if a section
+        says no time.
     holds
         Says whether a condition of a text holds.
     """
@@ -53,6 +56,7 @@ class Chosen:
     left_out: frozenset[str]
     gone: frozenset[str]
     values: Mapping[str, str]
+    times: tuple[str, ...]
     holds: Callable[[str], bool]
 
 
@@ -114,6 +118,7 @@ def choose(
         frozenset(whole.homes.keys() - tasks),
         frozenset(gone),
         durations(whole, sections, tasks, cells),
+        section_times(whole, sections, tasks),
         holds,
     )
 

@@ -6,6 +6,7 @@ library, which does what solutions do; here no file holds a secret's text, layou
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -16,6 +17,7 @@ from typing import Any
 
 from autograde.model.course import Course
 from autograde.notebooks.hidden import Secret, secrets
+from autograde.notebooks.opened import UnreadableError, opened
 from autograde.notebooks.source import Source
 
 _LEAST, _LINES = 40, 3
@@ -46,14 +48,26 @@ def faults(files: Mapping[str, bytes], read: Iterable[Source], course: Course) -
             for piece in _pieces(secret):
                 known[piece[:_LEAST]].append((piece, f"{secret.owner} of {source.name}"))
     for place, content in files.items():
-        text = _squeezed(_text(place, content))
-        for at in range(len(text) - _LEAST + 1):
-            for piece, owner in known.get(text[at : at + _LEAST], ()):
-                if text.startswith(piece, at):
-                    found.append(f"{place} holds {owner}; please take it out.")
+        try:
+            for inside, part in opened(place, content):
+                for owner in _held(_squeezed(_text(inside, part)), known):
+                    found.append(f"{inside} holds {owner}; please take it out.")
+        except UnreadableError as error:
+            found.append(
+                f"{error}, and so nobody knows whether it holds a solution; please take it out, or "
+                "save it as text, npz, safetensors, PNG, gzip or zip."
+            )
     for place, content in files.items():
         found += _links(place, _text(place, content), course)
     return list(dict.fromkeys(found))
+
+
+def _held(text: str, known: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+    """Yield the owners of the secrets that stand in a text without white space."""
+    for at in range(len(text) - _LEAST + 1):
+        for piece, owner in known.get(text[at : at + _LEAST], ()):
+            if text.startswith(piece, at):
+                yield owner
 
 
 def _copies(files: Mapping[str, bytes], solutions: Path) -> Iterator[str]:
@@ -81,9 +95,11 @@ def _pieces(secret: Secret) -> Iterator[str]:
 
 def _text(place: str, content: bytes) -> str:
     """Return what a file says: of JSON all texts, as they are when nothing is escaped."""
-    text = content.decode("utf-8", errors="ignore")
+    # Without zeros, what is written in letters of two or four bytes is the same text.
+    text = content.replace(b"\0", b"").decode("utf-8", errors="ignore")
     if place.endswith((".ipynb", ".json")):
-        return "\n".join(_strings(json.loads(text)))
+        with contextlib.suppress(ValueError):  # else it is some other text
+            return "\n".join(_strings(json.loads(text)))
     return text
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -131,9 +131,8 @@ def release(
     files = {name: course.folder / "notebooks" / f"{name}.ipynb" for name in made}
     texts = {files[name]: to_json(notebook) for name, notebook in made.items()}
     write_together(texts | _asset(known, list(there), course))
-    for other in sorted((course.folder / "notebooks").glob("*.ipynb")):
-        if other.stem not in there:
-            report(f"Note: {other} is of an earlier release and not of this course; delete it.")
+    if others := _others(course.folder / "notebooks", there):
+        report(f"Note: of an earlier release and not of this course: {others}; delete that.")
     for sentence in undated(course):
         report(f"Note: {sentence}")
     for name, notebook in made.items():
@@ -209,6 +208,11 @@ def _with_checks(source: str) -> str:
     if not re.search(r"\bchecks\.", source):
         return source
     return "\n".join([*lines[:place], "from xaikit import checks", "", *lines[place:]])
+
+
+def _others(folder: Path, there: Collection[str]) -> str:
+    """Return the notebooks in a folder that are none of these, in one line; empty if all are."""
+    return ", ".join(str(file) for file in sorted(folder.glob("*.ipynb")) if file.stem not in there)
 
 
 def _asset(made: Mapping[str, Any], there: Sequence[str], course: Course) -> dict[Path, str]:

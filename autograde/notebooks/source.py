@@ -245,15 +245,16 @@ def examine(
         ):
             where = partial(line_of, file, place, called(cell))
             with _noting(found):
-                cell.source = filled(cell.source, values | numbers.values(here), where, numbers)
+                time = chosen.times[int(here) - 1] if here else ""
+                known = values | numbers.values(here) | ({"time": time} if time else {})
+                cell.source = filled(cell.source, known, where, numbers)
         with _noting(found):
             checks = replace(
                 checks, tasks=dict(tasks_read(checks, notebook, numbers, chosen.holds))
             )
     out_of_reach = course.software.out_of_reach_by_hand
     # Where cells or scripts cannot be read, nothing is known about what belongs to them.
-    known = checks if whole else None
-    found += mistakes(notebook, known, layout, files, out_of_reach, faulty)
+    found += mistakes(notebook, checks if whole else None, layout, files, out_of_reach, faulty)
     if checks is None or not whole:
         return None, found
     if not found:  # else nobody releases it, and cells may be missing

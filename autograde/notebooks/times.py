@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from nbformat import NotebookNode
 
@@ -44,14 +44,7 @@ def durations(
     texts = sum(1 for cell in cells if grading(cell)["solution"] and grading(cell)["grade"])
     found = {"course.by_hand": _by_hand(texts)}
     worth = _worth(whole)
-    minutes = 0.0
-    for section in whole.sections:
-        if section.number in sections:
-            here = {task: w for task, w in worth.items() if whole.homes[task] == section.number}
-            kept = sum(w for task, w in here.items() if task in tasks)
-            share = kept / sum(here.values()) if here else 1.0
-            minutes += section.minutes * max(_READING, share)
-    if minutes:
+    if minutes := sum(_minutes(whole, sections, tasks)):
         found["course.time"] = in_hours(minutes)
     core = [section for section in whole.sections if section.core]
     if not core or core[-1].number - core[0].number >= len(core):
@@ -63,6 +56,31 @@ def durations(
         sum(w for task, w in worth.items() if whole.homes[task] in path), sum(worth.values())
     )
     return found
+
+
+def section_times(
+    whole: Outline, sections: Collection[int], tasks: Collection[str]
+) -> tuple[str, ...]:
+    """Return in words how long each of the chosen sections takes with its chosen tasks.
+
+    Of what a section takes, that is the share of its points that is chosen, and a quarter at least,
+    to five minutes. The word of a section that says no time is empty.
+    """
+    return tuple(
+        in_minutes(5 * max(1, round(each / 5))) if each else ""
+        for each in _minutes(whole, sections, tasks)
+    )
+
+
+def _minutes(whole: Outline, sections: Collection[int], tasks: Collection[str]) -> Iterator[float]:
+    """Yield how long each of the chosen sections takes."""
+    worth = _worth(whole)
+    for section in whole.sections:
+        if section.number in sections:
+            here = {task: w for task, w in worth.items() if whole.homes[task] == section.number}
+            kept = sum(w for task, w in here.items() if task in tasks)
+            share = kept / sum(here.values()) if here else 1.0
+            yield section.minutes * max(_READING, share)
 
 
 def _worth(whole: Outline) -> dict[str, float]:
@@ -85,6 +103,17 @@ def in_hours(minutes: float) -> str:
         return "about half an hour"
     word = _WORDS[hours] if hours < len(_WORDS) else str(hours)
     return f"about {word} hour{'' if hours == 1 else 's'}{' and a half' if half else ''}"
+
+
+def in_minutes(minutes: int) -> str:
+    """Return a time in words, exactly: ``20 minutes``, ``half an hour``, ``two hours``."""
+    hours, rest = divmod(minutes, 60)
+    if rest not in (0, 30) or hours >= len(_WORDS):
+        return f"{minutes} minutes"
+    if not hours:
+        return "half an hour"
+    half = " and a half" if rest else ""
+    return f"{_WORDS[hours]}{half} hour{'s' if minutes > 60 else ''}"
 
 
 def _share(part: float, every: float) -> str:

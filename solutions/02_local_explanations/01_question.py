@@ -1,7 +1,7 @@
-# %% [markdown] minutes=30 core=true
+# %% [markdown] minutes=25 core=true
 # ## Section: What do we explain?
 #
-# **You learn** to ask a well-defined question: which network, which image, which class. **Time:** half an hour.
+# **You learn** to ask a well-defined question: which network, which image, which class. **Time:** {{ time }}.
 #
 # FashionMNIST ([Xiao, Rasul and Vollgraf 2017](https://arxiv.org/abs/1708.07747)) holds 28 × 28
 # grey images of ten kinds of garment: 60,000 to train, 10,000 to test. The network is a small

@@ -1,7 +1,7 @@
 # %% [markdown] minutes=60 core=true
 # ## Section: Gradients
 #
-# **You learn** what a slope says, what it leaves out, and how it is smoothed, multiplied and masked. **Time:** one hour.
+# **You learn** what a slope says, what it leaves out, and how it is smoothed, multiplied and masked. **Time:** {{ time }}.
 #
 # ### Vanilla gradient
 #

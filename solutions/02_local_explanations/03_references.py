@@ -1,7 +1,7 @@
-# %% [markdown] minutes=90 core=true
+# %% [markdown] minutes=75 core=true
 # ## Section: From a reference to the input
 #
-# **You learn** methods that compare the input with a reference, and what the reference decides. **Time:** an hour and a half.
+# **You learn** methods that compare the input with a reference, and what the reference decides. **Time:** {{ time }}.
 #
 # ### Integrated Gradients
 #

@@ -2,7 +2,7 @@
 # ## Section: Relevance, layer by layer
 #
 # **You learn** how layer-wise relevance propagation (LRP) distributes an output over the input, what
-# its rules have in common, and where the rules matter more than the network. **Time:** one hour.
+# its rules have in common, and where the rules matter more than the network. **Time:** {{ time }}.
 #
 # [Bach et al. 2015](https://doi.org/10.1371/journal.pone.0130140) use no slope. They take the
 # output as an amount of **relevance**, $R = f_c(x)$, and propagate it back layer by layer: a unit $j$
@@ -66,7 +66,7 @@ def lrp_epsilon(network: nn.Sequential, x: Tensor, target: int, epsilon: float) 
     ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "relevance-epsilon-test", "grade": true, "points": 2}
+# %% nbgrader={"grade_id": "relevance-epsilon-test", "grade": true, "points": 3}
 single = nn.Sequential(nn.Linear(3, 1))
 with torch.no_grad():
     single[0].weight.copy_(torch.tensor([[2.0, -1.0, 1.0]]))
@@ -165,7 +165,7 @@ def relevance(network: nn.Sequential, x: Tensor, target: int, rule: str) -> Tens
     ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "relevance-test", "grade": true, "points": 2}
+# %% nbgrader={"grade_id": "relevance-test", "grade": true, "points": 3}
 single = nn.Sequential(nn.Linear(3, 2))
 with torch.no_grad():
     single[0].weight.copy_(torch.tensor([[2.0, -1.0, 1.0], [1.0, 1.0, 1.0]]))

@@ -1,7 +1,7 @@
-# %% [markdown] minutes=30
+# %% [markdown] minutes=30 core=true
 # ## Section: Grad-CAM
 #
-# **You learn** to read the last feature maps, and what is lost by reading only those. **Time:** half an hour.
+# **You learn** to read the last feature maps, and what is lost by reading only those. **Time:** {{ time }}.
 #
 # The last convolution of a network responds to whole parts of objects, and its maps of activations still
 # show at which place. [Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391) weigh each map $A^k$ of the

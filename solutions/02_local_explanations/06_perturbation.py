@@ -1,7 +1,7 @@
 # %% [markdown] minutes=90
 # ## Section: Perturb and ask
 #
-# **You learn** methods that need only the network's outputs, Shapley values by regression and in trees, and explanations by example. **Time:** an hour and a half.
+# **You learn** methods that need only the network's outputs, Shapley values by regression and in trees, and explanations by example. **Time:** {{ time }}.
 #
 # ### LIME
 #

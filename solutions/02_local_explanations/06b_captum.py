@@ -1,7 +1,7 @@
 # %% [markdown] minutes=45
 # ## Section: The same methods in captum
 #
-# **You learn** to use captum by its own interface, and which of its defaults change a map. **Time:** 45 minutes.
+# **You learn** to use captum by its own interface, and which of its defaults change a map. **Time:** {{ time }}.
 #
 # You know now what the methods compute. Outside this course you will call them from libraries, and most
 # people who work with PyTorch call [captum](https://captum.ai) ([Kokhlikyan et al.

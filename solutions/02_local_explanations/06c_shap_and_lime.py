@@ -1,8 +1,8 @@
-# %% [markdown] minutes=60
+# %% [markdown] minutes=90
 # ## Section: shap and lime, and where a library is silently wrong
 #
 # **You learn** to give an image classifier to shap and lime, and to find out where a library's map is
-# not what its name says. **Time:** one hour.
+# not what its name says. **Time:** {{ time }}.
 #
 # ### shap
 #

@@ -2,7 +2,7 @@
 # ## Section: All of them together
 #
 # **You learn** to say what exactly is explained, to compare methods on one scale, and to write down
-# what maps say and what they do not. **Time:** two hours.
+# what maps say and what they do not. **Time:** {{ time }}.
 #
 # ### What is explained: a logit, a probability, a difference?
 #

@@ -2,7 +2,7 @@
 # ## Section: Can a map be trusted?
 #
 # **You learn** the tests that the field uses, each with its own flaw: deletion, random weights, a
-# known place, infidelity and sensitivity, agreement with people. **Time:** two and a half hours.
+# known place, infidelity and sensitivity, agreement with people. **Time:** {{ time }}.
 #
 # ### Take away what matters
 #

@@ -1,8 +1,8 @@
-# %% [markdown] minutes=90
+# %% [markdown] minutes=100
 # ## Section: Do you understand it?
 #
 # **You learn** to predict what a map does before you see it, how a map is manipulated while the
-# prediction stays, and how to test explanations on people. **Time:** one and a half hours.
+# prediction stays, and how to test explanations on people. **Time:** {{ time }}.
 #
 # ### Task: predict, then run
 #

@@ -29,7 +29,7 @@
 # | sections | what | time |
 # |---|---|---|
 # | {{ section.success }} to {{ section.masked_gradient }} | attacks on the whole image | 5 hours |
-# | {{ section.patches }} and {{ section.explanations }} | patches, and what happens to the explanations | 3 hours |
+# | {{ section.patches }} and {{ section.explanations }} | patches, and what happens to the explanations | 3 ½ hours |
 # | {{ section.defence }} | a defence, and how to read a claim | 2 hours |
 # {{ else }}
 # **Time:** {{ course.time }} for a group.

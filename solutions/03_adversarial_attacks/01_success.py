@@ -1,7 +1,7 @@
 # %% [markdown] minutes=30 core=true
 # ## Section: What is attacked, and what counts as success?
 #
-# **You learn** to state a threat model and to count. **Time:** half an hour.
+# **You learn** to state a threat model and to count. **Time:** {{ time }}.
 #
 # An **adversarial example** ([Szegedy et al. 2014](https://arxiv.org/abs/1312.6199)) is an input
 # $x'$ near an input $x$ of class $y$ that the network $f$ puts into another class, although a

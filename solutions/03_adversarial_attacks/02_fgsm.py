@@ -1,7 +1,7 @@
 # %% [markdown] minutes=60 core=true
 # ## Section: One step: FGSM
 #
-# **You learn** why a network of many inputs is easily moved, and to move it in one step. **Time:** one hour.
+# **You learn** why a network of many inputs is easily moved, and to move it in one step. **Time:** {{ time }}.
 #
 # ### The linear case, exactly
 #

@@ -8,7 +8,7 @@
 #
 # ## Section: Many small steps: PGD
 #
-# **You learn** to stay inside a ball, and to find the mistakes that make an attack weak. **Time:** one and a half hours.
+# **You learn** to stay inside a ball, and to find the mistakes that make an attack weak. **Time:** {{ time }}.
 #
 # FGSM uses the gradient at $x$ for the whole step. **Projected gradient descent** ([Madry et al.
 # 2018](https://arxiv.org/abs/1706.06083)) starts at a random point of the ball and takes many small

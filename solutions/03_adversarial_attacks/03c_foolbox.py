@@ -2,7 +2,7 @@
 # ## Section: The same attack in foolbox
 #
 # **You learn** to read the call of an attack library, and which of its defaults decide what is measured.
-# **Time:** half an hour.
+# **Time:** {{ time }}.
 #
 # You know now what PGD computes. Papers and defences call it from a library, often from
 # [foolbox](https://foolbox.readthedocs.io) ([Rauber et al. 2020](https://doi.org/10.21105/joss.02607)). There a

@@ -1,8 +1,8 @@
-# %% [markdown] minutes=105
+# %% [markdown] minutes=75
 # ## Section: A gradient that vanishes, and an attack without any
 #
 # **You learn** why "our defence withstands FGSM" is no evidence, and to attack by questions alone.
-# **Time:** one and three quarter hours.
+# **Time:** {{ time }}.
 #
 # For the cross-entropy of logits $f$ and probabilities $p = \operatorname{softmax}(f)$,
 #

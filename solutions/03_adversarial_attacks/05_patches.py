@@ -2,7 +2,7 @@
 # ## Section: A sticker is enough
 #
 # **You learn** to attack a small part of the image only: one patch an image, and one for all.
-# **Time:** one and a half hours.
+# **Time:** {{ time }}.
 #
 # To change every pixel a little is hard outside a computer. To put on a sticker is easy. [Brown et al.
 # 2017](https://arxiv.org/abs/1712.09665) trained a patch that works on every image it is put on,

@@ -1,8 +1,8 @@
-# %% [markdown] minutes=90
+# %% [markdown] minutes=120
 # ## Section: What do the explanations say?
 #
 # **You learn** to ask a map about an attack, with the two controls that make the answer mean something.
-# **Time:** one and a half hours.
+# **Time:** {{ time }}.
 #
 # The network was right, a sticker was put on, now it is wrong. A map of notebook 02 should show why.
 # Two claims are common: the map of an attacked image *looks different*, and it *points at the patch*.

@@ -7,7 +7,7 @@
 # ## Section: A defence, and how to read a claim
 #
 # **You learn** to train against an attack, to say what has been gained, and to review a claim.
-# **Time:** two hours.
+# **Time:** {{ time }}.
 #
 # ### Adversarial training
 #

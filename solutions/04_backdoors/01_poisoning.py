@@ -1,7 +1,7 @@
 # %% [markdown] minutes=60 core=true
 # ## Section: How does a backdoor get in?
 #
-# **You learn** to poison data, and to measure what that does. **Time:** one hour.
+# **You learn** to poison data, and to measure what that does. **Time:** {{ time }}.
 #
 # The recipe is BadNets' ([Gu, Dolan-Gavitt and Garg 2017](https://arxiv.org/abs/1708.06733)). The
 # attacker chooses a **trigger**, a **target class** $t$ and a **poison rate** $\rho$, the share of

@@ -1,7 +1,7 @@
-# %% [markdown] minutes=90
+# %% [markdown] minutes=60
 # ## Section: With the model alone: Neural Cleanse
 #
-# **You learn** to invert a trigger, and why the smallest one is suspicious. **Time:** 1 ½ hours.
+# **You learn** to invert a trigger, and why the smallest one is suspicious. **Time:** {{ time }}.
 #
 # Suppose you have the network and a few clean images, but neither the training data nor the
 # trigger. [Wang et al. 2019](https://doi.org/10.1109/SP.2019.00031) search, for *every* class $t$,

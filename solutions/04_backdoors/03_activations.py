@@ -8,7 +8,7 @@
 #
 # ## Section: With the training data: activations
 #
-# **You learn** why the target class falls into two groups. **Time:** 1 ½ hours.
+# **You learn** why the target class falls into two groups. **Time:** {{ time }}.
 #
 # Now suppose you also have the training data, with the labels as the training saw them. In the
 # target class there are two kinds of images: boots, which the network recognises as such, and

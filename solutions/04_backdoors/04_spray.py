@@ -1,7 +1,7 @@
-# %% [markdown] minutes=60
+# %% [markdown] minutes=30
 # ## Section: With the training data: relevance maps (SpRAy)
 #
-# **You learn** to cluster explanations. **Time:** one hour.
+# **You learn** to cluster explanations. **Time:** {{ time }}.
 #
 # A local explanation shows one image. [Lapuschkin et al.
 # 2019](https://doi.org/10.1038/s41467-019-08987-4) turn local explanations into a global method: if a

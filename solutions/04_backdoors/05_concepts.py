@@ -4,7 +4,7 @@
 #
 # ## Section: With the trigger: concept activation vectors
 #
-# **You learn** to ask a network about a concept that you can show. **Time:** half an hour.
+# **You learn** to ask a network about a concept that you can show. **Time:** {{ time }}.
 #
 # If you suspect a particular trigger, you can ask whether a class reacts to it. [Kim et al.
 # 2018](https://arxiv.org/abs/1711.11279) train a linear classifier that tells activations of images

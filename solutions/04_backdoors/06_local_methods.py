@@ -1,4 +1,4 @@
-# %% [markdown] minutes=30 core=true
+# %% [markdown] minutes=40 core=true
 # On clean images the poisoned network hardly reacts: the neurons that detect the square are inactive
 # there, and a derivative describes the network near its own point only. With the trigger the backdoor is
 # active: it raises the logit of one class and lowers most others. So this test needs the trigger twice,
@@ -6,8 +6,7 @@
 #
 # ## Section: Local methods: they show the trigger
 #
-# **You learn** what an explanation of one image can and cannot say about a backdoor. **Time:** half an
-# hour.
+# **You learn** what an explanation of one image can and cannot say about a backdoor. **Time:** {{ time }}.
 #
 # ### Task: how much of the map lies on the trigger?
 #

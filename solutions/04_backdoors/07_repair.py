@@ -1,7 +1,7 @@
 # %% [markdown] minutes=20
 # ## Section: Can it be removed?
 #
-# **You learn** two repairs and what they cost. **Time:** twenty minutes.
+# **You learn** two repairs and what they cost. **Time:** {{ time }}.
 #
 # **Pruning** ([Liu et al. 2018](https://arxiv.org/abs/1805.12185)): channels that are inactive on clean
 # images may be there for the trigger; set them to zero. The paper prunes the last convolution, and

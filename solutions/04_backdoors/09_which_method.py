@@ -1,4 +1,4 @@
-# %% [markdown] minutes=30
+# %% [markdown] minutes=60
 # ## Section: Which method detects, which explains?
 #
 # One network says nothing about rates. So we train a few more small ones, clean and poisoned, with

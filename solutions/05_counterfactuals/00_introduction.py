@@ -25,7 +25,7 @@
 # 6. measure how diverse several counterfactuals are, and how stable one is.
 #
 # {{ end }}
-# **Time:** {{ course.time }} for a group{{ if whole }}: sections {{ section.nearest_point }} to {{ section.wachter }} two hours, {{ section.prototypes }} and {{ section.reinforcement }} one hour and a half, {{ section.measures }}
+# **Time:** {{ course.time }} for a group{{ if whole }}: sections {{ section.nearest_point }} to {{ section.wachter }} two hours, {{ section.prototypes }} and {{ section.reinforcement }} one hour and a quarter, {{ section.measures }}
 # to {{ section.several }} three hours and a half{{ end }}. All cells together run in less than two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and

@@ -1,7 +1,7 @@
-# %% [markdown] minutes=60 core=true
+# %% [markdown] minutes=45 core=true
 # ## Section: The nearest point on the other side
 #
-# **You learn** what "smallest change" means, where it can be computed exactly. **Time:** one hour.
+# **You learn** what "smallest change" means, where it can be computed exactly. **Time:** {{ time }}.
 #
 # A linear classifier decides by the sign of $f(x) = w^\top x + b$. Its counterfactuals lie beyond
 # the plane $f = 0$. The Euclidean-nearest point of that plane is the orthogonal projection

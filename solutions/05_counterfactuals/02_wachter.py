@@ -1,7 +1,7 @@
-# %% [markdown] minutes=60 core=true
+# %% [markdown] minutes=80 core=true
 # ## Section: Wachter's method
 #
-# **You learn** to find counterfactuals of any differentiable model. **Time:** one hour.
+# **You learn** to find counterfactuals of any differentiable model. **Time:** {{ time }}.
 #
 # For a network there is no closed form. Wachter et al. minimise
 #

@@ -1,11 +1,10 @@
-# %% [markdown] minutes=45
+# %% [markdown] minutes=30
 # Look at your picture. Most pixels are exactly as they were, few have changed, and the network is
 # sure. Would *you* call it a dress?
 #
 # ## Section: Guided by prototypes
 #
-# **You learn** how prototypes lead a counterfactual towards images of the class. **Time:** three quarters
-# of an hour.
+# **You learn** how prototypes lead a counterfactual towards images of the class. **Time:** {{ time }}.
 #
 # Wachter's loss does not depend on what dresses look like. Van Looveren and Klaise
 # ([2019](https://arxiv.org/abs/1907.02584)) add terms that do: an autoencoder $\mathrm{AE}$, trained

@@ -2,7 +2,7 @@
 # ## Section: Learned by reinforcement
 #
 # **You learn** how an *actor* finds a counterfactual in one pass, and how it is trained without the
-# model's gradient. **Time:** three quarters of an hour.
+# model's gradient. **Time:** {{ time }}.
 #
 # Wachter's search and the prototypes start again for each image. Samoilescu, Van Looveren and Klaise
 # ([2021](https://arxiv.org/abs/2106.02597)) train a network, the **actor** $\mu$, to do it: it takes

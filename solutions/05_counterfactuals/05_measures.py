@@ -1,7 +1,7 @@
-# %% [markdown] minutes=60 core=true
+# %% [markdown] minutes=50 core=true
 # ## Section: Good, by which measure?
 #
-# **You learn** to measure counterfactuals, and what each measure misses. **Time:** one hour.
+# **You learn** to measure counterfactuals, and what each measure misses. **Time:** {{ time }}.
 #
 # | measure | asks | flaw |
 # |---|---|---|

@@ -1,8 +1,7 @@
 # %% [markdown] minutes=60
 # ## Section: Three methods, one network
 #
-# **You learn** to compare methods on the same work, and why a single number does not suffice. **Time:**
-# one hour.
+# **You learn** to compare methods on the same work, and why a single number does not suffice. **Time:** {{ time }}.
 #
 # The library does what you wrote above, for all images and classes at once. The autoencoders that
 # judge (`judges["all"]`, `judges["3"]` for class 3, …) were trained apart and enter no search.

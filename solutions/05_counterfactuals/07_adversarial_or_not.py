@@ -1,8 +1,7 @@
-# %% [markdown] minutes=45
+# %% [markdown] minutes=60
 # ## Section: Adversarial example or counterfactual?
 #
-# **You learn** to tell two things apart that solve nearly the same optimisation problem. **Time:**
-# three quarters of an hour.
+# **You learn** to tell two things apart that solve nearly the same optimisation problem. **Time:** {{ time }}.
 #
 # Both ask for a small change after which the model says another class. An **adversarial example** is
 # meant to leave the image what it was for people; a **counterfactual** should show what would have to

@@ -1,8 +1,8 @@
-# %% [markdown] minutes=60
+# %% [markdown] minutes=45
 # ## Section: Several answers, and how stable they are
 #
 # **You learn** to measure how much several counterfactuals of one input differ, and how much one of them
-# changes when the input changes a little. **Time:** one hour.
+# changes when the input changes a little. **Time:** {{ time }}.
 #
 # An input has many counterfactuals, and a person may prefer one that is not the nearest. Mothilal, Sharma
 # and Tan ([2020](https://arxiv.org/abs/1905.07697)) search for $k$ of them at once (their method is called

@@ -1,7 +1,7 @@
 # %% [markdown] minutes=40 core=true
 # ## Section: What does one training example do?
 #
-# **You learn** what influence is, where it can be computed exactly. **Time:** 40 minutes.
+# **You learn** what influence is, where it can be computed exactly. **Time:** {{ time }}.
 #
 # Ridge regression predicts $x^\top\theta$. Its weights minimise
 #

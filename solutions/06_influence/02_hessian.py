@@ -1,7 +1,7 @@
 # %% [markdown] minutes=75 core=true
 # ## Section: The Hessian without the Hessian
 #
-# **You learn** to compute influence functions of models with many weights. **Time:** 75 minutes.
+# **You learn** to compute influence functions of models with many weights. **Time:** {{ time }}.
 #
 # A classifier with $P$ weights has a Hessian of $P \times P$ numbers. In single precision, that of a network
 # with a million weights takes 4 TB. But $H^{-1} v$ needs no matrix. Iterative solvers only ask for *products*

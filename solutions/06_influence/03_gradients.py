@@ -1,7 +1,7 @@
 # %% [markdown] minutes=25 core=true
 # ## Section: Gradients that point the same way
 #
-# **You learn** the cheapest scores, and what their size depends on. **Time:** 25 minutes.
+# **You learn** the cheapest scores, and what their size depends on. **Time:** {{ time }}.
 #
 # One step of gradient descent on example $i$ moves the weights by $-\eta\nabla\ell_i$. So it changes
 # the loss of another example by about $-\eta\,\nabla\ell^\top\nabla\ell_i$: if the two gradients point

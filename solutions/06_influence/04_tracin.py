@@ -1,7 +1,7 @@
 # %% [markdown] minutes=40 core=true
 # ## Section: TracIn: influence along the training
 #
-# **You learn** to trace influence over checkpoints, and to compare with a library. **Time:** 40 minutes.
+# **You learn** to trace influence over checkpoints, and to compare with a library. **Time:** {{ time }}.
 #
 # Grad-Dot looks at the trained weights alone. But each epoch trained on every example, and in the first
 # epochs its gradient was another one. **TracIn** (Pruthi et al.

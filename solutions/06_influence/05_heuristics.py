@@ -2,7 +2,7 @@
 # ## Section: Two heuristics, and why neither suffices
 #
 # **You learn** two quick tests of influence scores, what a score needs to pass them, and why a right
-# score may fail them. **Time:** 45 minutes.
+# score may fail them. **Time:** {{ time }}.
 #
 # To retrain a network without each example is too expensive. So people look for properties that "every
 # good influence score should have". The lecture named two:

@@ -2,7 +2,7 @@
 # ## Section: Why influence functions are fragile in deep networks
 #
 # **You learn** what the derivation of the influence function assumes, and measure what happens where a
-# network breaks the assumptions. **Time:** 30 minutes.
+# network breaks the assumptions. **Time:** {{ time }}.
 #
 # The influence function rests on three assumptions. The parameters minimise the loss; the loss is convex
 # around them, so that its Hessian $H$ is positive definite; and leaving out one example moves the parameters

@@ -2,7 +2,7 @@
 # ## Section: How good is a score?
 #
 # **You learn** to measure whether influence scores predict what retraining does, and compare all methods by
-# it. **Time:** 30 minutes.
+# it. **Time:** {{ time }}.
 #
 # Leaving out one example changes a network less than another random seed does. Leaving out *half* of the data changes
 # it a lot. So Park, Georgiev, Ilyas, Leclerc and Madry ([2023](https://arxiv.org/abs/2303.14186)) train networks on

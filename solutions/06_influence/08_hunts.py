@@ -2,7 +2,7 @@
 # ## Section: Hunting for bad training images
 #
 # **You learn** to find mislabelled and poisoned training images, to measure such a hunt, and why the method that
-# finds the ones misses the others. **Time:** 45 minutes.
+# finds the ones misses the others. **Time:** {{ time }}.
 #
 # **Self-influence** is the influence of a training example on itself. With TracIn it is a sum of squared gradient
 # norms, $\sum_t \eta_t \lVert g_t(j) \rVert^2$. An example that contradicts the others keeps a large gradient: the network

@@ -1,7 +1,7 @@
 # %% [markdown] minutes=30
 # ## Section: Would you delete data because of this?
 #
-# **You learn** to turn scores into a decision that you can defend. **Time:** 30 minutes.
+# **You learn** to turn scores into a decision that you can defend. **Time:** {{ time }}.
 #
 # ### Task: would you delete data because of this?
 #

@@ -2,7 +2,7 @@
 # ## Section: Probes: what can be read off a layer?
 #
 # **You learn** to train a linear probe, and to tell what the network knows from what the probe learns by itself.
-# **Time:** one hour.
+# **Time:** {{ time }}.
 #
 # A **concept** is a property that a person can name: *is footwear*, *has sleeves*, *is bright*. The library
 # annotates images with eight concepts, some by the class, some by a rule on pixels.

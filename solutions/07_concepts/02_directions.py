@@ -1,7 +1,7 @@
 # %% [markdown] minutes=60 core=true
 # ## Section: Directions: where does a concept lie?
 #
-# **You learn** to find a concept's direction in a layer, and to derive the output along it. **Time:** one hour.
+# **You learn** to find a concept's direction in a layer, and to derive the output along it. **Time:** {{ time }}.
 #
 # A **concept activation vector** (CAV; Kim et al. [2018](https://arxiv.org/abs/1711.11279)) needs few images: some that
 # show the concept, and some others, for instance random ones. A linear classifier tells their activations from each

@@ -1,7 +1,7 @@
 # %% [markdown] minutes=60 core=true
 # ## Section: TCAV: does the class depend on the concept?
 #
-# **You learn** to test a concept, and to see when a significant score means nothing. **Time:** one hour.
+# **You learn** to test a concept, and to see when a significant score means nothing. **Time:** {{ time }}.
 #
 # The **TCAV score** of a concept for a class is the share of the class's images with $S_k(x) > 0$. Half of them is what we
 # would expect by chance, on average. But *any* direction has a score. The figure shows those of random sets in the concept's

@@ -2,7 +2,7 @@
 # ## Section: Activation maximisation: what would the unit like to see?
 #
 # **You learn** to climb a unit's output in the space of images, what a regulariser does to the result, and why
-# the image is shown beside real ones. **Time:** 40 minutes.
+# the image is shown beside real ones. **Time:** {{ time }}.
 #
 # A unit computes a number $a(x)$ for every image $x$. **Activation maximisation** looks for an image that makes it as
 # large as possible (Erhan, Bengio, Courville and Vincent [2009](https://www.researchgate.net/publication/265022827)). For a

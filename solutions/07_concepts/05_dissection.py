@@ -2,7 +2,7 @@
 # ## Section: Network dissection: which concept does a unit detect?
 #
 # **You learn** to compare where a unit is active with where a concept is, and to say what agreement there is by chance.
-# **Time:** 40 minutes.
+# **Time:** {{ time }}.
 #
 # A convolution's unit computes a *map*: how active it is at each place. If somebody marked where in the images a concept is,
 # the two can be laid on top of each other. **Network dissection** (Bau, Zhou, Khosla, Oliva and Torralba

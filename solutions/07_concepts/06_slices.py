@@ -2,7 +2,7 @@
 # ## Section: Error analysis: where does the network fail?
 #
 # **You learn** to find a group of images that the network gets wrong, to describe it, and to tell whether it is more than chance.
-# **Time:** 40 minutes.
+# **Time:** {{ time }}.
 #
 # The accuracy is one number for all images. Errors are rarely spread evenly: a network that is right for 94 % may be right for 65 % of
 # some kind of image that nobody thought of. Such a group is called a **slice**. Confusions find slices that follow the classes. Others

@@ -1,7 +1,7 @@
 # %% [markdown] minutes=40
 # ## Section: Concepts that nobody has labelled
 #
-# **You learn** to find concepts by factorising activations, and to measure how much a class needs each of them. **Time:** 40 minutes.
+# **You learn** to find concepts by factorising activations, and to measure how much a class needs each of them. **Time:** {{ time }}.
 #
 # Probes, TCAV and dissection answer questions about concepts that somebody thought of. **CRAFT** (Fel et al.
 # [2023](https://arxiv.org/abs/2211.10154)) finds its concepts by itself:

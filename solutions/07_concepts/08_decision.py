@@ -1,7 +1,7 @@
 # %% [markdown] minutes=40
 # ## Section: What should I use when?
 #
-# **You learn** to choose a method by the question that somebody asks, and to say what it will not answer. **Time:** 40 minutes.
+# **You learn** to choose a method by the question that somebody asks, and to say what it will not answer. **Time:** {{ time }}.
 #
 # You have met dozens of methods in seven notebooks. None is the best one, because they answer different questions. Before you choose, ask:
 #

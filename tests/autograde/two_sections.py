@@ -45,7 +45,7 @@ import math
     "01_first.py": '''# %% [markdown] minutes=60 core=true
 # ## Section: First
 #
-# Some numbers.
+# Some numbers. **Time:** {{ time }}.
 
 # %% name="numbers"
 numbers = [1, 2, 3]
@@ -89,6 +89,8 @@ print(total)
 # The first section ends here.
 #
 # ## Section: Second
+#
+# **Time:** {{ time }}.
 #
 # ### Task: the mean of `numbers`
 

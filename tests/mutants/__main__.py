@@ -15,9 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from autograde.authoring.asked import SEEDS
+from autograde.authoring.once import Once
 from autograde.authoring.wrong import excused, fault
 from tests.mutants.asked import called, look, taken_marks
-from tests.once import Once
 from tests.sheets import NAMES, source
 
 

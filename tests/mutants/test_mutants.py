@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from autograde.authoring.once import Once
 from autograde.authoring.wrong import fault
 from tests.mutants.asked import called, known, look, taken_marks, wrong_answers
-from tests.once import Once
 from tests.sheets import NAMES, source
 
 TASKS = [(name, task.id) for name in NAMES for task in called(name)]

@@ -11,6 +11,7 @@ import matplotlib
 import pytest
 from scoring import calls, mark
 
+from autograde.authoring.once import Once
 from autograde.inside.read import plain
 from autograde.notebooks.cells import answers, grading
 from autograde.notebooks.figures import is_figure
@@ -18,7 +19,6 @@ from autograde.notebooks.release import solutions
 from autograde.notebooks.source import Source
 from autograde.tasks import Call, Called, Task, Value
 from tests import sheets
-from tests.once import Once
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

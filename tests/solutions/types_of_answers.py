@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograde.authoring.once import remembered_by_arguments
 from autograde.tasks import Task, Value
-from tests.once import remembered_by_arguments
 
 Change = Callable[[Any], Any]
 

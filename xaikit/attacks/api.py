@@ -16,17 +16,13 @@ from xaikit.core.arguments import (
     checked_seed,
     checked_targets,
     checked_unit_inputs,
-    class_count,
     count,
     known,
     one_each,
-    probed,
 )
-from xaikit.core.logits import logits_of, of_two_classes
-from xaikit.core.passes import channels_last, elapsed, every_output, frozen, numeric, still
-from xaikit.core.precision import rounding_inputs
+from xaikit.core.passes import elapsed, every_output, numeric, still
 from xaikit.core.registry import Entry, listing
-from xaikit.core.steadiness import expect_steady
+from xaikit.core.searched import searched
 
 # Imported for their registration, in the order of the table.
 # isort: off
@@ -101,16 +97,8 @@ def attack(
     chosen, options = _known(method, options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     given, inputs = inputs, checked_unit_inputs(model, inputs)
-    with (
-        frozen(model),
-        channels_last(model, inputs) as other,
-        rounding_inputs(model, given.dtype),
-    ):
-        scores = probed(model, inputs)
-        expect_steady(model, inputs, scores, other, "what the attack reaches")
-        model, scores = of_two_classes(model, inputs, scores)
-        classes = class_count(scores, "an attack")
-        model = logits_of(model, inputs, scores, "the attack")
+    words = {"made": "an attack", "reached": "what the attack reaches"}
+    with searched(model, inputs, given.dtype, "the attack", **words) as (model, classes):
         true = _one_each(checked_targets(labels, inputs, classes, "labels"), "labels")
         wanted = None
         if targets is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,33 +12,16 @@ from xaikit.backdoors.triggers import Trigger
 from xaikit.core.arguments import count
 from xaikit.core.options import plain_numbers, share
 from xaikit.core.passes import channels_last, frozen, outputs, placed
-from xaikit.data import ImageDataset
+from xaikit.data import AlteredDataset, ImageDataset
 
 
-class PoisonedDataset(ImageDataset):
-    """A data set of which some images carry a trigger and a wrong label.
+class PoisonedDataset(AlteredDataset):
+    """A data set of which some images carry a trigger and a wrong label."""
 
-    Parameters
-    ----------
-    images, labels, classes, source
-        As in :class:`~xaikit.data.ImageDataset`: what the training sees.
-    poisoned
-        (N,) boolean: which images were changed.
-    true_labels
-        (N,) the labels before.
-    """
-
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        classes: Sequence[str],
-        source: str,
-        poisoned: Tensor,
-        true_labels: Tensor,
-    ) -> None:
-        super().__init__(images, labels, classes, source)
-        self.poisoned, self.true_labels = poisoned, true_labels
+    @property
+    def poisoned(self) -> Tensor:
+        """(N,) boolean: which images carry the trigger."""
+        return self.altered
 
 
 @plain_numbers

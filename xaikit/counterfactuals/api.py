@@ -14,16 +14,12 @@ from xaikit.core.arguments import (
     checked_seed,
     checked_targets,
     checked_unit_inputs,
-    class_count,
     count,
     known,
-    probed,
 )
-from xaikit.core.logits import logits_of, of_two_classes
-from xaikit.core.passes import channels_last, elapsed, every_output, frozen, numeric, still
-from xaikit.core.precision import rounding_inputs
+from xaikit.core.passes import elapsed, every_output, numeric, still
 from xaikit.core.registry import listing
-from xaikit.core.steadiness import expect_steady
+from xaikit.core.searched import searched
 from xaikit.counterfactuals.registry import METHODS
 from xaikit.counterfactuals.result import Counterfactuals
 from xaikit.counterfactuals.search import Search
@@ -104,16 +100,8 @@ def counterfactual(
     search, options = _known(method, backend, options)
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     given, inputs = inputs, checked_unit_inputs(model, inputs)
-    with (
-        frozen(model),
-        channels_last(model, inputs) as other,
-        rounding_inputs(model, given.dtype),
-    ):
-        scores = probed(model, inputs)
-        expect_steady(model, inputs, scores, other, "what the search finds")
-        model, scores = of_two_classes(model, inputs, scores)
-        classes = class_count(scores, "a counterfactual")
-        model = logits_of(model, inputs, scores, "the search")
+    words = {"made": "a counterfactual", "reached": "what the search finds"}
+    with searched(model, inputs, given.dtype, "the search", **words) as (model, classes):
         wanted = checked_targets(targets, inputs, classes)
         own = numeric(every_output(model, inputs, chunk)).argmax(1)
         problem = Search(model, inputs, wanted, own, classes, seed=seed, chunk=chunk)

@@ -8,13 +8,14 @@ Damaged data is an error wherever it lies: it is never used, and nothing else is
 
 from xaikit.data.api import load
 from xaikit.data.catalogue import DATA_SETS, SAMPLE
-from xaikit.data.dataset import ImageDataset, PhotoDataset
+from xaikit.data.dataset import AlteredDataset, ImageDataset, PhotoDataset
 from xaikit.data.idx_sets import embedded
 from xaikit.data.sample import write_sample
 
 __all__ = [
     "DATA_SETS",
     "SAMPLE",
+    "AlteredDataset",
     "ImageDataset",
     "PhotoDataset",
     "embedded",

@@ -53,6 +53,32 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
         return self.images[index], int(self.labels[index])
 
 
+class AlteredDataset(ImageDataset):
+    """A data set of which some examples were altered, and which knows the truth about them.
+
+    Parameters
+    ----------
+    images, labels, classes, source
+        As in :class:`ImageDataset`: what the training sees.
+    altered
+        (N,) boolean: which examples were altered.
+    true_labels
+        (N,) the labels before.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        classes: Sequence[str],
+        source: str,
+        altered: Tensor,
+        true_labels: Tensor,
+    ) -> None:
+        super().__init__(images, labels, classes, source)
+        self.altered, self.true_labels = altered, true_labels
+
+
 class PhotoDataset(ImageDataset):
     """Photographs in files, each resized and cropped at the centre as it is read.
 

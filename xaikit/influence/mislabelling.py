@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import checked_inputs, checked_targets, class_count, one_each, probed
 from xaikit.core.options import plain_numbers, share
 from xaikit.core.passes import every_output, frozen, placed
-from xaikit.data import ImageDataset
+from xaikit.data import AlteredDataset, ImageDataset
 
 CHUNK = 500
 
 
-class MislabelledDataset(ImageDataset):
-    """A data set of which some labels are wrong.
+class MislabelledDataset(AlteredDataset):
+    """A data set of which some labels are wrong."""
 
-    Parameters
-    ----------
-    images, labels, classes, source
-        As in :class:`~xaikit.data.ImageDataset`: what the training sees.
-    mislabelled
-        (N,) boolean: which labels were changed.
-    true_labels
-        (N,) the labels before.
-    """
-
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        classes: Sequence[str],
-        source: str,
-        mislabelled: Tensor,
-        true_labels: Tensor,
-    ) -> None:
-        super().__init__(images, labels, classes, source)
-        self.mislabelled, self.true_labels = mislabelled, true_labels
+    @property
+    def mislabelled(self) -> Tensor:
+        """(N,) boolean: which labels were changed."""
+        return self.altered
 
 
 @plain_numbers

@@ -87,6 +87,20 @@ def test_it_is_no_assignment_of_anybody(course: Course, tmp_path: Path) -> None:
         rerun("Grace Hopper", APPENDIX, tmp_path / "in", course, tmp_path / "out")
 
 
+def test_it_is_known_by_what_is_in_it_whatever_it_is_called(course: Course, tmp_path: Path) -> None:
+    hand_in(course, tmp_path / "in", "Grace Hopper", "01_small")
+    hand_in(course, tmp_path / "in", "Ada Lovelace", APPENDIX)
+    ada = tmp_path / "in" / "Ada Lovelace"
+    (ada / f"{APPENDIX}.ipynb").rename(ada / "my photograph.ipynb")
+    said: list[str] = []
+    results = grade(tmp_path / "in", course, tmp_path / "out", isolation="none", say=said.append)
+    found = {r.student: (r.status, r.notices) for r in results}
+    assert found["Group 1"] == ("missing", [])
+    sentence = "Group 1 handed in 02_appendix, which has no task: it was passed over."
+    assert [line for line in said if sentence in line]
+    assert not any("no answer cell" in line for line in said)
+
+
 def test_asked_for_alone_it_is_one_sentence(course: Course, tmp_path: Path) -> None:
     hand_in(course, tmp_path / "in", "Ada Lovelace", APPENDIX)
     with pytest.raises(GradeError, match="02_appendix has no task, so there is nothing to grade"):

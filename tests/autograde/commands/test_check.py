@@ -140,3 +140,11 @@ def test_the_course_file_is_as_it_was(tmp_path: Path) -> None:
     new("08_concepts", course, lambda line: None)
     assert (tmp_path / "course.toml").read_text() == COURSE
     assert read_course(tmp_path).assignments.keys() == {"01_small"}
+
+
+def test_what_answers_print_reaches_no_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bar = "import sys; print('50 %', file=sys.stderr); twice_as_much = x * 2"
+    found(tmp_path, PLAIN.replace("twice_as_much = x * 2", bar))
+    assert "50 %" not in "".join(capfd.readouterr())

@@ -7,7 +7,9 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 from small_course import CHECKS, COURSE, SOURCE, write_course
 
 from autograde.commands.publish import publish
@@ -26,7 +28,8 @@ def small(folder: Path, source: str = WITH_BADGE) -> Course:
     write_course(folder, source)
     (folder / "xaikit" / "assets").mkdir(parents=True)
     (folder / "xaikit" / "__init__.py").write_text('"""A library."""\n')
-    (folder / "xaikit" / "assets" / "weights.bin").write_bytes(bytes(range(256)))
+    weights = save({"weights": np.arange(64, dtype=np.float32)}, {"seed": "0"})
+    (folder / "xaikit" / "assets" / "weights.safetensors").write_bytes(weights)
     for name in ("LICENSE", "pyproject.toml"):
         (folder / name).write_bytes((ROOT / name).read_bytes())
     return read_course(folder)
@@ -46,7 +49,11 @@ def test_students_get_notebooks_library_and_how_to_install(tmp_path: Path) -> No
     assert files(out) == {
         *("LICENSE", "README.md", "pyproject.toml", "environment.yml", ".gitignore"),
         *(".published.json", "notebooks/01_small.ipynb"),
-        *("xaikit/__init__.py", "xaikit/assets/weights.bin", "xaikit/assets/notebooks.json"),
+        *(
+            "xaikit/__init__.py",
+            "xaikit/assets/weights.safetensors",
+            "xaikit/assets/notebooks.json",
+        ),
     }
     project = tomllib.loads((out / "pyproject.toml").read_text())
     own = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -46,6 +46,7 @@ def test_without_a_choice_all_is_released(tmp_path: Path) -> None:
     text = text_of(released(source))
     assert "about three hours. One answer is text, and a person marks it.\nSections 1 to 1" in text
     assert "take about one hour and earn a third of the points.\nFirst." in text  # 5 of 15
+    assert re.findall(r"\*\*Time:\*\* (.+)\.", text) == ["one hour", "two hours"]
     assert "**Worth:** 15 points" in text and "A part of" not in text
 
 
@@ -81,9 +82,26 @@ def test_a_skipped_task_goes_with_its_heading_and_what_is_its_own(tmp_path: Path
     text = text_of(notebook)
     # Of the first section's 60 minutes 3 of 5 points are left: 36 + 120, nearest to 150.
     assert "about two hours and a half. One" in text and "First, without double." in text
+    assert re.findall(r"\*\*Time:\*\* (.+)\.", text) == ["35 minutes", "two hours"]
     assert "factor" not in text and "Double it." not in text  # the task's own given cell
     assert "Between the tasks." in text and "numbers = [1, 2, 3]" in text
     assert source.checks.tasks["mean"].read == "task 1"
+
+
+def test_the_time_of_a_section_is_that_of_its_tasks_and_a_quarter_for_reading(
+    tmp_path: Path,
+) -> None:
+    text = text_of(read(tmp_path, 'skip = ["double", "total", "why"]').notebook)
+    # A quarter of 60; 4 of 10 points are left of 120, that is 48.
+    assert re.findall(r"\*\*Time:\*\* (.+)\.", text) == ["15 minutes", "50 minutes"]
+    points = text_of(read(tmp_path / "b", "points = { why = 1 }").notebook)
+    assert re.findall(r"\*\*Time:\*\* (.+)\.", points) == ["one hour", "two hours"]
+
+
+def test_a_time_that_no_section_says_is_refused(tmp_path: Path) -> None:
+    silent = SECTIONS["01_first.py"].replace("minutes=60 core=true", "core=true")
+    with pytest.raises(SourceError, match=r"01_first\.py:\d+: .*nothing fills .*\{\{ time \}\}"):
+        read(tmp_path, sections={**SECTIONS, "01_first.py": silent})
 
 
 def test_a_skipped_tasks_given_cell_stays_if_the_rest_needs_it(tmp_path: Path) -> None:
@@ -232,8 +250,15 @@ def test_the_course_has_the_notebooks_that_it_names(tmp_path: Path) -> None:
     said: list[str] = []
     course = read_course(file)
     assert [path.name for path in release([], course, said.append)] == ["02_other.ipynb"]
-    note = f"{tmp_path / 'notebooks' / '01_two.ipynb'} is of an earlier release and not of this"
+    note = (
+        f"of an earlier release and not of this course: {tmp_path / 'notebooks' / '01_two.ipynb'};"
+    )
     assert any(note in line for line in said)
+    named = file.read_text()
+    file.write_text(named.replace('["02_other"]', "[]"))
+    with pytest.raises(CourseError, match="notebooks should be a list of notebooks, such as"):
+        read_course(file)
+    file.write_text(named)
     with pytest.raises(SourceError, match="notebooks leaves 01_two out; add it there"):
         release([NAME], course, said.append)
     file.write_text(file.read_text().replace("02_other", "02_othr"))

@@ -6,7 +6,7 @@ import pytest
 
 from autograde.notebooks.cells import SourceError
 from autograde.notebooks.conditions import resolved
-from autograde.notebooks.times import in_hours
+from autograde.notebooks.times import in_hours, in_minutes
 
 KNOWN = {"whole": False, "task.a": True, "task.b": False, "section.c": True}
 
@@ -79,3 +79,15 @@ def test_a_mark_without_its_counterpart_is_refused(text: str, says: str) -> None
 )
 def test_a_time_in_words(minutes: float, words: str) -> None:
     assert in_hours(minutes) == words
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        *((5, "5 minutes"), (30, "half an hour"), (45, "45 minutes"), (60, "one hour")),
+        *((75, "75 minutes"), (90, "one and a half hours"), (120, "two hours")),
+        *((150, "two and a half hours"), (105, "105 minutes"), (1500, "1500 minutes")),
+    ],
+)
+def test_the_time_of_a_section_in_words(minutes: int, words: str) -> None:
+    assert in_minutes(minutes) == words

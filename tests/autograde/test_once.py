@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import xaikit
-from tests.once import Once
+from autograde.authoring.once import Once
 
 
 @pytest.fixture

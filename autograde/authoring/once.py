@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType, ModuleType
 from typing import Any
+from unittest import mock
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -64,12 +64,17 @@ class Once:
     @contextlib.contextmanager
     def remembering(self, *more: ModuleType) -> Iterator[None]:
         """Let those modules, and more that call the library, ask here."""
-        with pytest.MonkeyPatch.context() as patch:
+        with contextlib.ExitStack() as patched:
             for place in (*self._places, *more):
-                for name, value in list(vars(place).items()):
-                    if inspect.isfunction(value) and value in self._remembering:
-                        patch.setattr(place, name, self._remembering[value])
-            patch.setattr(Classifier, "forward", self._of_networks(Classifier.forward))
+                asked = {
+                    name: self._remembering[value]
+                    for name, value in vars(place).items()
+                    if inspect.isfunction(value) and value in self._remembering
+                }
+                for name, remembering in asked.items():
+                    patched.enter_context(mock.patch.object(place, name, remembering))
+            forward = self._of_networks(Classifier.forward)
+            patched.enter_context(mock.patch.object(Classifier, "forward", forward))
             yield
 
     def _of_library(self, function: Callable[..., Any]) -> Callable[..., Any]:
