@@ -157,6 +157,8 @@ def _of_the_solution(name: str, course: Course, say: Say) -> Iterator[str]:
     began = time.monotonic()
     result, _ = mark(content, "solution", assignment, b"check", UNTIMED, "none", ())
     for task in result.tasks:
+        if cells[task.task].manual:
+            continue
         if task.score is not None and task.score < task.max_score:
             where = places.of(cells[task.task].cell, 1)
             yield (
