@@ -23,12 +23,13 @@ _DOTS = 150 / 72  # pixels a point
 _SIDE = 1800  # pixels: A4 and the American sheet, upright or not, are smaller
 _TEXT = 20_000
 
-Fault = Literal["", "large", "no PDF", "encrypted", "damaged"]
+Fault = Literal["", "large", "no PDF", "encrypted", "damaged", "costly"]
 
 _FAULTS: dict[Fault, str] = {
     "large": f"{{name}} is larger than {LARGEST >> 20} MB: make its pictures smaller.",
-    "no PDF": "{name} is no PDF, whatever its name says: hand in the file that `report` wrote.",
+    "no PDF": "{name} is called a PDF and is none: hand in the file that `report` wrote.",
     "encrypted": "{name} asks for a password: save it without one.",
+    "costly": "{name} cannot be shown within the limits of time and memory: make a simpler one.",
     "damaged": "{name} is damaged and cannot be shown: make it again, and upload it again.",
 }
 

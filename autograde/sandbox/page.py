@@ -44,7 +44,7 @@ def picture_of(
     Returns
     -------
     Page
-        ``damaged`` if anything ended the sandbox: time, memory, a parser that broke.
+        ``costly`` if anything ended the sandbox: time, memory, a parser that broke.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def picture_of(
                 sandbox.allow(min(_SECONDS, limits.seconds))
                 continue
             return _page(record)
-    return Page("damaged")
+    return Page("costly")
 
 
 def _page(record: Any) -> Page:

@@ -17,6 +17,7 @@ from small_course import write_course as write_small
 
 from autograde.grading.mark import Timing, load_assignment, mark
 from autograde.intake import rebuild as rebuilding
+from autograde.model.course_file import read_course
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.release import manifest, released, solutions, to_json
@@ -224,7 +225,9 @@ def test_the_packaged_list_is_what_release_generates(tmp_path: Path) -> None:
     made, solved = {}, {}
     for name in NOTEBOOKS:
         notebook = released(source(name))
-        made[name] = manifest(notebook, source(name).checks.tasks)
+        made[name] = manifest(
+            notebook, source(name).checks.tasks, read_course(REPOSITORY).group_size
+        )
         solved[name] = submission(notebook, solutions(source(name)))
     assert json.loads(packaged) == made
     # Of the author's own answers nothing is complained of.
