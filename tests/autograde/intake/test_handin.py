@@ -223,11 +223,10 @@ def test_in_a_notebook_it_never_raises(
 def test_the_packaged_list_is_what_release_generates(tmp_path: Path) -> None:
     packaged = (REPOSITORY / "xaikit" / "assets" / "notebooks.json").read_text(encoding="utf-8")
     made, solved = {}, {}
+    group_size = read_course(REPOSITORY).group_size
     for name in NOTEBOOKS:
         notebook = released(source(name))
-        made[name] = manifest(
-            notebook, source(name).checks.tasks, read_course(REPOSITORY).group_size
-        )
+        made[name] = manifest(notebook, source(name).checks.tasks, group_size)
         solved[name] = submission(notebook, solutions(source(name)))
     assert json.loads(packaged) == made
     # Of the author's own answers nothing is complained of.
