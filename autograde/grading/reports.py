@@ -27,6 +27,7 @@ from xaikit.one_page import Page, fault
 
 _LARGEST = 4 << 20  # bytes of a picture; noise takes more without loss
 _ALTERNATIVE = 400
+_SHOWN = 850  # pixels across: formgrader's pages cut off what is wider
 
 NOT_THERE = (
     "Not handed in: no report was found beside the notebook. Hand in the PDF that `report` wrote, "
@@ -139,11 +140,12 @@ def _output(page: Page, name: str) -> dict[str, Any] | None:
     if page.picture is None:
         return None
     kind, encoded = _encoded(page)
+    width = page.picture.shape[1]
     words = f"The report {name}, page 1 of {page.pages}: {page.text}"
     return {
         "output_type": "display_data",
         "data": {kind: encoded, "text/plain": clean_line(f"{name}, page 1 of {page.pages}")},
-        "metadata": {kind: {"alt": clean_line(words, _ALTERNATIVE)}},
+        "metadata": {kind: {"alt": clean_line(words, _ALTERNATIVE), "width": min(_SHOWN, width)}},
     }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from one_process import one_process
 from small_course import ANSWERS, SOURCE, write_course
 
 from autograde.commands.grade import grade
+from autograde.grading.mark import load_assignment
 from autograde.model.course import Course
 from autograde.notebooks.answers import submission
 from autograde.notebooks.release import released, solutions, to_json
@@ -52,5 +54,7 @@ def hand_in(folder: Path, student: str, notebook: bytes, **files: bytes) -> Path
 
 def graded(course: Course, folder: Path, out: Path):
     """Grade and return the results by student."""
-    results = grade(folder, course, out, jobs=1, isolation="none", say=lambda line: None)
+    load_assignment.cache_clear()
+    with one_process():
+        results = grade(folder, course, out, isolation="none", say=lambda line: None)
     return {result.student: result for result in results}

@@ -79,7 +79,7 @@ def test_the_marker_sees_the_page_and_gives_points(
     # A4 at 150 dots an inch, shown, and read aloud by its own words.
     assert abs(picture.get_property("naturalWidth") - 1240) < 3
     assert abs(picture.get_property("naturalHeight") - 1754) < 3
-    assert picture.is_displayed()
+    assert picture.is_displayed() and picture.size["width"] == 850
     assert "What falls when pixels go?" in picture.get_attribute("alt")
     place = "return arguments[0].getBoundingClientRect().top"
     assert browser.execute_script(place, picture) > 0
