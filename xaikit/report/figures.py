@@ -128,7 +128,8 @@ def _picture(figure: Any, where: str, share: float | None, caption: str) -> Show
 
 def _opened(figure: Any, where: str) -> Image.Image:
     if isinstance(figure, Image.Image):
-        return figure.copy()
+        own: Image.Image = figure.copy()
+        return own
     if isinstance(figure, Path):
         try:
             with Image.open(figure, formats=["PNG", "JPEG"]) as image:
