@@ -133,7 +133,8 @@ def _opened(figure: Any, where: str) -> Image.Image:
     if isinstance(figure, Path):
         try:
             with Image.open(figure, formats=["PNG", "JPEG"]) as image:
-                return image.convert("RGBA" if "transparency" in image.info else "RGB")
+                read: Image.Image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+                return read
         except FileNotFoundError:
             raise ReportError(f"{where}: there is no file {str(figure)!r}.") from None
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
