@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xaikit.data import load
     from xaikit.influence import Influence, influence, influence_methods, self_influence
     from xaikit.models import load_pretrained
+    from xaikit.report import report
 
 __all__ = [
     "Counterfactuals",
@@ -42,6 +43,7 @@ __all__ = [
     "load",
     "load_pretrained",
     "methods",
+    "report",
     "self_influence",
     "targets_of_interest",
     "tree_shap",
@@ -74,7 +76,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"xaikit.{_HOMES[name]}"), name)
         globals()[name] = value
         return value
-    if name in _HOMES.values() or name == "concepts":
+    if name in _HOMES.values() or name in ("concepts", "report"):
         return import_module(f"xaikit.{name}")
     raise AttributeError(f"module 'xaikit' has no attribute {name!r}")
 

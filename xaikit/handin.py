@@ -16,6 +16,7 @@ from xaikit.left_out import left_out
 from xaikit.markers import markers, runnable, squeezed
 from xaikit.notebook_json import BrokenUploadError
 from xaikit.obstacles import Code, Surroundings, obstacles
+from xaikit.one_page import LARGEST, fault, read_page
 from xaikit.opened import Opened, Verdict, opened
 from xaikit.own_cells import Own
 from xaikit.released import Released, begins, notebooks
@@ -67,6 +68,8 @@ def check(
         verdict.say(line)
     _say_code(found, frozenset(kernel), folder or file.parent, verdict)
     _say_saved(upload, ran or {}, verdict)
+    if released.report:
+        _say_report(file.parent, released, verdict)
     written = len(upload.chosen) - len(upload.untouched) + len(elsewhere)
     tasks = len(released.stubs)
     if not written:
@@ -210,6 +213,33 @@ def _say_saved(upload: ParsedUpload, ran: Mapping[str, str], verdict: Verdict) -
             "and save the notebook, then run this cell again.",
             False,
         )
+
+
+def _say_report(folder: Path, released: Released, verdict: Verdict) -> None:
+    """Look at the report beside the notebook, as grading does."""
+    there = sorted(path for path in folder.glob("*") if path.suffix.casefold() == ".pdf")
+    reports = [path for path in there if "report" in path.name.casefold()] or there
+    if not reports:
+        verdict.say(
+            "No report lies beside the notebook, and one is asked for: a one-page PDF, which the "
+            f"cell {released.stubs[released.report].marker} makes. Hand in both files.",
+            False,
+        )
+        return
+    newest = max(reports, key=lambda path: path.stat().st_mtime)
+    try:
+        # One byte more shows that it is too large.
+        with newest.open("rb") as file:
+            page = read_page(file.read(LARGEST + 1))
+    except OSError as error:
+        verdict.say(f"{newest.name} cannot be read ({error.strerror}).", False)
+        return
+    if wrong := fault(page, newest.name):
+        verdict.say(wrong, False)
+    else:
+        verdict.say(f"{newest.name} is one page: hand it in together with the notebook.", True)
+    if others := ", ".join(path.name for path in there if path != newest):
+        verdict.say(f"{newest.name} is taken for the report; hand in no other PDF ({others}).")
 
 
 def last_run(history: list[Any]) -> dict[str, str]:

@@ -74,7 +74,9 @@ class Opened:
     @property
     def texts(self) -> frozenset[str]:
         """The tasks that a person marks."""
-        return frozenset(task for task, stub in self.released.stubs.items() if stub.is_text)
+        return frozenset(
+            task for task, stub in self.released.stubs.items() if stub.is_text or stub.report
+        )
 
 
 def opened(file: Path, known: Mapping[str, Released], verdict: Verdict) -> Opened | None:

@@ -76,6 +76,10 @@ class Released:
         The variables that a task asks for, by task.
     by_hand
         What is known of the functions that grading calls where only some packages are within reach.
+    report
+        The task whose answer is a report beside the notebook; empty if there is none.
+    group_size
+        Up to how many hand in together.
     """
 
     release: str
@@ -83,12 +87,16 @@ class Released:
     functions: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_hand: tuple[ByHand, ...] = ()
+    report: str = ""
+    group_size: int = 1
     stubs: dict[str, Stub] = field(init=False)
     given: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         stubs = {
-            cell.grade_id: Stub.of(_first(cell.source), cell.cell_id, cell.source)
+            cell.grade_id: Stub.of(
+                _first(cell.source), cell.cell_id, cell.source, cell.grade_id == self.report
+            )
             for cell in self.cells
             if cell.role == "answer"
         }
@@ -112,6 +120,8 @@ class Released:
             "functions": {**self.functions},
             "variables": {task: [*names] for task, names in self.variables.items()},
             "by_hand": [each.as_json() for each in self.by_hand],
+            "report": self.report,
+            "group_size": self.group_size,
             "cells": cells,
         }
 
@@ -130,6 +140,8 @@ class Released:
             entry["functions"],
             {task: tuple(names) for task, names in entry["variables"].items()},
             tuple(map(ByHand.read, entry["by_hand"])),
+            entry["report"],
+            entry["group_size"],
         )
 
 
@@ -148,3 +160,8 @@ def notebooks() -> dict[str, Released]:
     """Return the notebooks that this version of the package belongs to, by name."""
     text = files("xaikit").joinpath("assets", "notebooks.json").read_text(encoding="utf-8")
     return {name: Released.read(entry) for name, entry in json.loads(text).items()}
+
+
+def group_size() -> int:
+    """Return up to how many hand in together: the most that a notebook of the course says."""
+    return max((each.group_size for each in notebooks().values()), default=1)

@@ -56,17 +56,20 @@ class Stub:
         The id of the cell in the release.
     blank
         Digests of what counts as not answered: the stub, and the stub without its place-holders.
+    report
+        Whether the answer is a file beside the notebook, the report.
     """
 
     marker: str
     cell_id: str
     blank: frozenset[str]
+    report: bool = False
 
     @classmethod
-    def of(cls, marker: str, cell_id: str, source: str) -> Stub:
+    def of(cls, marker: str, cell_id: str, source: str, report: bool = False) -> Stub:
         """Return the stub of a released answer cell."""
         blank = {squeezed(source), squeezed(_STUB_LINE.sub("", source)), ""}
-        return cls(marker, cell_id, frozenset(digest(text) for text in blank))
+        return cls(marker, cell_id, frozenset(digest(text) for text in blank), report)
 
     @property
     def is_text(self) -> bool:

@@ -19,9 +19,17 @@ from autograde.commands.results import as_shown, write_results
 from autograde.gradebook.coursefolder import refuse_foreign_settings
 from autograde.grading import workers as executors
 from autograde.grading.data import settle_data
-from autograde.grading.jobs import GradeError, Job, content_of, make_jobs, run_job
+from autograde.grading.jobs import (
+    GradeError,
+    Job,
+    content_of,
+    make_jobs,
+    run_job,
+    upload_key,
+)
 from autograde.grading.mark import UNTIMED, Assignment, Timing, load_assignment, mark
-from autograde.grading.provenance import record_key, software
+from autograde.grading.provenance import software
+from autograde.grading.reports import report_of
 from autograde.grading.store import Store, only_grader
 from autograde.grading.workers import Workers
 from autograde.intake.folders import settings_beside
@@ -166,7 +174,12 @@ def solution_timing(
         return Timing(**kept["timing"])
     say(f"Solution of {assignment.name}: running it, to see full marks and set time limits")
     result, timing = mark(content, name, assignment, course.secret(), UNTIMED, isolation, hidden)
-    lost = [t for t in result.tasks if t.score is not None and t.score < t.max_score]
+    by_hand = {part.task for part in answers(assignment.released) if part.manual}
+    lost = [
+        t
+        for t in result.tasks
+        if t.task not in by_hand and t.score is not None and t.score < t.max_score
+    ]
     if lost or result.status not in ("graded", "manual_pending"):
         what = f"{lost[0].task}: {lost[0].message} {lost[0].notice}" if lost else result.notices[0]
         raise GradeError(
@@ -208,7 +221,7 @@ def _sorted_out(
             broken = SubmissionResult(student, assignment.name, "broken", notices=[str(error)])
             results.append(_finished(broken, upload, assignment))
             continue
-        key = record_key(assignment, secret + b"\0" + content, isolation)
+        key = upload_key(assignment, secret, content, report_of(upload), isolation)
         kept = store.load(student, assignment.name, key)
         if kept is not None:
             results.append(_finished(kept, upload, assignment))

@@ -10,9 +10,11 @@ from typing import Any
 from autograde.commands.grade import solution_timing
 from autograde.errors import AutogradeError
 from autograde.grading.data import settle_data
+from autograde.grading.jobs import upload_key
 from autograde.grading.mark import Assignment, Timing, by_the_solution, load_assignment, mark
-from autograde.grading.provenance import record_key, software
+from autograde.grading.provenance import software
 from autograde.grading.recorded import unpack
+from autograde.grading.reports import report_of
 from autograde.grading.score import CheckError, hidden_inputs, worth
 from autograde.grading.store import Store, only_grader
 from autograde.intake.submissions import find
@@ -114,15 +116,16 @@ def rerun(
             raise RerunError(f"{name} has no automatic task {clean_line(show)!r}{hint}")
         timing = solution_timing(assignment, course, store, isolation, hidden, say)
         say(f"Running {name} of {clean_line(who)}")
-        content, secret = uploads[who].read(), course.secret()
-        result, _ = mark(content, who, assignment, secret, timing, isolation, hidden)
+        content, secret, report = uploads[who].read(), course.secret(), report_of(uploads[who])
+        result, _ = mark(content, who, assignment, secret, timing, isolation, hidden, report=report)
     now = {
         "submission": result.submission_hash,
         "checks": assignment.version,
         "software": software(),
         "isolation": isolation,
+        "report": result.report_hash,
         "key": audit.key_of_tasks(result)
-        or record_key(assignment, secret + b"\0" + content, isolation),
+        or upload_key(assignment, secret, content, report, isolation),
     }
     differences = list(_differences(result, recorded))
     for line in recorded.values():
@@ -221,11 +224,12 @@ def _changed(line: Line, now: Mapping[str, str]) -> str:
     """Say which of the things that marks depend on have changed."""
     words = {
         "submission": "the submission is another one",
+        "report": "the report is another one",
         "checks": "the notebook's checks, points or given cells have changed",
         "software": "the software has changed (Python, a package, or the grader)",
         "isolation": "submissions are isolated otherwise",
     }
-    changed = [said for what, said in words.items() if line[what] != now[what]]
+    changed = [said for what, said in words.items() if line.get(what, "") != now[what]]
     if not changed and line["key"] != now["key"]:
         changed = ["the course's secret, its data or a package has changed"]
     return ", ".join(changed)

@@ -12,6 +12,7 @@ from autograde.errors import AutogradeError
 from autograde.grading.data import data_source
 from autograde.grading.mark import Assignment, Timing, load_assignment, mark
 from autograde.grading.provenance import record_key, software
+from autograde.grading.reports import HandedReport, report_of, with_report
 from autograde.grading.score import CheckError
 from autograde.intake.upload import SubmissionsError, Upload
 from autograde.model.course import Course
@@ -44,6 +45,23 @@ class Job:
     data: str
     data_source: str
     earlier: SubmissionResult | None = field(default=None, repr=False)
+    report: HandedReport | None = field(default=None, repr=False)
+
+    def key_with(self, assignment: Assignment, secret: bytes) -> str:
+        """Return what identifies the record of this upload, as a course with this secret says."""
+        return upload_key(assignment, secret, self.content, self.report, self.isolation)
+
+
+def upload_key(
+    assignment: Assignment,
+    secret: bytes,
+    content: bytes,
+    report: HandedReport | None,
+    isolation: Isolation,
+) -> str:
+    """Return what identifies the record of an upload: all that its marks may depend on."""
+    particular = secret + b"\0" + with_report(content, report)
+    return record_key(assignment, particular, isolation)
 
 
 def content_of(upload: Upload) -> bytes:
@@ -80,10 +98,11 @@ def make_jobs(
     secret, data = course.secret(), os.environ.get("XAIKIT_DATA", "")
     for upload in waiting:
         assignment, content = trusted[upload.assignment], content_of(upload)
+        report = report_of(upload)
         yield Job(
             upload,
             content,
-            record_key(assignment, secret + b"\0" + content, isolation),
+            upload_key(assignment, secret, content, report, isolation),
             edition(assignment),
             software(),
             timings[upload.assignment],
@@ -93,6 +112,7 @@ def make_jobs(
             data,
             data_source(course.software.data),
             earlier(upload.student, upload.assignment),
+            report,
         )
 
 
@@ -116,6 +136,7 @@ def run_job(job: Job) -> SubmissionResult:
             job.isolation,
             job.hidden,
             job.earlier,
+            job.report,
         )
     except (CheckError, SandboxError):
         raise  # everybody's, not this upload's
@@ -145,7 +166,7 @@ def _difference(job: Job, assignment: Assignment, secret: bytes) -> str | None:
             f"The data on {where} is not the grader's ({source}, not {job.data_source}): "
             "have it in the same folder there."
         )
-    if record_key(assignment, secret + b"\0" + job.content, job.isolation) != job.key:
+    if job.key_with(assignment, secret) != job.key:
         return (
             f"The course's secret on {where} is not the grader's: copy .course-secret into "
             f"{job.course_file.parent}, or set AUTOGRADE_SECRET there."

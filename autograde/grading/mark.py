@@ -15,6 +15,7 @@ from autograde.grading.data import data_digest
 from autograde.grading.environment import SCORING, environment
 from autograde.grading.order import elsewhere, late_readings
 from autograde.grading.recorded import Recorded, key_of, unpack
+from autograde.grading.reports import HandedReport, opened, result_of, show
 from autograde.grading.runs import Runs
 from autograde.grading.score import graded_notebook, hidden_inputs, score
 from autograde.intake.rebuild import Rebuilt, rebuild
@@ -22,7 +23,16 @@ from autograde.model.course import Software
 from autograde.model.course_file import read_course
 from autograde.model.records import Status, SubmissionResult
 from autograde.notebooks.answers import submission
-from autograde.notebooks.cells import answers, grading, is_hand_in, is_test, node, written
+from autograde.notebooks.cells import (
+    answers,
+    grading,
+    is_hand_in,
+    is_report,
+    is_test,
+    node,
+    report_task,
+    written,
+)
 from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import lasting, released, solutions, to_json
@@ -145,6 +155,7 @@ def mark(
     isolation: Isolation,
     hidden: tuple[Path, ...],
     earlier: SubmissionResult | None = None,
+    report: HandedReport | None = None,
 ) -> tuple[SubmissionResult, Timing]:
     """Grade one upload, which may contain anything.
 
@@ -164,6 +175,8 @@ def mark(
     earlier
         The record of an earlier grading. If it is of the same upload, what nothing has changed for
         is taken from it: answers are not made again, and tasks are not scored again.
+    report
+        What was handed in beside the notebook, if the notebook asks for that.
 
     Returns
     -------
@@ -202,7 +215,8 @@ def mark(
     for without, some in calls.items():
         runs.call(some, without)
 
-    known = {task.task: task for task in before.tasks} if before else {}
+    asked = report_task(assignment.released)
+    known = {task.task: task for task in before.tasks if task.task != asked} if before else {}
     keys = _task_keys(rebuilt, assignment, runs)
     kept = {name: task for name, task in known.items() if task.key == keys.get(name)}
     results = score(assignment.checks.tasks, rebuilt, runs.values, runs.called, kept)
@@ -210,6 +224,14 @@ def mark(
         made = assignment.made.get(result.task)
         result.key, result.check = keys[result.task], made.version if made else ""
         result.answer = _written(rebuilt, result.task)
+    notices = list(rebuilt.notices)
+    page = opened(report, isolation, hidden) if asked and report is not None else None
+    if page is not None and page.notice:
+        notices.append(page.notice)
+    results = [
+        result_of(result, report, page.notice if page else "") if result.task == asked else result
+        for result in results
+    ]
     outputs = dict(timing.figures)
     if answered is None and before is not None:
         outputs |= _outputs(before)
@@ -218,17 +240,20 @@ def mark(
     said = runs.now.said
     stopped = [line for lines in said.values() for line in lines if line in runs.now.stopped]
     remarks = [line for lines in said.values() for line in lines if line not in runs.now.stopped]
+    notebook = graded_notebook(rebuilt, results, outputs)
+    show(notebook, asked, page.output if page else None)
     record = SubmissionResult(
         student,
         assignment.name,
         _status(stopped, rebuilt, [result.score for result in results]),
         results,
-        graded_notebook(rebuilt, results, outputs),
-        [*rebuilt.notices, *dict.fromkeys(stopped), *dict.fromkeys(remarks)],
+        notebook,
+        [*notices, *dict.fromkeys(stopped), *dict.fromkeys(remarks)],
         runs.now.seconds + runs.now.call_seconds,
         submission_hash=digest,
         answers=runs.now.pack(),
         ran=runs.ran,
+        report_hash=report.digest if asked and report else "",
     )
     took = {cell.id: cell.seconds for cell in answered.cells} if answered else {}
     figures = {c.id: outputs.get(c.id, []) for c in assignment.released.cells if is_figure(c)}
@@ -299,7 +324,7 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cod
     """Return the code cells to run.
 
     Not the test cells, which the scorer fills in, nor what is known to show the same for everybody,
-    nor what looks at the file to be handed in.
+    nor what looks at the file to be handed in or makes the one beside it.
     """
     tasks = {answer.cell: answer for answer in answers(rebuilt.notebook)}
     numbered = list(enumerate(rebuilt.notebook.cells))
@@ -317,7 +342,7 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cod
     for position, cell in numbered:
         if cell.cell_type != "code" or position in left_out:
             continue
-        if is_test(grading(cell)) or is_hand_in(cell):
+        if is_test(grading(cell)) or is_hand_in(cell) or is_report(cell):
             continue
         answer = tasks.get(position)
         task = "" if answer is None or answer.manual else answer.task

@@ -138,15 +138,24 @@ def _plain_files(
     return kept
 
 
-def read(file: Path, members: tuple[int, ...], limit: int) -> bytes:
+def read(file: Path, members: tuple[int, ...], limit: int, cure: str) -> bytes:
     """Return the content of one file of an archive, by its chain of positions.
+
+    Parameters
+    ----------
+    file, members
+        The archive, and the chain.
+    limit
+        How many bytes it may have.
+    cure
+        What to do about a file that is larger.
 
     Raises
     ------
     ArchiveError
         If it cannot be read, is larger than ``limit`` bytes or is packed suspiciously small.
     """
-    return _content(file, members, limit)
+    return _content(file, members, limit, cure=cure)
 
 
 def head(file: Path, members: tuple[int, ...], count: int) -> bytes:
@@ -161,7 +170,11 @@ def head(file: Path, members: tuple[int, ...], count: int) -> bytes:
 
 
 def _content(
-    file: Path, members: tuple[int, ...], limit: int | None, count: int | None = None
+    file: Path,
+    members: tuple[int, ...],
+    limit: int | None,
+    count: int | None = None,
+    cure: str = "",
 ) -> bytes:
     try:
         archive = _archive(file, members[:-1])
@@ -171,16 +184,13 @@ def _content(
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ArchiveError("The upload is packed in a way that is not read here.")
         if limit is not None and info.file_size > limit:
-            raise ArchiveError(
-                f"The upload is larger than {limit >> 20} MB; please clear all outputs, save "
-                "it and hand it in again."
-            )
+            raise ArchiveError(f"The upload is larger than {limit >> 20} MB; {cure}.")
         if limit is not None and info.file_size > max(
             _RATIO_FREE, RATIO_LIMIT * info.compress_size
         ):
             raise ArchiveError(
                 f"The upload shrinks to less than a {RATIO_LIMIT}th when packed, as no "
-                "notebook does; please clear all outputs, save it and hand it in again."
+                f"work does; {cure}."
             )
         with archive.open(info) as member:
             # zipfile reads no more than the size that the archive declares, checked above.

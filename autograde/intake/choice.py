@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from autograde.intake.names import natural
-from autograde.intake.upload import SubmissionsError, Upload
+from autograde.intake.upload import Beside, Place, SubmissionsError, Upload
 from autograde.model.moments import zone_of
 from autograde.safety.sanitize import clean_line
 from xaikit.notebook_json import BrokenUploadError
@@ -80,20 +80,56 @@ def chosen(candidates: Sequence[Candidate], stubs: Mapping[str, Stub]) -> Upload
     """
     if len(candidates) == 1:
         return candidates[0].upload
-    called = _names(candidates)
-    read = [_read(candidate, stubs) for candidate in candidates]
-    left = read
+    name = candidates[0].upload.assignment
+    best, said = _decided(
+        [_read(candidate, stubs) for candidate in candidates],
+        _STEPS,
+        f"uploads of {name}",
+        "counts",
+        "as much is written in it, and ",
+    )
+    notices = tuple(dict.fromkeys((*best.upload.notices, *said)))
+    return replace(best.upload, notices=notices)
+
+
+def chosen_report(candidates: Sequence[Candidate]) -> tuple[Candidate, list[str]]:
+    """Return which of several PDFs is the report, and a sentence about each if there are several.
+
+    One that is called a report is meant, before any other; then the newest.
+
+    Parameters
+    ----------
+    candidates
+        At least one, all of one submitter and one notebook.
+    """
+    if len(candidates) == 1:
+        return candidates[0], []
+    return _decided(
+        [_read_pdf(candidate) for candidate in candidates],
+        _STEPS_OF_REPORTS,
+        "PDFs beside the notebook",
+        "counts as the report",
+    )
+
+
+def _decided(
+    read: Sequence[_Read],
+    steps: Sequence[Callable[..., _Lost]],
+    what: str,
+    counts: str,
+    tie: str = "",
+) -> tuple[Candidate, list[str]]:
+    """Return the one that counts, and a sentence about it and about each of the others."""
+    called = _names([one.candidate for one in read])
+    left = [*read]
     reasons: dict[int, str] = {}
-    for worse in _STEPS:
+    for worse in steps:
         lost = worse(left)
         reasons |= {id(one): reason for one, reason in lost}
         left = [one for one in left if id(one) not in reasons]
     *rest, best = sorted(left, key=lambda one: natural(called[one.candidate]))
-    reasons |= {id(one): "as much is written in it, and its name comes first" for one in rest}
-    upload = best.candidate.upload
-    sentences = [
-        f"{len(read)} uploads of {upload.assignment} were found; {called[best.candidate]} counts."
-    ]
+    reasons |= {id(one): f"{tie}its name comes first" for one in rest}
+    sentences = [f"{len(read)} {what} were found; {called[best.candidate]} {counts}."]
     for one in read:
         if one is not best:
             same = one.digest and one.digest == best.digest
@@ -102,7 +138,7 @@ def chosen(candidates: Sequence[Candidate], stubs: Mapping[str, Stub]) -> Upload
     if len(sentences) > _SHOWN:
         more = len(sentences) - _SHOWN
         sentences = [*sentences[:_SHOWN], f"{more} more do not count, for reasons like these."]
-    return replace(upload, notices=tuple(dict.fromkeys((*upload.notices, *sentences))))
+    return best.candidate, sentences
 
 
 def _names(candidates: Sequence[Candidate]) -> dict[Candidate, str]:
@@ -140,6 +176,25 @@ def _read(candidate: Candidate, stubs: Mapping[str, Stub]) -> _Read:
         return _Read(candidate, UNTOUCHED, digest=digest, reason=reason)
     amount = sum(len(found.cells[found.chosen[task]].squeezed) for task in written)
     return _Read(candidate, WORKED, len(written), amount, digest)
+
+
+def _read_pdf(candidate: Candidate) -> _Read:
+    """Look at a PDF as at any bytes: only the sandbox opens it."""
+    upload = candidate.upload
+    assert upload.path is not None
+    try:
+        content = Beside(Place(upload.path, upload.members), candidate.name).read()
+    except SubmissionsError as error:
+        return _Read(candidate, reason=f"it cannot be read ({_clause(str(error))})")
+    digest = hashlib.sha256(content).hexdigest()
+    if not is_pdf(content[:1024]):
+        return _Read(candidate, digest=digest, reason="it is no PDF")
+    return _Read(candidate, WORKED, int("report" in candidate.name.casefold()), digest=digest)
+
+
+def is_pdf(head: bytes) -> bool:
+    """Whether a file begins as PDFs do."""
+    return b"%PDF-" in head
 
 
 def _clause(sentence: str) -> str:
@@ -194,6 +249,11 @@ def _of_fewer_answers(read: Sequence[_Read]) -> _Lost:
     ]
 
 
+def _otherwise_called(read: Sequence[_Read]) -> _Lost:
+    best = max(one.written for one in read)
+    return [(one, "another one is called a report") for one in read if one.written < best]
+
+
 def _of_less_text(read: Sequence[_Read]) -> _Lost:
     best = max(one.amount for one in read)
     return [(one, "less is written in its answers") for one in read if one.amount < best]
@@ -207,4 +267,14 @@ _STEPS: tuple[Callable[[Sequence[_Read]], _Lost], ...] = (
     _earlier(lambda candidate: candidate.saved, "saved"),
     _of_fewer_answers,
     _of_less_text,
+)
+
+
+_STEPS_OF_REPORTS: tuple[Callable[[Sequence[_Read]], _Lost], ...] = (
+    _of_less_worth,
+    _otherwise_called,
+    _of_lower_number,
+    _unnoted,
+    _earlier(lambda candidate: candidate.upload.timestamp, "handed in"),
+    _earlier(lambda candidate: candidate.saved, "saved"),
 )

@@ -48,6 +48,10 @@ class Recognition:
         """The names of all notebooks of the course."""
         return list(self._handed_out)
 
+    def wants_report(self, assignment: str) -> bool:
+        """Whether a notebook asks for a report beside it."""
+        return any(stub.report for stub in self._handed_out[assignment].values())
+
     def by_name(self, path: str) -> str:
         """Return which notebook the name of a file, or of what is around it, says; or nothing."""
         named = (assignment_of(part, self._handed_out) for part in reversed(path.split("/")))

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from autograde.intake.choice import Candidate
+from autograde.intake.choice import Candidate, chosen_report, is_pdf
 from autograde.intake.layout import hint
 from autograde.intake.names import ARCHIVES, assignment_of, is_notebook, passed_over
 from autograde.intake.recognise import Recognition
-from autograde.intake.upload import Place, SubmissionsError, Upload
+from autograde.intake.upload import Beside, Place, SubmissionsError, Upload
 from autograde.safety.sanitize import clean_line
 from xaikit.notebook_json import BrokenUploadError
 from xaikit.uploads import SIZE_LIMIT, read_upload
@@ -25,6 +25,7 @@ READ_LIMIT = 8 * SIZE_LIMIT
 
 _FILE_LIMIT = 1000
 _ARCHIVE_LIMIT = 20
+_REPORTS = 20
 _SHOWN = 5
 
 _CURE = (
@@ -93,16 +94,19 @@ class Bundle:
     ----------
     notebooks
         By assignment, the files that may be the upload.
+    reports
+        By the assignment that they are called by, if any: the PDFs, where one is asked for.
     """
 
     student: str
     notebooks: dict[str, list[Candidate]] = field(default_factory=dict)
+    reports: dict[str, list[File]] = field(default_factory=dict)
     _unknown: list[_Unknown] = field(default_factory=list)
 
     @property
     def meant(self) -> set[str]:
         """The assignments that something was handed in for."""
-        return {*self.notebooks, *(one.meant for one in self._unknown)} - {""}
+        return {*self.notebooks, *self.reports, *(one.meant for one in self._unknown)} - {""}
 
     def without(self, names: Collection[str]) -> list[str]:
         """Forget what was handed in for these notebooks, and return for which there was something.
@@ -115,7 +119,43 @@ class Bundle:
         dropped = sorted(self.meant & {*names})
         self._unknown = [one for one in self._unknown if one.meant not in dropped]
         self.notebooks = {n: files for n, files in self.notebooks.items() if n not in dropped}
+        self.reports = {n: files for n, files in self.reports.items() if n not in dropped}
         return dropped
+
+    def add_report(self, file: File, meant: str) -> None:
+        """Take a PDF, which may be the report, unless there are too many."""
+        if sum(map(len, self.reports.values())) < _REPORTS:
+            self.reports.setdefault(meant, []).append(file)
+        else:
+            why = f"It was not looked at: there are more than {_REPORTS} PDFs."
+            self._unknown.append(_Unknown(file, why, meant))
+
+    def with_report(self, upload: Upload) -> Upload:
+        """Return the upload with the PDF that is its report, if there is one.
+
+        What was handed in last says when: a report that came later is not on time because of the
+        notebook.
+
+        Parameters
+        ----------
+        upload
+            What counts for an assignment that asks for a report.
+        """
+        name = upload.assignment
+        files = self.reports.get(name) or self.reports.get("")
+        if upload.path is None or not files:
+            return upload
+        best, said = chosen_report([_candidate(file, self.student, name) for file in files])
+        there = best.upload
+        assert there.path is not None
+        times = [time for time in (upload.timestamp, there.timestamp) if time is not None]
+        return replace(
+            upload,
+            report=Beside(Place(there.path, there.members), _last(best.name)),
+            timestamp=max(times, default=None),
+            late=upload.late or there.late,
+            notices=(*upload.notices, *said),
+        )
 
     def completed(self, upload: Upload) -> Upload:
         """Return the upload with what else was handed in for it, or with that in its stead.
@@ -126,9 +166,14 @@ class Bundle:
             What counts for an assignment, without a path if nothing was recognised.
         """
         mine = [one for one in self._unknown if one.meant in ("", upload.assignment)]
+        for meant in ("", upload.assignment):
+            mine += [
+                _Unknown(file, "It is a PDF, and the notebook is missing.", meant, notebook=False)
+                for file in self.reports.get(meant, [])
+            ]
         if upload.path is not None:
             said = [
-                f"{_last(one.file)} was handed in, too, and was passed over: {one.why}"
+                f"{_last(one.file.name)} was handed in, too, and was passed over: {one.why}"
                 for one in mine
                 if one.notebook
             ]
@@ -140,7 +185,7 @@ class Bundle:
             return upload
         mine.sort(key=lambda one: not one.notebook)
         file = mine[0].file
-        whys = " ".join(f"{_last(one.file)}: {one.why}" for one in mine[:_SHOWN])
+        whys = " ".join(f"{_last(one.file.name)}: {one.why}" for one in mine[:_SHOWN])
         more = f" So do {len(mine) - _SHOWN} more." if len(mine) > _SHOWN else ""
         return replace(
             upload,
@@ -170,10 +215,15 @@ def sorted_out(
     """
     bundle = Bundle(student)
     left = READ_LIMIT
+    asked = {name for name in recognition.assignments if recognition.wants_report(name)}
     for file in _unpacked(files, recognition, bundle._unknown, notices):
         called = is_notebook(file.name)
         meant = file.folder or recognition.by_name(file.name)
-        if not called and not _begins_like_json(file.place.head(64)):
+        head = b"" if called else file.place.head(1024)
+        if not called and (meant in asked if meant else asked) and _is_report(file, head):
+            bundle.add_report(file, meant)
+            continue
+        if not called and not _begins_like_json(head):
             bundle._unknown.append(_Unknown(file, "It is no notebook.", meant, notebook=False))
             continue
         if left <= 0:
@@ -190,6 +240,9 @@ def sorted_out(
         if not name and called:
             name = assignment_of(file.name, recognition.assignments)
         if name:
+            if PurePosixPath(file.name).stem != name:
+                said = f"The upload is called {_last(file.name)} and was taken as {name}."
+                file = replace(file, notices=(*file.notices, said))
             bundle.notebooks.setdefault(name, []).append(_candidate(file, student, name))
             continue
         if not why:
@@ -207,19 +260,21 @@ def sorted_out(
 
 
 def _candidate(file: File, student: str, name: str) -> Candidate:
-    said = file.notices
-    if PurePosixPath(file.name).stem != name:
-        said = (*said, f"The upload is called {_last(file)} and was taken as {name}.")
     place = file.place
-    upload = Upload(student, name, place.path, file.moment, file.late, said, place.members)
+    upload = Upload(student, name, place.path, file.moment, file.late, file.notices, place.members)
     # An archive knows no time zone of the course: its times are shown as the upload's is.
     zone = file.moment.tzinfo if file.moment else None
     saved = file.saved.astimezone(zone) if file.saved and zone else file.saved
     return Candidate(upload, file.name, file.by, file.order, file.noted, saved)
 
 
-def _last(file: File) -> str:
-    return clean_line(PurePosixPath(file.name).name)
+def _last(path: str) -> str:
+    return clean_line(PurePosixPath(path).name)
+
+
+def _is_report(file: File, head: bytes) -> bool:
+    """Whether a file is called like a PDF, or begins like one."""
+    return file.name.casefold().endswith(".pdf") or is_pdf(head)
 
 
 def _begins_like_json(head: bytes) -> bool:

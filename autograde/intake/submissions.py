@@ -105,6 +105,8 @@ def find(
             upload = counted.get((name, student), Upload(student, name, None))
             if student in bundles:
                 upload = bundles[student].completed(upload)
+                if recognition.wants_report(name) and not upload.refused:
+                    upload = bundles[student].with_report(upload)
             found.uploads.append(replace(upload, late=_is_late(upload, course)))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -15,11 +15,16 @@ from autograde.errors import AutogradeError
 from autograde.intake import archives
 from autograde.intake.archives import ArchiveError
 from autograde.lms.platform import Entry
+from xaikit.one_page import LARGEST
 from xaikit.uploads import SIZE_LIMIT
 
 
 class SubmissionsError(AutogradeError):
     """The submissions cannot be found or read: one sentence, with the cure."""
+
+
+CLEARED = "please clear all outputs, save it and hand it in again"
+"""What to do about a notebook that is too large."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,15 @@ class Place:
     path: Path
     members: tuple[int, ...] = ()
 
-    def read(self, limit: int = SIZE_LIMIT) -> bytes:
+    def read(self, limit: int = SIZE_LIMIT, cure: str = CLEARED) -> bytes:
         """Return the file's bytes.
+
+        Parameters
+        ----------
+        limit
+            How many it may have.
+        cure
+            What to do about a larger one.
 
         Raises
         ------
@@ -46,9 +58,9 @@ class Place:
             If it is not a plain file, cannot be read or is larger than ``limit`` bytes.
         """
         if not self.members:
-            return _read_plain(self.path, limit)
+            return _read_plain(self.path, limit, cure)
         try:
-            return archives.read(self.path, self.members, limit)
+            return archives.read(self.path, self.members, limit, cure)
         except ArchiveError as error:
             raise SubmissionsError(str(error)) from None
 
@@ -81,6 +93,32 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A file beside a notebook: the report.
+
+    Attributes
+    ----------
+    place
+        Where its bytes lie.
+    name
+        What its author called it.
+    """
+
+    place: Place
+    name: str
+
+    def read(self) -> bytes:
+        """Return its bytes.
+
+        Raises
+        ------
+        SubmissionsError
+            If it is not a plain file, cannot be read, or is larger than 16 MB.
+        """
+        return self.place.read(LARGEST, "please make its pictures smaller and hand it in again")
+
+
+@dataclass(frozen=True)
 class Upload:
     """One notebook of one student or group.
 
@@ -102,6 +140,8 @@ class Upload:
         The file's position in the archive, and in each archive within; see :class:`Place`.
     refused
         Why what was handed in can be no notebook of the course; empty if it may be one.
+    report
+        The report beside it, if the notebook asks for one and there is one.
     """
 
     student: str
@@ -112,6 +152,7 @@ class Upload:
     notices: tuple[str, ...] = ()
     members: tuple[int, ...] = ()
     refused: str = ""
+    report: Beside | None = field(default=None, repr=False)
 
     def read(self) -> bytes:
         """Return the file's bytes.
@@ -135,15 +176,12 @@ def noted_time(note: bytes) -> datetime:
     return moment.replace(tzinfo=UTC)
 
 
-def _read_plain(path: Path, limit: int) -> bytes:
+def _read_plain(path: Path, limit: int, cure: str) -> bytes:
     """Read a plain file, or refuse it if something else now stands in its place."""
     with _opened(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise SubmissionsError(
-            f"The upload is larger than {limit >> 20} MB; please clear all outputs, save it and "
-            "hand it in again."
-        )
+        raise SubmissionsError(f"The upload is larger than {limit >> 20} MB; {cure}.")
     return content
 
 

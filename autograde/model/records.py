@@ -66,6 +66,8 @@ class SubmissionResult:
         Points taken off for handing in late.
     answers
         What the run gave, packed, so that a changed check is asked about the same answers.
+    report_hash
+        SHA-256 of the report beside the notebook; empty if none is asked for, or there is none.
     ran
         Whether any of the student's code ran for this record.
     """
@@ -84,6 +86,7 @@ class SubmissionResult:
     penalty: float = 0.0
     answers: bytes = b""
     ran: bool = True
+    report_hash: str = ""
 
     @property
     def waiting(self) -> bool:

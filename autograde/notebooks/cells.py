@@ -40,6 +40,11 @@ class SourceError(AutogradeError):
         super().__init__((head if len(self.mistakes) > 1 else "") + "\n".join(self.mistakes))
 
 
+REPORT = "report"
+"""Tags the answer cell in which a group makes its report: the answer is the file beside the
+notebook, so grading does not run the cell."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """One answer cell of a course notebook.
@@ -92,7 +97,12 @@ def mark_scheme(source: str) -> str:
     """Return the mark scheme in an author's answer cell; empty if there is none."""
     pattern = r"BEGIN MARK SCHEME[^\n]*\n(.*?)\n[^\n]*END MARK SCHEME"
     match = re.search(pattern, source, re.DOTALL)
-    return match[1].strip() if match else ""
+    if match is None:
+        return ""
+    lines = match[1].strip().split("\n")
+    if all(line.startswith("#") for line in lines):  # in a cell of code it is a comment
+        lines = [line.removeprefix("#").removeprefix(" ") for line in lines]
+    return "\n".join(lines)
 
 
 def node(value: dict[str, Any]) -> NotebookNode:
@@ -109,6 +119,16 @@ def grading(cell: NotebookNode) -> dict[str, Any]:
 def is_hand_in(cell: NotebookNode) -> bool:
     """Return whether an author has tagged the cell as one for the student's own machine."""
     return HAND_IN in cell.metadata.get("tags", [])
+
+
+def is_report(cell: NotebookNode) -> bool:
+    """Return whether the answer is a file beside the notebook: the report."""
+    return REPORT in cell.metadata.get("tags", []) and bool(grading(cell).get("solution"))
+
+
+def report_task(notebook: NotebookNode) -> str:
+    """Return the task whose answer is the report; empty if there is none."""
+    return next((grading(cell)["grade_id"] for cell in notebook.cells if is_report(cell)), "")
 
 
 def is_test(meta: dict[str, Any]) -> bool:
@@ -131,7 +151,7 @@ def stubs_of(released: NotebookNode) -> dict[str, Stub]:
     """Return a release's answer cells, as uploads are searched for them."""
     cells = {part.task: released.cells[part.cell] for part in answers(released)}
     return {
-        task: Stub.of(marker(task, cell.cell_type), cell.id, cell.source)
+        task: Stub.of(marker(task, cell.cell_type), cell.id, cell.source, is_report(cell))
         for task, cell in cells.items()
     }
 

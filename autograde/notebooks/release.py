@@ -36,6 +36,7 @@ from autograde.notebooks.cells import (
     grading,
     is_test,
     released_cells,
+    report_task,
     stubs_of,
 )
 from autograde.notebooks.idioms import idioms
@@ -120,7 +121,7 @@ def release(
         try:
             if source is not None:
                 made[source.name] = notebook = released(source)
-                known[source.name] = manifest(notebook, source.checks.tasks)
+                known[source.name] = manifest(notebook, source.checks.tasks, course.group_size)
         except LeakError as error:
             found += error.mistakes
         except Exception:
@@ -227,7 +228,9 @@ def _asset(made: Mapping[str, Any], there: Sequence[str], course: Course) -> dic
     return {file: json.dumps(known, indent=1) + "\n"}
 
 
-def manifest(notebook: NotebookNode, tasks: Mapping[str, Task]) -> dict[str, Any]:
+def manifest(
+    notebook: NotebookNode, tasks: Mapping[str, Task], group_size: int = 1
+) -> dict[str, Any]:
     """Return what students' copies of the library know of a release, as JSON has it.
 
     By it the visible checks say what is missing (:mod:`xaikit.session`), and a student's file is
@@ -240,6 +243,8 @@ def manifest(notebook: NotebookNode, tasks: Mapping[str, Task]) -> dict[str, Any
         {task: answer.function for task, answer in asked.items() if isinstance(answer, Call)},
         {task: answer.names for task, answer in asked.items() if isinstance(answer, Value)},
         unseen(notebook, tasks),
+        report_task(notebook),
+        group_size,
     ).as_json()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from nbformat import NotebookNode
 
-from autograde.notebooks.cells import grading
+from autograde.notebooks.cells import grading, is_report
 from autograde.notebooks.outline import Outline
 
 _WORDS = (
@@ -41,8 +41,9 @@ def durations(
         say theirs: of what a section takes, the share of its points that is chosen, and a quarter
         at least, for reading. The core path is there if it is one run of sections.
     """
-    texts = sum(1 for cell in cells if grading(cell)["solution"] and grading(cell)["grade"])
-    found = {"course.by_hand": _by_hand(texts)}
+    by_hand = [cell for cell in cells if grading(cell)["solution"] and grading(cell)["grade"]]
+    reports = sum(map(is_report, by_hand))
+    found = {"course.by_hand": _by_hand(len(by_hand) - reports, bool(reports))}
     worth = _worth(whole)
     if minutes := sum(_minutes(whole, sections, tasks)):
         found["course.time"] = in_hours(minutes)
@@ -124,10 +125,11 @@ def _share(part: float, every: float) -> str:
     return f"{round(100 * share)} % of the points"
 
 
-def _by_hand(texts: int) -> str:
+def _by_hand(texts: int, report: bool) -> str:
     if not texts:
-        return "The grader marks all answers."
+        return f"The grader marks all answers{'; a person marks the report' if report else ''}."
+    also = " and the report" if report else ""
     if texts == 1:
-        return "One answer is text, and a person marks it."
+        return f"One answer is text, and a person marks it{also}."
     word = _WORDS[texts].capitalize() if texts < len(_WORDS) else str(texts)
-    return f"{word} answers are text, and a person marks them."
+    return f"{word} answers are text, and a person marks them{also}."

@@ -14,6 +14,7 @@ from autograde.notebooks.cells import (
     BEGIN_SOLUTION,
     END_SOLUTION,
     HAND_IN,
+    REPORT,
     called,
     grading,
     is_hand_in,
@@ -55,6 +56,7 @@ def mistakes(
         yield from _needs(notebook, checks, out_of_reach)
     yield from _figures(notebook, files)
     yield from _hand_in(notebook, files)
+    yield from _report(notebook, files)
 
 
 def _cells(
@@ -246,6 +248,24 @@ def _hand_in(notebook: NotebookNode, files: Sequence[Path]) -> Iterator[str]:
                 f"{where}: it is tagged {HAND_IN!r}, so grading skips it, but it defines "
                 f"{sorted(names)[0]!r}; do that in another cell."
             )
+
+
+def _report(notebook: NotebookNode, files: Sequence[Path]) -> Iterator[str]:
+    """Look whether what is tagged as the report is one task that a person marks."""
+    places = [
+        (f"{file}: {called(cell)}", cell)
+        for cell, file in zip(notebook.cells, files, strict=True)
+        if REPORT in cell.metadata.get("tags", [])
+    ]
+    for where, cell in places:
+        meta = grading(cell)
+        if cell.cell_type != "code" or not (meta["grade"] and meta["solution"]):
+            yield (
+                f"{where}: what is tagged {REPORT!r} is an answer cell of code with grade true and "
+                "solution true, because a person marks the report."
+            )
+    for where, _ in places[1:]:
+        yield f"{where}: another cell is tagged {REPORT!r}; a notebook has one report."
 
 
 def imported(source: str) -> set[str]:

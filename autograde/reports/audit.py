@@ -207,6 +207,7 @@ def _marks(before: SubmissionResult, after: SubmissionResult, origin: Origin) ->
         "isolation": origin.isolation,
         "seed": SEED,
         "key": before.key,
+        **({"report": before.report_hash} if before.report_hash else {}),
     }
     for own, task in zip(before.tasks, after.tasks, strict=True):
         by_hand = (own.score, own.message) != (task.score, task.message)

@@ -31,6 +31,7 @@
 # | {{ section.captum }} and {{ section.shap_and_lime }} | the same methods in captum, shap and lime | 2 hours |
 # | {{ section.comparison }} | all of them on one network, and what they say | 2 hours |
 # | {{ section.deletion_and_sanity }} and {{ section.understanding }} | can they be trusted? do you understand them? | 4 hours |
+# | {{ section.report }} | the page that you hand in | 1 hour |
 # {{ else }}
 # **Time:** {{ course.time }} for a group.
 # {{ end }}

@@ -87,7 +87,7 @@
 # `checks.rehearse("02_local_explanations.ipynb")`, in a cell of your own, runs the saved file as
 # grading will: from the top, in a fresh process. It takes about as long as *Run All*, and changes
 # neither your file nor your kernel. What you hand in is the file `02_local_explanations.ipynb`
-# itself.
+# itself{{ if task.report }}, and beside it `report.pdf`{{ end }}.
 
 # %% tags=["hand-in"]
 checks.upload("02_local_explanations.ipynb")

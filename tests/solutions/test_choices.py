@@ -54,11 +54,11 @@ def test_the_exercise_sheet_is_two_notebooks(sheet: Path) -> None:
     assert [path.stem for path in paths] == [THEORY, PRACTICE]
     assert [line.rpartition(": ")[2] for line in said] == [
         "2 tasks, 28 points",
-        "3 tasks, 28 points",
+        "4 tasks, 28 points",
     ]
     practice = paths[1].read_text(encoding="utf-8")
     assert "eight methods × four targets × two examples" in practice
-    assert "about two hours for a group" in practice and "### TreeSHAP" in practice
+    assert "about three hours for a group" in practice and "### TreeSHAP" in practice
 
 
 def test_the_sheets_theory_is_graded(sheet: Path) -> None:
@@ -70,8 +70,8 @@ def test_the_sheets_theory_is_graded(sheet: Path) -> None:
 
 def test_the_sheets_practice_is_graded(sheet: Path) -> None:
     assert earned(sheet, PRACTICE) == (
-        {"targets": 4, "grid": 12},
-        {"targets": 0, "grid": 0, "interpret-grid": 0},
+        {"targets": 4, "grid": 8, "report": 0},  # no report lies beside the solution
+        {"targets": 0, "grid": 0, "interpret-grid": 0, "report": 0},
     )
 
 

@@ -17,6 +17,7 @@ from small_course import write_course as write_small
 
 from autograde.grading.mark import Timing, load_assignment, mark
 from autograde.intake import rebuild as rebuilding
+from autograde.model.course_file import read_course
 from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.release import manifest, released, solutions, to_json
@@ -222,9 +223,10 @@ def test_in_a_notebook_it_never_raises(
 def test_the_packaged_list_is_what_release_generates(tmp_path: Path) -> None:
     packaged = (REPOSITORY / "xaikit" / "assets" / "notebooks.json").read_text(encoding="utf-8")
     made, solved = {}, {}
+    group_size = read_course(REPOSITORY).group_size
     for name in NOTEBOOKS:
         notebook = released(source(name))
-        made[name] = manifest(notebook, source(name).checks.tasks)
+        made[name] = manifest(notebook, source(name).checks.tasks, group_size)
         solved[name] = submission(notebook, solutions(source(name)))
     assert json.loads(packaged) == made
     # Of the author's own answers nothing is complained of.

@@ -1,0 +1,108 @@
+"""What is in a PDF that is handed in: its pages are counted, the first one becomes a picture.
+
+Students look at their own file with it, and grading at everybody's, inside of its sandbox. So
+nothing here believes the file: its parser may fail in any way, and all sizes are bounded.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+NAME = "report.pdf"
+"""What a report is called, unless its author says otherwise."""
+
+LARGEST = 16 << 20
+"""The largest PDF that is read, in bytes."""
+
+_DOTS = 150 / 72  # pixels a point
+_SIDE = 1800  # pixels: A4 and the American sheet, upright or not, are smaller
+_TEXT = 20_000
+
+Fault = Literal["", "large", "no PDF", "encrypted", "damaged", "costly"]
+
+_FAULTS: dict[Fault, str] = {
+    "large": f"{{name}} is larger than {LARGEST >> 20} MB: make its pictures smaller.",
+    "no PDF": "{name} is called a PDF and is none: hand in the file that `report` wrote.",
+    "encrypted": "{name} asks for a password: save it without one.",
+    "costly": "{name} cannot be shown within the limits of time and memory: make a simpler one.",
+    "damaged": "{name} is damaged and cannot be shown: make it again, and upload it again.",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a PDF holds.
+
+    Attributes
+    ----------
+    fault
+        Why there is nothing to be seen, in a word; empty if there is a page.
+    pages
+        How many pages it has.
+    picture
+        The first one: (height, width, 3) in 0 to 255, or None.
+    text
+        What is written on it, at most 20,000 characters.
+    """
+
+    fault: Fault = ""
+    pages: int = 0
+    picture: NDArray[np.uint8] | None = None
+    text: str = ""
+
+
+def read_page(content: bytes) -> Page:
+    """Read a PDF: how many pages, and what is on the first.
+
+    No script in it runs, no form and no file in it is opened, no link is followed.
+
+    Parameters
+    ----------
+    content
+        The file's bytes, which may be anything.
+    """
+    import pypdfium2
+
+    if len(content) > LARGEST:
+        return Page("large")
+    if b"%PDF-" not in content[:1024]:
+        return Page("no PDF")
+    try:
+        document = pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError as error:
+        return Page("encrypted" if "assword" in str(error) else "damaged")
+    try:
+        count = len(document)
+        page = document[0]
+        width, height = page.get_size()
+        if not (0 < width < math.inf and 0 < height < math.inf):
+            return Page("damaged", count)
+        scale = min(_DOTS, _SIDE / width, _SIDE / height)
+        picture = page.render(scale=scale, rev_byteorder=True, may_draw_forms=False)
+        pixels = np.array(picture.to_numpy()[:, :, :3], dtype=np.uint8)
+        text = page.get_textpage().get_text_bounded()[:_TEXT]
+    except (pypdfium2.PdfiumError, IndexError, ValueError, OverflowError):
+        return Page("damaged")
+    return Page("", count, pixels, text)
+
+
+def fault(page: Page, name: str) -> str:
+    """Say in a sentence what is wrong with a report; nothing if it is one page.
+
+    Parameters
+    ----------
+    page
+        What :func:`read_page` found.
+    name
+        What to call the file.
+    """
+    if page.fault:
+        return _FAULTS[page.fault].format(name=name)
+    if page.pages > 1:
+        return f"{name} has {page.pages} pages, and the report is one: only the first one is shown."
+    return ""
