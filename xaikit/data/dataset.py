@@ -30,6 +30,15 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
         The classes' names.
     source
         Where the data comes from: a folder, or ``"embedded sample"``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.data import ImageDataset
+    >>> data = ImageDataset(torch.zeros(2, 1, 28, 28), torch.tensor([0, 1]), ["shirt", "coat"])
+    >>> image, label = data[1]
+    >>> len(data), image.shape, data.classes[label]
+    (2, torch.Size([1, 28, 28]), 'coat')
     """
 
     def __init__(
@@ -66,6 +75,18 @@ class PhotoDataset(ImageDataset):
         Where the data comes from.
     size
         Height and width in pixels.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import torch
+    >>> from PIL import Image
+    >>> from xaikit.data import PhotoDataset
+    >>> file = Path(tempfile.mkdtemp()) / "cat.png"
+    >>> Image.new("RGB", (200, 100), "white").save(file)
+    >>> PhotoDataset([file], torch.tensor([0]), ["cat", "dog"]).images.shape
+    torch.Size([1, 3, 96, 96])
     """
 
     def __init__(
