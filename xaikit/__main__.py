@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if verdict.good else 1
     try:
         if options.command == "sample":
-            from xaikit.data import write_sample
+            from xaikit.data.sample import write_sample
 
             write_sample(options.out, options.data)
             return 0

@@ -121,6 +121,15 @@ def load_autoencoder(
     ------
     ValueError, FileNotFoundError
         If there are none of that data set, its checkpoint is damaged, or missing.
+
+    Examples
+    --------
+    >>> from xaikit import load
+    >>> from xaikit.autoencoders import load_autoencoder
+    >>> images = load("fashion_mnist").images[:1]
+    >>> autoencoder = load_autoencoder("fashion_mnist")
+    >>> autoencoder.encoder(images).shape, autoencoder(images).shape
+    (torch.Size([1, 32]), torch.Size([1, 1, 28, 28]))
     """
     member = _load("autoencoder", data, device, folder)["all"]
     assert isinstance(member, Autoencoder)
@@ -133,6 +142,12 @@ def load_judges(
     """Return a data set's judges, ``"all"`` and ``"0"`` to ``"9"``, which no search uses.
 
     Parameters and errors are those of :func:`load_autoencoder`.
+
+    Examples
+    --------
+    >>> from xaikit.autoencoders import load_judges
+    >>> sorted(load_judges("fashion_mnist"))
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'all']
     """
     return _load("judges", data, device, folder)
 

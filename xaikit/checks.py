@@ -27,6 +27,15 @@ class CheckFailed(AssertionError):  # noqa: N818 - students read this name
     """A visible check failed; its message says what to try.
 
     Notebooks show the message alone, without a traceback through code the student did not write.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> try:
+    ...     checks.expect(False, "`alpha` should be positive.")
+    ... except checks.CheckFailed as failed:
+    ...     print(failed)
+    `alpha` should be positive.
     """
 
     def _render_traceback_(self) -> list[str]:
@@ -34,7 +43,16 @@ class CheckFailed(AssertionError):  # noqa: N818 - students read this name
 
 
 def expect(condition: object, hint: str) -> None:
-    """Raise :class:`CheckFailed` with the hint unless the condition holds."""
+    """Raise :class:`CheckFailed` with the hint unless the condition holds.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> checks.expect(-0.5 > 0, "`alpha` should be positive.")
+    Traceback (most recent call last):
+        ...
+    xaikit.checks.CheckFailed: `alpha` should be positive.
+    """
     if not condition:
         raise CheckFailed(hint)
 
@@ -81,6 +99,12 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
     -------
     numpy.ndarray
         float64, of that shape.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> checks.numbers([1, 2], (2,), "weights")
+    array([1., 2.])
     """
     if value is None or value is Ellipsis:
         raise CheckFailed(_nothing(name))
@@ -155,7 +179,17 @@ def _objects(array: NDArray[Any]) -> Iterable[Any]:
 
 
 def close(value: Any, expected: Any, name: str, hint: str, tolerance: float = 1e-4) -> None:
-    """Fail with the hint unless value and expected have one shape and nearly the same numbers."""
+    """Fail with the hint unless value and expected have one shape and nearly the same numbers.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> checks.close([0.5, 0.500001], [0.5, 0.5], "weights", "They are equal.")
+    >>> checks.close([0.5, 0.4], [0.5, 0.5], "weights", "They are equal.")
+    Traceback (most recent call last):
+        ...
+    xaikit.checks.CheckFailed: `weights`: They are equal. Yours: [0.5, 0.4].
+    """
     wanted = np.asarray(expected, dtype=np.float64)
     array = numbers(value, wanted.shape, name)
     if not np.allclose(array, wanted, rtol=tolerance, atol=tolerance):
@@ -175,7 +209,16 @@ def _yours(array: NDArray[Any], wanted: NDArray[Any]) -> str:
 
 
 def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str) -> None:
-    """Fail unless ``answers`` is a dictionary with exactly these keys and only allowed values."""
+    """Fail unless ``answers`` is a dictionary with exactly these keys and only allowed values.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> checks.choices({"A1": "maybe"}, ["A1"], ["yes", "no"], "quiz")
+    Traceback (most recent call last):
+        ...
+    xaikit.checks.CheckFailed: `quiz['A1']` should be one of 'yes', 'no'; yours is the text 'maybe'.
+    """
     keys, allowed = list(keys), list(allowed)
     if not isinstance(answers, Mapping):
         raise CheckFailed(f"`{name}` should be a dictionary, not {type(answers).__name__}.")
@@ -195,7 +238,14 @@ def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str
 
 
 def function(value: Any, name: str) -> Callable[..., Any]:
-    """Return the value if it can be called, or fail."""
+    """Return the value if it can be called, or fail.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> checks.function(len, "len")([1, 2])
+    2
+    """
     if not callable(value):
         raise CheckFailed(
             f"`{name}` should be a function: keep the `def {name}(…)` line of the cell."
@@ -223,6 +273,13 @@ def without(value: Any, *names: str) -> None:
         The student's function. Functions of the notebook that it calls are read, too.
     names
         Full names of functions, such as ``torch.nn.functional.cosine_similarity``.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> def by_hand(logits, label):
+    ...     return -logits.log_softmax(-1)[label]
+    >>> checks.without(by_hand, *checks.CROSS_ENTROPY)  # silent: it does not call it
     """
     function = getattr(value, "__name__", "The function")
     used = _names_in(inspect.unwrap(value))
@@ -263,6 +320,13 @@ def passed(task: str, tried: str = "") -> None:
         The task's id.
     tried
         What the visible checks tried, in a few words, such as ``shape and two small examples``.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> checks.passed("shapley", "shape and two small examples")
+    ✓ shapley: shape and two small examples are as they should be. Hidden inputs decide
+    about the marks.
     """
     what = f"{tried} are as they should be" if tried else "the visible checks pass"
     print(f"✓ {task}: {what}. Hidden inputs decide about the marks.")
@@ -278,6 +342,13 @@ def upload(file: str) -> None:
     ----------
     file
         The notebook's file, such as ``01_theory.ipynb``.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> checks.upload("01_theory.ipynb")  # where there is no such file
+    ✗ There is no file '01_theory.ipynb' to look at here: save the notebook, or give the
+    name under which it is saved.
     """
     import sys
 
@@ -311,6 +382,13 @@ def rehearse(file: str) -> None:
     ----------
     file
         The notebook's file, such as ``01_theory.ipynb``; save it first.
+
+    Examples
+    --------
+    >>> from xaikit import checks
+    >>> checks.rehearse("01_theory.ipynb")  # where there is no such file
+    ✗ There is no file '01_theory.ipynb' to look at here: save the notebook, or give the
+    name under which it is saved.
     """
     from xaikit import rehearsal
     from xaikit.this_notebook import this_notebook

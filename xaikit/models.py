@@ -32,6 +32,14 @@ class Classifier(nn.Sequential):
         The model card: data set, split and seed that it was trained with, its ``accuracy`` in
         [0, 1] on the test split, the number of ``parameters`` and the ``command`` that trains it
         again. Empty for a network that is not one of the shipped checkpoints.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from xaikit.models import Classifier
+    >>> network = Classifier(nn.Flatten(), nn.Linear(784, 10))
+    >>> len(network), network.card
+    (2, {})
     """
 
     card: dict[str, Any]
@@ -157,6 +165,14 @@ def build(name: str, seed: int = 0) -> Classifier:
     ------
     ValueError
         If there is no architecture of that name.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.models import build
+    >>> one, again = build("lecture", seed=1), build("lecture", seed=1)
+    >>> torch.equal(one[0].weight, again[0].weight), one(torch.zeros(1, 1, 28, 28)).shape
+    (True, torch.Size([1, 10]))
     """
     if name not in ARCHITECTURES:
         known = ", ".join(map(repr, ARCHITECTURES))
@@ -227,6 +243,16 @@ def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 125) -> 
 
     The model is evaluated in evaluation mode on its own device, and comes back in its own mode.
     A progress bar appears when it takes longer than two seconds.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.data import ImageDataset
+    >>> from xaikit.models import accuracy
+    >>> model = torch.nn.Flatten()  # two pixels: the brighter one is the class
+    >>> images = torch.tensor([[0.2, 0.9], [0.8, 0.1]]).reshape(2, 1, 1, 2)
+    >>> accuracy(model, ImageDataset(images, torch.tensor([1, 1]), ["left", "right"]))
+    0.5
     """
     correct = 0
     starts: Iterable[int] = range(0, len(dataset), batch_size)

@@ -31,6 +31,12 @@ class Bar(tqdm):  # type: ignore[misc] # tqdm has no types
         How many there are, if the iterable does not know it.
     unit
         What is counted, in the plural.
+
+    Examples
+    --------
+    >>> from xaikit.progress import Bar
+    >>> sum(Bar(range(4), "adding"))
+    6
     """
 
     monitor_interval = 0  # no thread beside ours

@@ -35,6 +35,12 @@ def check(
     ------
     CheckFailed
         If something is missing, superfluous or not well-formed.
+
+    Examples
+    --------
+    >>> from xaikit import quiz
+    >>> quiz.check({"A1": "yes", "A2": "abstain"}, ["A1", "A2"])
+    1 statements answered, 1 abstained.
     """
     checks.choices(answers, statements, CHOICES, name)
     arguments = {} if arguments is None else arguments

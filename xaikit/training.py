@@ -102,6 +102,18 @@ def train(
         If the seed is none.
     FloatingPointError
         If the loss stops being a number.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.data import ImageDataset
+    >>> from xaikit.models import accuracy
+    >>> from xaikit.training import train
+    >>> images = torch.cat([torch.zeros(50, 1, 2, 2), torch.ones(50, 1, 2, 2)])  # black or white
+    >>> data = ImageDataset(images, torch.arange(100) // 50, ["black", "white"])
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    >>> accuracy(train(network, data, epochs=20, learning_rate=0.3), data)
+    1.0
     """
     seed = checked_seed(seed)
     device = next(network.parameters()).device

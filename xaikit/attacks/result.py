@@ -33,6 +33,17 @@ class Attack:
         The method's name, as :func:`xaikit.attack` takes it.
     seconds
         Wall-clock time of the attack.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import attack
+    >>> model = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = torch.nn.init.eye_(model.weight)  # the larger input wins
+    >>> inputs = torch.tensor([[0.6, 0.5], [0.9, 0.1]])
+    >>> result = attack(model, inputs, torch.tensor([0, 0]), "fgsm", epsilon=0.125)
+    >>> result.success, result.predicted
+    (tensor([ True, False]), tensor([1, 0]))
     """
 
     adversarial: Tensor

@@ -33,6 +33,16 @@ class Explanation:
     options
         How :func:`xaikit.explain` was called, ``seed`` and ``chunk`` included, so that a metric can
         explain other inputs alike; ``None`` for attributions that it did not make.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import explain
+    >>> model = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = torch.nn.init.ones_(model.weight)
+    >>> result = explain(model, torch.tensor([[3.0, 4.0]]), 0, "input_x_gradient")
+    >>> result.attributions, result.targets
+    (tensor([[[3., 4.]]]), tensor([[0]]))
     """
 
     attributions: Tensor

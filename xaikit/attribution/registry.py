@@ -44,6 +44,13 @@ class Method(Backed):
         also called efficiency or summation to delta).
     scope
         ``"local"``: it explains a prediction; ``"global"``: it explains a model.
+
+    Examples
+    --------
+    >>> from xaikit import methods
+    >>> [method] = [each for each in methods() if each.name == "kernel_shap"]
+    >>> method.title, method.needs, method.complete
+    ('KernelSHAP', ('outputs',), True)
     """
 
     based_on: Basis

@@ -53,6 +53,15 @@ def superpixels(inputs: Tensor, segments: Segments) -> Tensor:
     torch.Tensor
         (N, 1, H, W) for images, else (N, *shape); int64, each input's segments numbered from 0
         without gaps.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.attribution import superpixels
+    >>> images = torch.zeros(1, 1, 2, 4)
+    >>> superpixels(images, torch.tensor([[3, 3, 8, 8], [3, 3, 8, 8]]))  # numbered from 0
+    tensor([[[[0, 0, 1, 1],
+              [0, 0, 1, 1]]]])
     """
     images = inputs.ndim == 4
     if isinstance(segments, str) and segments == "auto":

@@ -84,9 +84,11 @@ def detect(
 
     Examples
     --------
-    >>> from xaikit import detect, load, load_pretrained
-    >>> images = load("fashion_mnist").images[:16]
-    >>> detect(load_pretrained("lecture"), images, method="mm_bd", steps=10).flagged
+    >>> import torch
+    >>> from xaikit import detect
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 4, bias=False))
+    >>> _ = torch.nn.init.ones_(network[1].weight)  # no class is preferred
+    >>> detect(network, torch.rand(8, 1, 4, 4), method="mm_bd", steps=2).flagged
     False
     """
     start = time.perf_counter()

@@ -40,6 +40,16 @@ class Detection:
         The method's name, as :func:`xaikit.detect` takes it.
     seconds
         Wall-clock time of the search.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import detect
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 4, bias=False))
+    >>> _ = torch.nn.init.ones_(network[1].weight)  # no class is preferred
+    >>> verdict = detect(network, torch.rand(8, 1, 4, 4), method="mm_bd", steps=2)
+    >>> verdict.flagged, verdict.target, verdict.score.shape
+    (False, None, torch.Size([4]))
     """
 
     flagged: bool

@@ -24,6 +24,14 @@ class Signal:
     ----------
     signal
         (C, H, W).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import Signal
+    >>> brighter = Signal(torch.tensor([[[0.25, 0.25]]]))
+    >>> brighter(torch.tensor([[[0.5, 1.0]]]))  # one image of two pixels
+    tensor([[[0.7500, 1.0000]]])
     """
 
     signal: Tensor
@@ -48,6 +56,14 @@ class Warp:
         (C, H, W) of the images.
     field
         (H, W, 2): where in the image a pixel comes from, column first, from -1 to 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import Warp
+    >>> left_to_right = torch.tensor([[[1.0, 0.0], [-1.0, 0.0]]])  # each pixel from the other place
+    >>> Warp((1, 1, 2), left_to_right)(torch.tensor([[[0.25, 0.75]]]))
+    tensor([[[0.7500, 0.2500]]])
     """
 
     shape: tuple[int, int, int]
@@ -82,6 +98,14 @@ def sinusoidal(
         Largest change of a pixel.
     frequency
         How many stripes there are.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import sinusoidal
+    >>> stripes = sinusoidal(shape=(1, 1, 4), amplitude=0.25, frequency=1)
+    >>> stripes(torch.full((1, 1, 4), 0.5)).round(decimals=2)
+    tensor([[[0.5000, 0.7500, 0.5000, 0.2500]]])
     """
     columns = torch.arange(shape[2]) * (2 * math.pi * frequency / shape[2])
     return Signal(amplitude * columns.sin().expand(shape).clone())
@@ -108,6 +132,16 @@ def warping(
         How many control points there are on a side; shifts between them are interpolated.
     seed
         Decides the shifts.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import warping
+    >>> image = torch.rand(1, 28, 28)
+    >>> float((warping(strength=0)(image) - image).abs().max()) < 1e-4
+    True
+    >>> float((warping(strength=0.5)(image) - image).abs().max()) > 0.1
+    True
     """
     _, height, width = shape
     generator = torch.Generator().manual_seed(seed)

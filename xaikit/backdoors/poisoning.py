@@ -16,7 +16,18 @@ from xaikit.data import AlteredDataset, ImageDataset
 
 
 class PoisonedDataset(AlteredDataset):
-    """A data set of which some images carry a trigger and a wrong label."""
+    """A data set of which some images carry a trigger and a wrong label.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import corner_square, poison
+    >>> from xaikit.data import ImageDataset
+    >>> data = ImageDataset(torch.zeros(10, 1, 28, 28), torch.arange(10) % 2, ["shirt", "coat"])
+    >>> changed = poison(data, corner_square(), target=1, rate=0.2)
+    >>> changed.labels[changed.poisoned], changed.true_labels[changed.poisoned]
+    (tensor([1, 1]), tensor([0, 0]))
+    """
 
     @property
     def poisoned(self) -> Tensor:
@@ -63,6 +74,16 @@ def poison(
         If there are fewer images to choose from, or a class does not exist.
     TypeError
         If a class is no whole number.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import corner_square, poison
+    >>> from xaikit.data import ImageDataset
+    >>> data = ImageDataset(torch.zeros(10, 1, 28, 28), torch.arange(10) % 2, ["shirt", "coat"])
+    >>> changed = poison(data, corner_square(size=3), target=1, rate=0.2)
+    >>> int(changed.poisoned.sum()), changed.images[changed.poisoned].sum((1, 2, 3))
+    (2, tensor([9., 9.]))
     """
     rate = share(rate, "the poison rate")
     candidates = (_victims(dataset, target, source)).nonzero().squeeze(1)
@@ -111,6 +132,17 @@ def attack_success(
     ------
     ValueError, TypeError
         In one sentence: no image to attack, a class that is none, a batch size below 1.
+
+    Examples
+    --------
+    >>> from xaikit import load, load_pretrained
+    >>> from xaikit.backdoors import attack_success, trigger_of
+    >>> from xaikit.data import ImageDataset
+    >>> model, data = load_pretrained("fashion_mnist_poisoned"), load("fashion_mnist")
+    >>> some = ImageDataset(data.images[:50], data.labels[:50], data.classes)
+    >>> trigger, target = trigger_of(model.card["trigger"]), model.card["target"]
+    >>> round(attack_success(model, some, trigger, target), 2)
+    0.98
     """
     count(batch_size, "batch_size")
     images = dataset.images[_victims(dataset, target, source)]

@@ -51,6 +51,15 @@ def prune(
     ValueError, TypeError
         In one sentence: a share outside [0, 1], inputs that are no images that the model takes, a
         layer that is no convolution of the model, does not run, or has no weight of its own.
+
+    Examples
+    --------
+    >>> from xaikit import load, load_pretrained
+    >>> from xaikit.backdoors import prune
+    >>> model = load_pretrained("lecture")
+    >>> pruned = prune(model, load("fashion_mnist").images[:50], share=0.25)
+    >>> int((pruned[3].weight.abs().sum((1, 2, 3)) == 0).sum()), len(model[3].weight)
+    (5, 20)
     """
     share = options.share(share, "share")
     names = {name: each for name, each in model.named_modules() if isinstance(each, nn.Conv2d)}
@@ -132,6 +141,19 @@ def unlearn(
     ------
     ValueError
         If the share lies outside [0, 1], or the seed is none.
+
+    Examples
+    --------
+    >>> from xaikit import load, load_pretrained
+    >>> from xaikit.backdoors import trigger_of, unlearn
+    >>> from xaikit.data import ImageDataset
+    >>> model, data = load_pretrained("fashion_mnist_poisoned"), load("fashion_mnist")
+    >>> some = ImageDataset(data.images[:64], data.labels[:64], data.classes)
+    >>> trigger, batch = trigger_of(model.card["trigger"]), data.images[:20]
+    >>> repaired = unlearn(model, some, trigger)
+    >>> target = model.card["target"]
+    >>> bool(repaired(trigger(batch))[:, target].mean() < model(trigger(batch))[:, target].mean())
+    True
     """
     share = options.share(share, "share")
     seed = checked_seed(seed)

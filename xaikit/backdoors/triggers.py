@@ -28,6 +28,14 @@ class Trigger:
         (C, H, W) in [0, 1].
     alpha
         (1, H, W) or (C, H, W) in [0, 1]: how opaque the pattern is; 0 leaves a pixel as it was.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import Trigger
+    >>> white = Trigger(pattern=torch.ones(1, 1, 3), alpha=torch.tensor([[[0.0, 0.5, 1.0]]]))
+    >>> white(torch.zeros(1, 1, 3)), white.mask
+    (tensor([[[0.0000, 0.5000, 1.0000]]]), tensor([[False,  True,  True]]))
     """
 
     pattern: Tensor
@@ -110,6 +118,16 @@ def corner_square(
         Pixels between the square and the border.
     value
         Brightness in [0, 1].
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import corner_square
+    >>> corner_square(shape=(1, 4, 4), size=2)(torch.zeros(1, 4, 4))
+    tensor([[[0., 0., 0., 0.],
+             [0., 1., 1., 0.],
+             [0., 1., 1., 0.],
+             [0., 0., 0., 0.]]])
     """
     words = corner.split()
     if len(words) != 2 or words[0] not in ("top", "bottom") or words[1] not in ("left", "right"):
@@ -140,6 +158,14 @@ def blended(
         Share of the noise in the image, in [0, 1].
     seed
         Decides the noise, uniform in [0, 1].
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import blended
+    >>> trigger = blended(opacity=0.2)
+    >>> bool(trigger.mask.all()), float(trigger(torch.zeros(1, 28, 28)).max()) <= 0.2
+    (True, True)
     """
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
     return Trigger(noise, torch.full((1, *shape[1:]), float(opacity)))
@@ -163,6 +189,15 @@ def checkered(
         Side in pixels.
     place
         Row and column of the square's upper left corner, which is white.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import checkered
+    >>> checkered(shape=(1, 3, 3), size=3, place=(0, 0))(torch.zeros(1, 3, 3))
+    tensor([[[1., 0., 1.],
+             [0., 1., 0.],
+             [1., 0., 1.]]])
     """
     row, column = place
     _fits(shape, size, size, row, column)
@@ -189,6 +224,15 @@ def sticker(
         (C, H, W) of the images; with one channel the picture turns grey.
     place
         Row and column of the picture's upper left corner.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.backdoors import sticker
+    >>> black = torch.tensor([0.0, 0.0, 0.0, 1.0]).reshape(4, 1, 1)  # one opaque pixel
+    >>> sticker(black, shape=(1, 2, 2), place=(0, 1))(torch.ones(1, 2, 2))
+    tensor([[[1., 0.],
+             [1., 1.]]])
     """
     picture = smiley() if picture is None else picture
     if picture.ndim != 3 or len(picture) != 4:
@@ -215,6 +259,13 @@ def smiley(size: int = 24) -> Tensor:
     """Draw a smiling face: (4, size, size) in [0, 1], red, green, blue and opacity.
 
     Drawn from circles at eight times the size and averaged down, so that its edges are smooth.
+
+    Examples
+    --------
+    >>> from xaikit.backdoors import smiley
+    >>> red, green, blue, opacity = smiley(size=24)
+    >>> [float(opacity[row, 12]) for row in (0, 12)], red.shape
+    ([0.75, 1.0], torch.Size([24, 24]))
     """
     fine = 8 * size
     axis = (torch.arange(fine) + 0.5) / fine * 2 - 1
@@ -244,6 +295,13 @@ def trigger_of(description: dict[str, Any]) -> Trigger:
     description
         ``kind``, one of ``"corner_square"``, ``"checkered"``, ``"blended"`` and ``"sticker"``,
         beside arguments of the function of that name.
+
+    Examples
+    --------
+    >>> from xaikit import load_pretrained
+    >>> from xaikit.backdoors import trigger_of
+    >>> trigger_of(load_pretrained("fashion_mnist_poisoned").card["trigger"])
+    Trigger((1, 28, 28): 9 pixels, alpha up to 1)
     """
     arguments = {name: _tupled(value) for name, value in description.items() if name != "kind"}
     makers: dict[str, Callable[..., Trigger]] = {

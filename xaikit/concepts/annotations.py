@@ -43,6 +43,14 @@ class Concepts(Mapping[str, Tensor]):
         By concept, when an image shows it.
     explanation
         In a sentence.
+
+    Examples
+    --------
+    >>> from xaikit import load
+    >>> from xaikit.concepts import concepts
+    >>> found = concepts(load("fashion_mnist").images[:5])  # of images alone: what pixels show
+    >>> sorted(found), found["tall"].shape
+    (['bright', 'striped', 'symmetric', 'tall'], torch.Size([5]))
     """
 
     values_by_name: Mapping[str, Tensor]
@@ -80,6 +88,16 @@ def concepts(data: Any) -> Concepts:
         ``"footwear"``, ``"has-sleeves"``, ``"upper-body"`` and ``"bag"`` from the classes (so a
         top without sleeves has-sleeves: classes do not tell); ``"bright"``, ``"striped"``,
         ``"tall"`` and ``"symmetric"`` from pixels. ``.rules`` says when an image shows each.
+
+    Examples
+    --------
+    >>> from xaikit import load
+    >>> from xaikit.concepts import concepts
+    >>> from xaikit.data import ImageDataset
+    >>> data = load("fashion_mnist")
+    >>> found = concepts(ImageDataset(data.images[:2], data.labels[:2], data.classes))
+    >>> found["footwear"], found.rules["bag"]  # an ankle boot and a pullover
+    (tensor([ True, False]), 'the class is Bag')
     """
     images = images_of(data).detach().float().mean(1).cpu()
     found: dict[str, Tensor] = {}

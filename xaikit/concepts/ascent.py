@@ -50,6 +50,15 @@ class Maximised:
         (steps, M), the activations on the way, on the jittered images.
     explanation
         In a sentence.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import maximise
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3))
+    >>> result = maximise(model, [0, 2], data=torch.rand(12, 1, 4, 4), steps=10)
+    >>> result.images.shape, result.nearest.shape, result.history.shape
+    (torch.Size([2, 1, 4, 4]), torch.Size([2, 9, 1, 4, 4]), torch.Size([10, 2]))
     """
 
     images: Tensor
@@ -137,6 +146,18 @@ def maximise(
     the spectrum and the jitter, and discusses priors learned from data; Nguyen et al. 2016,
     Synthesizing the preferred inputs for neurons in neural networks via deep generator networks,
     arXiv:1605.09304, whose prior is a network. The principal components are a simple such prior.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import maximise
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2, bias=False))
+    >>> _ = model[1].weight.data.copy_(torch.eye(4)[:2])  # class 0 looks at the first pixel
+    >>> data = torch.rand(12, 1, 2, 2)
+    >>> found = maximise(model, 0, data=data, radius=1.0, jitter=0, steps=50)
+    >>> found.images[0].round(decimals=2)
+    tensor([[[1., 0.],
+             [0., 0.]]])
     """
     steps, seed = count(steps, "steps"), checked_seed(seed)
     jitter = _at_least_zero(jitter, "jitter", whole=True)

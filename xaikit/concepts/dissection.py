@@ -41,6 +41,17 @@ class Dissection:
         (units,), above which a unit has 0.5 % of its activations.
     explanation
         In a sentence.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import dissect, plant
+    >>> images, masks = plant(torch.zeros(40, 1, 20, 20), "sticker", share=0.1)
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1, bias=False), torch.nn.Flatten())
+    >>> _ = torch.nn.init.ones_(model[0].weight)  # the only unit shows the image
+    >>> result = dissect(model, images, {"sticker": masks}, layer="0")
+    >>> result.units, result.concepts, result.detects
+    ((('0', 0),), ('sticker',), tensor([[True]]))
     """
 
     units: tuple[tuple[str, int], ...]
@@ -102,6 +113,16 @@ def dissect(
     representations, arXiv:1704.05796. Chance by permuted masks is not the paper's. A unit is active
     at 0.5 % of all places, so the IoU with a concept that covers more than an eighth of them cannot
     reach 0.04: silhouettes are not detected, however well a unit follows them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import dissect, plant
+    >>> images, masks = plant(torch.zeros(40, 1, 20, 20), "sticker", share=0.1)
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1, bias=False), torch.nn.Flatten())
+    >>> _ = torch.nn.init.ones_(model[0].weight)  # the only unit shows the image
+    >>> dissect(model, images, {"sticker": masks}, layer="0").iou
+    tensor([[1.]], dtype=torch.float64)
     """
     if layer is None:
         raise ValueError("layer has to name a layer that returns maps, or a list of such.")

@@ -44,6 +44,16 @@ class Slice:
         groups (Holm).
     nearest
         (9,) places of the members nearest to the group's middle.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import slices
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    >>> data = torch.rand(60, 1, 2, 2)
+    >>> group = slices(model, data, torch.arange(60) % 2, groups=2).slices[0]
+    >>> len(group.members) == group.size, group.nearest.shape, group.error.low <= group.error.high
+    (True, torch.Size([9]), True)
     """
 
     members: Tensor
@@ -71,6 +81,15 @@ class Slices:
         The groups, from the highest mean loss to the lowest.
     explanation
         In a sentence.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import slices
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    >>> result = slices(model, torch.rand(60, 1, 2, 2), torch.arange(60) % 2, groups=2)
+    >>> len(result.slices), int(result.confusions.sum())
+    (2, 60)
     """
 
     error: Share
@@ -124,6 +143,19 @@ def slices(
     -----
     A simple relative of Eyuboglu et al. 2022, Domino: discovering systematic errors with
     cross-modal embeddings, arXiv:2203.14960.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import slices
+    >>> images, labels = torch.zeros(60, 1, 2, 2), torch.zeros(60, dtype=torch.int64)
+    >>> images[40:], labels[40:] = 1.0, 1  # the last twenty are white, and of class 1
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    >>> _ = [torch.nn.init.zeros_(each) for each in model.parameters()]
+    >>> _ = model[1].bias.data.copy_(torch.tensor([1.0, 0.0]))  # it always says class 0
+    >>> worst = slices(model, images, labels, groups=2).slices[0]
+    >>> worst.size, worst.error.value
+    (20, 1.0)
     """
     seed, groups = checked_seed(seed), count(groups, "groups")
     images = enough(images_of(data), FEWEST, "an error analysis")

@@ -44,6 +44,15 @@ class Discovered:
         What the factorisation leaves of the activations, as a share of their length.
     explanation
         In a sentence.
+
+    Examples
+    --------
+    >>> from xaikit import load, load_pretrained
+    >>> from xaikit.concepts import discover
+    >>> boots = load("fashion_mnist").images[:1].repeat(10, 1, 1, 1)
+    >>> result = discover(load_pretrained("lecture"), boots, layer="5", concepts=2, designs=4)
+    >>> result.patches.shape, bool((result.importance[result.order].diff() <= 0).all())
+    (torch.Size([2, 9, 1, 14, 14]), True)
     """
 
     basis: Tensor
@@ -110,6 +119,15 @@ def discover(
     -----
     Paper: Fel et al. 2023, CRAFT: concept recursive activation factorization for explainability,
     arXiv:2211.10154; without its recursion. Total Sobol indices by Jansen's estimator.
+
+    Examples
+    --------
+    >>> from xaikit import load, load_pretrained
+    >>> from xaikit.concepts import discover
+    >>> boots = load("fashion_mnist").images[:1].repeat(10, 1, 1, 1)
+    >>> found = discover(load_pretrained("lecture"), boots, layer="5", concepts=2, designs=4)
+    >>> found.basis.shape, found.importance.shape
+    (torch.Size([2, 20]), torch.Size([2]))
     """
     concepts, designs = count(concepts, "concepts"), count(designs, "designs")
     seed = checked_seed(seed)

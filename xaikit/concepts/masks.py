@@ -30,6 +30,16 @@ def masks_of(data: Any) -> dict[str, Tensor]:
         ``"edges"``: pixels where brightness differs by more than 0.3 between the neighbours on
         both sides, in a row or a column. ``"holes"``: pixels that are no brighter than 0.1, and
         that the silhouette encloses.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import masks_of
+    >>> ring = torch.tensor([[1.0, 1, 1], [1, 0, 1], [1, 1, 1]]).reshape(1, 1, 3, 3)
+    >>> masks_of(ring)["holes"].int()
+    tensor([[[0, 0, 0],
+             [0, 1, 0],
+             [0, 0, 0]]], dtype=torch.int32)
     """
     images = images_of(data).detach().float().mean(1).cpu()
     silhouette = images > SILHOUETTE
@@ -66,6 +76,14 @@ def plant(
     -------
     tuple of torch.Tensor
         The images (N, C, H, W), and masks (N, H, W): the whole square where there is one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import plant
+    >>> images, masks = plant(torch.zeros(4, 1, 10, 10), "sticker", share=0.5)
+    >>> masks.sum((1, 2)).sort().values, float(images.sum())
+    (tensor([0, 0, 4, 4]), 8.0)
     """
     if pattern not in get_args(Pattern):
         raise ValueError(

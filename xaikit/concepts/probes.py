@@ -39,6 +39,13 @@ class Selectivity(NamedTuple):
         That of the same probe on the control task: what the probe learns by itself.
     random_weights
         That of a probe of the same network with random weights: what needs no training.
+
+    Examples
+    --------
+    >>> from xaikit.concepts import Selectivity
+    >>> gain = Selectivity(control=0.5, random_weights=0.25)  # probe(…).selectivity has one a layer
+    >>> gain.control, gain.random_weights
+    (0.5, 0.25)
     """
 
     control: float
@@ -63,6 +70,16 @@ class Probes:
         The share of the commonest label among the tested images.
     explanation
         In a sentence.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import probe
+    >>> images = torch.rand(100, 1, 4, 4)
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+    >>> result = probe(model, images, images[:, 0, 0, 0] > 0.5, layer=["0", "1"])
+    >>> list(result.accuracy), list(result.control), list(result.random_weights)
+    (['0', '1'], ['0', '1'], ['0', '1'])
     """
 
     accuracy: Mapping[str, Share]
@@ -121,6 +138,16 @@ def probe(
     Papers: Alain and Bengio 2017, Understanding intermediate layers using linear classifier probes,
     arXiv:1610.01644; Hewitt and Liang 2019, Designing and interpreting probes with control tasks,
     arXiv:1909.03368. Theirs gives every word type a label; the groups take the words' place.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.concepts import probe
+    >>> images = torch.rand(200, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    >>> bright = images[:, 0, 0, 0] > 0.5  # what a linear probe can read from the pixels
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    >>> probe(model, images, bright, layer="0").accuracy["0"].value > 0.9
+    True
     """
     if classifier not in _PENALTY:
         raise ValueError(f'classifier has to be "ridge" or "logistic", not {classifier!r}.')

@@ -50,6 +50,17 @@ class TCAV:
         (layers, concepts), the mean accuracy of the classifiers, each example left out once.
     explanation
         In a sentence.
+
+    Examples
+    --------
+    >>> from xaikit import load, load_pretrained
+    >>> from xaikit.concepts import tcav
+    >>> data, model = load("fashion_mnist"), load_pretrained("lecture")
+    >>> sandals, boots = (data.images[data.labels == label][:20] for label in (5, 9))
+    >>> random = [data.images[start : start + 20] for start in range(0, 100, 20)]
+    >>> result = tcav(model, boots, 9, {"sandals": sandals}, random, layer="5")
+    >>> result.random_scores.shape, result.accuracy.shape
+    (torch.Size([1, 5]), torch.Size([1, 1]))
     """
 
     layers: tuple[str, ...]
@@ -128,6 +139,17 @@ def tcav(
     -----
     Paper: Kim et al. 2018, Interpretability beyond feature attribution: quantitative testing with
     concept activation vectors (TCAV), arXiv:1711.11279.
+
+    Examples
+    --------
+    >>> from xaikit import load, load_pretrained
+    >>> from xaikit.concepts import tcav
+    >>> data, model = load("fashion_mnist"), load_pretrained("lecture")
+    >>> sandals, boots = (data.images[data.labels == label][:20] for label in (5, 9))
+    >>> random = [data.images[start : start + 20] for start in range(0, 100, 20)]
+    >>> result = tcav(model, boots, 9, {"sandals": sandals}, random, layer="5")
+    >>> result.concepts, result.layers, result.score.shape
+    (('sandals',), ('5',), torch.Size([1, 1]))
     """
     if layer is None:
         raise ValueError("layer has to name a layer, or a list of such: tcav tests chosen layers.")

@@ -10,7 +10,14 @@ from scipy.stats import binomtest
 
 
 class Share(NamedTuple):
-    """A share with Wilson's 95 % interval."""
+    """A share with Wilson's 95 % interval.
+
+    Examples
+    --------
+    >>> from xaikit.concepts import Share
+    >>> str(Share(0.5, low=0.25, high=0.75))
+    '50.0% (25.0 to 75.0)'
+    """
 
     value: float
     low: float

@@ -166,6 +166,12 @@ def recorded(folder: str | Path = RECORDED) -> Record:
     ------
     FileNotFoundError, ValueError
         If a file is missing or damaged, with the command that makes it again.
+
+    Examples
+    --------
+    >>> record = recorded()
+    >>> record.card["targets"], sorted(record.card["methods"])
+    ([0, 3], ['prototype', 'rl', 'wachter'])
     """
     with opened(RECORD, folder) as (card, images):
         results = {

@@ -40,7 +40,13 @@ def interpreter() -> Path:
 
 
 def missing() -> str | None:
-    """Say why alibi cannot run here and what helps, or None."""
+    """Say why alibi cannot run here and what helps, or None.
+
+    Examples
+    --------
+    >>> missing() or "alibi runs here"
+    '...'
+    """
     if (python := interpreter()).is_file():
         return None
     if os.environ.get("XAIKIT_ALIBI"):

@@ -70,6 +70,17 @@ def qualities(result: Counterfactuals, origins: Tensor, judges: nn.ModuleDict) -
     ------
     ValueError, TypeError
         If origins are not one class an input, or a class has no judge.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import counterfactual, load, load_pretrained
+    >>> from xaikit.autoencoders import load_judges
+    >>> from xaikit.counterfactuals.qualities import qualities
+    >>> image = load("fashion_mnist").images[:1]
+    >>> found = counterfactual(load_pretrained("lecture"), image, 7, "wachter", steps=5)
+    >>> qualities(found, torch.tensor([9]), load_judges("fashion_mnist")).im1.shape
+    torch.Size([1, 1])
     """
     changed = result.counterfactuals
     n, t = result.targets.shape

@@ -30,6 +30,16 @@ class Counterfactuals:
         The method's name, as :func:`xaikit.counterfactual` takes it.
     seconds
         Wall-clock time of the search.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import counterfactual
+    >>> model = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = model.weight.data.copy_(10 * torch.eye(2))  # the larger input wins
+    >>> result = counterfactual(model, torch.tensor([[0.6, 0.5]]), [[0, 1]], "wachter")
+    >>> result.found, result.distance_l1[0, 0]  # class 0 is its class already: no change
+    (tensor([[True, True]]), tensor(0.))
     """
 
     inputs: Tensor

@@ -84,6 +84,15 @@ def load_generator(model_name: str, folder: str | Path | None = None) -> Generat
     ------
     ValueError, FileNotFoundError
         If there is none of that name, its checkpoint is damaged, or missing.
+
+    Examples
+    --------
+    >>> from xaikit import counterfactual, load, load_pretrained
+    >>> from xaikit.counterfactuals import load_generator
+    >>> model, images = load_pretrained("fashion_mnist"), load("fashion_mnist").images[:1]
+    >>> generator = load_generator("fashion_mnist")
+    >>> counterfactual(model, images, 7, "rl", generator=generator).predicted
+    tensor([[7]])
     """
     if model_name not in SHIPPED:
         known = ", ".join(map(repr, SHIPPED))

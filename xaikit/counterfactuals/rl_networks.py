@@ -31,6 +31,14 @@ class Generator(nn.Module):
         As given.
     card : dict
         What it was trained with. Empty for one that is not shipped.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.counterfactuals import Generator
+    >>> generator = Generator(shape=(1, 28, 28), classes=10)
+    >>> sum(each.numel() for each in generator.parameters()) > 0, generator.card
+    (True, {})
     """
 
     card: dict[str, Any]

@@ -83,6 +83,15 @@ def train_generator(
     ValueError, TypeError
         If the model cannot take the images, they do not lie in [0, 1], or there are fewer than
         two classes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.counterfactuals import train_generator
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
+    >>> generator = train_generator(model, torch.rand(8, 1, 8, 8), epochs=1, steps=2)  # far too few
+    >>> generator.shape, generator.classes
+    ((1, 8, 8), 2)
     """
     count(epochs, "epochs")
     count(steps, "steps")

@@ -10,7 +10,6 @@ from xaikit.data.api import load
 from xaikit.data.catalogue import DATA_SETS, SAMPLE
 from xaikit.data.dataset import AlteredDataset, ImageDataset, PhotoDataset
 from xaikit.data.idx_sets import embedded
-from xaikit.data.sample import write_sample
 
 __all__ = [
     "DATA_SETS",
@@ -20,5 +19,4 @@ __all__ = [
     "PhotoDataset",
     "embedded",
     "load",
-    "write_sample",
 ]

@@ -30,6 +30,15 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
         The classes' names.
     source
         Where the data comes from: a folder, or ``"embedded sample"``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.data import ImageDataset
+    >>> data = ImageDataset(torch.zeros(2, 1, 28, 28), torch.tensor([0, 1]), ["shirt", "coat"])
+    >>> image, label = data[1]
+    >>> len(data), image.shape, data.classes[label]
+    (2, torch.Size([1, 28, 28]), 'coat')
     """
 
     def __init__(
@@ -64,6 +73,16 @@ class AlteredDataset(ImageDataset):
         (N,) boolean: which examples were altered.
     true_labels
         (N,) the labels before.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.data import AlteredDataset
+    >>> images, altered = torch.zeros(2, 1, 28, 28), torch.tensor([False, True])
+    >>> right, seen = torch.tensor([0, 0]), torch.tensor([0, 1])
+    >>> data = AlteredDataset(images, seen, ["shirt", "coat"], "", altered, right)
+    >>> data.labels[data.altered], data.true_labels[data.altered]
+    (tensor([1]), tensor([0]))
     """
 
     def __init__(
@@ -98,6 +117,18 @@ class PhotoDataset(ImageDataset):
         Where the data comes from.
     size
         Height and width in pixels.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import torch
+    >>> from PIL import Image
+    >>> from xaikit.data import PhotoDataset
+    >>> file = Path(tempfile.mkdtemp()) / "cat.png"
+    >>> Image.new("RGB", (200, 100), "white").save(file)
+    >>> PhotoDataset([file], torch.tensor([0]), ["cat", "dog"]).images.shape
+    torch.Size([1, 3, 96, 96])
     """
 
     def __init__(

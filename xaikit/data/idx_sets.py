@@ -46,6 +46,13 @@ def embedded(name: str, split: str) -> ImageDataset:
     ------
     FileNotFoundError
         If it is missing.
+
+    Examples
+    --------
+    >>> from xaikit.data import embedded
+    >>> data = embedded("fashion_mnist", "test")
+    >>> len(data), data.source
+    (1000, 'embedded sample')
     """
     folder = IDX_DATA[name].folder
     sample = _find(SAMPLE / folder / "raw", split)

@@ -34,6 +34,14 @@ class LDS:
         (M,): each test example's own.
     interval
         95 % of the bootstrap over test examples lie between these two; nan for a single example.
+
+    Examples
+    --------
+    >>> from xaikit.influence import lds
+    >>> subsets = [[True, False], [False, True], [True, True]]
+    >>> result = lds([[2.0, 1.0]], subsets, [[0.2], [0.1], [0.3]])  # one test example
+    >>> result.score, result.each
+    (1.0, tensor([1.], dtype=torch.float64))
     """
 
     score: float

@@ -51,6 +51,17 @@ def mislabel(
     ------
     ValueError, TypeError
         In one sentence: no image, a rate outside [0, 1], a label that is no class of the model.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.data import ImageDataset
+    >>> from xaikit.influence.mislabelling import mislabel
+    >>> images = torch.tensor([[0.9, 0.5, 0.1]]).expand(10, 3).reshape(10, 1, 1, 3)
+    >>> data = ImageDataset(images, torch.zeros(10, dtype=torch.int64), ["coat", "shirt", "bag"])
+    >>> wrong = mislabel(data, torch.nn.Flatten(), rate=0.2)  # it finds coats most like shirts
+    >>> wrong.labels[wrong.mislabelled], wrong.true_labels[wrong.mislabelled]
+    (tensor([1, 1]), tensor([0, 0]))
     """
     rate = share(rate, "the rate of wrong labels")
     if len(dataset) == 0:

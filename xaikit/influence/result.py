@@ -26,6 +26,17 @@ class Influence:
         Wall-clock time.
     details
         What else the method found out, by name: see its own documentation.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.influence import influence
+    >>> model = torch.nn.Linear(1, 2, bias=False)
+    >>> _ = torch.nn.init.zeros_(model.weight)
+    >>> training = torch.tensor([[1.0], [2.0]]), torch.tensor([0, 1])
+    >>> result = influence(model, torch.tensor([[1.0]]), torch.tensor([0]), training, "grad_dot")
+    >>> result.scores, result.top(1)  # the example of the same class is the proponent
+    (tensor([[ 0.5000, -1.0000]]), tensor([[0]]))
     """
 
     scores: Tensor

@@ -39,6 +39,13 @@ class Study:
         (64, 200), for each half the margin of each test image, averaged over networks that were
         trained on that half from several seeds. The margin is the logit of the right class minus
         the logarithm of the sum of the exponentials of the others: log(p / (1 - p)).
+
+    Examples
+    --------
+    >>> from xaikit.influence import study
+    >>> here = study()
+    >>> len(here.checkpoints), here.subsets.sum(1).unique()
+    (3, tensor([500]))
     """
 
     network: Classifier

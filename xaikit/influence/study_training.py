@@ -108,6 +108,16 @@ def trained(images: Tensor, labels: Tensor, members: Tensor, seeds: list[int]) -
         (B, n) places in them, which each network is trained on.
     seeds
         (B,), each decides its network's first weights and the order of its images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.influence.study_training import trained
+    >>> images, labels = torch.rand(4, 1, 28, 28), torch.arange(4)
+    >>> halves = torch.tensor([[0, 1], [2, 3]])  # two networks, each with half of the images
+    >>> stages = trained(images, labels, halves, seeds=[0, 1])
+    >>> len(stages), stages[0][0].shape  # networks, hidden units, pixels
+    (3, torch.Size([2, 32, 196]))
     """
     pixels = _pixels(images)
     fresh = [list(build(NETWORK, seed).parameters()) for seed in seeds]

@@ -35,6 +35,15 @@ def rank_agreement(
     mask
         Boolean, the features to compare, such as ``images[:, 0] > 0``, all but a black background:
         (N, H, W) for images, else (N, *shape); or one for each target; default all.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import intensity_ranking, rank_agreement
+    >>> one = intensity_ranking(torch.tensor([[1.0, 2.0, 3.0]]), targets=0)
+    >>> other = intensity_ranking(torch.tensor([[9.0, 8.0, 7.0]]), targets=0)
+    >>> rank_agreement(one, other).round(decimals=4)
+    tensor([[-1.]], dtype=torch.float64)
     """
     if one.attributions.shape != other.attributions.shape:
         raise ValueError(

@@ -33,6 +33,16 @@ class Curve:
         (N, T, steps + 1) outputs of the targets.
     auc
         (N, T) area under the scores over the fractions, by the trapezoidal rule.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import explain
+    >>> from xaikit.metrics import deletion
+    >>> model, inputs = torch.nn.Identity(), torch.tensor([[4.0, 2.0]])  # outputs its input
+    >>> curve = deletion(model, inputs, explain(model, inputs, 0, "gradient"), steps=2)
+    >>> curve.fractions, curve.scores, curve.auc
+    (tensor([0.0000, 0.5000, 1.0000]), tensor([[[4., 0., 0.]]]), tensor([[1.]]))
     """
 
     fractions: Tensor
@@ -95,6 +105,15 @@ def deletion(
     Returns
     -------
     Curve
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import explain
+    >>> from xaikit.metrics import deletion
+    >>> model, inputs = torch.nn.Identity(), torch.tensor([[4.0, 2.0]])  # outputs its input
+    >>> deletion(model, inputs, explain(model, inputs, 0, "gradient"), steps=2).scores
+    tensor([[[4., 0., 0.]]])
     """
     inputs = checked_inputs(model, inputs)
     expect_matching(inputs, explanation)
@@ -140,6 +159,15 @@ def insertion(model: nn.Module, inputs: Tensor, explanation: Explanation, **opti
 
     If what the explanation called important carries the output, it rises early. Parameters and
     result are :func:`deletion`'s.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import explain
+    >>> from xaikit.metrics import insertion
+    >>> model, inputs = torch.nn.Identity(), torch.tensor([[4.0, 2.0]])  # outputs its input
+    >>> insertion(model, inputs, explain(model, inputs, 0, "gradient"), steps=2).scores
+    tensor([[[0., 4., 4.]]])
     """
     inputs = checked_inputs(model, inputs)
     if (segments := options["segments"]) is not None:

@@ -39,6 +39,16 @@ class Score:
         How to read the value: see :class:`~xaikit.metrics.Metric`.
     scores
         (N, T).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import explain
+    >>> from xaikit.metrics import evaluate
+    >>> model, inputs = torch.nn.Identity(), torch.tensor([[4.0, 2.0]])
+    >>> [row] = evaluate(model, inputs, [explain(model, inputs, 0, "gradient")], ["deletion"])
+    >>> row.explanation, row.metric, row.direction
+    ('gradient', 'deletion', 'lower is better')
     """
 
     explanation: str
@@ -58,7 +68,17 @@ class Score:
     paper="wall-clock time",
 )
 def runtime(explanation: Explanation) -> Tensor:
-    """Return the seconds that each map took, (N, T): the explanation's own, shared equally."""
+    """Return the seconds that each map took, (N, T): the explanation's own, shared equally.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import explain
+    >>> from xaikit.metrics import runtime
+    >>> explanation = explain(torch.nn.Identity(), torch.rand(1, 4), [[0, 1]], "gradient")
+    >>> runtime(explanation).shape, float(runtime(explanation).sum()) <= explanation.seconds * 1.01
+    (torch.Size([1, 2]), True)
+    """
     shape = explanation.attributions.shape[:2]
     return torch.full(shape, explanation.seconds / shape.numel(), dtype=torch.float64)
 
@@ -99,6 +119,16 @@ def evaluate(
         A row for each explanation and metric, in this order. Metrics that explain anew
         (sensitivity, weight_randomisation) are nan for a map that :func:`xaikit.explain` did not
         make, such as :func:`~xaikit.metrics.random_ranking`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import explain
+    >>> from xaikit.metrics import evaluate, random_ranking
+    >>> model, inputs = torch.nn.Identity(), torch.tensor([[4.0, 2.0]])
+    >>> maps = {"slope": explain(model, inputs, 0, "gradient"), "random": random_ranking(inputs, 0)}
+    >>> [(row.explanation, row.metric) for row in evaluate(model, inputs, maps, ["deletion"])]
+    [('slope', 'deletion'), ('random', 'deletion')]
     """
     named = _named(explanations)
     wanted = list(metrics)

@@ -93,6 +93,16 @@ def infidelity(
         Of the perturbations.
     chunk
         How many inputs pass the model at once.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import explain
+    >>> from xaikit.metrics import infidelity
+    >>> model = torch.nn.Linear(4, 2)  # of a linear model, the gradient says everything
+    >>> inputs = torch.rand(1, 4)
+    >>> bool(infidelity(model, inputs, explain(model, inputs, 0, "gradient")) < 1e-6)
+    True
     """
     inputs = checked_inputs(model, inputs)
     expect_matching(inputs, explanation)

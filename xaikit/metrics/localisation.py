@@ -32,6 +32,14 @@ def localisation(explanation: Explanation, mask: Tensor) -> Tensor:
     mask
         Boolean, true inside: (N, H, W) for images, else (N, *shape); or one for each target,
         (N, T, H, W), else (N, T, *shape).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import intensity_ranking, localisation
+    >>> explanation = intensity_ranking(torch.tensor([[1.0, 3.0, -2.0]]), targets=0)
+    >>> localisation(explanation, torch.tensor([[False, True, False]]))
+    tensor([[0.7500]])
     """
     values, inside = masked(explanation.attributions, mask)
     positive = values.clamp(min=0)
@@ -56,6 +64,14 @@ def pointing_game(explanation: Explanation, mask: Tensor) -> Tensor:
     ----------
     explanation, mask
         As for :func:`localisation`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import intensity_ranking, pointing_game
+    >>> explanation = intensity_ranking(torch.tensor([[1.0, 3.0, 2.0]]), targets=0)
+    >>> pointing_game(explanation, torch.tensor([[False, True, False]]))
+    tensor([[1.]])
     """
     values, inside = masked(explanation.attributions, mask)
     one = torch.ones(values.shape[:2], dtype=torch.int64, device=values.device)
@@ -79,6 +95,14 @@ def rank_accuracy(explanation: Explanation, mask: Tensor) -> Tensor:
     ----------
     explanation, mask
         As for :func:`localisation`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import intensity_ranking, rank_accuracy
+    >>> explanation = intensity_ranking(torch.tensor([[1.0, 4.0, 3.0, 2.0]]), targets=0)
+    >>> rank_accuracy(explanation, torch.tensor([[True, True, False, False]]))  # one of two
+    tensor([[0.5000]])
     """
     values, inside = masked(explanation.attributions, mask)
     size = inside.sum(dim=2)

@@ -24,6 +24,15 @@ class Mosaics:
         (M, 2, 2H, 2W) boolean: where the class lies, a mask for each target.
     sources
         (M, 4) which images they are: top left, top right, bottom left, bottom right.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import mosaics
+    >>> images = torch.arange(4.0).reshape(4, 1, 1, 1).expand(4, 1, 2, 2)
+    >>> found = mosaics(images, torch.tensor([0, 0, 1, 1]), count=1)
+    >>> found.images.shape, found.masks.sum((2, 3))  # half of the pixels for each class
+    (torch.Size([1, 1, 4, 4]), tensor([[8, 8]]))
     """
 
     images: Tensor
@@ -51,6 +60,15 @@ def mosaics(images: Tensor, labels: Tensor, count: int, seed: int = 0) -> Mosaic
         M, how many mosaics.
     seed
         Of classes, images and places.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import mosaics
+    >>> images = torch.arange(4.0).reshape(4, 1, 1, 1)  # four images of one pixel each
+    >>> found = mosaics(images, torch.tensor([5, 5, 7, 7]), count=1)
+    >>> sorted(found.sources[0].tolist()), sorted(found.targets[0].tolist())
+    ([0, 1, 2, 3], [5, 7])
     """
     if images.ndim != 4 or labels.shape != (len(images),):
         raise ValueError(
@@ -109,6 +127,14 @@ def plant_stickers(images: Tensor, sticker: Tensor, seed: int = 0) -> tuple[Tens
     -------
     tuple of (torch.Tensor, torch.Tensor)
         (N, C, H, W) images with the sticker, and boolean masks (N, H, W) that are true on it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import plant_stickers
+    >>> images, masks = plant_stickers(torch.zeros(2, 1, 8, 8), torch.ones(1, 3, 3))
+    >>> bool((images[:, 0].bool() == masks).all()), masks.sum((1, 2))
+    (True, tensor([9, 9]))
     """
     if images.ndim != 4 or sticker.ndim != 3 or sticker.shape[0] != images.shape[1]:
         raise ValueError(

@@ -36,6 +36,14 @@ def token_f1(explanation: Explanation, rationale: Tensor, *, tokens: int | None 
     tokens
         How many of the explanation's tokens count as marked; default: as many as the text's
         rationale has, so that precision and recall are equal.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import intensity_ranking, token_f1
+    >>> explanation = intensity_ranking(torch.tensor([[0.9, 0.1, 0.8, 0.2]]), targets=0)
+    >>> token_f1(explanation, torch.tensor([[True, True, False, False]]))
+    tensor([[0.5000]])
     """
     values = widened(finite(explanation.attributions, "attributions"))
     if values.ndim == 4:

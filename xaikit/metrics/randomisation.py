@@ -56,6 +56,15 @@ def weight_randomisation(
     tuple of (list of str, torch.Tensor)
         The layers' names in the order of randomisation, and :func:`rank_agreement` with the
         original map (layers, N, T) after each.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import weight_randomisation
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> layers, agreement = weight_randomisation(model, torch.rand(5, 4), 0, "gradient")
+    >>> layers, agreement.shape
+    (['2', '0'], torch.Size([2, 5, 1]))
     """
     before = explain(model, inputs, targets, method, seed=seed, **options)
     # Together, so that an option which is a layer of the model becomes that layer of the copy.

@@ -32,6 +32,13 @@ def random_ranking(inputs: Tensor, targets: Any, seed: int = 0) -> Explanation:
     Explanation
         Attributions (N, T, *shape) above 0, at most 1: each input and target has a permutation of
         its own of k / features, k = 1 … features.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import random_ranking
+    >>> random_ranking(torch.zeros(1, 4), targets=3).attributions.sort().values
+    tensor([[[0.2500, 0.5000, 0.7500, 1.0000]]])
     """
     start = time.perf_counter()
     wanted = _targets(targets, inputs)
@@ -61,6 +68,13 @@ def intensity_ranking(inputs: Tensor, targets: Any) -> Explanation:
     -------
     Explanation
         Attributions (N, T, *shape), the inputs for every target.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.metrics import intensity_ranking
+    >>> intensity_ranking(torch.tensor([[0.25, 0.75]]), targets=3).attributions
+    tensor([[[0.2500, 0.7500]]])
     """
     start = time.perf_counter()
     wanted = _targets(targets, inputs)

@@ -28,6 +28,13 @@ class Metric(Entry):
         ``"lower is better"``, ``"higher is better"`` or ``"neither is better"``.
     flaw
         How an explanation gets a good number without being good, or a bad one without being bad.
+
+    Examples
+    --------
+    >>> from xaikit.metrics import metrics
+    >>> [metric] = [each for each in metrics() if each.name == "pointing_game"]
+    >>> metric.direction, metric.needs
+    ('higher is better', ('ground truth',))
     """
 
     direction: Direction
@@ -61,5 +68,12 @@ def metric(
 
 
 def metrics() -> list[Metric]:
-    """List the metrics, each with its title, direction, known flaw, needs, options and paper."""
+    """List the metrics, each with its title, direction, known flaw, needs, options and paper.
+
+    Examples
+    --------
+    >>> from xaikit.metrics import metrics
+    >>> [each.name for each in metrics() if each.direction == "neither is better"]
+    ['rank_agreement']
+    """
     return list(METRICS.values())

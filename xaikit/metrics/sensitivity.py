@@ -66,6 +66,15 @@ def sensitivity(
         map of zeros is divided by 1. Without, maps of large values look sensitive.
     seed
         Of the δ.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit import explain
+    >>> from xaikit.metrics import sensitivity
+    >>> model, inputs = torch.nn.Linear(4, 2), torch.rand(1, 4)
+    >>> sensitivity(model, inputs, explain(model, inputs, 0, "gradient"))  # a constant map
+    tensor([[0.]])
     """
     if radius <= 0:
         raise ValueError(f"radius has to be above 0, in the inputs' units; not {radius!r}.")

@@ -62,6 +62,16 @@ def attribution_grid(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from xaikit import explain, load, load_pretrained
+    >>> from xaikit.plots import attribution_grid
+    >>> images = load("fashion_mnist").images[:2]
+    >>> explanation = explain(load_pretrained("lecture"), images, [[9, 7], [2, 4]], "gradient")
+    >>> figure = attribution_grid(explanation, images, roles=["true", "other"])
+    >>> [axis.get_title().split() for axis in figure.axes[:2]]
+    [['image'], ['true:', 'class', '9']]
     """
     rows = [explanations] if isinstance(explanations, Explanation) else list(explanations)
     expect_matching(rows, images, roles, names)
@@ -102,6 +112,16 @@ def image_row(images: Tensor, titles: Sequence[str] | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from xaikit import load
+    >>> from xaikit.plots import image_row
+    >>> data = load("fashion_mnist")
+    >>> names = [data.classes[label] for label in data.labels[:2]]
+    >>> figure = image_row(data.images[:2], titles=names)
+    >>> [axis.get_title() for axis in figure.axes]
+    ['Ankle boot', 'Pullover']
     """
     if images.ndim != 4 or (titles is not None and len(titles) != len(images)):
         raise ValueError("image_row needs images (N, C, H, W) and, if any, a title for each.")

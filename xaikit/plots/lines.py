@@ -47,6 +47,17 @@ def curves(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from xaikit import explain, load, load_pretrained
+    >>> from xaikit.metrics import deletion
+    >>> from xaikit.plots import curves
+    >>> model, images = load_pretrained("lecture"), load("fashion_mnist").images[:2]
+    >>> explanation = explain(model, images, 9, "gradient")
+    >>> figure = curves({"gradient": deletion(model, images, explanation)}, ylabel="logit")
+    >>> figure.axes[0].get_ylabel()
+    'logit'
     """
     if not curves:
         raise ValueError("curves needs at least one curve.")
@@ -62,7 +73,21 @@ def curves(
 
 
 def draw_curves(axis: Axes, curves: Mapping[str, Curve], baselines: Collection[str] = ()) -> None:
-    """Draw what :func:`curves` shows into a figure of one's own, without title and legend."""
+    """Draw what :func:`curves` shows into a figure of one's own, without title and legend.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from matplotlib.figure import Figure
+    >>> from xaikit.metrics import deletion, random_ranking
+    >>> from xaikit.plots import draw_curves
+    >>> model, inputs = torch.nn.Identity(), torch.rand(3, 4)
+    >>> curve = deletion(model, inputs, random_ranking(inputs, 0), steps=4)
+    >>> axis = Figure().subplots()
+    >>> draw_curves(axis, {"random": curve}, baselines=["random"])
+    >>> len(axis.lines)
+    1
+    """
     methods = [name for name in curves if name not in baselines]
     others = [name for name in curves if name in baselines]
     if len(methods) > len(LINES) or len(others) > len(DASHES):

@@ -54,6 +54,16 @@ def overlay(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from xaikit import explain, load, load_pretrained
+    >>> from xaikit.plots import overlay
+    >>> images = load("fashion_mnist").images[:2]
+    >>> explanation = explain(load_pretrained("lecture"), images, [[9], [2]], "gradient")
+    >>> figure = overlay(explanation, images, roles=["true"])
+    >>> [axis.get_title().split() for axis in figure.axes[:2]]
+    [['image'], ['true:', 'class', '9']]
     """
     expect_matching([explanation], images, roles, None)
     if not 0 < alpha <= 1 + ROUNDING:

@@ -57,6 +57,18 @@ def summary(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from xaikit import explain, load, load_pretrained
+    >>> from xaikit.metrics import deletion
+    >>> from xaikit.plots import summary
+    >>> model, image = load_pretrained("lecture"), load("fashion_mnist").images[:1]
+    >>> explanation = explain(model, image, 9, "gradient")
+    >>> curve = deletion(model, image, explanation)
+    >>> figure = summary(explanation, image, model(image)[0].softmax(0), {"gradient": curve})
+    >>> len(figure.axes) > 2
+    True
     """
     expect_matching([explanation], image, roles, None)
     maps = summed(explanation)[0]

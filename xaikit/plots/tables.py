@@ -46,6 +46,13 @@ def heat_map(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from xaikit.plots import heat_map
+    >>> figure = heat_map([[1.0, 0.25], [0.25, 1.0]], ["gradient", "lrp"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['1.00', '0.25', '0.25', '1.00']
     """
     if isinstance(matrix, Tensor):
         matrix = matrix.detach().cpu().numpy()

@@ -34,6 +34,17 @@ class Explorer(ipw.Tab):  # type: ignore[misc] # ipywidgets has no types
     ----------
     explanations, counterfactuals, training, units
         The pages. One that is opened takes over the other's image.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xaikit.data import ImageDataset
+    >>> from xaikit.widgets import explorer
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
+    >>> data = ImageDataset(torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 1]), ["cat", "dog"])
+    >>> widget = explorer(model, data)
+    >>> widget.wait(timeout=60), widget.explanations.image.value
+    (True, 0)
     """
 
     def __init__(
@@ -104,8 +115,14 @@ def explorer(
 
     Examples
     --------
+    >>> import torch
+    >>> from xaikit.data import ImageDataset
     >>> from xaikit.widgets import explorer
-    >>> explorer()  # doctest: +SKIP
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
+    >>> data = ImageDataset(torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 1]), ["cat", "dog"])
+    >>> widget = explorer(model, data)
+    >>> widget.titles
+    ('Explanations', 'Counterfactuals', 'Training data', 'Units and concepts')
     """
     if model is not None:
         checked_model(model)

@@ -10,7 +10,8 @@ import pytest
 import torchvision
 
 from data.idx_files import FULL, STEMS, assert_same_as_torchvision, needs_full
-from xaikit.data import SAMPLE, load, write_sample
+from xaikit.data import SAMPLE, load
+from xaikit.data.sample import write_sample
 
 
 def test_sample_is_stratified_and_small(elsewhere: Path) -> None:
