@@ -39,8 +39,15 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path: Path, prepared: Path) -> Path:
+    """A copy of the prepared repository."""
+    return shutil.copytree(prepared, tmp_path / "repository")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Our files, with a version in work and one small notebook."""
+    tmp_path = tmp_path_factory.mktemp("prepared")
     for name in FILES[:3]:
         shutil.copy(ROOT / name, tmp_path)
     about = 'name = "A course"\nrepository = "a/b"\ntag = "v0.1.0"\n'
