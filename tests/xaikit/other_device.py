@@ -154,8 +154,9 @@ class _Devices(TorchFunctionMode):
             )
         if there and func is Tensor.tolist:
             return own.inner.tolist()
-        if there and func is torch.nn.functional.one_hot:  # it asks for the device in C++
-            return OnDevice(func(own.inner, *args[1:], **kwargs))
+        if there and name in _MAKES:
+            with _Made(_Devices.calls):
+                return func(*args, **kwargs)
         if there and func is Tensor.data.__set__:
             own.inner = args[1].inner
         device = kwargs.pop("device", None)
@@ -189,13 +190,24 @@ def _to(own: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return made.clone() if kwargs.get("copy") and made is own else made
 
 
-class _Gradients(TorchDispatchMode):
-    """Puts on the device what the gradients' engine makes by itself, such as zeros."""
+_MAKES = ("one_hot", "quantile", "nanquantile")
+"""Functions that make tensors by themselves, in C++, where the device's tensors are."""
+
+
+class _Made(TorchDispatchMode):
+    """Puts on the device what C++ makes by itself, such as zeros.
+
+    What a call of Python makes, further in than ``level`` calls, has its device.
+    """
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self.level = level
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         given = tree_flatten((args, kwargs))[0]
-        made = not _Devices.calls and not any(isinstance(each, Tensor) for each in given)
+        made = _Devices.calls == self.level and not any(isinstance(each, Tensor) for each in given)
         return tree_map_only(Tensor, OnDevice, out) if made else out
 
 
@@ -205,7 +217,7 @@ def _engine_run(outputs: Any, *args: Any, **kwargs: Any) -> Any:
         return _run_backward(outputs, *args, **kwargs)
     outside, _Devices.calls = _Devices.calls, 0
     try:
-        with _Devices(), _Gradients():
+        with _Devices(), _Made(0):
             return _run_backward(outputs, *args, **kwargs)
     finally:
         _Devices.calls = outside
