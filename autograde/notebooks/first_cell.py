@@ -9,11 +9,11 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     # What Colab has keeps its version, so that nothing has to be restarted: pip only adds to it.
     there = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, text=True)
-    add = [*pip, "install", "--quiet", "--constraint", "/dev/stdin", source]
+    add = [*pip, "install", "--constraint", "/dev/stdin", source]
     done = subprocess.run(add, input=there.stdout, capture_output=True, text=True)
     importlib.invalidate_caches()
     if done.returncode != 0:
-        said = done.stderr.replace("The user requested (constraint)", "Colab has")
+        said = (done.stdout + done.stderr).replace("The user requested (constraint)", "Colab has")
         clash = said.partition("The conflict is caused by:\n")[2].partition("\n\n")[0]
         fatal = [line for line in said.split("\n") if "fatal: " in line or "ERROR: " in line]
         why = " and ".join(line.strip() for line in (clash.split("\n") if clash else fatal[:1]))
