@@ -8,9 +8,9 @@ READY := $(VENV)/.ready
 WORKERS ?= $$(sh .ci/workers)
 PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo quick test slow mutants style types lab release bench alibi lock version
+.PHONY: help demo quick test slow mutants style types lab release bench colab alibi lock version
 # Several processes share the cores: one thread each.
-demo quick test slow mutants bench: export OMP_NUM_THREADS = 1
+demo quick test slow mutants bench colab: export OMP_NUM_THREADS = 1
 # Each worker compiles all tests, unless what one run compiled is there for the next.
 quick test slow: export PYTHONDONTWRITEBYTECODE =
 
@@ -60,6 +60,9 @@ bench: $(READY)  ## speed beside the libraries' and nbgrader's; how often backdo
 	$(PYTHON) -m tests.benchmarks.influence_hunts
 	$(PYTHON) -m tests.benchmarks.bench_concepts
 	$(PYTHON) -m tests.benchmarks.bench_grading
+
+colab: $(READY)  ## open notebooks by their badges in Colab's situation, and run their solutions: NOTEBOOKS="01_theory"
+	$(PYTHON) -m tests.colab $(NOTEBOOKS)
 
 alibi: $(ALIBI)/.ready  ## the library alibi, in an environment of its own: it needs Python 3.11 and numpy 1
 

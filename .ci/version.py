@@ -1,8 +1,9 @@
 """Release the newest version in CHANGELOG.md: ``python .ci/version.py``, or ``make version``.
 
 The changelog's first heading, such as ``## 0.2.0 (unreleased)``, names the version. The command
-writes today's date there, the version into pyproject.toml and CITATION.cff, commits these three
-files, and tags the commit ``v0.2.0``. It pushes nothing.
+writes today's date there, the version into pyproject.toml and CITATION.cff, and the tag into
+course.toml, releases the notebooks, whose badges open that tag, commits all, and tags the commit
+``v0.2.0``. It pushes nothing. A fork's course.toml, whose tag is no version's, stays as it is.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HEADING = re.compile(r"^## (\S+) \((.*)\)$", re.MULTILINE)
+TAG = re.compile(r'^tag = "v\d+\.\d+\.\d+"$', re.MULTILINE)
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -39,7 +41,7 @@ def release(root: Path, today: datetime.date) -> str:
         sys.exit("There are changes that are not committed: commit or remove them first.")
     texts = {
         name: (root / name).read_text(encoding="utf-8")
-        for name in ("CHANGELOG.md", "pyproject.toml", "CITATION.cff")
+        for name in ("CHANGELOG.md", "pyproject.toml", "CITATION.cff", "course.toml")
     }
     newest = HEADING.search(texts["CHANGELOG.md"])
     if newest is None or newest[2] != "unreleased":
@@ -60,9 +62,14 @@ def release(root: Path, today: datetime.date) -> str:
     texts["CITATION.cff"] = replaced(
         citation, r"^version: .*$", f"version: {version}\ndate-released: {today}", "CITATION.cff"
     )
+    texts["course.toml"] = TAG.sub(f'tag = "{tag}"', texts["course.toml"])
     for name, text in texts.items():
         (root / name).write_text(text, encoding="utf-8")
-    git(root, "commit", "--quiet", "--message", f"Version {version}", *texts)
+    done = subprocess.run([sys.executable, "-m", "autograde", "release"], cwd=root)
+    if done.returncode != 0:
+        git(root, "checkout", "--", ".")
+        sys.exit("The notebooks cannot be released, so nothing is: mend what is said above.")
+    git(root, "commit", "--quiet", "--all", "--message", f"Version {version}")
     git(root, "tag", "--annotate", "--message", f"xaikit {version}", tag)
     return tag
 

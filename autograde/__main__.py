@@ -165,8 +165,11 @@ def _publish(options: argparse.Namespace) -> None:
 
     course = read_course()
     publish(options.out, course, _say)
-    print(f"The students' repository is in {options.out.resolve()}; push it to", end=" ")
-    print(f"https://github.com/{course.repository}, branch {course.branch}")
+    where = options.out.resolve()
+    print(f"The students' repository is in {where}. Badges open it once its tag is pushed:")
+    print(f"  cd {where} && git add --all && git commit --message {course.tag}")
+    print(f"  git tag {course.tag}")
+    print(f"  git push https://github.com/{course.repository} HEAD {course.tag}")
 
 
 def _course(options: argparse.Namespace) -> int:

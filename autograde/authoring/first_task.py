@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_COLAB = "https://colab.research.google.com"
-_BADGE = (
-    f"[![Open in Colab]({_COLAB}/assets/colab-badge.svg)]({_COLAB}/github/"
-    "{{ course.repository }}/blob/{{ course.branch }}/notebooks/@NAME@.ipynb)"
-)
-
 _INTRODUCTION = """\
 # %% [markdown]
 # # @TITLE@: what students ask, in one line
 #
-# @BADGE@
+# {{ course.badge }}
 #
 # {{ course.terms }}
 #
@@ -35,14 +29,7 @@ _INTRODUCTION = """\
 # nobody has seen.
 
 # %%
-import importlib.util
-import subprocess
-import sys
-
-# Colab lacks xaikit; anywhere else this cell does nothing.
-if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
-    source = "git+https://github.com/{{ course.repository }}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+# {{ course.install }}
 
 # %% nbgrader={"grade_id": "given-imports"}
 # Given: all that your functions can use when the hidden checks call them.
@@ -194,6 +181,6 @@ def first_files(name: str) -> Mapping[str, str]:
     number, _, words = name.partition("_")
     title = f"{number} · {words.replace('_', ' ').capitalize()}"
     return {
-        place: text.replace("@BADGE@", _BADGE).replace("@NAME@", name).replace("@TITLE@", title)
+        place: text.replace("@NAME@", name).replace("@TITLE@", title)
         for place, text in _FILES.items()
     }

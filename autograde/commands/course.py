@@ -64,7 +64,7 @@ def _section(say: Say, title: str, sentences: Iterable[str]) -> None:
 
 
 def _course(course: Course) -> Iterator[str]:
-    yield f"Notebooks and library are fetched from {course.repository}, branch {course.branch}."
+    yield f"Notebooks and library are fetched from {course.repository}, tag {course.tag}."
     if course.timezone is not None:
         yield f"Times are those of {course.timezone.key}, summer time included."
     else:

@@ -12,6 +12,7 @@ from typing import Any
 
 from autograde.errors import AutogradeError
 from autograde.model.course import Course
+from autograde.notebooks.colab import opens
 from autograde.notebooks.publication import faults
 from autograde.notebooks.release import release
 from autograde.notebooks.source import course_sources, read_source
@@ -25,7 +26,6 @@ _KEPT = (
     *("name", "version", "description", "readme", "requires-python", "license", "license-files"),
     "dependencies",
 )
-_COLAB = "https://colab.research.google.com"
 
 
 def publish(out: Path, course: Course, say: Say = print) -> list[str]:
@@ -60,9 +60,10 @@ def publish(out: Path, course: Course, say: Say = print) -> list[str]:
     read = [read_source(path, course) for path in course_sources(course).values()]
     if found := faults(files, read, course):
         raise AutogradeError("\n".join(found))
-    say(f"Nothing leaks. Writing {out.resolve()}")
     digests = {place: hashlib.sha256(content).hexdigest() for place, content in files.items()}
     files[LIST] = (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
+    _expect_new(course, out, files[LIST])
+    say(f"Nothing leaks. Writing {out.resolve()}")
     for place, content in files.items():
         file = out / place
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +104,23 @@ def _earlier(out: Path, course: Course) -> dict[str, str]:
     except ValueError:
         raise AutogradeError(f"{file} is damaged; publish into a new folder.") from None
     return {p: d for p, d in known.items() if not Path(p).is_absolute() and ".." not in p}
+
+
+def _expect_new(course: Course, out: Path, listed: bytes) -> None:
+    """Raise if the folder's history has other files at the tag: who opens the tag gets those."""
+    if not (out / ".git").exists():
+        return
+    git = ["git", "-C", str(out)]
+    tag = f"refs/tags/{course.tag}"
+    there = subprocess.run([*git, "rev-parse", "--quiet", "--verify", tag], capture_output=True)
+    if there.returncode != 0:
+        return
+    then = subprocess.run([*git, "show", f"{tag}:{LIST}"], capture_output=True)
+    if then.stdout != listed:
+        raise AutogradeError(
+            f"{out} has a tag {course.tag} with other files, and a tag stays what it is: give "
+            f"another tag in {course.file}."
+        )
 
 
 def _there(out: Path) -> list[str]:
@@ -161,9 +179,8 @@ def _pyproject(project: Mapping[str, Any], lab: list[str]) -> str:
 
 
 def _readme(course: Course) -> str:
-    where = f"{_COLAB}/github/{course.repository}/blob/{course.branch}/notebooks"
     rows = [
-        f"| [{name}](notebooks/{name}.ipynb) | [open in Colab]({where}/{name}.ipynb) |"
+        f"| [{name}](notebooks/{name}.ipynb) | [open in Colab]({opens(course, name)}) |"
         for name in course_sources(course)
     ]
     return "\n".join(
@@ -178,7 +195,8 @@ def _readme(course: Course) -> str:
             "or later:",
             "",
             "```",
-            f"git clone https://github.com/{course.repository} course && cd course",
+            f"git clone --branch {course.tag} https://github.com/{course.repository} course",
+            "cd course",
             'python -m pip install -e ".[lab]"',
             "jupyter lab notebooks",
             "```",

@@ -28,6 +28,7 @@ from autograde.model.kinds import (
     Repository,
     Sections,
     Switch,
+    Tag,
     Tasks,
     Text,
     Worth,
@@ -176,8 +177,8 @@ class Course:
     ----------
     name
         The course's name, as notebooks and feedback show it.
-    repository, branch
-        ``OWNER/NAME`` on GitHub and its branch: where Colab fetches notebooks and xaikit from.
+    repository, tag
+        ``OWNER/NAME`` on GitHub, and the tag there at which Colab fetches notebooks and xaikit.
     timezone
         Where the course takes place: times without an offset are meant, and all times are shown, as
         clocks are there.
@@ -210,7 +211,7 @@ class Course:
 
     name: Line
     repository: Repository
-    branch: Line = "main"
+    tag: Tag
     timezone: Zone | None = None
     group_size: Count = 1
     students: People = ()

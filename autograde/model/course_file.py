@@ -37,8 +37,8 @@ class _Place:
 
 
 _KEYS = {each.name for each in fields(Course)} - {"anonymous", "file", "tables"} | {"grading"}
-_TOP = ("name", "repository", "branch", "group_size", "students", "timezone", "notebooks")
-_STAND_INS = {"name": "?", "repository": "owner/name", "group_size": sys.maxsize}
+_TOP = ("name", "repository", "tag", "group_size", "students", "timezone", "notebooks")
+_STAND_INS = {"name": "?", "repository": "owner/name", "tag": "tag", "group_size": sys.maxsize}
 _course = TypeAdapter(Course)
 _grading = TypeAdapter(Annotated[_Grading, record(_Grading, "grading")])
 _place = TypeAdapter(_Place)

@@ -163,6 +163,13 @@ Repository = Annotated[
     should_be('OWNER/NAME on GitHub, such as "xaikit/xaikit"'),
 ]
 
+Tag = Annotated[
+    Line,
+    # What git takes for a tag's name, without what an address or a shell would read otherwise.
+    StringConstraints(pattern=r"^[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*$"),
+    should_be('a tag of the repository, such as "v0.1.0" or "term-2027"'),
+]
+
 
 def _sections(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):

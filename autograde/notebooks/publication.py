@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autograde.model.course import Course
+from autograde.notebooks.colab import fetched, opens
 from autograde.notebooks.hidden import Secret, secrets
 from autograde.notebooks.opened import UnreadableError, opened
 from autograde.notebooks.source import Source
@@ -24,9 +25,7 @@ _LEAST, _LINES = 40, 3
 """Letters that a text needs to be told from others, and lines of a hidden check that tell it."""
 
 _BADGE = re.compile(r"colab\.research\.google\.com/github/([^\s)\"]+?\.ipynb)")
-_FETCHED = re.compile(
-    r"git\+https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?(?:@[\w./-]+)?(?=[\s\"'])"
-)
+_FETCHED = re.compile(r"git\+https://github\.com/[^\s\"']+")
 
 
 def faults(files: Mapping[str, bytes], read: Iterable[Source], course: Course) -> list[str]:
@@ -121,13 +120,10 @@ def _links(place: str, text: str, course: Course) -> Iterator[str]:
     """Yield what is wrong with badges, and with where the library is fetched from."""
     badges = set(_BADGE.findall(text))
     if place.startswith("notebooks/") and place.endswith(".ipynb"):
-        wanted = f"{course.repository}/blob/{course.branch}/{place}"
+        wanted = opens(course, Path(place).stem).partition("/github/")[2]
         if not badges:
             yield f"{place} has no badge that opens it in Colab."
         for other in sorted(badges - {wanted}):
             yield f"{place}: its badge opens {other}, and should open {wanted}, by course.toml."
-        for other in sorted({*_FETCHED.findall(text)} - {course.repository}):
-            yield (
-                f"{place} installs the library of {other}, and should install that of "
-                f"{course.repository}, by course.toml."
-            )
+        for other in sorted({*_FETCHED.findall(text)} - {fetched(course)}):
+            yield f"{place} installs {other}, and should install {fetched(course)}, by course.toml."

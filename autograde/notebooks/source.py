@@ -25,6 +25,7 @@ from autograde.model.terms import terms
 from autograde.notebooks.cells import SourceError, called, grading, node
 from autograde.notebooks.checks import Checks, load_checks
 from autograde.notebooks.choice import Chosen, choose
+from autograde.notebooks.colab import colab_texts
 from autograde.notebooks.folded import fold
 from autograde.notebooks.layout import Layout, find_layout, is_source
 from autograde.notebooks.numbering import Numbers, number
@@ -162,8 +163,9 @@ def read_source(path: Path, course: Course) -> Source:
     path
         ``solutions/NAME.py`` or the folder ``solutions/NAME``: Jupytext percent format.
     course
-        Fills ``{{ course.name }}``, ``{{ course.repository }}``, ``{{ course.branch }}`` and
-        ``{{ course.terms }}``: deadline, points, weight and late rule in one line.
+        Fills ``{{ course.name }}``, ``{{ course.repository }}``, what
+        :mod:`autograde.notebooks.colab` says, and ``{{ course.terms }}``: deadline, points, weight
+        and late rule in one line.
 
     Raises
     ------
@@ -229,7 +231,7 @@ def examine(
     values = {
         "course.name": course.name,
         "course.repository": course.repository,
-        "course.branch": course.branch,
+        **colab_texts(course, layout.name),
         "course.terms": terms(course, layout.name, total, course_assignments(course)),
         **(chosen.values if chosen else {}),
         **(checks.text if checks else {}),

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · Theory: what an explanation is, and how to compute one by hand
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/01_theory.ipynb)
+# {{ course.badge }}
 #
 # *{{ course.name }}*
 #
@@ -32,14 +32,7 @@
 # A cross ✗ is nothing to worry about; the sentence beside it says what to try.
 
 # %%
-# Given: in Colab this installs the course's package, elsewhere it does nothing.
-import importlib.util
-import subprocess
-import sys
-
-if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
-    source = "git+https://github.com/{{ course.repository }}@{{ course.branch }}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+# {{ course.install }}
 
 # %% nbgrader={"grade_id": "given-imports"}
 # Given: all that the tasks by hand need.

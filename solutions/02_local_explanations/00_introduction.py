@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · Local explanations: which pixels, for which class, compared with what?
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/02_local_explanations.ipynb)
+# {{ course.badge }}
 #
 # {{ course.terms }}
 #
@@ -52,14 +52,7 @@
 # {{ end }}
 
 # %%
-import importlib.util
-import subprocess
-import sys
-
-# Colab lacks xaikit; anywhere else this cell does nothing.
-if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
-    source = "git+https://github.com/{{ course.repository }}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+# {{ course.install }}
 
 # %% nbgrader={"grade_id": "given-imports"}
 # Given: all that your functions can use when the hidden checks call them.

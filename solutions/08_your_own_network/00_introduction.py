@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Appendix: your own network, your own photograph
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{{ course.repository }}/blob/{{ course.branch }}/notebooks/08_your_own_network.ipynb)
+# {{ course.badge }}
 #
 # *{{ course.name }}*
 #
@@ -25,14 +25,7 @@
 # photograph. Every cell stays the same.
 
 # %%
-import importlib.util
-import subprocess
-import sys
-
-# Colab lacks xaikit; anywhere else this cell does nothing.
-if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
-    source = "git+https://github.com/{{ course.repository }}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+# {{ course.install }}
 
 # %%
 import os

@@ -11,7 +11,7 @@ from autograde.notebooks.source import Source, read_source
 COURSE = """
 name = "A small course"
 repository = "someone/course"
-branch = "main"
+tag = "v1"
 group_size = 2
 students = ["Ada Lovelace", "Alan Turing", "Grace Hopper"]
 

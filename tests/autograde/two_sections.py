@@ -16,6 +16,7 @@ NAME = "01_two"
 COURSE = """
 name = "Two sections"
 repository = "someone/course"
+tag = "v1"
 students = ["Ada Lovelace", "Alan Turing"]
 
 [software]

@@ -18,7 +18,7 @@ FULL = 9.0
 COURSE = """
 name = "A toy course"
 repository = "someone/toy"
-branch = "main"
+tag = "v1"
 
 [software]
 out_of_reach_by_hand = ["xaikit", "captum"]

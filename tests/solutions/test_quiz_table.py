@@ -36,7 +36,8 @@ def test_a_mistake_in_the_quizs_table_is_one_sentence(
     key = line.partition(" ")[0]
     rows = {"right": "right = 1.0", "wrong": "wrong = -1.0", "abstain": "abstain = 0.0"}
     text = "\n".join({**rows, key: line}.values())
-    (tmp_path / "course.toml").write_text(f'name = "c"\nrepository = "a/b"\n[quiz]\n{text}\n')
+    head = 'name = "c"\nrepository = "a/b"\ntag = "v1"\n'
+    (tmp_path / "course.toml").write_text(f"{head}[quiz]\n{text}\n")
     home = tmp_path / "solutions" / "01_theory" / "checks"
     home.mkdir(parents=True)
     ours = ROOT / "solutions" / "01_theory"

@@ -94,10 +94,10 @@ def poison(
             f"poisoned: lower the rate."
         )
     order = torch.randperm(len(candidates), generator=torch.Generator().manual_seed(seed))
-    chosen = candidates[order[:number]]
+    chosen = candidates[order[:number].to(candidates.device)]
     images, labels = dataset.images.clone(), dataset.labels.clone()
     images[chosen], labels[chosen] = trigger(images[chosen]), target
-    poisoned = torch.zeros(len(dataset), dtype=torch.bool)
+    poisoned = torch.zeros_like(labels, dtype=torch.bool)
     poisoned[chosen] = True
     return PoisonedDataset(
         images, labels, dataset.classes, dataset.source, poisoned, dataset.labels.clone()

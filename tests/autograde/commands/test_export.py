@@ -331,7 +331,7 @@ def test_a_gradebook_changed_since_grading_is_noticed(out: Path) -> None:
 def test_the_command(
     out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "course.toml").write_text('name = "c"\nrepository = "a/b"\n')
+    (tmp_path / "course.toml").write_text('name = "c"\nrepository = "a/b"\ntag = "v1"\n')
     monkeypatch.chdir(tmp_path)
     assert main(["export", str(out), "--format", "csv"]) == 0
     assert capsys.readouterr().out == f"Written: {out / 'export' / 'marks.csv'}\n"

@@ -19,9 +19,13 @@ from autograde.model.course_file import read_course
 
 ROOT = Path(__file__).parents[3]
 COLAB = "https://colab.research.google.com/github"
-PLACE = "{{ course.repository }}/blob/{{ course.branch }}/notebooks/01_small.ipynb"
-BADGE = f"[open]({COLAB}/{PLACE})"
-WITH_BADGE = SOURCE.replace("# # A small notebook\n", f"# # A small notebook\n#\n# {BADGE}\n")
+BADGE = f"[open]({COLAB}/{{{{ course.repository }}}}/blob/v1/notebooks/01_small.ipynb)"
+TITLE = "# # A small notebook\n"
+INSTALL = '\n# %%\n# {{ course.install }}\n\n# %% nbgrader={"grade_id": "given-imports"}'
+WITH_BADGE = SOURCE.replace(TITLE, f"{TITLE}#\n# {{{{ course.badge }}}}\n").replace(
+    '\n# %% nbgrader={"grade_id": "given-imports"}', INSTALL
+)
+BY_HAND = WITH_BADGE.replace("{{ course.badge }}", BADGE)
 
 
 def small(folder: Path, source: str = WITH_BADGE) -> Course:
@@ -134,18 +138,23 @@ CHECK_LINES = CHECKS[CHECKS.index('@task("total"') :]
         ("solutions/01_small.py", SOURCE, "has no badge"),
         (
             "solutions/01_small.py",
-            WITH_BADGE.replace("{{ course.repository }}/blob", "xaikit/xaikit/blob"),
-            "its badge opens xaikit/xaikit/blob/main",
+            BY_HAND.replace("{{ course.repository }}/blob", "xaikit/xaikit/blob"),
+            "its badge opens xaikit/xaikit/blob/v1",
         ),
         (
             "solutions/01_small.py",
-            WITH_BADGE.replace("{{ course.branch }}", "old"),
-            "should open someone/course/blob/main",
+            BY_HAND.replace("/v1/", "/main/"),
+            "should open someone/course/blob/v1",
         ),
         (
             "solutions/01_small.py",
-            WITH_BADGE + '# %%\nsource = "git+https://github.com/xaikit/xaikit"\n',
-            "installs the library of xaikit/xaikit",
+            WITH_BADGE + '# %%\nsource = "git+https://github.com/xaikit/xaikit@refs/tags/v1"\n',
+            "should install git.https://github.com/someone/course@refs/tags/v1",
+        ),
+        (
+            "solutions/01_small.py",
+            WITH_BADGE + '# %%\nsource = "git+https://github.com/someone/course@main"\n',
+            "installs git.https://github.com/someone/course@main, and should",
         ),
     ],
 )
@@ -161,10 +170,30 @@ def test_what_leaks_or_links_elsewhere_stops_it(
 
 def test_the_address_follows_the_course_file(tmp_path: Path) -> None:
     small(tmp_path / "course")
-    other = COURSE.replace("someone/course", "others/fork").replace('"main"', '"term"')
+    other = COURSE.replace("someone/course", "others/fork").replace('"v1"', '"term-2"')
     (tmp_path / "course" / "course.toml").write_text(other)
     out = tmp_path / "out"
     publish(out, read_course(tmp_path / "course"), quietly)
-    address = f"{COLAB}/others/fork/blob/term/notebooks/01_small.ipynb"
+    address = f"{COLAB}/others/fork/blob/term-2/notebooks/01_small.ipynb"
     for place in ("README.md", "notebooks/01_small.ipynb"):
         assert address in (out / place).read_text()
+    installed = "git+https://github.com/others/fork@refs/tags/term-2"
+    assert installed in (out / "notebooks" / "01_small.ipynb").read_text()
+
+
+def test_a_tag_that_was_given_keeps_its_files(tmp_path: Path) -> None:
+    course, out = small(tmp_path / "course"), tmp_path / "out"
+    publish(out, course, quietly)
+    git = ["git", "-C", str(out), "-c", "user.name=A", "-c", "user.email=a@b.example"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "a"], check=True)
+    subprocess.run([*git, "tag", "v1"], check=True)
+    publish(out, course, quietly)  # the same files
+    (course.folder / "xaikit" / "more.py").write_text("MORE = 1\n")
+    with pytest.raises(AutogradeError, match=r"has a tag v1 with other files.*give another tag in"):
+        publish(out, course, quietly)
+    assert not (out / "xaikit" / "more.py").exists()
+    (course.folder / "course.toml").write_text(COURSE.replace('"v1"', '"v2"'))
+    publish(out, read_course(course.folder), quietly)
+    assert (out / "xaikit" / "more.py").exists()

@@ -23,10 +23,10 @@ def read(folder: Path, text: str) -> Course:
 
 def test_says_what_the_file_says(tmp_path: Path) -> None:
     course = read(tmp_path, COURSE)
-    assert (course.name, course.repository, course.branch) == (
+    assert (course.name, course.repository, course.tag) == (
         "A small course",
         "someone/course",
-        "main",
+        "v1",
     )
     assert course.group_size == 2
     assert course.assignment("01_small").deadline == datetime(2027, 4, 30, 23, 59, tzinfo=SUMMER)
@@ -219,7 +219,11 @@ def test_a_grant_that_is_none_is_one_sentence(tmp_path: Path, text: str, sentenc
          'groups."Group 1" should be a list of names.'),
         ('students = ["Ada', 'students = [1, "Ada', "students should be a list of names."),
         ('"A small course"', "3", "name should be a line of text."),
-        ('branch = "main"', "branch = true", "branch should be a line of text."),
+        ('tag = "v1"', "tag = 1", "tag should be a tag of the repository, such as"),
+        ('tag = "v1"', 'tag = "a b"', "tag should be a tag of the repository, such as"),
+        ('tag = "v1"', 'tag = "../v1"', "tag should be a tag of the repository, such as"),
+        ('tag = "v1"', 'branch = "main"', "branch is not a key that the course knows."),
+        ('tag = "v1"', "", "tag is missing; please add that line."),
         ("group_size = 2", 'group_size = "2"', "group_size should be a whole number from 1 on."),
         ("[quiz]", "[[late]]", "late should be a table."),
         ("[quiz]", "[grading]\nanonymous = 1\n[quiz]", "grading.anonymous should be true"),

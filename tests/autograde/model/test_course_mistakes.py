@@ -15,7 +15,7 @@ from autograde.model.course import CourseError
 from autograde.model.course_file import read_course
 from autograde.model.kinds import Amount, should_be
 
-HEAD = 'name = "c"\nrepository = "a/b"\n'
+HEAD = 'name = "c"\nrepository = "a/b"\ntag = "v1"\n'
 
 A_TYPO_IN_EVERY_TABLE = """
 name = 3
@@ -55,6 +55,7 @@ ABOVE = "put that line above the first [table] of the file."
 SAID = {
     "name should be a line of text.",
     "repository is missing; please add that line.",
+    "tag is missing; please add that line.",
     "group_size should be a whole number from 1 on.",
     'timezone should be the name of a time zone, such as "Europe/Vienna"; do you mean Europe/Vienna'
     "?",
@@ -110,7 +111,7 @@ def test_all_mistakes_of_a_file_are_said_in_one_run(
         ("[[essay]]\nx = 1\n", "essay is not a key that the course knows."),
         ('[groups]\n"" = ["B"]\n', 'groups."" should be a line of text.'),
         ("[assignments.01]\nweight = " + "9" * 400, "assignments.01.weight should be a number"),
-        ("[late]\n[late]\n", "is not valid TOML: Cannot declare ('late',) twice (at line 4"),
+        ("[late]\n[late]\n", "is not valid TOML: Cannot declare ('late',) twice (at line 5"),
         ("x = " + "[" * 3000, "is not valid TOML: "),
     ],
 )
@@ -125,8 +126,8 @@ def test_a_file_of_another_form_ends_in_a_sentence(
 
 
 def test_a_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
-    (tmp_path / "course.toml").write_bytes(HEAD.encode() + 'branch = "für"\n'.encode("latin-1"))
-    with pytest.raises(CourseError, match="is not UTF-8 in line 3; please save it as UTF-8"):
+    (tmp_path / "course.toml").write_bytes(HEAD.encode() + 'timezone = "für"\n'.encode("latin-1"))
+    with pytest.raises(CourseError, match="is not UTF-8 in line 4; please save it as UTF-8"):
         read_course(tmp_path)
 
 

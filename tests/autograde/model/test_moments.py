@@ -12,7 +12,7 @@ from autograde.model.course import Course, CourseError
 from autograde.model.course_file import read_course
 from autograde.model.moments import in_words
 
-HEAD = 'name = "c"\nrepository = "a/b"\n'
+HEAD = 'name = "c"\nrepository = "a/b"\ntag = "v1"\n'
 
 
 def course_of(folder: Path, deadline: str, zone: str = "Europe/Vienna", more: str = "") -> Course:

@@ -66,6 +66,7 @@ def test_checks_in_a_folder_ask_for_tables_too(tmp_path: Path) -> None:
 WITHOUT_LIST = """
 name = "A small course"
 repository = "someone/course"
+tag = "v1"
 group_size = 2
 
 [assignments.01_small]

@@ -1,0 +1,77 @@
+"""The first cell of every notebook: what it does in Colab, and that it does nothing elsewhere."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from autograde.model.course_file import read_course
+from autograde.notebooks.colab import colab_texts
+from autograde.notebooks.source import course_sources, read_script
+
+ROOT = Path(__file__).parents[3]
+COURSE = read_course(ROOT)
+CELL = f"# {colab_texts(COURSE, '01_theory')['course.install']}"
+
+
+def test_no_notebook_has_a_cell_or_badge_of_its_own():
+    for path in course_sources(COURSE).values():
+        cells = read_script(path / "00_introduction.py").cells
+        code = next(cell for cell in cells if cell.cell_type == "code")
+        assert code.source == "# {{ course.install }}"
+        assert cells[0].source.count("{{ course.badge }}") == 1
+        assert not any("google.colab" in cell.source for cell in cells)
+
+
+def test_elsewhere_and_where_xaikit_is_it_runs_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it ran something"))
+    monkeypatch.delitem(sys.modules, "google.colab", raising=False)
+    exec(CELL, {})
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    exec(CELL, {})  # xaikit is there: the kernel was restarted
+
+
+@pytest.mark.parametrize(
+    ("needs", "tag", "words"),
+    [
+        ("numpy<1.5", COURSE.tag, "another 0.0.0 depends on numpy<1.5 and Colab has numpy=="),
+        ("numpy", "v9.9.9", "fatal: "),
+    ],
+)
+def test_what_cannot_be_installed_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs: str, tag: str, words: str
+):
+    home = tmp_path / "github" / COURSE.repository
+    home.mkdir(parents=True)
+    (home / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        f'[project]\nname = "another"\nversion = "0.0.0"\ndependencies = ["{needs}"]\n'
+    )
+    who = ["-c", "user.name=A", "-c", "user.email=a@b.example", "-c", "tag.gpgsign=false"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"], ["tag", COURSE.tag]):
+        subprocess.run(["git", "-C", str(home), *who, *command], check=True)
+    variables = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{(tmp_path / 'github').as_uri()}/.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/",
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",  # which means: without it, by what is installed
+        "PIP_DRY_RUN": "1",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    before = importlib.metadata.version("numpy")
+    with pytest.raises(SystemExit) as ended:
+        exec(CELL.replace(f"refs/tags/{COURSE.tag}", f"refs/tags/{tag}"), {})
+    said = str(ended.value)
+    assert said.startswith("The course's package cannot be installed here: ") and words in said
+    assert "\n" not in said and said.endswith("or ask your teachers.")
+    assert importlib.metadata.version("numpy") == before

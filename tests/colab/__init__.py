@@ -1,0 +1,1 @@
+"""Colab's situation, built here, and the notebooks' solutions in it."""
