@@ -6,19 +6,19 @@ import csv
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clicks import needs_chromium
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from autograde.model.course_file import read_course
+from docs.browser import TOKEN, jupyter_lab
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
 
@@ -30,7 +30,7 @@ from autograde.model.course import Course
 from autograde.notebooks.answers import submission
 from autograde.notebooks.release import to_json
 
-NAME, TOKEN = "01_small", "tests"
+NAME = "01_small"
 COMMENT = "Say where the formula comes from, $n(n-1)/2$.\n</script><b>Then</b> & only then…"
 FIGURE = """
 # %% nbgrader={"grade_id": "given-figure"}
@@ -53,10 +53,7 @@ $\\href{javascript:alert(1)}{h}$, `i`, <img src="http://127.0.0.1:9/y.png">
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("chromedriver") and shutil.which("chromium")),
-        reason="needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)",
-    ),
+    needs_chromium,
 ]
 
 
@@ -89,23 +86,8 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Course, Path, Path
 def address(graded: tuple[Course, Path, Path]) -> Iterator[str]:
     """JupyterLab in the folder of results, as the README says."""
     _, _, out = graded
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--port=0", "--allow-root"),
-            f"--IdentityProvider.token={TOKEN}",
-        ],
-        cwd=out,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "JUPYTER_CONFIG_DIR": str(out.parent / "config")},
-    ) as server:
-        assert server.stderr is not None
-        found = next(m for line in server.stderr if (m := re.search(r"http://[\d.]+:\d+", line)))
-        # Unread, what the server says would fill the pipe, and it would wait.
-        drain = subprocess.Popen(["cat"], stdin=server.stderr, stdout=subprocess.DEVNULL)
-        yield found[0]
-        server.terminate()
-        drain.wait(120)
+    with jupyter_lab(out, {"JUPYTER_CONFIG_DIR": str(out.parent / "config")}) as found:
+        yield found
 
 
 def test_a_person_marks_and_grading_again_keeps_it(
