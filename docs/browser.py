@@ -9,11 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 TOKEN = "here"
@@ -89,9 +92,9 @@ def choose_from_menu(driver: WebDriver, menu: str, *entries: str) -> None:
     wait = WebDriverWait(driver, 240)
     selectors = [".lm-MenuBar-itemLabel", *[".lm-Menu-itemLabel"] * len(entries)]
     for selector, text in zip(selectors, (menu, *entries), strict=True):
-        item = wait.until(
-            lambda d, s=selector, t=text: next(
-                (e for e in d.find_elements(By.CSS_SELECTOR, s) if e.text == t), None
-            )
-        )
-        item.click()
+        wait.until(partial(_entry, selector, text)).click()
+
+
+def _entry(selector: str, text: str, driver: WebDriver) -> WebElement | Literal[False]:
+    found = driver.find_elements(By.CSS_SELECTOR, selector)
+    return next((entry for entry in found if entry.text == text), False)

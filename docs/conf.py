@@ -52,9 +52,10 @@ html_show_sourcelink = False
 html_show_sphinx = False
 html_show_copyright = False
 html_math_renderer = "mathml"
-html_sidebars = {"index": [], "tour": [], "students": [], "instructors": []}
+_ALONE = ("index", "tour", "students", "instructors", "authors", "library", "security")
+html_sidebars: dict[str, list[str]] = {page: [] for page in _ALONE}
 html_theme_options = {
-    "logo": {"text": course.name},
+    "logo": {"text": "xaikit", "alt_text": "xaikit, the first page"},
     "header_links_before_dropdown": 8,
     "navigation_with_keys": False,
     "navbar_align": "left",

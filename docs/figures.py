@@ -1,7 +1,8 @@
 """The worked figures: what the author's notebooks show when they run, and nothing else of them.
 
-Images alone are kept, of given cells and of the test cells below answers, with the sentence that
-says what each shows. No text that a cell prints is: some of it holds answers.
+Images alone are kept, with the sentence that says what each shows. No text that a cell prints is:
+some of it holds answers. Of the test cells below answers only those show their images whose answer
+is a function, which grading calls on other inputs. An image of a variable's value is the answer.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,10 +25,11 @@ from autograde.grading.data import data_digest
 from autograde.grading.environment import environment, imported
 from autograde.grading.recorded import key_of
 from autograde.model.course import Course
-from autograde.notebooks.cells import grading, is_hand_in
+from autograde.notebooks.cells import answers, is_hand_in
 from autograde.notebooks.release import solved
 from autograde.notebooks.source import Source
 from autograde.safety.files import write_whole
+from autograde.tasks import Value
 
 Say = Callable[[str], object]
 
@@ -77,13 +80,24 @@ def figures(source: Source, course: Course, cache: Path, say: Say = print) -> Fi
         kept = json.loads(file.read_text(encoding="utf-8"))
         if kept["key"] == key:
             say(f"Figures of {source.name}: nothing has changed since they were made")
-            return {cell: tuple(Shown(**each) for each in all_) for cell, all_ in kept["cells"]}
+            found = {cell: tuple(Shown(**each) for each in all_) for cell, all_ in kept["cells"]}
+            return _for_all_to_see(source, found)
     _run(notebook, source.name, say)
     found = {cell.id: shown for cell in notebook.cells if (shown := _images(cell))}
     cells = [(cell, [asdict(each) for each in shown]) for cell, shown in found.items()]
     cache.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps({"key": key, "cells": cells}))
-    return found
+    return _for_all_to_see(source, found)
+
+
+def _for_all_to_see(source: Source, found: Figures) -> Figures:
+    """Leave out the images of answers, and of test cells that show a variable's value."""
+    hidden = set()
+    for answer in answers(source.notebook):
+        hidden.add(source.notebook.cells[answer.cell].id)
+        if answer.test is not None and isinstance(source.checks.tasks[answer.task].answer, Value):
+            hidden.add(source.notebook.cells[answer.test].id)
+    return {cell: shown for cell, shown in found.items() if cell not in hidden}
 
 
 def _key(notebook: NotebookNode, course: Course) -> str:
@@ -120,11 +134,8 @@ def _run(notebook: NotebookNode, name: str, say: Say) -> None:
 
 
 def _images(cell: NotebookNode) -> tuple[Shown, ...]:
-    """Return the images of a given cell or of a test cell; an answer's own cell has none."""
-    if cell.cell_type != "code" or (grading(cell).get("solution") and not grading(cell)["grade"]):
-        return ()
     shown = []
-    for output in cell.outputs:
+    for output in cell.get("outputs", ()):
         data, more = output.get("data", {}), output.get("metadata", {})
         if "image/png" in data:
             alt = more.get("image/png", {}).get("alt", "Figure without titles")
@@ -133,17 +144,25 @@ def _images(cell: NotebookNode) -> tuple[Shown, ...]:
 
 
 def with_figures(notebook: NotebookNode, shown: Figures) -> NotebookNode:
-    """Return a copy of a released notebook in which cells show these images, and nothing else."""
-    copy: NotebookNode = nbformat.from_dict(json.loads(json.dumps(notebook)))  # type: ignore[no-untyped-call]
-    for cell in copy.cells:
-        if cell.cell_type == "code":
-            cell.execution_count = None
-            cell.outputs = [
-                nbformat.v4.new_output(  # type: ignore[no-untyped-call]
-                    "display_data",
-                    {"image/png": each.png},
-                    metadata={"image/png": {"alt": each.alt}},
-                )
-                for each in shown.get(cell.id, ())
+    """Return a copy of a released notebook in which cells show these images, and nothing else.
+
+    MyST-NB takes one alternative text for a cell: a further image is a cell without code below.
+    """
+    copy: NotebookNode = deepcopy(notebook)
+    copy.cells = []
+    for cell in deepcopy(notebook.cells):
+        copy.cells.append(cell)
+        if cell.cell_type != "code":
+            continue
+        cell.execution_count, cell.outputs = None, []
+        for number, each in enumerate(shown.get(cell.id, ())):
+            if number:
+                more = nbformat.v4.new_code_cell(metadata={"tags": ["remove-input"]})  # type: ignore[no-untyped-call]
+                more.id = f"{cell.id}-{number}"
+                copy.cells.append(more)
+            showing = copy.cells[-1]
+            showing.outputs = [
+                nbformat.v4.new_output("display_data", {"image/png": each.png})  # type: ignore[no-untyped-call]
             ]
+            showing.metadata["mystnb"] = {"image": {"alt": each.alt}}
     return copy

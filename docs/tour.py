@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,7 @@ from PIL import Image
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from autograde.commands.demo import demo
@@ -88,7 +90,7 @@ def _of_formgrader(driver: WebDriver, graded: Path, config: Path, folder: Path) 
             driver.get(page)
             score = wait.until(lambda d: d.find_element(By.ID, "choice"))
             comment = driver.find_element(By.ID, "choice-comment")
-            wait.until(lambda _, field=comment: field.get_attribute("placeholder"))
+            wait.until(partial(_offers_comment, comment))
             if "black sole" in driver.find_element(By.TAG_NAME, "body").text:
                 break
         score.send_keys("3")
@@ -142,6 +144,10 @@ def _run_all(driver: WebDriver, address: str) -> None:
     if driver.find_elements(By.CSS_SELECTOR, "#jp-left-stack:not(.lm-mod-hidden)"):
         driver.find_element(By.CSS_SELECTOR, ".jp-SideBar.jp-mod-left .lm-mod-current").click()
     choose_from_menu(driver, "Run", "Run All Cells")
+
+
+def _offers_comment(field: WebElement, _: WebDriver) -> bool:
+    return bool(field.get_attribute("placeholder"))
 
 
 def _output_with(driver: WebDriver, words: str) -> object:

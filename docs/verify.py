@@ -59,7 +59,7 @@ class _Reader(HTMLParser):
             self.page.links.append(given["href"])
         if given.get(_LOADED.get(tag, "")) and "canonical" not in given.get("rel", ""):
             self.page.loaded.append(given[_LOADED[tag]])
-        if tag == "img" and not given.get("alt", "").strip():
+        if tag == "img" and given.get("alt", "").strip() in ("", given.get("src")):
             self.page.blind.append(given.get("src", ""))
 
     def handle_data(self, data: str) -> None:
@@ -153,11 +153,10 @@ def traces(site: Path, folder: Path) -> list[str]:
         The course's folder.
     """
     names = {str(folder), str(Path.home()) + "/", f"{getpass.getuser()}@", socket.gethostname()}
-    names = {name.encode() for name in names if len(name) > 4}
     return [
-        f"{file.relative_to(site).as_posix()} names this machine: {name.decode()}."
+        f"{file.relative_to(site).as_posix()} names this machine: {name}."
         for file in sorted(site.rglob("*"))
         if file.is_file()
         for name in sorted(names)
-        if name in file.read_bytes()
+        if len(name) > 4 and name.encode() in file.read_bytes()
     ]
