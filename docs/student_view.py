@@ -9,6 +9,7 @@ import nbformat
 
 from autograde.model.course import Course
 from autograde.notebooks.cells import grading, is_hand_in, is_test
+from autograde.notebooks.folded import TITLE
 from autograde.notebooks.release import to_json
 from docs.figures import Figures, with_figures
 
@@ -51,6 +52,11 @@ def write_notebook(course: Course, name: str, shown: Figures, folder: Path) -> P
             )
         elif is_test(grading(cell)) or is_hand_in(cell) or "google.colab" in cell.source:
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
+            first = cell.source.partition("\n")[0]
+            if first.startswith(TITLE):  # what the check says that it checks
+                said = first.removeprefix(TITLE)
+                prompts = {"code_prompt_show": said, "code_prompt_hide": said}
+                cell.metadata.setdefault("mystnb", {}).update(prompts)
     file = folder / f"{name}.ipynb"
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(to_json(notebook), encoding="utf-8")

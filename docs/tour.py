@@ -72,9 +72,10 @@ def take_pictures(course: Course, demo_out: Path, folder: Path, say: Say) -> Non
 
 
 def _of_pages(driver: WebDriver, demo_out: Path, graded: Path, folder: Path) -> None:
-    driver.get((demo_out / "report.html").resolve().as_uri())
+    report = (demo_out / "report.html").resolve().as_uri()
+    driver.get(report)
     _take(driver, folder, "report")
-    _to(driver, "//h2[contains(., 'asks')]")
+    driver.get(f"{report}#tasks")
     _take(driver, folder, "tasks")
     driver.get((graded / "feedback" / "Alan Turing" / f"{NAME}.html").as_uri())
     _take(driver, folder, "feedback")
@@ -153,12 +154,6 @@ def _offers_comment(field: WebElement, _: WebDriver) -> bool:
 def _output_with(driver: WebDriver, words: str) -> object:
     outputs = driver.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output")
     return next((output for output in outputs if words in output.text), None)
-
-
-def _to(driver: WebDriver, xpath: str) -> None:
-    """Scroll an element to the page's top, if it is there."""
-    for found in driver.find_elements(By.XPATH, xpath)[:1]:
-        driver.execute_script("arguments[0].scrollIntoView({block: 'start'})", found)
 
 
 def _take(driver: WebDriver, folder: Path, name: str) -> None:

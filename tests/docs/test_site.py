@@ -93,6 +93,7 @@ def test_a_notebook_shows_formulas_figures_and_folded_checks(site: Path) -> None
     source = read_source(course_sources(COURSE)[NAME], COURSE)
     tasks = len([1 for task in solutions(source) if task in source.checks.tasks])
     assert page.count("<details") >= tasks > 10
+    assert page.count("Check of Task ") + page.count("Check and plot of Task ") >= 2 * tasks
 
 
 @pytest.mark.parametrize(
