@@ -8,9 +8,9 @@ READY := $(VENV)/.ready
 WORKERS ?= $$(sh .ci/workers)
 PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo quick test slow mutants style types lab release bench colab alibi lock version
+.PHONY: help demo quick test slow mutants style types lab release site bench colab alibi lock version
 # Several processes share the cores: one thread each.
-demo quick test slow mutants bench colab: export OMP_NUM_THREADS = 1
+demo quick test slow mutants site bench colab: export OMP_NUM_THREADS = 1
 # Each worker compiles all tests, unless what one run compiled is there for the next.
 quick test slow: export PYTHONDONTWRITEBYTECODE =
 
@@ -46,6 +46,10 @@ lab: $(READY)  ## the students' notebooks in JupyterLab, as students see it: wit
 
 release: $(READY)  ## solutions/ -> notebooks/
 	$(PYTHON) -m autograde release
+
+site: $(READY)  ## the course site: notebooks with worked figures, reference, tour -> build/site/
+	@sh .ci/system-packages chromium chromium-driver
+	$(PYTHON) -m docs
 
 bench: $(READY)  ## speed beside the libraries' and nbgrader's; how often backdoors are found
 	$(PYTHON) -m tests.benchmarks.bench_attribution

@@ -6,19 +6,19 @@ import csv
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clicks import needs_chromium
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import Select, WebDriverWait
-from serving import TOKEN, jupyter_in
 
 from autograde.model.course_file import read_course
+from docs.browser import TOKEN, jupyter_lab
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
 
@@ -53,10 +53,7 @@ $\\href{javascript:alert(1)}{h}$, `i`, <img src="http://127.0.0.1:9/y.png">
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("chromedriver") and shutil.which("chromium")),
-        reason="needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)",
-    ),
+    needs_chromium,
 ]
 
 
@@ -89,7 +86,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Course, Path, Path
 def address(graded: tuple[Course, Path, Path]) -> Iterator[str]:
     """JupyterLab in the folder of results, as the README says."""
     _, _, out = graded
-    with jupyter_in(out) as found:
+    with jupyter_lab(out, {"JUPYTER_CONFIG_DIR": str(out.parent / "config")}) as found:
         yield found
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clicks import needs_chromium
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
-from serving import TOKEN, jupyter_in
+
+from docs.browser import TOKEN, jupyter_lab
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
 
@@ -23,13 +24,7 @@ from xaikit import report
 
 NAME = "01_small"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("chromedriver") and shutil.which("chromium")),
-        reason="needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)",
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +50,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(out: Path) -> Iterator[str]:
-    with jupyter_in(out) as found:
+    with jupyter_lab(out, {"JUPYTER_CONFIG_DIR": str(out.parent / "config")}) as found:
         yield found
 
 
