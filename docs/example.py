@@ -20,7 +20,7 @@ NAME = "01_contributions"
 _COURSE = """\
 name = "An example"
 repository = "{repository}"
-branch = "{branch}"
+tag = "{tag}"
 students = ["Ada Lovelace", "Alan Turing", "Grace Hopper"]
 
 [assignments.{name}]
@@ -66,7 +66,7 @@ def write_example(folder: Path, course: Course, say: Callable[[str], object]) ->
     files = {solution / place: text for place, text in first_files(NAME).items()}
     files[solution / "01b_baseline.py"] = _BY_HAND
     files[folder / "course.toml"] = _COURSE.format(
-        name=NAME, repository=course.repository, branch=course.branch
+        name=NAME, repository=course.repository, tag=course.tag
     )
     for file, text in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import xaikit
 
 PACKAGES = (
     *("attribution", "metrics", "plots", "attacks", "backdoors", "counterfactuals", "influence"),
-    *("concepts", "data", "models", "training", "recipes", "checks", "widgets"),
+    *("concepts", "data", "models", "training", "recipes", "checks", "report", "widgets"),
 )
 """The packages and modules of xaikit that people call, in the order of the course."""
 

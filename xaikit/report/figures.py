@@ -24,7 +24,17 @@ _COARSE, _FINE = 4.0, 8.0  # cm, the longer side of a picture
 
 
 class ReportError(ValueError):
-    """The report cannot be made so: one sentence that says what to do."""
+    """The report cannot be made so: one sentence that says what to do.
+
+    Examples
+    --------
+    >>> from xaikit import report
+    >>> try:
+    ...     report("Shirts", names=["Ada Lovelace"], notebook="https://example.org/1x", parts=[])
+    ... except ValueError as error:
+    ...     print(type(error).__name__, error)
+    ReportError parts: a list of texts and figures, not a list of length 0.
+    """
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,13 @@ class Report:
         The PDF.
     full
         Which share of the page is used.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from xaikit.report import Report
+    >>> Report(Path("report.pdf"), full=0.5)
+    report.pdf: one page, 50 % of it used. Hand it in together with the notebook.
     """
 
     path: Path
