@@ -25,6 +25,7 @@ from autograde.reports.tables import write_grades, write_tasks
 COURSE = Course(
     "A course",
     "a/b",
+    "v1",
     assignments={"01_theory": Terms(weight=1.0), "02_local": Terms(weight=3.0)},
     groups={"Group 1": ("Ada Lovelace", "Alan Turing")},
 )

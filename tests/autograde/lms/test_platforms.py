@@ -69,7 +69,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_its_archive_is_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
         archive.writestr("Ada Lovelace@7/01_theory.ipynb", "{}")
-    found = find(tmp_path / "class.zip", Course("c", "a/b"), {"01_theory": {}})
+    found = find(tmp_path / "class.zip", Course("c", "a/b", "v1"), {"01_theory": {}})
     (upload,) = found.uploads
     assert upload.student == "Ada Lovelace" and upload.read() == b"{}"
     assert any("download from ILIAS" in notice for notice in found.notices)
@@ -82,7 +82,7 @@ def test_its_table_is_filled_in(tmp_path: Path) -> None:
     (tmp_path / "tasks.csv").write_text("student,assignment,task,score,max_score,message\n")
     (tmp_path / "members.csv").write_text("name,mark\nLovelace Ada,\n")
     (written,) = export(
-        tmp_path, Course("c", "a/b"), "ilias", worksheet=tmp_path / "members.csv", say=print
+        tmp_path, Course("c", "a/b", "v1"), "ilias", worksheet=tmp_path / "members.csv", say=print
     )
     assert written.read_text().split() == ["name,mark", "Lovelace", "Ada,7.5"]
 
@@ -90,7 +90,7 @@ def test_its_table_is_filled_in(tmp_path: Path) -> None:
 def test_an_unknown_one_is_one_sentence_with_all_that_there_are(tmp_path: Path) -> None:
     assert formats() == ("moodle", "canvas", "ilias", "csv")
     with pytest.raises(ExportError, match=r"moodle, canvas, ilias, csv\.$"):
-        export(tmp_path, Course("c", "a/b"), "moodel", say=print)
+        export(tmp_path, Course("c", "a/b", "v1"), "moodel", say=print)
 
 
 @pytest.mark.parametrize("name", ["moodle", "canvas"])

@@ -113,7 +113,7 @@ def test_marks_table_without_submissions(small: Class) -> None:
 
 
 def test_weighted_share() -> None:
-    course = Course("c", "a/b", assignments={"x": Terms(weight=1.0), "y": Terms(weight=3.0)})
+    course = Course("c", "a/b", "v1", assignments={"x": Terms(weight=1.0), "y": Terms(weight=3.0)})
     results = [
         SubmissionResult("s", "x", "graded", [TaskResult("t", 1.0, 2.0, "")]),
         SubmissionResult("s", "y", "graded", [TaskResult("t", 4.0, 4.0, "")]),
