@@ -69,7 +69,7 @@ def check(
     _say_code(found, frozenset(kernel), folder or file.parent, verdict)
     _say_saved(upload, ran or {}, verdict)
     if released.report:
-        _say_report(file.parent, released, verdict)
+        _say_report(folder or file.parent, released, verdict)
     written = len(upload.chosen) - len(upload.untouched) + len(elsewhere)
     tasks = len(released.stubs)
     if not written:
