@@ -236,7 +236,7 @@ def write_class(
     released: Mapping[str, NotebookNode],
     answers: Mapping[str, Mapping[str, Mapping[str, str]]],
     hostile: bool,
-    repository: str = "",
+    repository: str,
 ) -> list[str]:
     """Write the class's uploads as ``folder/STUDENT/NAME.ipynb`` (the folder is made anew).
 

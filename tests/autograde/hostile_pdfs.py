@@ -40,10 +40,12 @@ def text(words: str, colour: bytes = b"0 g", more: bytes = b"") -> bytes:
     """Return a page on which these words stand, in Helvetica."""
     shown = words.encode("cp1252", "replace").replace(b"\\", b"\\\\")
     shown = shown.replace(b"(", b"\\(").replace(b")", b"\\)")
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
     return pdfs.pages(
         drawing=pdfs.RED + b" BT %s /T 8 Tf 5 80 Td (%s) Tj ET" % (colour, shown),
+        box=b"0 0 900 100",  # what stands beside the page is not read
         page=b"/Resources << /Font << /T 5 0 R >> >> " + more,
-        others=(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",),
+        others=(font,),
     )
 
 

@@ -229,7 +229,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Rele
 
 def look(home: tuple[Path, dict[str, Released]], files: dict[str, bytes]) -> Verdict:
     folder, known = home
-    for old in folder.glob("*.pdf"):
+    for old in folder.glob("*.[pP][dD][fF]"):
         old.unlink()
     for age, (name, content) in enumerate(files.items()):
         (folder / name).write_bytes(content)

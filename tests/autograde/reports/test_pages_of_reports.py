@@ -1,4 +1,4 @@
-"""Whose a report is: copies of it are shown to a person, and pages that name nobody of the group."""
+"""Whose a report is: a person is shown copies, and pages that name nobody of the group."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from autograde.model.records import SubmissionResult, TaskResult
 from autograde.reports.pages_of_reports import NAMELESS, alike_reports, with_notes
 
 NAME = "01_small"
-WORDS = (
-    "We covered the pixels that each method calls important and watched what the network said about "
-    "the image afterwards. With Integrated Gradients the probability of the coat fell after twenty "
-    "pixels while random pixels needed more than two hundred of them. The map of the gradient did no "
-    "better than chance for this image so that we trust it least. Ten images are few and another "
-    "network may answer otherwise which we did not try for lack of time."
-)
+WORDS = """
+We covered the pixels that each method calls important and watched what the network said about the
+image afterwards. With Integrated Gradients the probability of the coat fell after twenty pixels
+while random pixels needed more than two hundred of them. The map of the gradient did no better than
+chance for this image so that we trust it least. Ten images are few and another network may answer
+otherwise which we did not try for lack of time.
+"""
 OTHER = " ".join(f"{word}{number}" for number, word in enumerate(WORDS.split()))
 
 
