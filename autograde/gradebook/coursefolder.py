@@ -151,7 +151,7 @@ def for_markers(
     for cell in notebook.cells:
         task = grading(cell).get("grade_id")
         if task in schemes:
-            text = f"**Mark scheme**, for the marker.\n\n{schemes[task]}{notes.get(task, '')}"
+            text = f"**Mark scheme**, for the marker.\n\n{schemes[task]}{notes.get(str(task), '')}"
             # Two blanks at its end keep a line: Markdown would join it with the next.
             quoted = "\n".join(f"> {line}  " if line.strip() else ">" for line in text.split("\n"))
             above = {
