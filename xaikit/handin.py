@@ -69,7 +69,7 @@ def check(
     _say_code(found, frozenset(kernel), folder or file.parent, verdict)
     _say_saved(upload, ran or {}, verdict)
     if released.report:
-        _say_report(file.parent, released, verdict)
+        _say_report(folder or file.parent, released, verdict)
     written = len(upload.chosen) - len(upload.untouched) + len(elsewhere)
     tasks = len(released.stubs)
     if not written:
@@ -129,7 +129,13 @@ def _say_answers(
     written = len(upload.chosen) - len(upload.untouched)
     found = f"{len(upload.chosen)} of {len(stubs)} answer cells are found"
     verdict.say(f"{found}, {written} of them written into.", len(upload.chosen) == len(stubs))
-    if open_tasks := [t for t in stubs if t in upload.untouched and t not in elsewhere]:
+    # A report may be made by another program: then its cell stays as it was.
+    open_tasks = [
+        task
+        for task, stub in stubs.items()
+        if task in upload.untouched and task not in elsewhere and not stub.report
+    ]
+    if open_tasks:
         verdict.say(f"Not answered: {', '.join(open_tasks)}.")
     for task, names in elsewhere.items():
         verdict.say(

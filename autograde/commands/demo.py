@@ -66,6 +66,7 @@ def demo(
         {name: assignment.released for name, assignment in trusted.items()},
         load_all_answers(trusted, course),
         hostile=isolation == "bubblewrap",
+        repository=course.repository,
     )
     say(f"Class: {len(students)} students, uploads in {folder.resolve()}")
     for student in students:

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from nbformat import NotebookNode
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
+from autograde.commands.demo_report import write_report
 from autograde.grading.mark import Assignment
 from autograde.model.course import Course, CourseError
 from autograde.model.kinds import (
@@ -33,7 +34,7 @@ from autograde.model.kinds import (
     table,
 )
 from autograde.notebooks import answers as answer_cells
-from autograde.notebooks.cells import grading, node
+from autograde.notebooks.cells import grading, node, report_task
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import find_source
 
@@ -71,6 +72,8 @@ class Recipe:
         Never run without a sandbox.
     timestamp
         When it was handed in, if that matters.
+    report
+        The title and the paragraphs of the report beside it; none is handed in if there are none.
     """
 
     answers: _Kind = "solution"
@@ -81,6 +84,7 @@ class Recipe:
     damage: Annotated[Text, AfterValidator(_known_damage)] = ""
     hostile: Switch = False
     timestamp: Text = ""
+    report: Annotated[list[Text], should_be("a list of texts")] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,7 @@ def _fitting(upload: Recipe, assignment: Assignment) -> Recipe:
         code={task: each for task, each in upload.code.items() if task in cells},
         before={task: each for task, each in upload.before.items() if task in cells},
         tags={cell: each for cell, each in upload.tags.items() if cell in cells},
+        report=upload.report if report_task(assignment.released) else [],
     )
 
 
@@ -231,8 +236,11 @@ def write_class(
     released: Mapping[str, NotebookNode],
     answers: Mapping[str, Mapping[str, Mapping[str, str]]],
     hostile: bool,
+    repository: str,
 ) -> list[str]:
     """Write the class's uploads as ``folder/STUDENT/NAME.ipynb`` (the folder is made anew).
+
+    Reports lie beside them; they link to ``repository`` on GitHub.
 
     Returns
     -------
@@ -251,6 +259,10 @@ def write_class(
                 continue
             content = make_upload(upload, released[name], answers[name])
             (home / f"{name}.ipynb").write_bytes(content)
+            if upload.report:
+                people = [person.title() for person in student.members or (student.name,)]
+                address = f"https://github.com/{repository}"
+                write_report(home / "report.pdf", people, address, upload.report)
             if upload.timestamp:
                 (home / "timestamp.txt").write_text(upload.timestamp + "\n", encoding="utf-8")
     return left_out

@@ -29,6 +29,7 @@ from autograde.reports import audit, changes
 from autograde.reports.changes import Change, Changes, Override, Shown
 from autograde.reports.class_report import write_report
 from autograde.reports.feedback import write_feedback
+from autograde.reports.pages_of_reports import alike_reports, with_notes
 from autograde.reports.similarity import Pair, similar_in_class
 from autograde.reports.tables import write_grades, write_tasks
 from autograde.sandbox.isolation import Isolation
@@ -58,6 +59,8 @@ def write_results(
     releases = {name: a.released for name, a in trusted.items()}
     versions = {name: a.version for name, a in trusted.items()}
 
+    results = with_notes(results, releases, course)
+
     def whole(some: Iterable[SubmissionResult]) -> Iterator[SubmissionResult]:
         some = [*some]
         return _slowly(store.with_notebooks(some), len(some), say)
@@ -77,6 +80,7 @@ def write_results(
     say("Comparing submissions with each other")
     alike = [pair for pair in _alike(store) if pair.assignment not in trusted]
     alike += similar_in_class(whole(final), releases, course)
+    alike += alike_reports(final, releases, course)
     store.save_list("alike", [asdict(pair) for pair in alike])
     titles = [each for each in store.load_list("titles") if each[0] not in trusted]
     titles += [

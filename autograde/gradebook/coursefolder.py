@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 
 from autograde.formgrader import MARK_SCHEME
 from autograde.gradebook.stored import GradebookError
+from autograde.model.records import TaskResult
 from autograde.notebooks.cells import grading, mark_scheme, node
 from autograde.safety.files import write_whole
 
@@ -127,10 +128,13 @@ def rename_autograded(out: Path, renamed: Mapping[str, str]) -> None:
                 secret.unlink()  # it would tell whose a pseudonym is
 
 
-def for_markers(notebook: NotebookNode, source: NotebookNode) -> NotebookNode:
+def for_markers(
+    notebook: NotebookNode, source: NotebookNode, tasks: Iterable[TaskResult] = ()
+) -> NotebookNode:
     """Return a graded notebook as those who mark by hand see it.
 
-    Each mark scheme stands above the answer that is marked by it; formgrader shows these cells, and
+    Each mark scheme stands above the answer that is marked by it, with what the marker should know
+    of this one; formgrader shows these cells, and
     :class:`autograde.formgrader.HidesMarkSchemes` keeps them out of what students get. The kernel
     is one that nobody has, so that JupyterLab, where the page's "Open live notebook" leads, starts
     none by itself.
@@ -140,11 +144,14 @@ def for_markers(notebook: NotebookNode, source: NotebookNode) -> NotebookNode:
         for cell in source.cells
         if grading(cell).get("solution") and (scheme := mark_scheme(cell.source))
     }
+    notes = {
+        task.task: f"\n\n**Please look.** {task.to_marker}" for task in tasks if task.to_marker
+    }
     cells: list[NotebookNode] = []
     for cell in notebook.cells:
         task = grading(cell).get("grade_id")
         if task in schemes:
-            text = f"**Mark scheme**, for the marker.\n\n{schemes[task]}"
+            text = f"**Mark scheme**, for the marker.\n\n{schemes[task]}{notes.get(str(task), '')}"
             # Two blanks at its end keep a line: Markdown would join it with the next.
             quoted = "\n".join(f"> {line}  " if line.strip() else ">" for line in text.split("\n"))
             above = {

@@ -313,7 +313,7 @@ def _save_submission(
         said = record.message if record and record.score is not None else ""
         comments[part.task].auto_comment = clean_markdown(said) or None  # rendered as Markdown
     gradebook.db.commit()
-    for_hand = None if notebook is None else for_markers(notebook, source)
+    for_hand = None if notebook is None else for_markers(notebook, source, result.tasks)
     write_autograded(file, for_hand, result.timestamp)
     return []
 

@@ -254,6 +254,7 @@ def mark(
         answers=runs.now.pack(),
         ran=runs.ran,
         report_hash=report.digest if asked and report else "",
+        report_text=page.text if page else "",
     )
     took = {cell.id: cell.seconds for cell in answered.cells} if answered else {}
     figures = {c.id: outputs.get(c.id, []) for c in assignment.released.cells if is_figure(c)}

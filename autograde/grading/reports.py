@@ -27,6 +27,7 @@ from xaikit.one_page import Page, fault
 
 _LARGEST = 4 << 20  # bytes of a picture; noise takes more without loss
 _ALTERNATIVE = 400
+_COMPARED = 8_000  # a full page of small letters has 6,000
 _SHOWN = 850  # pixels across: formgrader's pages cut off what is wider
 
 NOT_THERE = (
@@ -84,10 +85,13 @@ class Opened:
         The picture as a cell's output, or None.
     notice
         What is wrong with it, a sentence for its authors and for the marker; empty if nothing.
+    text
+        What is written on the page, at most 8,000 characters.
     """
 
     output: dict[str, Any] | None
     notice: str = ""
+    text: str = ""
 
 
 def opened(report: HandedReport, isolation: Isolation, hidden: Sequence[Path]) -> Opened:
@@ -101,7 +105,8 @@ def opened(report: HandedReport, isolation: Isolation, hidden: Sequence[Path]) -
     if report.unread:
         return Opened(None, f"{report.name} could not be read: {report.unread}")
     page = picture_of(report.content, isolation, hidden)
-    return Opened(_output(page, report.name), fault(page, report.name))
+    text = " ".join(page.text.split())[:_COMPARED]
+    return Opened(_output(page, report.name), fault(page, report.name), text)
 
 
 def result_of(result: TaskResult, report: HandedReport | None, notice: str) -> TaskResult:

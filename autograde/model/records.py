@@ -16,6 +16,7 @@ class TaskResult:
     the student reads; ``notice`` is for the instructor only (a check that failed to run, an
     answer matched by its marker alone, …). ``key`` identifies all that the score depends on,
     ``check`` the version of the hidden check, and ``answer`` what the student wrote.
+    ``to_marker`` stands above the answer where a person marks it.
     ``by_hand``: the message is a person's comment, in Markdown. ``statements`` says of a quiz which
     statements were answered ``right``, ``wrong``, or not (``open``).
     """
@@ -30,6 +31,7 @@ class TaskResult:
     answer: str = ""
     by_hand: bool = False
     statements: dict[str, str] = field(default_factory=dict)
+    to_marker: str = ""
 
 
 @dataclass
@@ -68,6 +70,8 @@ class SubmissionResult:
         What the run gave, packed, so that a changed check is asked about the same answers.
     report_hash
         SHA-256 of the report beside the notebook; empty if none is asked for, or there is none.
+    report_text
+        What is written on its first page, at most 8,000 characters.
     ran
         Whether any of the student's code ran for this record.
     """
@@ -87,6 +91,7 @@ class SubmissionResult:
     answers: bytes = b""
     ran: bool = True
     report_hash: str = ""
+    report_text: str = ""
 
     @property
     def waiting(self) -> bool:

@@ -128,13 +128,13 @@ def _give(cell: NotebookNode, worth: float) -> None:
     written = grading(cell).get("points")
     grading(cell)["points"] = worth
     if isinstance(written, int | float) and written > 0 and worth != written:
-        cell.source = _SCHEME.sub(
-            lambda begin: (
-                f"{begin[0]}\nCount as below, of {points(written)} points, and multiply by "
-                f"{points(worth / written)}: here the answer is worth {points(worth)}.\n"
-            ),
-            cell.source,
+        mark = "#" if cell.cell_type == "code" else ""  # a scheme in code is a comment
+        said = (
+            f"Count as below, of {points(written)} points, and multiply by "
+            f"{points(worth / written)}: here the answer is worth {points(worth)}."
         )
+        lines = f"{mark} {said}".strip() + f"\n{mark}"
+        cell.source = _SCHEME.sub(lambda begin: f"{begin[0]}\n{lines}", cell.source)
 
 
 _OF_A_TASK = ("task", "points", "section")

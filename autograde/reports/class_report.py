@@ -192,4 +192,5 @@ def _rate(assignment: str, task: str, marks: list[TaskResult]) -> TaskRate:
 
 def _notes(result: SubmissionResult) -> list[str]:
     """Return what an instructor should know about a submission, a sentence each."""
-    return [*result.notices, *(f"`{t.task}`: {t.notice}" for t in result.tasks if t.notice)]
+    said = [(t.task, note) for t in result.tasks for note in (t.notice, t.to_marker) if note]
+    return [*result.notices, *(f"`{task}`: {note}" for task, note in said)]

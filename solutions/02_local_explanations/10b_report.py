@@ -2,7 +2,7 @@
 # ## Section: The report
 #
 # **You learn** to choose: which figure carries what you found, and which sentences does it need?
-# **Time:** one hour.
+# **Time:** {{ time }}.
 #
 # ### Task: one page
 #
@@ -26,7 +26,7 @@
 # report(
 #     "A question as the title",
 #     names=["Ada Lovelace", "Alan Turing"],
-#     notebook="https://colab.research.google.com/drive/…",  # Colab: Share, Copy link
+#     notebook="https://colab.research.google.com/drive/…",  # Colab: Share, anyone with the link, Copy link
 #     parts=["A first text.", (examples[0], "The image.", 0.3), "A last text."],
 # )
 # ```
@@ -45,7 +45,7 @@ from xaikit import report
 few = ("gradient", "integrated_gradients", "grad_cam")
 chosen = [explain(model, examples, targets, name) for name in few]
 page = report(
-    "Which pixels speak for which class? Three methods, four targets, two images",
+    "Which pixels speak for which class?",
     names=["The authors"],
     notebook="https://github.com/{{ course.repository }}",
     parts=[
@@ -58,12 +58,14 @@ page = report(
         (
             plots.attribution_grid(chosen, examples, classes=classes, roles=roles),
             "Red pixels speak for a class, blue ones against it. All maps of a method share one scale.",
+            0.8,
         ),
-        "**Result.** Integrated Gradients marks regions that differ between targets; for the most and the "
-        "second most likely class they overlap. Grad-CAM is too coarse for a collar. The gradient is noise at this size. With a "
-        "black reference Integrated Gradients cannot mark the background, so that its values lie on the "
-        "garment by construction. In the misclassified image the regions that speak for the predicted class are "
-        "where those for the true class are pale: a hypothesis, which covering them would test.",
+        "**Result.** For the misclassified image Grad-CAM marks the middle of the garment for *Shirt* and its "
+        "lower sides for *T-shirt/top*; for the boot it marks the instep, and for the least likely classes nearly "
+        "nothing. The gradient and Integrated Gradients change sign from pixel to pixel, so that we name no "
+        "region by them. With a black reference Integrated Gradients cannot mark the background: its values lie "
+        "on the garment by construction. That the lower sides decide is a hypothesis, which covering them would "
+        "test.",
         "**Limits.** Two images are examples and no statistics, and no map was tested here.",
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,9 +30,25 @@ from autograde.notebooks.source import Source
 from autograde.tasks import Call
 from xaikit import Explanation, explain
 from xaikit.metrics import deletion, token_f1
+from xaikit.one_page import read_page
 
 NAME = "02_local_explanations"
 pytestmark = pytest.mark.xdist_group(NAME)  # what the checks measure is measured once
+
+
+@pytest.mark.parametrize("kind", ["solution", "alternative"])
+def test_the_authors_own_report_is_one_page(
+    given: dict[str, Any],
+    texts: dict[str, dict[str, str]],
+    kind: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Grading does not run the cell that makes a report, so that nothing else would notice."""
+    monkeypatch.chdir(tmp_path)
+    exec(texts["report"][kind], {**given, "display": lambda page: None})
+    page = read_page(Path("report.pdf").read_bytes())
+    assert (page.fault, page.pages) == ("", 1) and "Red" in page.text
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:captum")

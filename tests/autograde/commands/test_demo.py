@@ -17,6 +17,7 @@ from autograde.model.records import SubmissionResult
 from autograde.notebooks.cells import answers
 from autograde.notebooks.source import sources
 from xaikit.notebook_json import BrokenUploadError
+from xaikit.one_page import read_page
 
 COURSE = read_course(Path(__file__))
 RECIPE = COURSE.folder / "solutions" / "demo_class.toml"
@@ -124,10 +125,20 @@ def test_without_a_sandbox_the_hostile_uploads_stay_out(tmp_path: Path):
         {name: a.released for name, a in trusted.items()},
         demo_class.load_all_answers(trusted, COURSE),
         hostile=False,
+        repository="someone/course",
     )
     assert left_out == ["ines: 01_theory", "jakob: 01_theory", "kofi: 01_theory"]
     assert not (tmp_path / "class" / "jakob" / "01_theory.ipynb").exists()
     assert (tmp_path / "class" / "ada" / "01_theory.ipynb").exists()
+    # Of those who hand in notebook 02, two make a report, and one forgets it.
+    made = {path.parent.name: path for path in (tmp_path / "class").rglob("*.pdf")}
+    assert (
+        set(made) == {"ada", "nora and otto"} and "02_local_explanations" in CLASS["bruno"].uploads
+    )
+    for name, names in (("ada", "Ada"), ("nora and otto", "Nora, Otto")):
+        page = read_page(made[name].read_bytes())
+        assert (page.fault, page.pages) == ("", 1) and names in page.text.splitlines()
+        assert "someone/course" in page.text and "Integrated" in page.text
 
 
 def test_an_unknown_entry_of_the_recipe_is_named(tmp_path: Path):

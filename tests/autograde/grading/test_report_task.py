@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 import pdfs
 import pytest
+from hostile_pdfs import text
 from marks import mark_by_hand
 from PIL import Image
 from with_report import course_with_report, graded, hand_in, upload
@@ -20,6 +21,7 @@ from with_report import course_with_report, graded, hand_in, upload
 from autograde.gradebook.coursefolder import autograded_path
 from autograde.grading.reports import NOT_THERE
 from autograde.reports.feedback import feedback_path
+from autograde.reports.pages_of_reports import NAMELESS
 
 
 @pytest.fixture
@@ -145,3 +147,22 @@ def test_a_group_hands_in_in_an_archive_as_a_platform_packs_it(course, tmp_path)
     results = graded(course, packed, tmp_path / "out")
     assert of(results["Group 1"]).score is None
     assert of(results["Grace Hopper"]).score == 0
+
+
+def test_another_groups_page_is_shown_to_persons_and_costs_nothing(course, tmp_path) -> None:
+    out = tmp_path / "out"
+    content = text("GRACE HÓPPER: we looked at one map. " + "It marks what falls. " * 6)
+    for student in ("Grace Hopper", "Group 1"):
+        hand_in(tmp_path / "in", student, upload(course), report_pdf=content)
+    results = graded(course, tmp_path / "in", out)
+    assert {of(result).score for result in results.values()} == {None}
+    assert {of(result).message for result in results.values()} == {"A person will mark this."}
+    # Above the answer, where it is marked; not on the page that students get.
+    assert NAMELESS in shown(out, "Group 1")[1] and NAMELESS not in shown(out, "Grace Hopper")[1]
+    assert NAMELESS not in (out / feedback_path("Group 1", "01_small")).read_text()
+    report = (out / "report.html").read_text()
+    alike = report[report.index('<h2 id="alike">') :]
+    assert "Group 1" in alike and "Grace Hopper" in alike and "100 %" in alike
+    assert report.count("names nobody of this group") == 1
+    again = graded(course, tmp_path / "in", out)
+    assert again["Group 1"].tasks == results["Group 1"].tasks

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pdfs
 import pytest
 from nbformat.v4 import new_markdown_cell
 from small_course import SOURCE
@@ -229,7 +230,8 @@ def test_the_packaged_list_is_what_release_generates(tmp_path: Path) -> None:
         made[name] = manifest(notebook, source(name).checks.tasks, group_size)
         solved[name] = submission(notebook, solutions(source(name)))
     assert json.loads(packaged) == made
-    # Of the author's own answers nothing is complained of.
+    # Of the author's own answers nothing is complained of, with a report where one is asked for.
+    (tmp_path / "report.pdf").write_bytes(pdfs.pages())
     for name, notebook in solved.items():
         (tmp_path / f"{name}.ipynb").write_text(to_json(notebook))
         lines = handin.check(tmp_path / f"{name}.ipynb").lines
@@ -238,7 +240,8 @@ def test_the_packaged_list_is_what_release_generates(tmp_path: Path) -> None:
                 f"✗ {name} has no task: it is not handed in, and nothing in it is marked."
             ]
             continue
-        assert [line[0] for line in lines] == ["–", "✓", "✓", "✓"], "\n".join(lines)
+        expected = ["–", *"✓✓✓", *("✓" if made[name]["report"] else "")]
+        assert [line[0] for line in lines] == expected, "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", MARKED)

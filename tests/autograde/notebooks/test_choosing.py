@@ -13,7 +13,7 @@ from autograde.commands.check import check
 from autograde.model.course import CourseError
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import submission
-from autograde.notebooks.cells import SourceError, answers
+from autograde.notebooks.cells import SourceError, answers, grading, mark_scheme
 from autograde.notebooks.release import manifest, release, released, to_json
 from autograde.notebooks.source import Source, find_source, read_source
 
@@ -122,6 +122,32 @@ def test_points_are_those_of_the_course(tmp_path: Path) -> None:
     # Whoever marks by hand reads the author's scheme, which counts 6 points.
     assert "Count as below, of 6 points, and multiply by 2: here the answer is worth 12." in text
     assert "multiply by" not in text_of(released(source))
+
+
+def test_in_a_cell_of_code_the_scheme_stays_a_comment(tmp_path: Path) -> None:
+    """The report's answer cell is one; formgrader shows its scheme as Markdown, without `#`."""
+    page = """# %% nbgrader={"grade_id": "page", "solution": true, "grade": true, "points": 6} TAGS
+# answer: page
+### BEGIN SOLUTION
+made = 1
+### END SOLUTION
+# === BEGIN MARK SCHEME ===
+# 6 points.
+#
+# - Three for the figure.
+# === END MARK SCHEME ===
+""".replace("TAGS", 'tags=["report"]')
+    sections = {**SECTIONS, "02_second.py": f"{SECTIONS['02_second.py']}\n{page}"}
+    notebook = read(tmp_path, "points = { page = 9 }", sections).notebook
+    (cell,) = [c for c in notebook.cells if grading(c)["grade_id"] == "page"]
+    compile(cell.source, "page", "exec")
+    assert mark_scheme(cell.source).split("\n") == [
+        "Count as below, of 6 points, and multiply by 1.5: here the answer is worth 9.",
+        "",
+        "6 points.",
+        "",
+        "- Three for the figure.",
+    ]
 
 
 @pytest.mark.parametrize(
