@@ -14,7 +14,7 @@ from autograde.model.course_file import read_course
 from autograde.notebooks.release import release
 from autograde.notebooks.source import course_sources, read_source
 from docs.build import SiteError, build, gather
-from docs.figures import figures
+from docs.runs import worked_figures
 from docs.tour import missing_programs, take_pictures
 from docs.verify import broken, leaks, traces
 
@@ -44,7 +44,7 @@ def make_site(course: Course, out: Path, work: Path) -> None:
     release([], course, _say)
     settle_data(course, _say)
     read = {name: read_source(path, course) for name, path in course_sources(course).items()}
-    shown = {name: figures(each, course, work / "figures", _say) for name, each in read.items()}
+    shown = worked_figures(read, course, work / "figures", _say)
     take_pictures(course, course.folder / "demo", work / "pictures", _say)
     _say("Pages: Sphinx makes them")
     gather(course, shown, work / "pictures", work / "source")
