@@ -88,6 +88,9 @@ def main() -> int:
         for line in error.lines or (str(error),):
             print(f"docs: {line}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("docs: stopped; the next build goes on from what is done.", file=sys.stderr)
+        return 130
     sizes = [file.stat().st_size for file in out.rglob("*") if file.is_file()]
     took = time.monotonic() - started
     _say(f"The site took {took / 60:.0f} min: {len(sizes)} files, {sum(sizes) / 1e6:.0f} MB.")

@@ -37,9 +37,6 @@ Say = Callable[[str], object]
 
 _print = partial(print, flush=True)
 
-_PRIVATE = Config({"KernelManager": {"transport": "ipc"}})
-"""Nobody but this user talks to the kernels."""
-
 
 class RunError(AutogradeError):
     """Solutions do not run: a sentence for each of them."""
@@ -159,14 +156,19 @@ def _run(name: str, notebook: NotebookNode, files: Mapping[str, str]) -> Figures
         if done % 20 == 0 or done == total:
             _print(f"Figures of {name}: {done} of {total} cells ran{progress.left(done)}")
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "notebook"
+        folder.mkdir()
+        # Nobody but this user can talk to a kernel whose sockets are files in this folder.
+        private = {"transport": "ipc", "ip": f"{place}/kernel"}
         client = NotebookClient(
             notebook,
             timeout=None,
+            startup_timeout=600,
             kernel_name="python3",
-            resources={"metadata": {"path": folder}},
+            resources={"metadata": {"path": str(folder)}},
             on_cell_executed=tell,
-            config=_PRIVATE,
+            config=Config({"KernelManager": private}),
         )
         try:
             client.execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
