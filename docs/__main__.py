@@ -38,7 +38,7 @@ def make_site(course: Course, out: Path, work: Path) -> None:
     """
     if missing := missing_programs():
         raise SiteError(
-            f"The tour's pictures need {' and '.join(missing)}: please install it (Debian and "
+            f"The tour's pictures need {' and '.join(missing)}, which this machine lacks (Debian and "
             "Ubuntu: apt-get install chromium chromium-driver)."
         )
     release([], course, _say)
