@@ -38,8 +38,8 @@ def make_site(course: Course, out: Path, work: Path) -> None:
     """
     if missing := missing_programs():
         raise SiteError(
-            f"The tour's pictures need {' and '.join(missing)}, which this machine lacks (Debian and "
-            "Ubuntu: apt-get install chromium chromium-driver)."
+            f"This machine lacks {' and '.join(missing)}, and the tour's pictures need both programs "
+            "(Debian and Ubuntu: apt-get install chromium chromium-driver)."
         )
     release([], course, _say)
     settle_data(course, _say)
