@@ -38,7 +38,7 @@ def make_site(course: Course, out: Path, work: Path) -> None:
     """
     if missing := missing_programs():
         raise SiteError(
-            f"This machine lacks {' and '.join(missing)}, and the tour's pictures need both programs "
+            f"This machine lacks {' and '.join(missing)}: the tour's pictures need both programs "
             "(Debian and Ubuntu: apt-get install chromium chromium-driver)."
         )
     release([], course, _say)
