@@ -81,9 +81,7 @@ def worked_figures(
             found[name] = kept
     if waiting:
         count = min(len(os.sched_getaffinity(0)), len(waiting))
-        say(
-            f"Figures: running solutions ({len(waiting)} of {len(sources)} notebooks), {count} at a time"
-        )
+        say(f"Figures: {len(waiting)} of {len(sources)} solutions run, {count} at a time")
         cache.mkdir(parents=True, exist_ok=True)
         faults: list[str] = []
         with _processes(count) as workers:
