@@ -14,7 +14,7 @@ from autograde.model.course_file import read_course
 from autograde.notebooks.release import release
 from autograde.notebooks.source import course_sources, read_source
 from docs.build import SiteError, build, gather
-from docs.figures import figures
+from docs.runs import worked_figures
 from docs.tour import missing_programs, take_pictures
 from docs.verify import broken, leaks, traces
 
@@ -38,13 +38,13 @@ def make_site(course: Course, out: Path, work: Path) -> None:
     """
     if missing := missing_programs():
         raise SiteError(
-            f"The tour's pictures need {' and '.join(missing)}: please install it (Debian and "
-            "Ubuntu: apt-get install chromium chromium-driver)."
+            f"This machine lacks {' and '.join(missing)}: the tour's pictures need both programs "
+            "(Debian and Ubuntu: apt-get install chromium chromium-driver)."
         )
     release([], course, _say)
     settle_data(course, _say)
     read = {name: read_source(path, course) for name, path in course_sources(course).items()}
-    shown = {name: figures(each, course, work / "figures", _say) for name, each in read.items()}
+    shown = worked_figures(read, course, work / "figures", _say)
     take_pictures(course, course.folder / "demo", work / "pictures", _say)
     _say("Pages: Sphinx makes them")
     gather(course, shown, work / "pictures", work / "source")
@@ -88,6 +88,9 @@ def main() -> int:
         for line in error.lines or (str(error),):
             print(f"docs: {line}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("docs: stopped; the next build goes on from what is done.", file=sys.stderr)
+        return 130
     sizes = [file.stat().st_size for file in out.rglob("*") if file.is_file()]
     took = time.monotonic() - started
     _say(f"The site took {took / 60:.0f} min: {len(sizes)} files, {sum(sizes) / 1e6:.0f} MB.")

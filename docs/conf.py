@@ -30,8 +30,9 @@ nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
-# CONTRIBUTING shows a source with templates in it, which is no Python yet.
-suppress_warnings = ["misc.highlighting_failure"]
+# CONTRIBUTING shows a source with templates in it, which is no Python yet. Headings of a chapter of
+# README are one level too deep for a page of its own: there they become the level below its title.
+suppress_warnings = ["misc.highlighting_failure", "myst.header"]
 
 # The reference: NumPy-style docstrings; names of types are words, and no links.
 autosummary_generate = False

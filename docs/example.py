@@ -53,7 +53,7 @@ _BY_HAND = """\
 
 _TEXTS = {
     "Ada Lovelace": "Each contribution says how much the output changes from the baseline to the "
-    "input. Where a pixel has the baseline's value $x_i = x'_i$ it gets 0, such as the black sole "
+    "input. Where a pixel has the baseline's value, it gets 0, such as the black sole "
     "of a boot with a black baseline.",
     "Alan Turing": "Another baseline gives other numbers, so I would report more than one.",
 }

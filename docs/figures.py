@@ -7,31 +7,16 @@ is a function, which grading calls on other inputs. An image of a variable's val
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from autograde.commands.progress import Progress
-from autograde.errors import AutogradeError
-from autograde.grading.data import data_digest
-from autograde.grading.environment import environment, imported
-from autograde.grading.recorded import key_of
-from autograde.model.course import Course
-from autograde.notebooks.cells import answers, is_hand_in
-from autograde.notebooks.release import solved
+from autograde.notebooks.cells import answers
 from autograde.notebooks.source import Source
-from autograde.safety.files import write_whole
 from autograde.tasks import Value
-
-Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -54,43 +39,7 @@ Figures = Mapping[str, tuple[Shown, ...]]
 """The images by the id of the cell that shows them."""
 
 
-def figures(source: Source, course: Course, cache: Path, say: Say = print) -> Figures:
-    """Return what the notebook's solution shows; it runs unless the cache has it.
-
-    Parameters
-    ----------
-    source
-        The notebook.
-    course
-        Names the data that the runs use.
-    cache
-        A folder. What is kept there counts as long as the cells' code, the library, the packages
-        and the data are the same.
-    say
-        Takes a line of progress.
-
-    Raises
-    ------
-    AutogradeError
-        If a cell of the solution fails.
-    """
-    notebook = solved(source)
-    file, key = cache / f"{source.name}.json", _key(notebook, course)
-    if file.is_file():
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["key"] == key:
-            say(f"Figures of {source.name}: nothing has changed since they were made")
-            found = {cell: tuple(Shown(**each) for each in all_) for cell, all_ in kept["cells"]}
-            return _for_all_to_see(source, found)
-    _run(notebook, source.name, say)
-    found = {cell.id: shown for cell in notebook.cells if (shown := _images(cell))}
-    cells = [(cell, [asdict(each) for each in shown]) for cell, shown in found.items()]
-    cache.mkdir(parents=True, exist_ok=True)
-    write_whole(file, json.dumps({"key": key, "cells": cells}))
-    return _for_all_to_see(source, found)
-
-
-def _for_all_to_see(source: Source, found: Figures) -> Figures:
+def for_all_to_see(source: Source, found: Figures) -> Figures:
     """Leave out the images of answers, and of test cells that show a variable's value."""
     hidden = set()
     for answer in answers(source.notebook):
@@ -100,40 +49,8 @@ def _for_all_to_see(source: Source, found: Figures) -> Figures:
     return {cell: shown for cell, shown in found.items() if cell not in hidden}
 
 
-def _key(notebook: NotebookNode, course: Course) -> str:
-    code = [(c.id, c.source) for c in notebook.cells if c.cell_type == "code"]
-    packages = imported(source for _, source in code)
-    return key_of(code, environment((), packages, data_digest(course.software.data)))
-
-
-def _run(notebook: NotebookNode, name: str, say: Say) -> None:
-    """Run all cells but the one that looks at the file to be handed in, in an empty folder."""
-    notebook.cells = [cell for cell in notebook.cells if not is_hand_in(cell)]
-    total = sum(cell.cell_type == "code" for cell in notebook.cells)
-    progress, done = Progress(total), 0
-
-    def tell(**_: object) -> None:
-        nonlocal done
-        done += 1
-        if done % 10 == 0 or done == total:
-            say(f"Figures of {name}: {done} of {total} cells ran{progress.left(done)}")
-
-    say(f"Figures of {name}: running its solution")
-    with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(
-            notebook,
-            timeout=None,
-            kernel_name="python3",
-            resources={"metadata": {"path": folder}},
-            on_cell_executed=tell,
-        )
-        try:
-            client.execute()
-        except CellExecutionError as error:
-            raise AutogradeError(f"solutions/{name}: a cell fails: {error}") from None
-
-
-def _images(cell: NotebookNode) -> tuple[Shown, ...]:
+def images(cell: NotebookNode) -> tuple[Shown, ...]:
+    """Return the images that a cell which has run shows."""
     shown = []
     for output in cell.get("outputs", ()):
         data, more = output.get("data", {}), output.get("metadata", {})

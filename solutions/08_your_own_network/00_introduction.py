@@ -41,10 +41,12 @@ from torchvision import models
 from torchvision.transforms import Normalize
 from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
-from xaikit import explain, load_pretrained, plots
+from xaikit import alternatives, explain, load_pretrained, plots
 from xaikit.data import ImageDataset
 from xaikit.metrics import deletion, weight_randomisation
 from xaikit.widgets import explorer
+
+alternatives.install()  # each figure says in words what it shows
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 print(f"Computing on the {device.type.upper()}.")

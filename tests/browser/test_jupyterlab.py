@@ -46,7 +46,9 @@ def test_a_student_opens_a_notebook_and_runs_it(
     assert all(text.startswith("✗") and "Traceback" not in text for text in failed)
     screenshot(browser, name)
     choose_from_menu(browser, "File", "Save Notebook")
-    saved = wait.until(lambda _: _outputs(folder / f"{name}.ipynb"))
+    # For a moment the file that is being written is empty.
+    written = WebDriverWait(browser, 240, ignored_exceptions=[nbformat.reader.NotJSONError])
+    saved = written.until(lambda _: _outputs(folder / f"{name}.ipynb"))
     assert "error" not in {output["output_type"] for output in saved}
     end_kernels(address)  # the rest of the notebook takes a minute or two
 
