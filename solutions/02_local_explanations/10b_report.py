@@ -2,7 +2,7 @@
 # ## Section: The report
 #
 # **You learn** to choose: which figure carries what you found, and which sentences does it need?
-# **Time:** one hour.
+# **Time:** {{ time }}.
 #
 # ### Task: one page
 #
