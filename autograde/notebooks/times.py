@@ -89,9 +89,7 @@ def _times_of_several(whole: Outline, minutes: Mapping[int, float]) -> dict[str,
     return found
 
 
-def _minutes(
-    whole: Outline, sections: Collection[int], tasks: Collection[str]
-) -> dict[int, float]:
+def _minutes(whole: Outline, sections: Collection[int], tasks: Collection[str]) -> dict[int, float]:
     """Return how long each of the chosen sections takes, by its number in the whole notebook."""
     worth, found = _worth(whole), {}
     for section in whole.sections:

@@ -99,7 +99,8 @@ def test_the_time_of_a_section_is_that_of_its_tasks_and_a_quarter_for_reading(
 
 
 def test_a_text_says_how_long_some_sections_take(tmp_path: Path) -> None:
-    end = "# %% [markdown]\n# ## End\n#\n# Both: {{ time.first..second }}; one: {{ time.second }}.\n"
+    told = "Both: {{ time.first..second }}; one: {{ time.second }}."
+    end = f"# %% [markdown]\n# ## End\n#\n# {told}\n"
     sections = {**SECTIONS, "03_end.py": end}
     text = text_of(read(tmp_path / "a", sections=sections).notebook)
     assert "Both: about three hours; one: about two hours." in text
