@@ -58,6 +58,7 @@ page = report(
         (
             plots.attribution_grid(chosen, examples, classes=classes, roles=roles),
             "Red pixels speak for a class, blue ones against it. All maps of a method share one scale.",
+            0.8,
         ),
         "**Result.** Integrated Gradients marks regions that differ between targets; for the most and the "
         "second most likely class they overlap. Grad-CAM is too coarse for a collar. The gradient is noise at this size. With a "
