@@ -27,6 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"autograde: {error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "autograde", "xaikit"):
+            raise
+        print(
+            f"autograde: The package {missing} is missing here; run make, or "
+            'pip install ".[course]", in the folder of the course\'s repository.',
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("autograde: stopped; what was graded is kept.", file=sys.stderr)
         return 130

@@ -7,8 +7,11 @@ answer starts from these: none sees what another one left.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
@@ -66,6 +69,13 @@ def run(source: Source, texts: Mapping[str, str]) -> Ran:
     """
     matplotlib.use("Agg")
     ran = Ran()
+    with _elsewhere():
+        _run_cells(source, texts, ran)
+    return ran
+
+
+def _run_cells(source: Source, texts: Mapping[str, str], ran: Ran) -> None:
+    """Run the cells one after the other, and note what they leave."""
     places = Places(source, source.notebook)
     task_of = {each.cell: each for each in answers(source.notebook) if not each.manual}
     tests = {each.test: each.task for each in task_of.values()}
@@ -94,12 +104,24 @@ def run(source: Source, texts: Mapping[str, str]) -> Ran:
         untitled = [figure for figure in made if _drawn_in(figure) and not _titled(figure)]
         if untitled:
             ran.faults.append(f"{where}: a figure has no title; give it, or one of its axes, one.")
-    return ran
 
 
 def _execute(text: str, where: str, space: Space) -> None:
     with quiet():
         exec(compile(text, where, "exec"), space)
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Let files that cells write by a relative path, such as a report, be gone afterwards."""
+    # A folder of data that is named by a relative path stays what it is.
+    data = {k: str(Path(v).absolute()) for k, v in os.environ.items() if k == "XAIKIT_DATA"}
+    with (
+        mock.patch.dict(os.environ, data),
+        TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+    ):
+        yield
 
 
 @contextlib.contextmanager
@@ -181,7 +203,8 @@ def _values(answer: Value, text: str, above: Space) -> dict[str, Any] | str:
     """Return what a task's variables hold after an answer ran, or what is wrong with it."""
     space = dict(above)
     try:
-        _execute(text, "answer", space)
+        with _elsewhere():
+            _execute(text, "answer", space)
         return {name: plain(space[name]) for name in answer.names}
     except KeyError as error:
         return f"leaves no variable {error}, which the hidden check reads"

@@ -110,9 +110,9 @@ def _table(value: Any) -> dict[str, Any]:
 
 def _find(start: Path) -> Path:
     """Return the nearest ``course.toml``."""
+    start = start.absolute()
     if start.name == FILE and start.is_file():
         return start
-    start = start.absolute()
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
             return folder / FILE

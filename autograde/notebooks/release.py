@@ -133,7 +133,7 @@ def release(
     texts = {files[name]: to_json(notebook) for name, notebook in made.items()}
     write_together(texts | _asset(known, list(there), course))
     if others := _others(course.folder / "notebooks", there):
-        report(f"Note: of an earlier release and not of this course: {others}; delete that.")
+        report(f"Note: of an earlier release and not of this course: {others}; please delete.")
     for sentence in undated(course):
         report(f"Note: {sentence}")
     for name, notebook in made.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations_with_replacement
 
 from nbformat import NotebookNode
 
@@ -39,14 +40,17 @@ def durations(
         marks it."), and, of the whole notebook, ``core.first`` and ``core.last`` (numbers of
         sections), ``core.time``, ``core.share`` ("half of the points"). A time is there if sections
         say theirs: of what a section takes, the share of its points that is chosen, and a quarter
-        at least, for reading. The core path is there if it is one run of sections.
+        at least, for reading. The core path is there if it is one run of sections. Of the chosen
+        sections, by their files' names, ``time.FIRST..LAST`` is that of some, ``time.NAME`` of one.
     """
     by_hand = [cell for cell in cells if grading(cell)["solution"] and grading(cell)["grade"]]
     reports = sum(map(is_report, by_hand))
     found = {"course.by_hand": _by_hand(len(by_hand) - reports, bool(reports))}
     worth = _worth(whole)
-    if minutes := sum(_minutes(whole, sections, tasks)):
-        found["course.time"] = in_hours(minutes)
+    minutes = _minutes(whole, sections, tasks)
+    if sum(minutes.values()):
+        found["course.time"] = in_hours(sum(minutes.values()))
+    found |= _times_of_several(whole, minutes)
     core = [section for section in whole.sections if section.core]
     if not core or core[-1].number - core[0].number >= len(core):
         return found
@@ -69,19 +73,32 @@ def section_times(
     """
     return tuple(
         in_minutes(5 * max(1, round(each / 5))) if each else ""
-        for each in _minutes(whole, sections, tasks)
+        for each in _minutes(whole, sections, tasks).values()
     )
 
 
-def _minutes(whole: Outline, sections: Collection[int], tasks: Collection[str]) -> Iterator[float]:
-    """Yield how long each of the chosen sections takes."""
-    worth = _worth(whole)
+def _times_of_several(whole: Outline, minutes: Mapping[int, float]) -> dict[str, str]:
+    """Return how long the sections from one to another take together, by the names of the two."""
+    names = sorted((number, name) for name, number in whole.names.items() if number in minutes)
+    found = {}
+    for (first, start), (last, end) in combinations_with_replacement(names, 2):
+        if together := sum(each for number, each in minutes.items() if first <= number <= last):
+            found[f"time.{start}..{end}"] = in_hours(together)
+            if start == end:
+                found[f"time.{start}"] = in_hours(together)
+    return found
+
+
+def _minutes(whole: Outline, sections: Collection[int], tasks: Collection[str]) -> dict[int, float]:
+    """Return how long each of the chosen sections takes, by its number in the whole notebook."""
+    worth, found = _worth(whole), {}
     for section in whole.sections:
         if section.number in sections:
             here = {task: w for task, w in worth.items() if whole.homes[task] == section.number}
             kept = sum(w for task, w in here.items() if task in tasks)
             share = kept / sum(here.values()) if here else 1.0
-            yield section.minutes * max(_READING, share)
+            found[section.number] = section.minutes * max(_READING, share)
+    return found
 
 
 def _worth(whole: Outline) -> dict[str, float]:

@@ -20,7 +20,7 @@
 #   three-line example which method violates which;
 # - find the error in code that looks right.{{ end }}
 #
-# **Time**: {{ if whole }}about 5 hours{{ else }}{{ course.time }}{{ end }} alone, less in a group. **Computer**: everything runs on a CPU in seconds.
+# **Time**: {{ course.time }} alone, less in a group. **Computer**: everything runs on a CPU in seconds.
 #
 # **How to work.** Write only into the cells that begin with `# answer: …` and leave that first line
 # as it is. Below each answer a cell checks its *form*, and properties that any right answer has;

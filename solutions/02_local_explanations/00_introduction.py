@@ -27,11 +27,11 @@
 #
 # | sections | what | time |
 # |---|---|---|
-# | {{ section.question }} to {{ section.perturbation }} | the methods by hand | 6 hours |
-# | {{ section.captum }} and {{ section.shap_and_lime }} | the same methods in captum, shap and lime | 2 hours |
-# | {{ section.comparison }} | all of them on one network, and what they say | 2 hours |
-# | {{ section.deletion_and_sanity }} and {{ section.understanding }} | can they be trusted? do you understand them? | 4 hours |
-# | {{ section.report }} | the page that you hand in | 1 hour |
+# | {{ section.question }} to {{ section.perturbation }} | the methods by hand | {{ time.question..perturbation }} |
+# | {{ section.captum }} and {{ section.shap_and_lime }} | the same methods in captum, shap and lime | {{ time.captum..shap_and_lime }} |
+# | {{ section.comparison }} | all of them on one network, and what they say | {{ time.comparison }} |
+# | {{ section.deletion_and_sanity }} and {{ section.understanding }} | can they be trusted? do you understand them? | {{ time.deletion_and_sanity..understanding }} |
+# | {{ section.report }} | the page that you hand in | {{ time.report }} |
 # {{ else }}
 # **Time:** {{ course.time }} for a group.
 # {{ end }}

@@ -316,7 +316,7 @@ checks.close(
 checks.passed("deep-shap", "sums, shares, one and five backgrounds, and units with z = z′")
 
 # %% [markdown]
-# On our network two training images of each class serve as background from now on. The figure below
+# On our network two training images of each class serve as background{{ if section.comparison }} from now on{{ end }}. The figure below
 # takes one of them, five and all twenty. With one, the map shows the reference as much as the input.
 # DeepLIFT's black reference is not neutral either: the network predicts a class for a black image, too{{ if task.rankings }},
 # and task {{ task.rankings }} asks which{{ end }}.

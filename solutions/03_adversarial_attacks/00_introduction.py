@@ -5,10 +5,10 @@
 #
 # {{ course.terms }}
 #
-# A network recognises nine garments of ten. After a change that hardly anybody sees, or after a
-# sticker of five by five pixels, it recognises nearly none. In this notebook you write these attacks
-# and measure how well they work. Then you ask what the maps of notebook 02 show of an attacked image:
-# do they point at the sticker? Do they also point at a sticker that is harmless?
+# A network recognises nine garments of ten. After a change that hardly anybody sees{{ if section.patches }}, or after a
+# sticker of five by five pixels{{ end }}, it recognises nearly none. In this notebook you write such attacks
+# and measure how well they work.{{ if section.patches and section.explanations }} Then you ask what the maps of notebook 02 show of an attacked image:
+# do they point at the sticker? Do they also point at a sticker that is harmless?{{ end }}
 #
 # {{ if whole }}
 # **After it you can**
@@ -28,9 +28,9 @@
 #
 # | sections | what | time |
 # |---|---|---|
-# | {{ section.success }} to {{ section.masked_gradient }} | attacks on the whole image | 5 hours |
-# | {{ section.patches }} and {{ section.explanations }} | patches, and what happens to the explanations | 3 ½ hours |
-# | {{ section.defence }} | a defence, and how to read a claim | 2 hours |
+# | {{ section.success }} to {{ section.masked_gradient }} | attacks on the whole image | {{ time.success..masked_gradient }} |
+# | {{ section.patches }} and {{ section.explanations }} | patches, and what happens to the explanations | {{ time.patches..explanations }} |
+# | {{ section.defence }} | a defence, and how to read a claim | {{ time.defence }} |
 # {{ else }}
 # **Time:** {{ course.time }} for a group.
 # {{ end }}

@@ -118,8 +118,8 @@ checks.passed("count", "eight images, once with a target for each,")
 # ### What differs by chance?
 #
 # A share of $n$ images is an estimate: other images of the same kind would give another share. The
-# interval of [Wilson 1927](https://doi.org/10.1080/01621459.1927.10502953), which notebook 04 uses
-# again, covers the true share in about 95 % of such draws. Near one half it reaches from the estimate
+# interval of [Wilson 1927](https://doi.org/10.1080/01621459.1927.10502953) covers the true share in
+# about 95 % of such draws. Near one half it reaches from the estimate
 # by 15 percentage points to either side for 40 images, by 10 for 100, and by 6 for 250. The figures of
 # this notebook show it. Two attacks on the *same* images are compared image by image: only the images
 # on which they differ say which is stronger.

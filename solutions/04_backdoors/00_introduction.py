@@ -28,9 +28,9 @@
 # {{ if whole }}
 # | sections | what | time |
 # |---|---|---|
-# | {{ section.poisoning }} and {{ section.neural_cleanse }} | plant a backdoor; look for it with the model alone | 2 hours |
-# | {{ section.activations }} to {{ section.concepts }} | look for it in the training data; ask for the concept | 2 ½ hours |
-# | {{ section.local_methods }} to {{ section.which_method }} | local methods, repair, photographs, the table | 2 hours |
+# | {{ section.poisoning }} and {{ section.neural_cleanse }} | plant a backdoor; look for it with the model alone | {{ time.poisoning..neural_cleanse }} |
+# | {{ section.activations }} to {{ section.concepts }} | look for it in the training data; ask for the concept | {{ time.activations..concepts }} |
+# | {{ section.local_methods }} to {{ section.which_method }} | local methods, repair, photographs, the table | {{ time.local_methods..which_method }} |
 #
 # {{ end }}
 # All cells together run in about two minutes on a CPU.

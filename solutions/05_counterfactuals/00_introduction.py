@@ -25,8 +25,9 @@
 # 6. measure how diverse several counterfactuals are, and how stable one is.
 #
 # {{ end }}
-# **Time:** {{ course.time }} for a group{{ if whole }}: sections {{ section.nearest_point }} to {{ section.wachter }} two hours, {{ section.prototypes }} and {{ section.reinforcement }} one hour and a quarter, {{ section.measures }}
-# to {{ section.several }} three hours and a half{{ end }}. All cells together run in less than two minutes on a CPU.
+# **Time:** {{ course.time }} for a group{{ if whole }}: for sections {{ section.nearest_point }} and {{ section.wachter }}
+# {{ time.nearest_point..wachter }}, for {{ section.prototypes }} and {{ section.reinforcement }} {{ time.prototypes..reinforcement }}, for {{ section.measures }} to {{ section.several }}
+# {{ time.measures..several }}{{ end }}. All cells together run in less than two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

@@ -148,3 +148,15 @@ def test_what_answers_print_reaches_no_terminal(
     bar = "import sys; print('50 %', file=sys.stderr); twice_as_much = x * 2"
     found(tmp_path, PLAIN.replace("twice_as_much = x * 2", bar))
     assert "50 %" not in "".join(capfd.readouterr())
+
+
+def test_files_that_cells_write_do_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = '# %%\nopen("page.txt", "w").write("a page")\nassert open("page.txt").read()\n\n'
+    course = write_course(tmp_path, PLAIN.replace("# %% nbgrader", writes + "# %% nbgrader", 1))
+    monkeypatch.chdir(tmp_path)
+    lines: list[str] = []
+    check([], course, lines.append)
+    assert not any("it fails" in line for line in lines), lines
+    assert not (tmp_path / "page.txt").exists()

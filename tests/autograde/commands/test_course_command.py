@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,17 @@ def test_what_is_missing_is_said_and_gives_another_status(
         "Grace Hopper has an extension for 01_small, which has no deadline.",
     ):
         assert sentence in wrong
+
+
+def test_without_the_graders_packages_one_sentence_says_what_to_install(tmp_path: Path) -> None:
+    write_course(tmp_path)
+    library_alone = (
+        "import sys; sys.modules['nbformat'] = None; from autograde.__main__ import main; "
+        "sys.exit(main(['course']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", library_alone], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("autograde: The package nbformat is missing here; run make, or ")
+    assert done.stderr.count("\n") == 1 and 'pip install ".[course]"' in done.stderr

@@ -55,11 +55,13 @@ def test_a_group_has_its_latest_members_deadline(tmp_path: Path) -> None:
         assert course.deadline("01_small", who) == late
 
 
-def test_is_found_from_below(tmp_path: Path) -> None:
+def test_is_found_from_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_course(tmp_path)
     script = tmp_path / "solutions" / "01_small_checks.py"
     assert read_course(script).file == tmp_path / "course.toml"
     assert read_course(tmp_path / "course.toml").folder == tmp_path
+    monkeypatch.chdir(tmp_path)
+    assert read_course(Path("course.toml")).folder == tmp_path
 
 
 @pytest.mark.parametrize(

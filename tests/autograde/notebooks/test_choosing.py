@@ -98,6 +98,19 @@ def test_the_time_of_a_section_is_that_of_its_tasks_and_a_quarter_for_reading(
     assert re.findall(r"\*\*Time:\*\* (.+)\.", points) == ["one hour", "two hours"]
 
 
+def test_a_text_says_how_long_some_sections_take(tmp_path: Path) -> None:
+    told = "Both: {{ time.first..second }}; one: {{ time.second }}."
+    end = f"# %% [markdown]\n# ## End\n#\n# {told}\n"
+    sections = {**SECTIONS, "03_end.py": end}
+    text = text_of(read(tmp_path / "a", sections=sections).notebook)
+    assert "Both: about three hours; one: about two hours." in text
+    # Of the second section 4 of 10 points are left, 48 minutes of 120.
+    text = text_of(read(tmp_path / "b", 'skip = ["why"]', sections).notebook)
+    assert "Both: about two hours; one: about one hour." in text
+    with pytest.raises(SourceError, match=r"03_end\.py:4: .*nothing fills .*time\.first\.\.second"):
+        read(tmp_path / "c", 'sections = ["1"]', sections)
+
+
 def test_a_time_that_no_section_says_is_refused(tmp_path: Path) -> None:
     silent = SECTIONS["01_first.py"].replace("minutes=60 core=true", "core=true")
     with pytest.raises(SourceError, match=r"01_first\.py:\d+: .*nothing fills .*\{\{ time \}\}"):
