@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from nbformat import NotebookNode
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from autograde.commands.demo_report import write_report
+from autograde.commands.demo_report import DemoReport, write_report
 from autograde.grading.mark import Assignment
 from autograde.model.course import Course, CourseError
 from autograde.model.kinds import (
@@ -73,7 +73,7 @@ class Recipe:
     timestamp
         When it was handed in, if that matters.
     report
-        The title and the paragraphs of the report beside it; none is handed in if there are none.
+        The report beside it, if one is handed in.
     """
 
     answers: _Kind = "solution"
@@ -84,7 +84,7 @@ class Recipe:
     damage: Annotated[Text, AfterValidator(_known_damage)] = ""
     hostile: Switch = False
     timestamp: Text = ""
-    report: Annotated[list[Text], should_be("a list of texts")] = field(default_factory=list)
+    report: Annotated[DemoReport, record(DemoReport, "a report")] | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _fitting(upload: Recipe, assignment: Assignment) -> Recipe:
         code={task: each for task, each in upload.code.items() if task in cells},
         before={task: each for task, each in upload.before.items() if task in cells},
         tags={cell: each for cell, each in upload.tags.items() if cell in cells},
-        report=upload.report if report_task(assignment.released) else [],
+        report=upload.report if report_task(assignment.released) else None,
     )
 
 
