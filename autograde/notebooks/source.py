@@ -251,9 +251,8 @@ def examine(
                 known = values | numbers.values(here) | ({"time": time} if time else {})
                 cell.source = filled(cell.source, known, where, numbers)
         with _noting(found):
-            checks = replace(
-                checks, tasks=dict(tasks_read(checks, notebook, numbers, chosen.holds))
-            )
+            tasks = dict(tasks_read(checks, notebook, numbers, chosen.holds))
+            checks = replace(checks, tasks=tasks)
     out_of_reach = course.software.out_of_reach_by_hand
     # Where cells or scripts cannot be read, nothing is known about what belongs to them.
     found += mistakes(notebook, checks if whole else None, layout, files, out_of_reach, faulty)

@@ -124,6 +124,8 @@ def feedback_html(result: SubmissionResult, course: Course) -> str:
         rows=rows,
         waiting=[row for row in rows if row.verdict == "waiting"],
         short=short,
+        # Only what a check marks can be tried again with the visible checks.
+        again=next((row for row in short if row.result.check), None),
         missing=sum(row.result.max_score - (row.result.score or 0.0) for row in short),
         pieces=[] if notebook is None else _pieces(notebook, {r.result.task: r for r in rows}),
     )

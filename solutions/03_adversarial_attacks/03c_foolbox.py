@@ -35,6 +35,8 @@
 # attack `hundred`; elsewhere it shows what was found then.
 
 # %% tags=["figure"]
+import importlib.util
+
 recorded = {0.02: 0.57, 0.05: 0.08, 0.1: 0.0}  # robust accuracy by this code, on a CPU
 if importlib.util.find_spec("foolbox") is None:
     print("foolbox is not installed here; its numbers were recorded with foolbox 3.3.4.")

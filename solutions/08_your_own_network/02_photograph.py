@@ -7,6 +7,8 @@
 # a person, so that there is one to explain if you upload none.
 
 # %%
+import sys
+
 path = None  # for example "holiday.jpg"
 if "google.colab" in sys.modules and path is None:
     from google.colab import files

@@ -100,10 +100,16 @@ def test_links_lead_to_answers_and_marks_follow_them(small: Class) -> None:
 
 
 def test_who_lost_points_is_led_from_one_such_task_to_the_next(small: Class) -> None:
-    html = feedback_html(small.result(scores={"double": 0.5, "why": 3.0}), small.course)
+    record = small.result(scores={"double": 0.5, "why": 3.0})
+    for task in record.tasks:
+        task.check = "" if task.task == "why" else "1"  # a version of the check; none by hand
+    html = feedback_html(record, small.course)
     read = " ".join(text(html).split())
     assert "Points are missing in 2 of 3 tasks, 2.5 points in all." in read
     assert "Begin with A small notebook · double:" in read
+    by_hand = feedback_html(small.result(scores={"why": 0.0}), small.course)
+    assert "Points are missing in 1 of 3" in " ".join(text(by_hand).split())
+    assert "Begin with" not in text(by_hand), "what a person marks has no visible check"
     links = {
         task: [a.get("href") for a in mark.iter("a")]
         for task, mark in zip(
