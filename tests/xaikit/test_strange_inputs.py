@@ -14,8 +14,8 @@ import pytest
 import sklearn.datasets
 import torch
 from PIL import Image
-from torch import Tensor, nn
-from wrong_values import CLASSES, IMAGES, MANY, NETWORK
+from torch import Tensor
+from wrong_values import CLASSES, IMAGES, MANY, NETWORK, Ends
 
 from xaikit import attack, counterfactual, explain
 from xaikit.attribution import superpixels
@@ -46,22 +46,11 @@ def test_what_is_no_batch_is_refused_with_what_makes_one(call: str, kind: str) -
     assert re.fullmatch(r"[^\n]+[.]", str(raised.value))
 
 
-class Returns(nn.Module):
-    """A network that returns what a function makes of its outputs."""
-
-    def __init__(self, function: Callable[[Tensor], Any]) -> None:
-        super().__init__()
-        self.network, self.function = NETWORK, function
-
-    def forward(self, x: Tensor) -> Any:
-        return self.function(self.network(x))
-
-
 @pytest.mark.parametrize("function", [lambda z: z.to_sparse(), lambda z: z[:, :0]])
 def test_outputs_that_are_no_table_of_classes_are_refused(function: Any) -> None:
     for name in ("gradient", "lime"):
         with pytest.raises((TypeError, ValueError), match=r"the model (returns|has to return)"):
-            explain(Returns(function), IMAGES, 0, name)
+            explain(Ends(NETWORK, function), IMAGES, 0, name)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ The kinds of the options stand here by name, apart from the signatures that the 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from chain import convolutional
-from torch import nn
+from torch import Tensor, nn
 
 from xaikit import attack, counterfactual, detect, explain, influence
 from xaikit.attribution.registry import METHODS as EXPLANATIONS
@@ -29,6 +30,18 @@ MAP = explain(NETWORK, IMAGES, 0, "input_x_gradient")
 INSIDE = IMAGES[:, 0] > 0.5
 TOKENS, MARKED = explain(nn.Linear(6, 2), torch.rand(3, 6), 0, "gradient"), torch.ones(3, 6) > 0
 GENERATOR = Generator((1, 12, 12), 5).eval()
+
+
+class Ends(nn.Module):
+    """A network with something at its end."""
+
+    def __init__(self, network: nn.Module, end: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.network, self.end = network, end
+
+    def forward(self, x: Tensor) -> Any:
+        return self.end(self.network(x))
+
 
 QUICK: dict[str, dict[str, Any]] = {
     "exemplar": {"examples": MANY, "labels": 0 * CLASSES},

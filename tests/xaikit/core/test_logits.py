@@ -12,7 +12,7 @@ import pytest
 import torch
 from chain import convolutional
 from torch import Tensor, nn
-from wrong_values import CLASSES, IMAGES, MANY, NETWORK, called
+from wrong_values import CLASSES, IMAGES, MANY, NETWORK, Ends, called
 
 from xaikit import explain
 from xaikit.attacks.registry import METHODS as ATTACKS
@@ -23,18 +23,6 @@ from xaikit.data import ImageDataset
 from xaikit.widgets.changes import changed
 from xaikit.widgets.choices import Choice
 from xaikit.widgets.pictures import explained
-
-
-class Ends(nn.Module):
-    """A network with something at its end."""
-
-    def __init__(self, network: nn.Module, end: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.network, self.end = network, end
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.end(self.network(x))
-
 
 ENDS: dict[str, Callable[[Tensor], Tensor]] = {
     "Softmax": nn.Softmax(1),

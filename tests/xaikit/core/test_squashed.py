@@ -9,24 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from wrong_values import CLASSES, IMAGES, MANY, NETWORK, called
+from wrong_values import CLASSES, IMAGES, MANY, NETWORK, Ends, called
 
 from xaikit import attack, counterfactual, explain
 from xaikit.core.passes import outputs
 from xaikit.data import ImageDataset
 from xaikit.models import accuracy
-
-
-class Ends(nn.Module):
-    """A network with something at its end."""
-
-    def __init__(self, network: nn.Module, end: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.network, self.end = network, end
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.end(self.network(x))
-
 
 SQUASHED: dict[str, Callable[[Tensor], Tensor]] = {
     "complement": lambda z: 1 - z.softmax(1),
