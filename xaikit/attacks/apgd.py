@@ -29,8 +29,8 @@ def apgd(
     *,
     epsilon: NonNegative,
     norm: Norm = "inf",
-    steps: int = 50,
-    restarts: int = 5,
+    steps: int = 100,
+    restarts: int = 4,
 ) -> tuple[Tensor, Tensor]:
     """Raise the cross-entropy, then towards one class after the other the margin.
 
