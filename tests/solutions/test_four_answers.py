@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tempfile
 from copy import deepcopy
 from functools import cache
 from itertools import cycle
@@ -21,12 +22,14 @@ from typing import Any
 import pytest
 
 from autograde.grading import mark as marking
+from autograde.grading.reports import HandedReport
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.answers import submission
-from autograde.notebooks.cells import answers
+from autograde.notebooks.cells import answers, report_task
 from autograde.notebooks.leftovers import delete_leftovers
 from autograde.notebooks.release import released, solved, to_json
 from tests.sheets import COURSE, MARKED, NAMES, source, written
+from xaikit import report
 from xaikit.names import defined, deleted, needed
 
 SECRET = b"the tests' own secret"
@@ -40,12 +43,24 @@ def automatic(name: str) -> list[str]:
     return [a.task for a in answers(assignment(name).released) if not a.manual]
 
 
+@cache
+def beside(name: str) -> HandedReport | None:
+    """Return the report that lies beside the notebook, where a task asks for one."""
+    if not report_task(assignment(name).released):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        parts = ["A person marks what stands here."]
+        made = report("A page", ["student"], "https://example.org", parts, f"{folder}/report.pdf")
+        return HandedReport("report.pdf", made.path.read_bytes())
+
+
 def graded(
     name: str, texts: dict[str, str], timing: marking.Timing
 ) -> tuple[SubmissionResult, marking.Timing]:
     content = to_json(submission(assignment(name).released, texts)).encode()
     hidden = (COURSE.folder,)
-    return marking.mark(content, "student", assignment(name), SECRET, timing, "bubblewrap", hidden)
+    rest = (SECRET, timing, "bubblewrap", hidden)
+    return marking.mark(content, "student", assignment(name), *rest, report=beside(name))
 
 
 def lost(result: SubmissionResult) -> dict[str, str]:
