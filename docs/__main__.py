@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -68,9 +69,7 @@ def replace_folder(made: Path, out: Path) -> None:
     if out.exists():
         if not (out / "searchindex.js").is_file():
             raise SiteError(f"{out} is no site of an earlier build; name another folder.")
-        for file in sorted(out.rglob("*"), reverse=True):
-            file.rmdir() if file.is_dir() else file.unlink()
-        out.rmdir()
+        shutil.rmtree(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     made.rename(out)
 

@@ -32,6 +32,7 @@ from autograde.notebooks.release import solved
 from autograde.notebooks.source import Source
 from autograde.safety.files import write_whole
 from docs.figures import Figures, Shown, for_all_to_see, images
+from xaikit.threads import cores
 
 Say = Callable[[str], object]
 
@@ -80,7 +81,7 @@ def worked_figures(
             say(f"Figures of {name}: nothing has changed since they were made")
             found[name] = kept
     if waiting:
-        count = min(len(os.sched_getaffinity(0)), len(waiting))
+        count = min(cores(), len(waiting))
         say(f"Figures: {len(waiting)} of {len(sources)} solutions run, {count} at a time")
         cache.mkdir(parents=True, exist_ok=True)
         faults: list[str] = []

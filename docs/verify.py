@@ -153,10 +153,9 @@ def traces(site: Path, folder: Path) -> list[str]:
         The course's folder.
     """
     names = {str(folder), str(Path.home()) + "/", f"{getpass.getuser()}@", socket.gethostname()}
-    return [
-        f"{file.relative_to(site).as_posix()} names this machine: {name}."
-        for file in sorted(site.rglob("*"))
-        if file.is_file()
-        for name in sorted(names)
-        if len(name) > 4 and name.encode() in file.read_bytes()
-    ]
+    told = sorted(name for name in names if len(name) > 4)
+    found = []
+    for file in filter(Path.is_file, sorted(site.rglob("*"))):
+        content, place = file.read_bytes(), file.relative_to(site).as_posix()
+        found += [f"{place} names this machine: {n}." for n in told if n.encode() in content]
+    return found

@@ -16,7 +16,7 @@ from xaikit.left_out import left_out
 from xaikit.markers import markers, runnable, squeezed
 from xaikit.notebook_json import BrokenUploadError
 from xaikit.obstacles import Code, Surroundings, obstacles
-from xaikit.one_page import LARGEST, fault, read_page
+from xaikit.one_page import LARGEST, called_a_report, fault, read_page
 from xaikit.opened import Opened, Verdict, opened
 from xaikit.own_cells import Own
 from xaikit.released import Released, begins, notebooks
@@ -224,7 +224,7 @@ def _say_saved(upload: ParsedUpload, ran: Mapping[str, str], verdict: Verdict) -
 def _say_report(folder: Path, released: Released, verdict: Verdict) -> None:
     """Look at the report beside the notebook, as grading does."""
     there = sorted(path for path in folder.glob("*") if path.suffix.casefold() == ".pdf")
-    reports = [path for path in there if "report" in path.name.casefold()] or there
+    reports = [path for path in there if called_a_report(path.name)] or there
     if not reports:
         verdict.say(
             "No report lies beside the notebook, and one is asked for: a one-page PDF, which the "

@@ -56,6 +56,16 @@ class Page:
     text: str = ""
 
 
+def called_a_report(name: str) -> bool:
+    """Return whether a PDF's name says that it is the report, which counts before any other."""
+    return "report" in name.casefold()
+
+
+def is_pdf(content: bytes) -> bool:
+    """Return whether a file, or its first kilobyte, begins as PDFs do."""
+    return b"%PDF-" in content[:1024]
+
+
 def read_page(content: bytes) -> Page:
     """Read a PDF: how many pages, and what is on the first.
 
@@ -70,7 +80,7 @@ def read_page(content: bytes) -> Page:
 
     if len(content) > LARGEST:
         return Page("large")
-    if b"%PDF-" not in content[:1024]:
+    if not is_pdf(content):
         return Page("no PDF")
     try:
         document = pypdfium2.PdfDocument(content)

@@ -18,6 +18,7 @@ from autograde.intake.upload import Beside, Place, SubmissionsError, Upload
 from autograde.model.moments import zone_of
 from autograde.safety.sanitize import clean_line
 from xaikit.notebook_json import BrokenUploadError
+from xaikit.one_page import called_a_report, is_pdf
 from xaikit.uploads import Stub, read_upload
 
 _TICK = timedelta(seconds=2)
@@ -187,14 +188,9 @@ def _read_pdf(candidate: Candidate) -> _Read:
     except SubmissionsError as error:
         return _Read(candidate, reason=f"it cannot be read ({_clause(str(error))})")
     digest = hashlib.sha256(content).hexdigest()
-    if not is_pdf(content[:1024]):
+    if not is_pdf(content):
         return _Read(candidate, digest=digest, reason="it is no PDF")
-    return _Read(candidate, WORKED, int("report" in candidate.name.casefold()), digest=digest)
-
-
-def is_pdf(head: bytes) -> bool:
-    """Whether a file begins as PDFs do."""
-    return b"%PDF-" in head
+    return _Read(candidate, WORKED, int(called_a_report(candidate.name)), digest=digest)
 
 
 def _clause(sentence: str) -> str:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from autograde.intake.choice import Candidate, chosen_report, is_pdf
+from autograde.intake.choice import Candidate, chosen_report
 from autograde.intake.layout import hint
 from autograde.intake.names import ARCHIVES, assignment_of, is_notebook, passed_over
 from autograde.intake.recognise import Recognition
 from autograde.intake.upload import Beside, Place, SubmissionsError, Upload
 from autograde.safety.sanitize import clean_line
 from xaikit.notebook_json import BrokenUploadError
+from xaikit.one_page import is_pdf
 from xaikit.uploads import SIZE_LIMIT, read_upload
 
 READ_LIMIT = 8 * SIZE_LIMIT
