@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import matplotlib as mpl
 import pytest
 
 
@@ -19,6 +20,13 @@ def environment() -> Iterator[None]:
     os.environ.update(before)
     if now is not None:
         os.environ["PYTEST_CURRENT_TEST"] = now
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawing() -> Iterator[None]:
+    """Give the next module matplotlib's settings: a notebook's first cell changes them."""
+    with mpl.rc_context():
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)
