@@ -27,7 +27,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xaikit.checks import misfit, no_numbers
+from xaikit.checks.values import misfit, no_numbers
 
 Score = Callable[[Any], float | None]
 """Takes ``dict[str, Any]`` (a :class:`Value` task) or ``list[Called]`` (a :class:`Call` task)."""

@@ -30,7 +30,7 @@ FILES = (
         ("xaikit/metrics/other.py", {"tests/xaikit/metrics"}),
         ("xaikit/metrics/__init__.py", {"tests/xaikit/metrics"}),
         ("xaikit/models.py", {"tests/xaikit/test_models.py"}),
-        ("xaikit/quiz.py", set()),
+        ("xaikit/checks/quiz.py", set()),
         ("xaikit/core/chunks.py", set()),
         ("autograde/sandbox/run.py", {"tests/autograde/test_run.py"}),
         (

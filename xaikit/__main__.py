@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from xaikit import handin, rehearsal
+from xaikit.checks import rehearsal
+from xaikit.handin import ready
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     options = parser.parse_args(arguments)
     if options.command in ("check", "rehearse"):
-        look = handin.check if options.command == "check" else rehearsal.rehearse
+        look = ready.check if options.command == "check" else rehearsal.rehearse
         verdict = look(options.file)
         if options.command == "check" and verdict.upload is not None:
             verdict.say(f'To run it as grading will: python -m xaikit rehearse "{options.file}"')

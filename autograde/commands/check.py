@@ -25,7 +25,7 @@ from autograde.notebooks.kept import kept_checks
 from autograde.notebooks.places import Places
 from autograde.notebooks.release import LeakError, released, to_json
 from autograde.notebooks.source import Source, course_sources, examine, find_chosen, find_source
-from xaikit.names import defined, needed
+from xaikit.handin.names import defined, needed
 
 Say = Callable[[str], object]
 

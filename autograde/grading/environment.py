@@ -20,7 +20,7 @@ from pathlib import Path
 import xaikit
 from autograde.notebooks.release import ASSET
 from autograde.notebooks.versions import code_text
-from xaikit.packages import owners_of_packages, within_reach
+from xaikit.handin.packages import owners_of_packages, within_reach
 
 _HOMES = {
     "xaikit": Path(xaikit.__file__).parent,

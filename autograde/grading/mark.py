@@ -43,8 +43,8 @@ from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.packages import out_of_reach
 from autograde.sandbox.run import CodeCell, HiddenCalls
 from autograde.tasks import Call, Value
-from xaikit.markers import runnable
-from xaikit.notebook_json import BrokenUploadError
+from xaikit.handin.markers import runnable
+from xaikit.handin.notebook_json import BrokenUploadError
 
 # A time limit is a multiple of the processor time that the solution took, and never below the
 # least: a student's way may be a slow one.

@@ -19,8 +19,8 @@ from autograde.notebooks.cells import answers, grading
 from autograde.sandbox.replies import Failed
 from autograde.sandbox.run import CodeCell
 from autograde.tasks import Call, Task, Value
-from xaikit.markers import runnable
-from xaikit.names import defined, needed
+from xaikit.handin.markers import runnable
+from xaikit.handin.names import defined, needed
 
 
 def needed_first(

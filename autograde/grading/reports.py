@@ -23,7 +23,7 @@ from autograde.notebooks.cells import grading, node
 from autograde.safety.sanitize import clean_line
 from autograde.sandbox.isolation import Isolation
 from autograde.sandbox.page import picture_of
-from xaikit.one_page import Page, fault
+from xaikit.handin.one_page import Page, fault
 
 _LARGEST = 4 << 20  # bytes of a picture; noise takes more without loss
 _ALTERNATIVE = 400

@@ -21,7 +21,7 @@ from autograde.sandbox.run import (
     run_notebook,
 )
 from autograde.tasks import Task
-from xaikit.released import begins
+from xaikit.handin.released import begins
 
 _STOPS = {
     "timeout": "took longer than its time limit and was stopped",

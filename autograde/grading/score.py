@@ -27,7 +27,7 @@ from autograde.safety.rewrite import clean_markdown
 from autograde.safety.sanitize import Budget, clean_line, clean_outputs
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Called, Task, Unusable, Value, Wrong, noting_statements
-from xaikit.checks import NOT_FINITE
+from xaikit.checks.values import NOT_FINITE
 
 MESSAGE_LIMIT = 500
 NOT_ANSWERED = "Not answered: the answer cell is as it was handed out."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograde.inside.channel import silence, take_job
-from xaikit.one_page import read_page
+from xaikit.handin.one_page import read_page
 
 
 def main() -> None:

@@ -17,9 +17,9 @@ from autograde.intake.names import natural
 from autograde.intake.upload import Beside, Place, SubmissionsError, Upload
 from autograde.model.moments import zone_of
 from autograde.safety.sanitize import clean_line
-from xaikit.notebook_json import BrokenUploadError
-from xaikit.one_page import called_a_report, is_pdf
-from xaikit.uploads import Stub, read_upload
+from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.one_page import called_a_report, is_pdf
+from xaikit.handin.uploads import Stub, read_upload
 
 _TICK = timedelta(seconds=2)
 """How exact an archive's times are: a copy of a folder makes differences that mean nothing."""

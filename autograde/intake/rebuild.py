@@ -23,9 +23,9 @@ from autograde.notebooks.cells import (
     released_cells,
     stubs_of,
 )
-from xaikit.markers import markers
-from xaikit.own_cells import AT_END, OWN_LIMIT, Own, OwnCell, own_cells
-from xaikit.uploads import ParsedCell, ParsedUpload, read_upload
+from xaikit.handin.markers import markers
+from xaikit.handin.own_cells import AT_END, OWN_LIMIT, Own, OwnCell, own_cells
+from xaikit.handin.uploads import ParsedCell, ParsedUpload, read_upload
 
 
 @dataclass(frozen=True)

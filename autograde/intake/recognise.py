@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from autograde.intake.names import assignment_of
-from xaikit.notebook_json import as_utf8
-from xaikit.uploads import Stub
+from xaikit.handin.notebook_json import as_utf8
+from xaikit.handin.uploads import Stub
 
 HandedOut = Mapping[str, Mapping[str, Stub]]
 """The answer cells of every notebook of the course, as students got them."""

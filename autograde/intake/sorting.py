@@ -17,9 +17,9 @@ from autograde.intake.names import ARCHIVES, assignment_of, is_notebook, passed_
 from autograde.intake.recognise import Recognition
 from autograde.intake.upload import Beside, Place, SubmissionsError, Upload
 from autograde.safety.sanitize import clean_line
-from xaikit.notebook_json import BrokenUploadError
-from xaikit.one_page import is_pdf
-from xaikit.uploads import SIZE_LIMIT, read_upload
+from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.one_page import is_pdf
+from xaikit.handin.uploads import SIZE_LIMIT, read_upload
 
 READ_LIMIT = 8 * SIZE_LIMIT
 """How many bytes of one submitter are looked at."""

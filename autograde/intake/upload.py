@@ -15,8 +15,8 @@ from autograde.errors import AutogradeError
 from autograde.intake import archives
 from autograde.intake.archives import ArchiveError
 from autograde.lms.platform import Entry
-from xaikit.one_page import LARGEST
-from xaikit.uploads import SIZE_LIMIT
+from xaikit.handin.one_page import LARGEST
+from xaikit.handin.uploads import SIZE_LIMIT
 
 
 class SubmissionsError(AutogradeError):

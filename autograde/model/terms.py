@@ -7,7 +7,7 @@ from collections.abc import Collection
 from autograde.model.course import Course, Late
 from autograde.model.moments import in_words
 from autograde.model.records import points
-from xaikit.markers import TERMS
+from xaikit.handin.markers import TERMS
 
 
 def terms(course: Course, assignment: str, worth: float, notebooks: Collection[str]) -> str:

@@ -12,8 +12,8 @@ from nbformat import NotebookNode
 from nbformat.notebooknode import from_dict
 
 from autograde.errors import AutogradeError
-from xaikit.released import ReleasedCell, Role
-from xaikit.uploads import Stub
+from xaikit.handin.released import ReleasedCell, Role
+from xaikit.handin.uploads import Stub
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 

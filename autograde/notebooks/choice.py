@@ -21,7 +21,7 @@ from autograde.notebooks.cells import SourceError, called, grading, is_test
 from autograde.notebooks.conditions import resolved
 from autograde.notebooks.outline import Outline
 from autograde.notebooks.times import durations, section_times
-from xaikit.names import defined, needed
+from xaikit.handin.names import defined, needed
 
 _SCHEME = re.compile(r"=== BEGIN MARK SCHEME ===")
 _RANGE = re.compile(r"(\d+)\s*[-–]\s*(\d+)")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from nbformat import NotebookNode
 
-from xaikit.names import defined, needed
+from xaikit.handin.names import defined, needed
 
 TAG = "figure"
 

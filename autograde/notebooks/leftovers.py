@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import grading, is_hand_in, is_test
-from xaikit.names import defined, deleted, needed
+from xaikit.handin.names import defined, deleted, needed
 
 _WIDTH = 88
 _QUOTED, _WORD = re.compile(r"`[^`\n]+`"), re.compile(r"[^\W\d]\w*")

@@ -54,9 +54,9 @@ from autograde.notebooks.source import (
 from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
 from autograde.tasks import Call, Task, Value
-from xaikit.markers import without_terms
-from xaikit.released import Released
-from xaikit.uploads import Stub
+from xaikit.handin.markers import without_terms
+from xaikit.handin.released import Released
+from xaikit.handin.uploads import Stub
 
 CODE_STUB = "# YOUR CODE HERE\npass"
 TEXT_STUB = "YOUR ANSWER HERE"
@@ -233,8 +233,8 @@ def manifest(
 ) -> dict[str, Any]:
     """Return what students' copies of the library know of a release, as JSON has it.
 
-    By it the visible checks say what is missing (:mod:`xaikit.session`), and a student's file is
-    looked at before it is handed in (:mod:`xaikit.handin`).
+    By it the visible checks say what is missing (:mod:`xaikit.checks.session`), and a student's
+    file is looked at before it is handed in (:mod:`xaikit.handin.ready`).
     """
     asked = {task.id: task.answer for task in tasks.values()}
     return Released(

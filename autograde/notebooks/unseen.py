@@ -17,9 +17,9 @@ from autograde.notebooks.cells import grading, is_test
 from autograde.notebooks.validate import imported
 from autograde.sandbox.packages import BY_HAND
 from autograde.tasks import Call, Task
-from xaikit.code import packages_of
-from xaikit.names import defined, needed
-from xaikit.unseen import ByHand
+from xaikit.handin.code import packages_of
+from xaikit.handin.names import defined, needed
+from xaikit.handin.unseen import ByHand
 
 
 def named(notebook: NotebookNode, call: Call) -> frozenset[str]:

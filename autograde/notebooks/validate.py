@@ -25,9 +25,9 @@ from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import TAG, is_figure
 from autograde.notebooks.layout import Layout
 from autograde.tasks import Call
-from xaikit.code import packages_of
-from xaikit.markers import without_magics
-from xaikit.names import defined, needed
+from xaikit.handin.code import packages_of
+from xaikit.handin.markers import without_magics
+from xaikit.handin.names import defined, needed
 
 _PASSED = re.compile(r"""\bchecks\.passed\(\s*["']([^"'\n]+)["']""")
 

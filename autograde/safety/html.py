@@ -27,7 +27,7 @@ from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from autograde.safety.markdown import Parsed, TooMuchError, parser
 from autograde.safety.sanitize import TEXT_LIMIT, Budget, alternative, clean_image, clean_text
-from xaikit.markers import TERMS
+from xaikit.handin.markers import TERMS
 
 IMAGES = ("image/png", "image/jpeg")
 

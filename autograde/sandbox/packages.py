@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from xaikit.packages import owners_of_packages, within_reach
+from xaikit.handin.packages import owners_of_packages, within_reach
 
 BY_HAND = frozenset({"numpy", "torch", "matplotlib", "tqdm"})
 """Beside the standard library, what is within reach in every task by hand: what computes, and what

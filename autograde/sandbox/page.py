@@ -10,7 +10,7 @@ import numpy as np
 
 from autograde.sandbox.isolation import Isolation, Limits
 from autograde.sandbox.process import Sandbox
-from xaikit.one_page import Fault, Page
+from xaikit.handin.one_page import Fault, Page
 
 LIMITS = Limits(
     seconds=40.0,

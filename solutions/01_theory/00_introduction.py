@@ -45,7 +45,8 @@ import torch
 # %%
 # Given: figures and visible checks. The colours can be told apart by colour-blind readers.
 import matplotlib.pyplot as plt
-from xaikit import checks, quiz as quizzes
+from xaikit import checks
+from xaikit.checks import quiz as quizzes
 from xaikit.progress import Bar
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8C8C8C"

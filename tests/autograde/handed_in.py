@@ -12,7 +12,7 @@ from typing import Any
 
 from autograde.intake.submissions import Found
 from autograde.intake.upload import Upload
-from xaikit.uploads import Stub
+from xaikit.handin.uploads import Stub
 
 EARLY = datetime(2027, 4, 1, 12, tzinfo=UTC)
 LATER = datetime(2027, 4, 2, 12, tzinfo=UTC)

@@ -27,7 +27,7 @@ from autograde.notebooks.cells import answers
 from autograde.notebooks.figures import is_figure
 from tests.mutants.asked import called, texts, wrong_answers
 from tests.sheets import NAMES, source
-from xaikit.names import defined, needed
+from xaikit.handin.names import defined, needed
 
 _SECONDS = 30.0
 

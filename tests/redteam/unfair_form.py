@@ -113,7 +113,9 @@ def help_from_another_answer(notebook: NotebookNode) -> None:
 
 @case("unfair", "an import added to a given cell", says="imports and new names")
 def import_in_a_given_cell(notebook: NotebookNode) -> None:
-    cell(notebook, "given-imports").source += "\nimport statistics as st\nfrom xaikit import quiz"
+    cell(
+        notebook, "given-imports"
+    ).source += "\nimport statistics as st\nfrom xaikit.checks import quiz"
     source = "def mean_square(numbers):\n    return st.fmean(float(n) ** 2 for n in numbers)"
     answer(notebook, "mean-square", source)
 

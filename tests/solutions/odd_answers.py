@@ -19,9 +19,9 @@ from autograde.notebooks.cells import answers
 from autograde.notebooks.release import manifest
 from autograde.notebooks.source import Source
 from autograde.tasks import Call, Task
-from xaikit.released import Released
-from xaikit.session import Known, Session
-from xaikit.visible import checking
+from xaikit.checks.session import Known, Session
+from xaikit.checks.visible import checking
+from xaikit.handin.released import Released
 
 UNEXPECTED = (np.zeros(()), np.array(np.nan), np.ones(2), np.ones((2, 2)), "42", {}, [])
 """What an answer holds after it was read that no task asks for."""
@@ -88,7 +88,7 @@ def said(source: Source, task: str, space: dict[str, Any], ran: tuple[str, ...] 
             contextlib.redirect_stderr(io.StringIO()),
             warnings.catch_warnings(),
             np.errstate(all="ignore"),
-            patch("xaikit.run_all.shown", lambda line: not lines.append(line)),
+            patch("xaikit.checks.run_all.shown", lambda line: not lines.append(line)),
         ):
             warnings.simplefilter("ignore")
             with checking(task, space, Session(known_of(source), ran)) as attempt:

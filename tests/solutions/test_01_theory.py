@@ -26,8 +26,7 @@ from autograde.notebooks.cells import answers, grading
 from autograde.notebooks.release import released, solutions
 from autograde.notebooks.source import Source
 from autograde.tasks import Value, Wrong
-from xaikit import quiz
-from xaikit.checks import CheckFailed
+from xaikit.checks import CheckFailed, quiz
 
 ROOT = Path(__file__).parents[2]
 NAME = "01_theory"

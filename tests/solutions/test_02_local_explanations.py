@@ -29,8 +29,8 @@ from autograde.inside.networks import Network
 from autograde.notebooks.source import Source
 from autograde.tasks import Call
 from xaikit import Explanation, explain
+from xaikit.handin.one_page import read_page
 from xaikit.metrics import deletion, token_f1
-from xaikit.one_page import read_page
 
 NAME = "02_local_explanations"
 pytestmark = pytest.mark.xdist_group(NAME)  # what the checks measure is measured once

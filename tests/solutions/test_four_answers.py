@@ -30,7 +30,7 @@ from autograde.notebooks.leftovers import delete_leftovers
 from autograde.notebooks.release import released, solved, to_json
 from tests.sheets import COURSE, MARKED, NAMES, source, written
 from xaikit import report
-from xaikit.names import defined, deleted, needed
+from xaikit.handin.names import defined, deleted, needed
 
 SECRET = b"the tests' own secret"
 

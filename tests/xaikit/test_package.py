@@ -71,8 +71,10 @@ def imported(cell: ast.Module) -> Iterator[tuple[str, str]]:
         match node:
             case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == "xaikit":
                 yield from ((module, each.name) for each in node.names)
-            case ast.Attribute(value=ast.Name(id="checks" | "quiz" as module), attr=name):
-                yield f"xaikit.{module}", name
+            case ast.Attribute(value=ast.Name(id="checks"), attr=name):
+                yield "xaikit.checks", name
+            case ast.Attribute(value=ast.Name(id="quizzes"), attr=name):
+                yield "xaikit.checks.quiz", name
 
 
 def test_every_function_and_class_that_users_see_has_an_example_that_runs():

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
+from xaikit.handin.one_page import NAME, read_page
+from xaikit.handin.released import group_size
 from xaikit.mistakes import described
-from xaikit.one_page import NAME, read_page
-from xaikit.released import group_size
 from xaikit.report.figures import ReportError, Shown, beside, shown
 from xaikit.report.markdown import parsed
 

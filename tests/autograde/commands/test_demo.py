@@ -16,8 +16,8 @@ from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult
 from autograde.notebooks.cells import answers
 from autograde.notebooks.source import sources
-from xaikit.notebook_json import BrokenUploadError
-from xaikit.one_page import read_page
+from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.one_page import read_page
 
 COURSE = read_course(Path(__file__))
 RECIPE = COURSE.folder / "solutions" / "demo_class.toml"

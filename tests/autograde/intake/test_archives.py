@@ -20,7 +20,7 @@ from autograde.intake.submissions import Found, find
 from autograde.intake.upload import SubmissionsError, Upload
 from autograde.lms.names import meaning
 from autograde.model.course import Course
-from xaikit.uploads import SIZE_LIMIT, Stub
+from xaikit.handin.uploads import SIZE_LIMIT, Stub
 
 NAMES: dict[str, dict[str, Stub]] = {"01_small": {}, "02_large": {}}
 WHEN = (2027, 5, 2, 12, 0, 0)  # after the deadline, before Grace Hopper's extended one

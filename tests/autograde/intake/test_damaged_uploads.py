@@ -25,9 +25,9 @@ from autograde.intake.rebuild import rebuild
 from autograde.model.course_file import read_course
 from autograde.notebooks.release import released, solutions, solved
 from autograde.notebooks.source import find_source, read_source, sources
-from xaikit.notebook_json import BrokenUploadError
-from xaikit.own_cells import OWN_LIMIT
-from xaikit.uploads import CELL_LIMIT, SOURCE_LIMIT
+from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.own_cells import OWN_LIMIT
+from xaikit.handin.uploads import CELL_LIMIT, SOURCE_LIMIT
 
 REPOSITORY = Path(__file__).parents[3]
 

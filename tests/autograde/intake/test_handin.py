@@ -28,12 +28,13 @@ from tests.redteam.case import CASES, Case
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
 from tests.sheets import MARKED, source
 from tests.sheets import NAMES as NOTEBOOKS
-from xaikit import checks, handin
-from xaikit.notebook_json import BrokenUploadError
-from xaikit.opened import Verdict
-from xaikit.released import Released, ReleasedCell
-from xaikit.unseen import ByHand
-from xaikit.uploads import SIZE_LIMIT
+from xaikit import checks
+from xaikit.handin import ready
+from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.opened import Verdict
+from xaikit.handin.released import Released, ReleasedCell
+from xaikit.handin.unseen import ByHand
+from xaikit.handin.uploads import SIZE_LIMIT
 
 REPOSITORY = Path(__file__).parents[3]
 # What happens to the file only; what happens in the kernel does not show in it.
@@ -54,7 +55,7 @@ def look(
     notebook: Any, content: bytes, folder: Path, name: str = f"{NAME}.ipynb", **options: Any
 ) -> Verdict:
     (folder / name).write_bytes(content)
-    return handin.check(folder / name, known=known(notebook), **options)
+    return ready.check(folder / name, known=known(notebook), **options)
 
 
 DAMAGED = {"indented-answer", "indented-rest", "tabs-and-spaces", "typographic-quotes"}
@@ -111,11 +112,11 @@ def test_the_wrong_file_is_recognised(toy: Any, tmp_path: Path) -> None:
     other = ReleasedCell.of("a", "a", "answer", "# answer: a")
     both = {**known(toy), "02_other": Released("x", (other,))}
     (tmp_path / "02_other.ipynb").write_bytes(content)
-    verdict = handin.check(tmp_path / "02_other.ipynb", known=both)
+    verdict = ready.check(tmp_path / "02_other.ipynb", known=both)
     assert "is called 02_other.ipynb, but holds the answers of 01_toy" in str(verdict)
     assert not verdict.good
     (tmp_path / "holiday.ipynb").write_text('{"cells": [], "nbformat": 4}')
-    verdict = handin.check(tmp_path / "holiday.ipynb", known=both)
+    verdict = ready.check(tmp_path / "holiday.ipynb", known=both)
     assert "is it the right file" in str(verdict) and not verdict.good
 
 
@@ -129,12 +130,12 @@ def test_a_notebook_without_tasks_is_known_by_its_name_or_its_release(
     renamed = {**empty, "metadata": {"course": {"release": "abc123def456"}}}
     (tmp_path / "mine.ipynb").write_text(json.dumps(renamed))
     for name in ("Copy of 02_appendix.ipynb", "mine.ipynb"):
-        verdict = handin.check(tmp_path / name, known=both)
+        verdict = ready.check(tmp_path / name, known=both)
         assert verdict.lines[1:] == [
             "✗ 02_appendix has no task: it is not handed in, and nothing in it is marked."
         ]
     (tmp_path / "holiday.ipynb").write_text(json.dumps(empty))
-    assert "02_appendix" not in str(handin.check(tmp_path / "holiday.ipynb", known=both))
+    assert "02_appendix" not in str(ready.check(tmp_path / "holiday.ipynb", known=both))
 
 
 def test_another_release_is_named(toy: Any, tmp_path: Path) -> None:
@@ -152,10 +153,10 @@ def test_a_file_older_than_what_was_run_is_noticed(toy: Any, tmp_path: Path) -> 
     content = to_json(answered(toy, RIGHT)).encode()
     old = f"# answer: total\n{RIGHT['total']}"
     history = ["", old, "1 + 1", "# answer: total\ntotal = 3", None]
-    verdict = look(toy, content, tmp_path, ran=handin.last_run(history))
+    verdict = look(toy, content, tmp_path, ran=ready.last_run(history))
     assert "What you ran last is not what the file holds (total)" in str(verdict)
     assert not verdict.good
-    assert look(toy, content, tmp_path, ran=handin.last_run([*history, old])).good
+    assert look(toy, content, tmp_path, ran=ready.last_run([*history, old])).good
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\x80\x81"])
@@ -188,7 +189,7 @@ def test_what_grading_cannot_follow_is_said(
         known(toy)[NAME],
         by_hand=(ByHand(("mean_square",), frozenset({"numpy"}), frozenset({"table"})),),
     )
-    verdict = handin.check(tmp_path / f"{NAME}.ipynb", known={NAME: released_as})
+    verdict = ready.check(tmp_path / f"{NAME}.ipynb", known={NAME: released_as})
     assert says in str(verdict)
     assert not verdict.good and "✓ This file" not in str(verdict)
 
@@ -207,7 +208,7 @@ def test_a_file_that_is_too_large_is_not_read(toy: Any, tmp_path: Path) -> None:
     file = tmp_path / f"{NAME}.ipynb"
     with file.open("wb") as stream:
         stream.truncate(SIZE_LIMIT + 1)
-    verdict = handin.check(file, known=known(toy))
+    verdict = ready.check(file, known=known(toy))
     assert "larger than 32 MB" in str(verdict) and not verdict.good
 
 
@@ -234,7 +235,7 @@ def test_the_packaged_list_is_what_release_generates(tmp_path: Path) -> None:
     (tmp_path / "report.pdf").write_bytes(pdfs.pages())
     for name, notebook in solved.items():
         (tmp_path / f"{name}.ipynb").write_text(to_json(notebook))
-        lines = handin.check(tmp_path / f"{name}.ipynb").lines
+        lines = ready.check(tmp_path / f"{name}.ipynb").lines
         if name not in MARKED:
             assert lines[1:] == [
                 f"✗ {name} has no task: it is not handed in, and nothing in it is marked."

@@ -34,7 +34,7 @@ from autograde.model.course import Course
 from autograde.model.course_file import read_course
 from autograde.notebooks.release import handed_out, release
 from tests.sheets import MARKED
-from xaikit.uploads import SIZE_LIMIT
+from xaikit.handin.uploads import SIZE_LIMIT
 
 REPOSITORY = Path(__file__).parents[3]
 GRACE = ("Grace Hopper", "01_small")

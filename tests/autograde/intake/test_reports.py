@@ -19,9 +19,9 @@ from autograde.model.course import Course
 from autograde.model.course_file import read_course
 from autograde.notebooks.release import manifest, released
 from autograde.notebooks.source import read_source
-from xaikit import handin
-from xaikit.opened import Verdict
-from xaikit.released import Released
+from xaikit.handin import ready
+from xaikit.handin.opened import Verdict
+from xaikit.handin.released import Released
 
 NAME = "01_small"
 MINE, OTHER = pdfs.pages(), pdfs.pages(box=b"0 0 300 100")
@@ -234,7 +234,7 @@ def look(home: tuple[Path, dict[str, Released]], files: dict[str, bytes]) -> Ver
     for age, (name, content) in enumerate(files.items()):
         (folder / name).write_bytes(content)
         os.utime(folder / name, (10**9 + age, 10**9 + age))
-    return handin.check(folder / f"{NAME}.ipynb", known=known)
+    return ready.check(folder / f"{NAME}.ipynb", known=known)
 
 
 @pytest.mark.parametrize(
@@ -266,5 +266,5 @@ def test_the_report_lies_in_the_students_folder_wherever_colab_put_the_copy(
     look(home, {"report.pdf": MINE})
     copy = tmp_path / f"{NAME}.ipynb"
     copy.write_bytes((folder / f"{NAME}.ipynb").read_bytes())
-    verdict = handin.check(copy, known=known, folder=folder)
+    verdict = ready.check(copy, known=known, folder=folder)
     assert verdict.good and "report.pdf is one page" in str(verdict)

@@ -13,7 +13,7 @@ from small_course import write_course
 from autograde.intake.submissions import find
 from autograde.intake.upload import SubmissionsError, Upload
 from autograde.model.course import Course
-from xaikit.uploads import SIZE_LIMIT, Stub
+from xaikit.handin.uploads import SIZE_LIMIT, Stub
 
 NAMES: dict[str, dict[str, Stub]] = {"01_small": {}, "02_large": {}}
 EARLY = datetime(2027, 4, 1, 12, tzinfo=UTC)

@@ -20,10 +20,11 @@ from autograde.notebooks.release import manifest, to_json
 from tests.redteam import unfair, unfair_form  # noqa: F401  # they register their cases
 from tests.redteam.case import CASES, before, cell
 from tests.redteam.toy import NAME, RIGHT, answered, assignment, write_course
-from xaikit import handin, rehearsal
-from xaikit.notebook_json import BrokenUploadError
-from xaikit.obstacles import Code, Surroundings, obstacles
-from xaikit.released import Released
+from xaikit.checks import rehearsal
+from xaikit.handin import ready
+from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.obstacles import Code, Surroundings, obstacles
+from xaikit.handin.released import Released
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_what_grading_takes_away_or_restores_was_told(
     content = MISHAPS[name](notebook) or to_json(notebook).encode()
     file = tmp_path / f"{NAME}.ipynb"
     file.write_bytes(content)
-    verdict = handin.check(file, known=known)
+    verdict = ready.check(file, known=known)
     told = str(verdict)
     try:
         rebuilt = rebuild(content, toy.released)
@@ -176,7 +177,7 @@ def test_what_costs_marks_in_grading_is_marked_as_wrong(
     record, _ = mark(content, "Ada", toy, b"secret" * 4, Timing(), "bubblewrap", ())
     lost = {result.task for result in record.tasks if result.score == 0}
     assert lost == set(OBSTACLES)
-    verdict = handin.check(file, known=known)
+    verdict = ready.check(file, known=known)
     wrong = [line for line in verdict.lines if line.startswith("✗")]
     assert {task for task in OBSTACLES if any(f"✗ {task}: " in line for line in wrong)} == lost
     assert "line 2 waits for somebody to type" in str(verdict)
@@ -217,7 +218,7 @@ def test_each_obstacle_is_one_line_with_its_cure(
     (tmp_path / "helper.py").write_text("def helper(n): return n")
     file = tmp_path / f"{NAME}.ipynb"
     file.write_text(to_json(answered(toy.released, {**RIGHT, task: source})))
-    verdict = handin.check(file, known=known)
+    verdict = ready.check(file, known=known)
     (line,) = [line for line in verdict.lines if f" {task}: " in line]
     assert line.startswith(says) and line.endswith(".")
     assert verdict.good == line.startswith("–")
@@ -242,7 +243,7 @@ def test_ordinary_code_is_not_complained_of(
 ) -> None:
     file = tmp_path / f"{NAME}.ipynb"
     file.write_text(to_json(answered(toy.released, {**RIGHT, "total": source})))
-    verdict = handin.check(file, known=known)
+    verdict = ready.check(file, known=known)
     assert [line[0] for line in verdict.lines] == ["–", "✓", "✓", "✓"], str(verdict)
 
 
@@ -266,7 +267,7 @@ def test_an_untouched_notebook_earns_nothing(
 ) -> None:
     file = tmp_path / f"{NAME}.ipynb"
     file.write_text(to_json(toy.released))
-    verdict = handin.check(file, known=known)
+    verdict = ready.check(file, known=known)
     assert verdict.lines[-1] == (
         "✗ 0 of 5 tasks are answered: it can be uploaded, but earns nothing."
     )
@@ -280,10 +281,10 @@ def test_another_copy_beside_it_is_named(
     (tmp_path / f"{NAME}-Copy1.ipynb").write_text(text)
     (tmp_path / f"{NAME} (2).ipynb").write_text(to_json(toy.released))  # nothing to lose in it
     (tmp_path / f"{NAME}.ipynb").write_text(text)
-    told = str(handin.check(tmp_path / f"{NAME}.ipynb", known=known))
+    told = str(ready.check(tmp_path / f"{NAME}.ipynb", known=known))
     assert f"– {NAME}-Copy1.ipynb beside it is another copy, saved on" in told
     assert "(2)" not in told
-    told = str(handin.check(tmp_path / f"{NAME}-Copy1.ipynb", known=known))
+    told = str(ready.check(tmp_path / f"{NAME}-Copy1.ipynb", known=known))
     assert "✓ It is the notebook 01_toy, in a file called 01_toy-Copy1.ipynb" in told
 
 
@@ -304,7 +305,7 @@ def test_what_a_marker_does_not_see_of_a_text_is_said(
     cell(notebook, "why").source = f"<!-- answer: why -->\n{text}"
     file = tmp_path / f"{NAME}.ipynb"
     file.write_text(to_json(notebook))
-    lines = [line for line in handin.check(file, known=known).lines if " why: " in line]
+    lines = [line for line in ready.check(file, known=known).lines if " why: " in line]
     assert len(lines) == bool(says) and all(line.startswith(says) for line in lines)
 
 

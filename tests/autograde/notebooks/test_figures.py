@@ -16,7 +16,7 @@ from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.figures import is_figure, to_run
 from autograde.notebooks.release import to_json
 from autograde.notebooks.source import read_source
-from xaikit.names import defined, needed
+from xaikit.handin.names import defined, needed
 
 GIVEN = {"axis": 1, "values": [3, 1], "method": "m", "plt": 2, "total": 4}
 CELLS = {

@@ -15,8 +15,8 @@ from autograde.intake.rebuild import rebuild
 from autograde.notebooks.cells import grading, released_cells
 from autograde.notebooks.folded import TITLE, WIDEST
 from autograde.notebooks.release import released, solved, to_json
-from xaikit.markers import squeezed
-from xaikit.uploads import digest
+from xaikit.handin.markers import squeezed
+from xaikit.handin.uploads import digest
 
 HEADED = SOURCE.replace("# {{ hint }}", "# ### Task 1: twice as much (2 points)\n# {{ hint }}")
 CHECK = "assert double(1) is None or double(1) > 1"

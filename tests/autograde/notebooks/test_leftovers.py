@@ -10,8 +10,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from autograde.notebooks.leftovers import delete_leftovers, left
 from autograde.notebooks.release import manifest
 from autograde.tasks import Call, Task, Value
-from xaikit.released import Released
-from xaikit.session import Known
+from xaikit.checks.session import Known
+from xaikit.handin.released import Released
 
 
 def none(rng: Any) -> list[tuple[Any, ...]]:

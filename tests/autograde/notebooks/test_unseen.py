@@ -9,7 +9,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from autograde.notebooks.unseen import unseen
 from autograde.tasks import Call, Task, Value
-from xaikit.unseen import ByHand
+from xaikit.handin.unseen import ByHand
 
 
 def none(rng: Any) -> list[tuple[Any, ...]]:

@@ -27,7 +27,7 @@ from autograde.safety import markdown
 from autograde.safety.html import _plain_markdown_html, code_html, markdown_html, message_html
 from autograde.safety.rewrite import clean_markdown
 from autograde.safety.sanitize import clean_line, clean_text
-from xaikit.uploads import Stub, read_upload
+from xaikit.handin.uploads import Stub, read_upload
 
 FLOOR = 0.3
 SIZE = 12_000

@@ -20,7 +20,7 @@ from autograde.safety.html import (
     message_html,
     output_html,
 )
-from xaikit.markers import TERMS
+from xaikit.handin.markers import TERMS
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = [

@@ -15,7 +15,7 @@ from PIL import Image
 from autograde.reports.feedback import feedback_path, write_feedback
 from autograde.safety import sanitize
 from autograde.safety.sanitize import Budget, clean_outputs
-from xaikit.uploads import BrokenUploadError, read_upload
+from xaikit.handin.uploads import BrokenUploadError, read_upload
 
 
 def noise(side: int) -> dict[str, object]:

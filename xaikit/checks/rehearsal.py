@@ -23,10 +23,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from xaikit import rehearsed
-from xaikit.opened import Opened, Verdict, opened
+from xaikit.checks import rehearsed
+from xaikit.handin.opened import Opened, Verdict, opened
+from xaikit.handin.released import Released, notebooks
 from xaikit.progress import Bar
-from xaikit.released import Released, notebooks
 
 _LEAST_SECONDS = 20
 _NOWHERE = "http://127.0.0.1:9"  # the port of the discard service, where nobody listens
@@ -160,7 +160,7 @@ def _records(cells: list[Step]) -> Iterator[dict[str, Any]]:
 
 def _home() -> str:
     """Return the folder in which this package lies."""
-    return str(Path(__file__).absolute().parents[1])
+    return str(Path(__file__).absolute().parents[2])
 
 
 def _pass_on(stream: Any, lines: queue.Queue[bytes]) -> None:

@@ -1,8 +1,9 @@
 """Is this the file to hand in? What a student wants to know of a notebook before the upload.
 
-The file is read as grading reads it (:mod:`xaikit.uploads`, :mod:`xaikit.own_cells`), against the
-notebook as it was released (:mod:`xaikit.released`). What grading leaves out or puts back is said
-(:mod:`xaikit.left_out`), and what it cannot follow (:mod:`xaikit.obstacles`).
+The file is read as grading reads it (:mod:`xaikit.handin.uploads`, :mod:`xaikit.handin.own_cells`),
+against the notebook as it was released (:mod:`xaikit.handin.released`). What grading leaves out or
+puts back is said (:mod:`xaikit.handin.left_out`), and what it cannot follow
+(:mod:`xaikit.handin.obstacles`).
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from xaikit.left_out import left_out
-from xaikit.markers import markers, runnable, squeezed
-from xaikit.notebook_json import BrokenUploadError
-from xaikit.obstacles import Code, Surroundings, obstacles
-from xaikit.one_page import LARGEST, called_a_report, fault, read_page
-from xaikit.opened import Opened, Verdict, opened
-from xaikit.own_cells import Own
-from xaikit.released import Released, begins, notebooks
-from xaikit.unseen import sentence
-from xaikit.uploads import SIZE_LIMIT, ParsedUpload, Stub, read_upload
+from xaikit.handin.left_out import left_out
+from xaikit.handin.markers import markers, runnable, squeezed
+from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.obstacles import Code, Surroundings, obstacles
+from xaikit.handin.one_page import LARGEST, called_a_report, fault, read_page
+from xaikit.handin.opened import Opened, Verdict, opened
+from xaikit.handin.own_cells import Own
+from xaikit.handin.released import Released, begins, notebooks
+from xaikit.handin.unseen import sentence
+from xaikit.handin.uploads import SIZE_LIMIT, ParsedUpload, Stub, read_upload
 
 _FILES = 50
 """Of how many notebooks in a folder the names are looked at."""

@@ -1,9 +1,10 @@
 """What does grading do without when it calls a function? Said before, by the function's text.
 
 Hidden calls of a function by hand run where only some packages are within reach, and what given
-cells made with others is not there. Release writes both down (:mod:`xaikit.released`); here a
-function's free names are held against it. The visible checks ask while a student works
-(:mod:`xaikit.visible`), and the look at a file asks before it is handed in (:mod:`xaikit.handin`).
+cells made with others is not there. Release writes both down (:mod:`xaikit.handin.released`); here
+a function's free names are held against it. The visible checks ask while a student works
+(:mod:`xaikit.checks.visible`), and the look at a file asks before it is handed in
+(:mod:`xaikit.handin.ready`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xaikit.code import taken
-from xaikit.packages import within_reach
+from xaikit.handin.code import taken
+from xaikit.handin.packages import within_reach
 
 
 @dataclass(frozen=True)

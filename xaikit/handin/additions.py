@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from xaikit.markers import runnable, without_magics
-from xaikit.names import defined
+from xaikit.handin.markers import runnable, without_magics
+from xaikit.handin.names import defined
 
 
 def added(original: str, changed: str, given: Iterable[str]) -> str:

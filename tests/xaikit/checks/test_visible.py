@@ -8,11 +8,11 @@ from unittest.mock import patch
 
 import pytest
 
-from xaikit.markers import squeezed
-from xaikit.session import GivenCell, Known, Session
-from xaikit.unseen import ByHand
-from xaikit.uploads import digest
-from xaikit.visible import checking
+from xaikit.checks.session import GivenCell, Known, Session
+from xaikit.checks.visible import checking
+from xaikit.handin.markers import squeezed
+from xaikit.handin.unseen import ByHand
+from xaikit.handin.uploads import digest
 
 IMPORTS = "import numpy as np\nimport torch\nfrom xaikit import checks"
 DATA = """images = torch.full((2, 1, 4, 4), 0.5)
@@ -64,7 +64,7 @@ def says(*cells: str, task: str = "halve", given: tuple[str, ...] = (IMPORTS, DA
     test = HALVE if task == "halve" else PAIR
     lines: list[str] = []
     with (
-        patch("xaikit.run_all.shown", lambda line: not lines.append(line)),
+        patch("xaikit.checks.visible.shown", lambda line: not lines.append(line)),
         checking(task, space, Session(KNOWN, [*ran, test])) as attempt,
     ):
         attempt.begin()

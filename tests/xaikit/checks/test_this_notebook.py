@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from xaikit.this_notebook import FROM_COLAB, IN_COLAB, this_notebook
+from xaikit.checks.this_notebook import FROM_COLAB, IN_COLAB, this_notebook
 
 
 @pytest.fixture

@@ -1,26 +1,15 @@
-"""Am I on track? The visible checks that a notebook runs on an answer.
-
-They look at form and at properties that any right answer has, never at the answer itself, and
-a failing one prints a single sentence that says what to try. Passing them is necessary for
-marks, not sufficient: grading also calls functions on inputs that nobody has seen.
-"""
+"""What visible checks hold an answer against: a value's form, a reference, what a task forbids."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xaikit import alternatives, run_all, threads
 from xaikit.mistakes import brief, described, likely, missing_or_extra, plain
-
-alternatives.install()
-run_all.install()
-threads.install()
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - students read this name
@@ -51,7 +40,7 @@ def expect(condition: object, hint: str) -> None:
     >>> checks.expect(-0.5 > 0, "`alpha` should be positive.")
     Traceback (most recent call last):
         ...
-    xaikit.checks.CheckFailed: `alpha` should be positive.
+    xaikit.checks.values.CheckFailed: `alpha` should be positive.
     """
     if not condition:
         raise CheckFailed(hint)
@@ -188,7 +177,7 @@ def close(value: Any, expected: Any, name: str, hint: str, tolerance: float = 1e
     >>> checks.close([0.5, 0.4], [0.5, 0.5], "weights", "They are equal.")
     Traceback (most recent call last):
         ...
-    xaikit.checks.CheckFailed: `weights`: They are equal. Yours: [0.5, 0.4].
+    xaikit.checks.values.CheckFailed: `weights`: They are equal. Yours: [0.5, 0.4].
     """
     wanted = np.asarray(expected, dtype=np.float64)
     array = numbers(value, wanted.shape, name)
@@ -214,10 +203,10 @@ def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str
     Examples
     --------
     >>> from xaikit import checks
-    >>> checks.choices({"A1": "maybe"}, ["A1"], ["yes", "no"], "quiz")
+    >>> checks.choices({"a": "ja"}, ["a"], ["yes", "no"], "q")
     Traceback (most recent call last):
         ...
-    xaikit.checks.CheckFailed: `quiz['A1']` should be one of 'yes', 'no'; yours is the text 'maybe'.
+    xaikit.checks.values.CheckFailed: `q['a']` should be one of 'yes', 'no'; yours is the text 'ja'.
     """
     keys, allowed = list(keys), list(allowed)
     if not isinstance(answers, Mapping):
@@ -330,71 +319,3 @@ def passed(task: str, tried: str = "") -> None:
     """
     what = f"{tried} are as they should be" if tried else "the visible checks pass"
     print(f"✓ {task}: {what}. Hidden inputs decide about the marks.")
-
-
-def upload(file: str) -> None:
-    """Say whether a notebook file can be handed in: the right one, saved, all answers found.
-
-    The last cell of every notebook calls it; ``python -m xaikit check FILE`` does the same. It
-    looks at the file, not at what is on the screen, so save the notebook first.
-
-    Parameters
-    ----------
-    file
-        The notebook's file, such as ``01_theory.ipynb``.
-
-    Examples
-    --------
-    >>> from xaikit import checks
-    >>> checks.upload("01_theory.ipynb")  # where there is no such file
-    ✗ There is no file '01_theory.ipynb' to look at here: save the notebook, or give the
-    name under which it is saved.
-    """
-    import sys
-
-    from xaikit import handin
-    from xaikit.this_notebook import this_notebook
-
-    path, remark = this_notebook(file)
-    if remark:
-        print(remark)
-    if path is None:
-        return
-    session = sys.modules.get("IPython")
-    shell = session.get_ipython() if session is not None else None
-    names = dict(shell.user_ns) if shell is not None else {}
-    history = names.get("In", [])
-    verdict = handin.check(
-        path, handin.last_run(history), kernel=frozenset(names), folder=Path.cwd()
-    )
-    print(verdict)
-    if verdict.upload is not None:
-        print(f'– To run it as grading will, in a fresh process: checks.rehearse("{file}")')
-
-
-def rehearse(file: str) -> None:
-    """Run a notebook file as grading will: from the top, in a fresh process, without the checks.
-
-    Your kernel and your file stay as they are. It takes about as long as *Run All*; interrupt it
-    as any cell. ``python -m xaikit rehearse FILE`` does the same.
-
-    Parameters
-    ----------
-    file
-        The notebook's file, such as ``01_theory.ipynb``; save it first.
-
-    Examples
-    --------
-    >>> from xaikit import checks
-    >>> checks.rehearse("01_theory.ipynb")  # where there is no such file
-    ✗ There is no file '01_theory.ipynb' to look at here: save the notebook, or give the
-    name under which it is saved.
-    """
-    from xaikit import rehearsal
-    from xaikit.this_notebook import this_notebook
-
-    path, remark = this_notebook(file)
-    if remark:
-        print(remark)
-    if path is not None:
-        print(rehearsal.rehearse(path))

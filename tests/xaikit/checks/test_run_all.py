@@ -117,7 +117,7 @@ def test_below_a_missing_name_stands_which_cell_defines_it(client: BlockingKerne
     """In a cell that is no check's, too."""
     ask(
         client,
-        "import xaikit.session as s\n"
+        "import xaikit.checks.session as s\n"
         "cell = s.GivenCell('', 'images = 1', frozenset({'images'}))\n"
         "s._notebooks = lambda: [s.Known({}, {}, (cell,), frozenset())]",
         FROM_LAB,

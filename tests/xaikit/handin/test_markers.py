@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xaikit.markers import Typed, markers, runnable, squeezed, top_markers
+from xaikit.handin.markers import Typed, markers, runnable, squeezed, top_markers
 
 TYPED = Typed(["total", "mean-square", "why", "twice_it", "twice-it"])
 

@@ -13,9 +13,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from xaikit.markers import digest, squeezed, without_terms
-from xaikit.unseen import ByHand
-from xaikit.uploads import Stub
+from xaikit.handin.markers import digest, squeezed, without_terms
+from xaikit.handin.unseen import ByHand
+from xaikit.handin.uploads import Stub
 
 Role = Literal["answer", "test", "given", "hand-in", "text"]
 """``given`` is code that grading runs, ``test`` the visible checks below an answer, ``hand-in`` the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from xaikit import checks
+from xaikit.checks import values as checks
 
 CHOICES = ("yes", "no", "abstain")
 """What a statement can be answered by."""
@@ -38,7 +38,7 @@ def check(
 
     Examples
     --------
-    >>> from xaikit import quiz
+    >>> from xaikit.checks import quiz
     >>> quiz.check({"A1": "yes", "A2": "abstain"}, ["A1", "A2"])
     1 statements answered, 1 abstained.
     """

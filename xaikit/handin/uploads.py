@@ -3,8 +3,8 @@
 One reading for both sides: students look at their file with it before they hand it in
 (:func:`xaikit.checks.upload`), and grading takes their answers by it, so that what a student is
 told is what will be found. Answers are recognised by grade id, else by the marker that begins every
-answer cell (``# answer: ID``, see :mod:`xaikit.markers`), else by cell id, so that a notebook saved
-by any front end can be read. Nothing here knows what is right.
+answer cell (``# answer: ID``, see :mod:`xaikit.handin.markers`), else by cell id, so that a
+notebook saved by any front end can be read. Nothing here knows what is right.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from xaikit.markers import Typed, digest, markers, squeezed, top_markers, without_terms
-from xaikit.notebook_json import BrokenUploadError, parsed
+from xaikit.handin.markers import Typed, digest, markers, squeezed, top_markers, without_terms
+from xaikit.handin.notebook_json import BrokenUploadError, parsed
 
 SIZE_LIMIT = 32 << 20
 """The largest file that is read, in bytes."""
@@ -124,7 +124,7 @@ def read_upload(
     stubs
         The answer cells as they were released.
     given
-        Digests of the other cells' text, as :func:`xaikit.markers.digest` makes them: what
+        Digests of the other cells' text, as :func:`xaikit.handin.markers.digest` makes them: what
         else stands in the upload is the student's own.
 
     Raises

@@ -8,8 +8,8 @@ from typing import Any
 import nbformat
 import pytest
 
-from xaikit.notebook_json import BrokenUploadError
-from xaikit.uploads import Stub, read_upload
+from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.uploads import Stub, read_upload
 
 MARKER = "<!-- answer: why -->"
 STUBS = {"why": Stub.of(MARKER, "abc", f"{MARKER}\nYOUR ANSWER HERE")}

@@ -1,6 +1,6 @@
 """The fresh process of a rehearsal: runs cells as a kernel does, and says what each raised.
 
-It is a program of its own, started by its file's name: see :mod:`xaikit.rehearsal`.
+It is a program of its own, started by its file's name: see :mod:`xaikit.checks.rehearsal`.
 """
 
 from __future__ import annotations
@@ -186,7 +186,9 @@ def _check(shell: Any, source: str) -> str:
         return ""
     before = _states()
     try:
-        from xaikit.run_all import GoOn  # where a kernel runs the check, this is around it, too
+        from xaikit.checks.run_all import (
+            GoOn,  # where a kernel runs the check, this is around it, too
+        )
 
         tree = GoOn().visit(ast.parse(shell.transform_cell(source)))
         exec(compile(tree, "<check>", "exec"), dict(shell.user_ns))

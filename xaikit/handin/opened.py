@@ -8,12 +8,12 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from xaikit.markers import runnable
-from xaikit.notebook_json import BrokenUploadError, parsed
-from xaikit.obstacles import Code
-from xaikit.own_cells import AT_END, Own, own_cells
-from xaikit.released import Released, begins
-from xaikit.uploads import SIZE_LIMIT, ParsedUpload, read_upload
+from xaikit.handin.markers import runnable
+from xaikit.handin.notebook_json import BrokenUploadError, parsed
+from xaikit.handin.obstacles import Code
+from xaikit.handin.own_cells import AT_END, Own, own_cells
+from xaikit.handin.released import Released, begins
+from xaikit.handin.uploads import SIZE_LIMIT, ParsedUpload, read_upload
 
 
 @dataclass

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from xaikit.code import parsed_cell, syntax_error
-from xaikit.names import defined, needed
-from xaikit.packages import within_reach
+from xaikit.handin.code import parsed_cell, syntax_error
+from xaikit.handin.names import defined, needed
+from xaikit.handin.packages import within_reach
 
 _SHELL_NAMES = frozenset({"display", "get_ipython", "exit", "quit", "In", "Out", "_", "__", "___"})
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__builtins__", "__annotations__"})
@@ -44,7 +44,7 @@ class Code:
     name
         What a sentence calls it: a task, or how the student's own cell begins.
     source
-        Its text, as :func:`xaikit.markers.runnable` gives it.
+        Its text, as :func:`xaikit.handin.markers.runnable` gives it.
     task
         The task that it answers or that follows it; empty at the end of the notebook.
     answers

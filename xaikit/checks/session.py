@@ -1,8 +1,8 @@
 """What ran in this notebook, and what is known of it: whose cells, in which order.
 
-The notebook as it was released (:mod:`xaikit.released`) has the given cells, and what each task
-asks for. By that a cell that a student wrote is told from a given one, a name that
-the student gave another value is found, and so is the given cell that has not run.
+The notebook as it was released (:mod:`xaikit.handin.released`) has the given cells, and what each
+task asks for. By that a cell that a student wrote is told from a given one, a name that the
+student gave another value is found, and so is the given cell that has not run.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from xaikit.code import bound
-from xaikit.markers import digest, squeezed
-from xaikit.names import defined, deleted
-from xaikit.released import Released, notebooks
-from xaikit.unseen import ByHand
+from xaikit.handin.code import bound
+from xaikit.handin.markers import digest, squeezed
+from xaikit.handin.names import defined, deleted
+from xaikit.handin.released import Released, notebooks
+from xaikit.handin.unseen import ByHand
 
 
 @dataclass(frozen=True)

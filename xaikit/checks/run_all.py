@@ -9,16 +9,16 @@ tests), it raises as ever.
 from __future__ import annotations
 
 import ast
-import html
-import importlib
-import os
 import sys
 from typing import Any
 
-from xaikit.markers import markers
+from xaikit.checks.session import here
+from xaikit.checks.shown import shown, somebody_looks
+from xaikit.checks.visible import not_run
+from xaikit.handin.markers import markers
 
 _AROUND = """
-with __import__("xaikit.visible", fromlist=["checking"]).checking("", globals()) as _checking:
+with __import__("xaikit.checks.visible").checks.visible.checking("", globals()) as _checking:
     _checking.begin()
 """
 
@@ -59,37 +59,7 @@ def install() -> None:
 def _say_what_has_not_run(result: Any) -> None:
     """Below an error about a name, say which given cell defines it."""
     error = result.error_in_exec
-    if isinstance(error, NameError) and _somebody_looks():
-        visible = importlib.import_module("xaikit.visible")  # it imports what imports this
+    if isinstance(error, NameError) and somebody_looks():
         tasks = markers(str(result.info.raw_cell))
-        if said := visible.not_run(error, visible.here(next(iter(tasks), ""))):
+        if said := not_run(error, here(next(iter(tasks), ""))):
             shown(said)
-
-
-def shown(hint: str) -> bool:
-    """Show what a failed check says if a person looks, and return whether that was done."""
-    if not _somebody_looks():
-        return False
-    from IPython.display import display
-
-    text = f"✗ {hint}"
-    style = "color: var(--jp-error-color1, #c62828); font-weight: 600"
-    markup = f'<div role="alert" style="{style}">{html.escape(text)}</div>'
-    display({"text/plain": text, "text/html": markup}, raw=True)  # type: ignore[no-untyped-call]
-    return True
-
-
-def _somebody_looks() -> bool:
-    """Whether a front end asked for this cell: they say which cell it is, and programs do not."""
-    if os.environ.get("NBGRADER_EXECUTION"):
-        return False
-    return "google.colab" in sys.modules or bool({"cellId", "deletedCells"} & {*_metadata()})
-
-
-def _metadata() -> dict[str, Any]:
-    """Return what the front end said of the cell that runs."""
-    from IPython import get_ipython
-
-    kernel = getattr(get_ipython(), "kernel", None)
-    parent = kernel.get_parent("shell") if kernel is not None else {}
-    return parent.get("metadata") or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xaikit.code import syntax_error, taken
+from xaikit.handin.code import syntax_error, taken
 
 
 @pytest.mark.parametrize(

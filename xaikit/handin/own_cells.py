@@ -1,7 +1,7 @@
 """What of an upload's other code grading runs: the student's own cells, and what they added.
 
-One reading for both sides, as in :mod:`xaikit.uploads`: grading rebuilds a submission by it, and
-students are told of what it leaves out before they hand in.
+One reading for both sides, as in :mod:`xaikit.handin.uploads`: grading rebuilds a submission by it,
+and students are told of what it leaves out before they hand in.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xaikit.additions import added, lost
-from xaikit.markers import digest
-from xaikit.released import ReleasedCell
-from xaikit.uploads import ParsedCell, ParsedUpload
+from xaikit.handin.additions import added, lost
+from xaikit.handin.markers import digest
+from xaikit.handin.released import ReleasedCell
+from xaikit.handin.uploads import ParsedCell, ParsedUpload
 
 OWN_LIMIT = 1_000_000
 """The largest number of characters of own code that is run."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from xaikit.markers import digest
-from xaikit.own_cells import OWN_LIMIT, Changed, Own
-from xaikit.released import Released, ReleasedCell, begins
-from xaikit.uploads import ParsedUpload
+from xaikit.handin.markers import digest
+from xaikit.handin.own_cells import OWN_LIMIT, Changed, Own
+from xaikit.handin.released import Released, ReleasedCell, begins
+from xaikit.handin.uploads import ParsedUpload
 
 _SHOWN = 3
 _CODE = re.compile(

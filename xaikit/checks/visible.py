@@ -1,9 +1,10 @@
 """What surrounds every visible check, so that it ends in one clear sentence.
 
 ``with checking(task, globals()):`` stands around the lines of a test cell; the kernel puts it there
-(:mod:`xaikit.run_all`). It looks at the answer before the first line runs, hears of every call of a
-student's function, and turns an error of the check's own lines into a sentence about the answer's
-form. A check's author writes what is right, and need not think of what a student may return.
+(:mod:`xaikit.checks.run_all`). It looks at the answer before the first line runs, hears of every
+call of a student's function, and turns an error of the check's own lines into a sentence about the
+answer's form. A check's author writes what is right, and need not think of what a student may
+return.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xaikit import run_all, unseen
-from xaikit.checks import CheckFailed, not_there, returned_none
-from xaikit.code import names_at, needs, taken
+from xaikit.checks.session import Session, here
+from xaikit.checks.shown import shown
+from xaikit.checks.values import CheckFailed, not_there, returned_none
+from xaikit.handin import unseen
+from xaikit.handin.code import names_at, needs, taken
+from xaikit.handin.released import begins
 from xaikit.mistakes import brief, described, out_of_range, plain
-from xaikit.released import begins
-from xaikit.session import Session, here
 
 _LONG = 160
 
@@ -90,7 +92,7 @@ class checking:  # noqa: N801 - read as a statement
         if not isinstance(error, Exception):
             return False
         said = self._sentence(error)
-        if run_all.shown(said):
+        if shown(said):
             return True
         if isinstance(error, CheckFailed) and str(error) == said:
             return False
