@@ -11,7 +11,7 @@ import torch
 from autograde.inside.networks import Network
 from autograde.tasks import Call, Called, entries, expect, expect_array, expect_close, task
 
-from xaikit.checks import AUTOGRAD, COSINE
+from xaikit.checks.values import AUTOGRAD, COSINE
 
 from ...shared.checks import GIVEN, Arguments, Array, drawn
 from .networks import (

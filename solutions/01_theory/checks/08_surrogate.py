@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from autograde.inside.networks import Network
 from autograde.tasks import Call, Called, expect, expect_array, expect_close, task
 
-from xaikit.checks import CROSS_ENTROPY
+from xaikit.checks.values import CROSS_ENTROPY
 
 from ...shared.checks import GIVEN, Arguments, Array, drawn
 from .networks import outputs_of

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograde.inside.networks import Layer, Network
 from autograde.tasks import Call, Called, expect_close, expect_unchanged, task
-from xaikit.checks import AUTOGRAD
+from xaikit.checks.values import AUTOGRAD
 
 from ...shared.checks import GIVEN, Arguments, Array, drawn, expect_pair, tensor
 
