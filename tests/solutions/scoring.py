@@ -24,6 +24,11 @@ def mark(source: Source, task: str, answer: Any) -> float:
     return 1.0 if fraction is None else fraction
 
 
+def verdict(source: Source, task: str, arguments: tuple[Any, ...], returned: Any) -> float:
+    """Return what an answer to one call earns."""
+    return mark(source, task, [Called(arguments, returned)])
+
+
 def hidden(source: Source, task: str, seed: int = 3) -> list[tuple[Any, ...]]:
     """Return the hidden arguments of one seed, to be read only: they are drawn once."""
     return list(_drawn(source.checks.tasks[task], seed))

@@ -19,20 +19,14 @@ from kinds import (  # noqa: F401 - tests
     test_what_the_visible_check_accepts_grading_reads,
 )
 from scipy import stats
-from scoring import mark
+from scoring import mark, verdict
 
 from autograde.notebooks.source import Source
-from autograde.tasks import Called
 
 NAME = "05_counterfactuals"
 
 
 # --- references against a pencil ------------------------------------------------------------------
-
-
-def verdict(source: Source, task: str, arguments: tuple[Any, ...], returned: Any) -> float:
-    """Return what an answer to one call earns."""
-    return mark(source, task, [Called(arguments, returned)])
 
 
 def test_the_projection_of_a_pencil(source: Source) -> None:

@@ -17,19 +17,13 @@ from kinds import (  # noqa: F401 - tests
     test_what_costs_no_thought_earns_nothing,
     test_what_the_visible_check_accepts_grading_reads,
 )
-from scoring import mark
+from scoring import mark, verdict
 
 from autograde.inside.networks import Layer, Network
 from autograde.notebooks.source import Source
-from autograde.tasks import Called
 from xaikit.concepts.probes import _control_task
 
 NAME = "07_concepts"
-
-
-def verdict(source: Source, task: str, arguments: tuple[Any, ...], returned: Any) -> float:
-    """Return what an answer to one call earns."""
-    return mark(source, task, [Called(arguments, returned)])
 
 
 def double(values: Any) -> torch.Tensor:

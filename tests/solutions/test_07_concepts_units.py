@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import binomtest, qmc
-from scoring import mark
+from scoring import mark, verdict
 
 from autograde.inside.networks import Layer, Network
 from autograde.notebooks.source import Source
-from autograde.tasks import Called
 
 NAME = "07_concepts"
-
-
-def verdict(source: Source, task: str, arguments: tuple[Any, ...], returned: Any) -> float:
-    """Return what an answer to one call earns."""
-    return mark(source, task, [Called(arguments, returned)])
 
 
 def test_the_step_of_a_pencil(source: Source) -> None:
