@@ -12,6 +12,8 @@ _BLOCK = 4096
 """Parameters whose random signs are drawn at once."""
 _KEPT = 2**26
 """Random signs that are kept rather than drawn again for every chunk."""
+_ROWS = 128
+"""Examples whose products are added up at once."""
 _RANK = 4
 """Products of two random vectors that are added up to one direction in a linear layer's weights."""
 
@@ -97,10 +99,15 @@ class Projection:
     def _of_products(self, rows: Factors, place: int) -> Tensor:
         """Return a linear layer's part (n, d), from its factors."""
         columns = _RANK * self.dimension
-        one = rows.activations @ self._signs(rows.activations, columns, place, 0)
-        other = rows.residuals @ self._signs(rows.residuals, columns, place, 1)
-        products = one.mul_(other).view(len(rows), _RANK, self.dimension)
-        return products.sum(1).div_(_RANK**0.5)
+        entered = self._signs(rows.activations, columns, place, 0)
+        left = self._signs(rows.residuals, columns, place, 1)
+        found = rows.residuals.new_empty(len(rows), self.dimension)
+        # A few rows at a time: their products stay in the processor's cache.
+        for start in range(0, len(rows), _ROWS):
+            few = slice(start, start + _ROWS)
+            products = (rows.activations[few] @ entered).mul_(rows.residuals[few] @ left)
+            torch.sum(products.view(-1, _RANK, self.dimension), 1, out=found[few])
+        return found.div_(_RANK**0.5)
 
     def _of_numbers(self, values: Tensor, place: int) -> Tensor:
         """Return the part (n, d) of gradients that are multiplied out."""
