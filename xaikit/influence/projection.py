@@ -112,7 +112,7 @@ class Projection:
     def _of_numbers(self, values: Tensor, place: int) -> Tensor:
         """Return the part (n, d) of gradients that are multiplied out."""
         found = values.new_zeros(len(values), self.dimension)
-        for block, some in enumerate(values.split(_BLOCK, 1)):
+        for block, some in enumerate(torch.split(values, _BLOCK, 1)):
             found.addmm_(some, self._signs(some, self.dimension, place, block))
         return found
 
