@@ -273,7 +273,8 @@ axes[2].legend(fontsize=9, loc="lower left")
 plt.show()
 
 # %% [markdown]
-# Left: from one image Grad-Cos finds almost nothing but poison. Grad-Dot does not: the longest gradients, of hard clean images,
+# Left: from one image Grad-Cos finds almost nothing but poison. Not every image does so well: of 100 other test images with the square,
+# 85 find at least 95 poisoned ones. The mean of the cosines over ten images finds 100. Grad-Dot does not find the poison: the longest gradients, of hard clean images,
 # lead its list. Self-influence and the loss find less poison than a random order would (0.12).
 #
 # Middle and right say why. The square is the easiest feature in the data, so the poison is *learned early*: after a few epochs its

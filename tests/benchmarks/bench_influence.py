@@ -94,10 +94,10 @@ def timed(call: Callable[[], Tensor]) -> tuple[float, Tensor]:
     return time.process_time() - start, result
 
 
-def beside(values: Sequence[float]) -> str:
+def beside(values: Sequence[float], digits: int = 2) -> str:
     """Return a mean with two standard errors."""
     error = 2 * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else math.nan
-    return f"{statistics.mean(values):.2f} ± {error:.2f}"
+    return f"{statistics.mean(values):.{digits}f} ± {error:.{digits}f}"
 
 
 @torch.no_grad()

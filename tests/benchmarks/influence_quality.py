@@ -9,7 +9,8 @@ If dattri can be imported (``pip install --no-deps --target FOLDER dattri``, ``P
 its methods follow, on the same network, checkpoints and subsets, at equal settings. Each side's
 first call, which imports, is not counted; seconds are the processor's, the median of the rounds, in
 which both take turns; "ratio" is the mean over rounds of dattri's seconds / ours, ± two standard
-errors; "alike" is the mean rank correlation of the two sides' scores.
+errors; "alike" is the mean rank correlation of the two sides' scores. TRAK draws other random
+directions in each round: the last line tells the mean LDS over these, ± two standard errors.
 """
 
 from __future__ import annotations
@@ -94,26 +95,29 @@ def beside_dattri(here: Study, rounds: int) -> None:
     along = {"checkpoints": here.checkpoints, "learning_rates": here.learning_rates}
     asked = (here.network, here.test.images, here.test.labels, here.training)
 
-    def ours(method: str, **options: Any) -> Callable[[], Tensor]:
+    def ours(method: str, **options: Any) -> Callable[[int], Tensor]:
         # As dattri's, whose fastest batch is all of them.
-        return lambda: influence(*asked, method, chunk=len(here.training), **options).scores
+        def scores(seed: int) -> Tensor:
+            return influence(*asked, method, chunk=len(here.training), seed=seed, **options).scores
 
-    pairs: dict[str, tuple[Callable[[], Tensor], Callable[[], Tensor]]] = {
+        return scores
+
+    pairs: dict[str, tuple[Callable[[int], Tensor], Callable[[int], Tensor]]] = {
         "TracIn, last": (
             ours("tracin", **along),
-            lambda: dattri_scores.tracin(here, "last"),
+            lambda _: dattri_scores.tracin(here, "last"),
         ),
         "TracIn, all": (
             ours("tracin", **along, layers="all"),
-            lambda: dattri_scores.tracin(here, "all"),
+            lambda _: dattri_scores.tracin(here, "all"),
         ),
         "influence function, last": (
             ours("influence_function", damping=DAMPING),
-            lambda: dattri_scores.influence_function(here, "last", "exact", DAMPING),
+            lambda _: dattri_scores.influence_function(here, "last", "exact", DAMPING),
         ),
         "TRAK, 128": (
             ours("trak", checkpoints=here.checkpoints, dimension=128),
-            lambda: dattri_scores.trak(here, 128),
+            lambda seed: dattri_scores.trak(here, 128, seed),
         ),
     }
     print(
@@ -121,14 +125,19 @@ def beside_dattri(here: Study, rounds: int) -> None:
     )
     for name, sides in pairs.items():
         seconds: list[tuple[float, ...]] = []
+        quality: list[list[float]] = []
         for turn in range(rounds + 1):
             spent, scores = [], []
             for side in sides:
                 start = time.process_time()
-                scores.append(side().detach())
+                # Our networks take the seeds from this one on.
+                scores.append(side(len(here.checkpoints) * turn).detach())
                 spent.append(time.process_time() - start)
             if turn:
                 seconds.append((*spent, spent[1] / spent[0]))
+                quality.append(
+                    [lds(each, here.subsets, here.outputs, repeats=1).score for each in scores]
+                )
         fast, slow, _ = (statistics.median(each) for each in zip(*seconds, strict=True))
         ratio = beside([each[2] for each in seconds])
         alike = statistics.mean(
@@ -139,6 +148,9 @@ def beside_dattri(here: Study, rounds: int) -> None:
             f"{name:26}{found[0]:>28}{found[1]:>28}{alike:8.3f}{fast:9.3f}{slow:10.3f}{ratio:>14}",
             flush=True,
         )
+    columns = [beside(each, 4) for each in zip(*quality, strict=True)]
+    apart = beside([one - other for one, other in quality], 4)
+    print(f"LDS of TRAK over {rounds} projections: {columns[0]} beside {columns[1]}: {apart} apart")
 
 
 def main() -> None:

@@ -182,6 +182,7 @@ def self_influence(
     ).scores
 
 
+@torch.inference_mode(False)  # slopes by weights are needed in every mode of the caller
 def _asked(
     chosen: InfluenceMethod,
     model: nn.Module,

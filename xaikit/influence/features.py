@@ -74,6 +74,7 @@ def representer(problem: Training, *, damping: NonNegative = 0.01, steps: int = 
     penalty damping / 2 · |W|² on its weights, bias included (the first of the paper's two ways).
     At the minimum W = Σ αₙ fₙᵀ with αₙ = -(∂ loss / ∂ logits of n) / (N · damping), so a logit is
     Σ αₙ fₙ·f: the score is the summand of the asked label. Positive examples raise this logit.
+    The paper's penalty is λ · |W|², so it divides by 2 λ N: the same with damping = 2 λ.
 
     Parameters
     ----------

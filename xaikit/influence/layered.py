@@ -24,8 +24,8 @@ class Layered:
     The gradient of one example's loss by a linear layer's weights is the outer product of the
     loss's gradient by what leaves the layer and what enters it, which is never multiplied out; by
     a convolution's, the sum of such products over the places of the image. So one backward pass of
-    the whole batch gives the gradients of each example (Goodfellow 2015, Efficient per-example
-    gradient computations, arXiv:1510.01799).
+    the whole batch gives the gradients of each example. Goodfellow 2015, Efficient per-example
+    gradient computations, arXiv:1510.01799, finds their lengths in this way.
 
     Attributes
     ----------

@@ -59,6 +59,7 @@ def lds(scores: Any, subsets: Any, outputs: Any, *, seed: int = 0, repeats: int 
     A method predicts what a network that was trained on a subset says of a test example: the sum
     of the scores of the training examples in that subset. The score is Spearman's correlation of
     these sums with what such networks did say, over the subsets, then the mean over test examples.
+    The authors' tutorial takes random halves, and the margin of the right class as the output.
 
     Parameters
     ----------

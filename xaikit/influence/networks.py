@@ -103,17 +103,18 @@ class WholeModel:
         self._shapes = {name: each.shape for name, each in parameters.items()}
         self.weights = torch.cat([each.flatten() for each in parameters.values()])
         leaf = self.weights.clone().requires_grad_()
-        if not self.outputs(leaf, problem.inputs[:2]).requires_grad:
+        some, labels = problem.inputs[:2], problem.labels[:2]
+        scores = self.outputs(leaf, some)
+        if not scores.requires_grad:
             raise ValueError(
                 "the model's outputs do not depend differentiably on its weights: it detaches, "
                 "rounds or converts them, so they have no gradients by the weights."
             )
         self._layered: Layered | None = None
         made = Layered.of(self._model, list(parameters))
-        some, labels = problem.inputs[:2], problem.labels[:2]
         found = None if made is None else made.rows(some, labels, problem.loss)
         if found is not None:
-            total = problem.loss(self.outputs(leaf, some), labels).sum()
+            total = problem.loss(scores, labels).sum()
             (slope,) = torch.autograd.grad(total, leaf)
             if _near(found.dense().sum(0), slope):
                 self._layered = made
@@ -205,16 +206,33 @@ def _state(checkpoint: Any, place: int) -> Mapping[str, Tensor]:
             checkpoint = read(path)
         except (SafetensorError, RuntimeError, ValueError, OSError, EOFError, KeyError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
+            if isinstance(error, KeyError):  # of a byte that no pickle begins with
+                reason = "torch.save did not write it, or it is damaged"
             raise ValueError(f"{called}, {path}, cannot be read ({reason}).") from error
     tensors = isinstance(checkpoint, Mapping) and all(
         isinstance(name, str) and isinstance(each, Tensor) for name, each in checkpoint.items()
     )
     if not tensors:
+        inner = _holding_a_state(checkpoint)
+        cure = f"give its entry {inner!r}" if inner else "use model.state_dict()"
         raise TypeError(
             f"{called} has to be a state dict (names with tensors) or the path of one, not a "
-            f"{type(checkpoint).__name__}: use model.state_dict()."
+            f"{type(checkpoint).__name__}{' that holds one' if inner else ''}: {cure}."
         )
+    if any(each.is_meta for each in checkpoint.values()):
+        raise ValueError(f"{called} lies on the device meta and holds no numbers: load its values.")
     return dict(checkpoint)
+
+
+def _holding_a_state(checkpoint: Any) -> str | None:
+    """Return the name of the first entry that holds tensors by name, of a training's record."""
+    if not isinstance(checkpoint, Mapping):
+        return None
+    for name, entry in checkpoint.items():
+        named = isinstance(entry, Mapping) and len(entry) > 0
+        if named and all(isinstance(each, Tensor) for each in entry.values()):
+            return str(name)
+    return None
 
 
 def _unpickled(path: Path) -> Any:
@@ -231,6 +249,11 @@ def _expect_fitting(model: nn.Module, state: Mapping[str, Tensor], place: int) -
     own = _inner(model).state_dict()
     lacking, foreign = own.keys() - state.keys(), state.keys() - own.keys()
     shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
+    if state and {f"module.{name}" for name in own} == state.keys():
+        raise ValueError(
+            f"the names of checkpoint {place} begin with module., as DataParallel writes them: "
+            f"give the state dict of what it wraps, its .module."
+        )
     if lacking:
         what = f"it has no {min(lacking)}"
     elif foreign:

@@ -132,7 +132,13 @@ def checked_training(training: Any) -> tuple[Tensor, Tensor]:
             f"the training labels have to be a tensor (N,), not {type(labels).__name__}: "
             f"give {wanted}."
         ) from None
-    return images.detach(), labels.detach()
+    return _ordinary(images), _ordinary(labels)
+
+
+def _ordinary(values: Tensor) -> Tensor:
+    """Return values apart from any graph, which a graph may save: not those of inference mode."""
+    with torch.inference_mode(False):
+        return values.clone() if values.is_inference() else values.detach()
 
 
 def expect_finite(images: Tensor, chunk: int) -> None:
@@ -150,10 +156,11 @@ def expect_finite(images: Tensor, chunk: int) -> None:
 
 def classes_of(labels: Any, examples: Tensor, classes: int, name: str) -> Tensor:
     """Return labels (n,), each a class of the model."""
-    return one_each(
+    found = one_each(
         checked_targets(labels, examples, classes, name),
         f"{name} have to be one class an example, of shape ({len(examples)},).",
     )
+    return _ordinary(found)
 
 
 def numbers_of(labels: Any, examples: Tensor, name: str) -> Tensor:
@@ -171,7 +178,7 @@ def numbers_of(labels: Any, examples: Tensor, name: str) -> Tensor:
         )
     if found.is_floating_point() and not found.isfinite().all():
         raise ValueError(f"{name} hold nan or infinity: replace what is no number.")
-    return found.detach()
+    return _ordinary(found)
 
 
 def expect_losses(loss: Loss, scores: Tensor, labels: Tensor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,6 @@ from torch import Tensor
 
 _TILE = 2**18
 """Inner products that are computed at once, so that they stay in the processor's cache."""
-_PIECE = 2**10
-"""Weights by which gradients are multiplied out at once."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +29,6 @@ class Dense:
     def dense(self) -> Tensor:
         """Return the gradients (n, P)."""
         return self.values
-
-    def pieces(self) -> Iterator[Tensor]:
-        """Yield the gradients by some of the weights after the other, (n, p)."""
-        yield self.values
 
     def cross(self, other: Rows) -> Tensor:
         """Return each inner product (m, n) with the rows of another."""
@@ -92,14 +86,6 @@ class Factors:
             return torch.cat([weights.flatten(1), self.residuals], 1)
         return (self.residuals.unsqueeze(2) * self.activations.unsqueeze(1)).flatten(1)
 
-    def pieces(self) -> Iterator[Tensor]:
-        """Yield the gradients by some of the weights after the other, (n, p)."""
-        entered = self.activations[:, None, :-1] if self.apart else self.activations[:, None]
-        for some in torch.split(self.residuals, max(1, _PIECE // entered.shape[2]), 1):
-            yield (some.unsqueeze(2) * entered).flatten(1)
-        if self.apart:
-            yield self.residuals
-
     def cross(self, other: Rows) -> Tensor:
         """Return each inner product (m, n) with the rows of another."""
         found = self.residuals.new_zeros(len(self), len(other))
@@ -152,11 +138,6 @@ class Parts:
     def dense(self) -> Tensor:
         """Return the gradients (n, P)."""
         return torch.cat([each.dense() for each in self.layers], 1)
-
-    def pieces(self) -> Iterator[Tensor]:
-        """Yield the gradients by some of the weights after the other, (n, p)."""
-        for each in self.layers:
-            yield from each.pieces()
 
     def cross(self, other: Rows) -> Tensor:
         """Return each inner product (m, n) with the rows of another."""

@@ -82,5 +82,5 @@ def trak(
             continue
         for asked, ours in asked_rows(problem, network, right_margin, shorten):
             assert ours is not None
-            scores[asked] += kernel(ours.dense()) @ gradients.T / n
+            scores[asked].addmm_(kernel(ours.dense()) / n, gradients.T)
     return Found(scores / networks * (doubt / networks))

@@ -11,7 +11,10 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
+from xaikit import influence, load_pretrained
+from xaikit.backdoors import poison, trigger_of
 from xaikit.data import ImageDataset
+from xaikit.influence import study
 from xaikit.influence.hunts import _precisions, average_precision
 from xaikit.influence.mislabelling import mislabel
 
@@ -125,3 +128,17 @@ def test_what_cannot_be_mislabelled_is_one_sentence(
     parts = {"images": data.images, "labels": data.labels} | change
     with pytest.raises(ValueError, match=sentence):
         mislabel(ImageDataset(**parts, classes=data.classes), Brightness(), rate)
+
+
+def test_grad_cos_of_ten_triggered_images_finds_the_poison() -> None:
+    """Notebook 06's poison: notebook 04's network, and its square in 120 images of all classes."""
+    here, victim = study(), load_pretrained("fashion_mnist_poisoned")
+    square, target = trigger_of(victim.card["trigger"]), victim.card["target"]
+    suspected = poison(here.training, square, target, rate=0.12)
+    others = here.test.images[here.test.labels != target]
+    triggered = square(others[::18])
+    assert len(triggered) == 10 and (victim(triggered).argmax(1) == target).all()
+    asked = (victim, triggered, torch.full((10,), target), suspected, "grad_cos")
+    scores = influence(*asked, layers="all").scores
+    top = scores.mean(0).topk(100).indices
+    assert suspected.poisoned[top].double().mean() >= 0.95
