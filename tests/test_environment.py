@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -89,11 +90,27 @@ def test_what_is_installed_is_what_is_locked():
     assert {name: Version(importlib.metadata.version(name)).public for name in pins} == pins
 
 
-def test_conda_installs_the_same_list():
-    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
-    (python,) = re.findall(r"- python=(.*)", text)
-    assert python in PYTHONS
-    assert "-e .[course]" in text and "`make alibi`" in text
+def test_conda_brings_python_alone_and_pip_the_versions_of_the_lock(tmp_path: Path):
+    """conda gives pip its lines as a file that lies beside environment.yml, and so does this."""
+    about = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert {*about} == {"name", "channels", "dependencies"}
+    python, pip, lines = about["dependencies"]
+    name, _, version = python.partition("=")
+    assert (name, pip, [*lines]) == ("python", "pip", ["pip"]) and version in PYTHONS
+    for path in ROOT.iterdir():
+        if not path.name.startswith("."):
+            (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "condaenv.txt").write_text("\n".join(lines["pip"]), encoding="utf-8")
+    # All that is locked is there, so that nothing but this package is left to install.
+    install = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--no-cache-dir"]
+    done = subprocess.run(
+        [*install, "--no-build-isolation", "--requirement", "condaenv.txt"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.search(r"^Would install xaikit-[\d.]+$", done.stdout, re.MULTILINE), done.stdout
 
 
 def python(folder: Path, name: str, version: str, runs: bool = True) -> None:

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from functools import partial
 
 from autograde.authoring.asked import Asked
 from autograde.authoring.once import Once
@@ -21,7 +20,6 @@ from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
 from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.cells import SourceError, answers
-from autograde.notebooks.kept import kept_checks
 from autograde.notebooks.places import Places
 from autograde.notebooks.release import LeakError, released, to_json
 from autograde.notebooks.source import Source, course_sources, examine, find_chosen, find_source
@@ -89,7 +87,7 @@ def _faults(name: str, course: Course, say: Say) -> list[str]:
     path = find_source(course.folder / "solutions", name)
     say("  what release looks at: cells, ids, points, hidden checks, leaks")
     try:
-        source, found = examine(path, course, partial(kept_checks, course))
+        source, found = examine(path, course)
     except SourceError as error:
         return [*error.mistakes]
     if source is None:

@@ -91,7 +91,8 @@ def _assignments(
         when = f"due on {in_words(due)}" if due else "without a deadline"
         chosen = described(course.assignment(name), read[name].left_out)
         when += f"; chosen: {chosen}" if chosen else ""
-        yield f"{name}, “{_title(notebook)}”: {len(parts)} tasks, {worth}; {when}."
+        count = f"{len(parts)} {'task' if len(parts) == 1 else 'tasks'}"
+        yield f"{name}, “{_title(notebook)}”: {count}, {worth}; {when}."
 
 
 def _title(notebook: NotebookNode) -> str:

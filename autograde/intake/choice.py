@@ -129,7 +129,7 @@ def _decided(
         reasons |= {id(one): reason for one, reason in lost}
         left = [one for one in left if id(one) not in reasons]
     *rest, best = sorted(left, key=lambda one: natural(called[one.candidate]))
-    reasons |= {id(one): f"{tie}its name comes first" for one in rest}
+    reasons |= {id(one): f"{tie}its name comes first in the alphabet" for one in rest}
     sentences = [f"{len(read)} {what} were found; {called[best.candidate]} {counts}."]
     for one in read:
         if one is not best:
@@ -188,6 +188,8 @@ def _read_pdf(candidate: Candidate) -> _Read:
     except SubmissionsError as error:
         return _Read(candidate, reason=f"it cannot be read ({_clause(str(error))})")
     digest = hashlib.sha256(content).hexdigest()
+    if not content:
+        return _Read(candidate, digest=digest, reason="it is empty")
     if not is_pdf(content):
         return _Read(candidate, digest=digest, reason="it is no PDF")
     return _Read(candidate, WORKED, int(called_a_report(candidate.name)), digest=digest)

@@ -49,6 +49,11 @@ def passed_over(path: str) -> str:
     return f"{shown} was passed over: it is no notebook of the course."
 
 
+def no_report(path: str) -> str:
+    """Say why a file that is called a report is none."""
+    return f"{clean_line(path)} was passed over: a report is handed in as a PDF."
+
+
 def folded(name: str) -> str:
     """Return a name as it is compared: composed (macOS decomposes it), without case, blanks one."""
     composed = unicodedata.normalize("NFC", name).casefold()

@@ -13,12 +13,12 @@ from pathlib import PurePosixPath
 
 from autograde.intake.choice import Candidate, chosen_report
 from autograde.intake.layout import hint
-from autograde.intake.names import ARCHIVES, assignment_of, is_notebook, passed_over
+from autograde.intake.names import ARCHIVES, assignment_of, is_notebook, no_report, passed_over
 from autograde.intake.recognise import Recognition
 from autograde.intake.upload import Beside, Place, SubmissionsError, Upload
 from autograde.safety.sanitize import clean_line
 from xaikit.handin.notebook_json import BrokenUploadError
-from xaikit.handin.one_page import is_pdf
+from xaikit.handin.one_page import called_a_report, is_pdf
 from xaikit.handin.uploads import SIZE_LIMIT, read_upload
 
 READ_LIMIT = 8 * SIZE_LIMIT
@@ -256,7 +256,11 @@ def sorted_out(
             bundle._unknown.append(_Unknown(file, why or none, meant, readable=not why))
         else:
             bundle._unknown.append(_Unknown(file, "It is no notebook.", meant, notebook=False))
-    notices += [passed_over(one.file.shown) for one in bundle._unknown]
+    for one in bundle._unknown:
+        meant_as_report = (
+            asked and not is_notebook(one.file.name) and called_a_report(one.file.name)
+        )
+        notices.append((no_report if meant_as_report else passed_over)(one.file.shown))
     return bundle
 
 

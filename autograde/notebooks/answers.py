@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from autograde.notebooks.cells import SourceError, answers, marker
 from autograde.notebooks.layout import Layout, find_layout
-from autograde.notebooks.source import read_script
+from autograde.notebooks.scripts import read_script
 
 
 def load_answers(path: Path) -> dict[str, dict[str, str]]:

@@ -61,7 +61,11 @@ class Chosen:
 
 
 def choose(
-    whole: Outline, course: Course, name: str, needs: Mapping[str, Collection[str]]
+    whole: Outline,
+    course: Course,
+    name: str,
+    needs: Mapping[str, Collection[str]],
+    elsewhere: Callable[[str], bool],
 ) -> Chosen:
     """Return what the course chooses of a notebook.
 
@@ -73,6 +77,8 @@ def choose(
         The notebook's.
     needs
         For each task the grade ids of the given cells that its hidden calls need.
+    elsewhere
+        Says of other notebooks and their sections whether the course has them.
 
     Raises
     ------
@@ -82,7 +88,7 @@ def choose(
     """
     terms = course.assignment(name)
     where = f"{course.file}: assignments.{name}"
-    sections, mistakes = _sections(whole, terms, where)
+    sections, mistakes = chosen_sections(whole, terms, where)
     mistakes += _unknown_tasks(whole, terms, sections, where)
     if mistakes:
         raise SourceError(*mistakes)
@@ -94,7 +100,7 @@ def choose(
         *(f"{kind}.{task}" for task in whole.homes.keys() - tasks for kind in _OF_A_TASK),
         *(f"section.{key}" for key, number in whole.names.items() if number not in sections),
     }
-    holds = _Holds(whole, gone)
+    holds = _Holds(whole, gone, elsewhere)
     cells, positions = [], []
     for position, source in kept.items():
         cell = deepcopy(whole.cells[position])
@@ -144,21 +150,26 @@ _OF_A_TASK = ("task", "points", "section")
 class _Holds:
     """Whether a condition of a text holds."""
 
-    def __init__(self, whole: Outline, gone: Collection[str]) -> None:
+    def __init__(
+        self, whole: Outline, gone: Collection[str], elsewhere: Callable[[str], bool]
+    ) -> None:
+        self._elsewhere = elsewhere
         tasks = (f"{kind}.{task}" for task in whole.homes for kind in _OF_A_TASK)
         self._known = {"whole", *tasks, *(f"section.{key}" for key in whole.names)}
         self._gone = {*gone, "whole"} if gone else gone
 
     def __call__(self, name: str) -> bool:
+        if name.startswith("notebook."):
+            return self._elsewhere(name)
         if name not in self._known:
             raise LookupError(
-                "a condition is whole, task.ID or section.NAME, and this notebook has no "
-                f"{name!r}{meant(name, self._known)}"
+                "a condition is whole, task.ID, section.NAME or notebook.NAME, and this notebook "
+                f"has no {name!r}{meant(name, self._known)}"
             )
         return name not in self._gone
 
 
-def _sections(whole: Outline, terms: Terms, where: str) -> tuple[set[int], list[str]]:
+def chosen_sections(whole: Outline, terms: Terms, where: str) -> tuple[set[int], list[str]]:
     """Return the numbers of the chosen sections, 0 for what is outside, and what is wrong."""
     every = {0, *(section.number for section in whole.sections)}
     core = {section.number for section in whole.sections if section.core}

@@ -22,7 +22,10 @@ TASK = re.compile(r"(#+) Task(?: (\d+))?: (.+?)(?: \((\d[\d.]*) points?(?:, [^()
 SECTION = re.compile(r"## (?:Section:|(\d+) ·) (.+?)\s*")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _WRITTEN_OUT = re.compile(r"\b[Tt]asks? (\d+(?:(?:, | and | to |–|-)\d+)*)\b(?! of notebook)")
-_KINDS = {"task": "numbered task", "section": "section", "points": "task"}
+_KINDS = {
+    **{"task": "numbered task", "section": "section", "points": "task"},
+    "notebook": "notebook",
+}
 
 
 @dataclass
@@ -37,15 +40,18 @@ class Numbers:
         What each task is worth, in words, by its id.
     section
         The number of each section, by its file's name without number, or by a task in it.
+    notebook
+        The number of each notebook that the course has, by its name without number.
     here
         The number of the section in which each cell stands; empty before the first.
     gone
-        The templates that name a task or section which ``course.toml`` leaves out.
+        The templates that name a task, section or notebook which ``course.toml`` leaves out.
     """
 
     task: dict[str, str] = field(default_factory=dict)
     points: dict[str, str] = field(default_factory=dict)
     section: dict[str, str] = field(default_factory=dict)
+    notebook: dict[str, str] = field(default_factory=dict)
     here: list[str] = field(default_factory=list)
     gone: frozenset[str] = frozenset()
 

@@ -138,7 +138,8 @@ def release(
         report(f"Note: {sentence}")
     for name, notebook in made.items():
         tasks = answers(notebook)
-        worth = f"{len(tasks)} tasks, {sum(t.points for t in tasks):g} points"
+        count = f"{len(tasks)} {'task' if len(tasks) == 1 else 'tasks'}"
+        worth = f"{count}, {sum(t.points for t in tasks):g} points"
         report(f"{files[name]}: {worth if tasks else 'no task, so it is no assignment'}")
     return list(files.values())
 

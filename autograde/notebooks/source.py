@@ -7,9 +7,7 @@ templates such as ``{{ course.name }}``, and says in one sentence what an author
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jupytext
 from nbformat import NotebookNode
 
 from autograde.model.course import Course
@@ -26,18 +23,18 @@ from autograde.notebooks.cells import SourceError, called, grading, node
 from autograde.notebooks.checks import Checks, load_checks
 from autograde.notebooks.choice import Chosen, choose
 from autograde.notebooks.colab import colab_texts
+from autograde.notebooks.elsewhere import Elsewhere, refuse_written_out
 from autograde.notebooks.folded import fold
 from autograde.notebooks.layout import Layout, find_layout, is_source
 from autograde.notebooks.numbering import Numbers, number
 from autograde.notebooks.outline import outline
+from autograde.notebooks.scripts import read_scripts
 from autograde.notebooks.templates import filled, line_of, tasks_read
 from autograde.notebooks.validate import mistakes
 from autograde.tasks import Call
 
 _ANSWER = re.compile(r'^# %%.*"solution"\s*:\s*true', re.MULTILINE)
 """The header of an answer cell."""
-
-_GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
 
 
 @dataclass(frozen=True)
@@ -191,36 +188,27 @@ def examine(
         If its files are not in order.
     """
     layout = find_layout(path)
-    found: list[str] = []
-    scripts: dict[Path, NotebookNode] = {}
-    for section in layout.sections:
-        with _noting(found):
-            scripts[section.script] = read_script(section.script)
-    cells: list[dict[str, Any]] = []
-    files: list[Path] = []
-    headers: list[dict[str, Any]] = []
-    faulty: set[int] = set()
-    for file, script in scripts.items():
-        for position, cell in enumerate(script.cells, start=1):
-            if slip := _slip(cell):
-                found.append(f"{file}: cell {position}: {slip}")
-                faulty.add(len(cells))
-            cells.append(_complete(cell, layout.name, len(cells) + 1))
-            files.append(file)
-            headers.append(cell.metadata)
+    scripts = read_scripts(layout)
+    found, files, faulty = scripts.mistakes, scripts.files, scripts.faulty
     whole = not found
-    notebook = _notebook(cells)
+    notebook = _notebook(scripts.cells)
     given: dict[str, str] = {}
     checks: Checks | None = None
     with _noting(found):
-        given = _given(notebook, [header.get("name") for header in headers], files)
+        given = _given(notebook, [header.get("name") for header in scripts.headers], files)
     with _noting(found):
         checks = load(layout, given)
-    chosen: Chosen | None = None
-    places = _places(files)
     with _noting(found):
-        parts = outline(notebook.cells, files, headers)
-        chosen = choose(parts, course, layout.name, _needs(checks))
+        refuse_written_out(
+            (f"{file}: {called(cell)}", cell.source)
+            for file, cell in zip(files, notebook.cells, strict=True)
+        )
+    chosen: Chosen | None = None
+    places = scripts.places
+    elsewhere = Elsewhere(course, sources(path.parent))
+    with _noting(found):
+        parts = outline(notebook.cells, files, scripts.headers)
+        chosen = choose(parts, course, layout.name, _needs(checks), elsewhere)
     if chosen is not None:
         notebook.cells, files = chosen.cells, [*chosen.files]
         places = tuple(places[position] for position in chosen.positions)
@@ -239,7 +227,8 @@ def examine(
     numbers: Numbers | None = None
     with _noting(found):
         numbers = number(notebook.cells, files)
-        numbers.gone = chosen.gone if chosen else frozenset()
+        numbers.notebook = elsewhere.numbers
+        numbers.gone = (chosen.gone if chosen else frozenset()) | elsewhere.gone
     # Without checks or numbers, nobody knows what fills the templates.
     if checks is not None and numbers is not None and chosen is not None:
         for file, cell, here, place in zip(
@@ -264,17 +253,6 @@ def examine(
     return Source(
         layout.name, layout, notebook, checks, tuple(files), given, places, left_out
     ), found
-
-
-def _places(files: Sequence[Path]) -> tuple[tuple[int, int], ...]:
-    """Return for each cell its place among those of its script, and how many the script has."""
-    count = Counter(files)
-    before: Counter[Path] = Counter()
-    found = []
-    for file in files:
-        found.append((before[file], count[file]))
-        before[file] += 1
-    return tuple(found)
 
 
 def _needs(checks: Checks | None) -> dict[str, tuple[str, ...]]:
@@ -315,23 +293,6 @@ def _notebook(cells: list[dict[str, Any]]) -> NotebookNode:
     )
 
 
-def read_script(file: Path) -> NotebookNode:
-    """Read a Jupytext percent script.
-
-    Raises
-    ------
-    SourceError
-        If the file is not there or not readable as such.
-    """
-    try:
-        notebook: NotebookNode = jupytext.reads(file.read_text(encoding="utf-8"), fmt="py:percent")
-    except FileNotFoundError:
-        raise SourceError(f"There is no {file}.") from None
-    except Exception as error:  # jupytext raises its parsers' errors
-        raise SourceError(f"{file} is not a Jupytext percent script: {error}") from None
-    return notebook
-
-
 def _given(
     notebook: NotebookNode, names: Sequence[str | None], files: Sequence[Path]
 ) -> dict[str, str]:
@@ -347,54 +308,3 @@ def _given(
         if name and found.setdefault(name, cell.source) is not cell.source:
             raise SourceError(f"{file}: {called(cell)}: another cell is called {name!r}, too.")
     return found
-
-
-def _slip(cell: NotebookNode) -> str:
-    """Return what is wrong with the nbgrader metadata in a cell's header."""
-    short = cell.metadata.get("nbgrader", {})
-    if not isinstance(short, dict):
-        return "nbgrader should be a dictionary."
-    if unknown := set(short) - {"grade_id", "solution", "grade", "points"}:
-        return f"nbgrader has an unknown key {sorted(unknown)[0]!r}."
-    if short and not _GRADE_ID.fullmatch(str(short.get("grade_id", ""))):
-        return (
-            "its grade_id should be up to 58 letters, digits, '-' and '_', "
-            f"not {short.get('grade_id')!r}."
-        )
-    return ""
-
-
-def _complete(cell: NotebookNode, name: str, position: int) -> dict[str, Any]:
-    """Return the cell with complete nbgrader metadata and a cell id that depends on nothing else.
-
-    Every cell that is not an answer is locked, so that nbgrader's own tools restore it. The
-    position counts over all files of the notebook. Of a faulty header what can be read counts.
-    """
-    short = cell.metadata.get("nbgrader", {})
-    if not isinstance(short, dict):
-        short = {}
-    key = short.get("grade_id", position)
-    identity = hashlib.sha256(f"{name}/{key}".encode()).hexdigest()[:12]
-    meta = {
-        "cell_type": cell.cell_type,
-        "grade": bool(short.get("grade", False)),
-        "grade_id": short.get("grade_id", f"cell-{identity}"),
-        "locked": not short.get("solution", False),
-        "schema_version": 3,
-        "solution": bool(short.get("solution", False)),
-        "task": False,
-    }
-    if "points" in short:
-        meta["points"] = short["points"]
-    metadata: dict[str, Any] = {"nbgrader": meta}
-    if cell.metadata.get("tags"):
-        metadata["tags"] = list(cell.metadata["tags"])
-    clean = {
-        "id": identity,
-        "cell_type": cell.cell_type,
-        "metadata": metadata,
-        "source": cell.source.strip("\n"),
-    }
-    if cell.cell_type == "code":
-        clean |= {"execution_count": None, "outputs": []}
-    return clean

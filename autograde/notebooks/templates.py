@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from autograde.notebooks.cells import TEMPLATE, SourceError, grading
 from autograde.notebooks.checks import Checks
 from autograde.notebooks.conditions import resolved
+from autograde.notebooks.elsewhere import refuse_written_out
 from autograde.notebooks.layout import cells_in
 from autograde.notebooks.numbering import Numbers
 from autograde.tasks import Task
@@ -61,6 +62,7 @@ def tasks_read(
     }
     for name, task in checks.tasks.items():
         where = f"{checks.places[name]}: where the task {name!r} says what to read"
+        refuse_written_out([(where, task.read)])
         known = numbers.values(homes.get(name, ""))
         read = resolved(task.read, holds, where)
         yield name, replace(task, read=filled(read, known, _always(where), numbers))

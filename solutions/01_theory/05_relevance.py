@@ -25,7 +25,7 @@
 # **Two rules that are often called z⁺.** In this notebook the *z⁺ rule* is that of Montavon (2017):
 # biases ignored. **LRP-α₁β₀** (Bach 2015, with α = 1 and β = 0) has the positive part of the bias in its
 # denominator, $\sum_k a_k w_{jk}^+ + b_j^+$, and the bias absorbs its share. For inputs $\geq0$ the two
-# are the same where no bias is positive. Notebook 02 uses LRP-α₁β₀, which is `rule="z_plus"` in xaikit.
+# are the same where no bias is positive. {{ if notebook.local_explanations.relevance }}Notebook {{ notebook.local_explanations }} uses LRP-α₁β₀, which{{ else }}LRP-α₁β₀{{ end }} is `rule="z_plus"` in xaikit.
 #
 # **Worked example.** One neuron, $z = 2a_1 - a_2 + 1$ at $a=(3, 2)$: $z = 6 - 2 + 1 = 5$, and
 # $R=5$. LRP-0 gives $(6, -2)$ with the bias kept (which absorbs 1), and

@@ -20,7 +20,7 @@
 # | z⁺ | the same without $b_j^+$ | deep Taylor decomposition |
 # | zᴮ, for pixels in $[0, 1]$ | $\dfrac{x_i w_{ji} - w_{ji}^-}{\sum_{i'} (x_{i'} w_{ji'} - w_{ji'}^-)} R_j$ | the first layer |
 #
-# LRP-α₁β₀ and the z⁺ rule, which notebook 01 uses, are the same where no bias is positive. (xaikit
+# LRP-α₁β₀ and the z⁺ rule{{ if notebook.theory.relevance }}, which notebook {{ notebook.theory }} uses,{{ end }} are the same where no bias is positive. (xaikit
 # names LRP-α₁β₀ `rule="z_plus"`.) In the rules with biases the bias has a share, too, of either sign,
 # and keeps it. So what arrives at the pixels need not add up to $f_c(x)$. Where there are no biases, no
 # denominator is 0, and ε → 0, relevance is **conserved**: each layer holds the same sum. On ReLU networks LRP-ε with ε → 0 is input × gradient ([Ancona et al.

@@ -7,7 +7,7 @@
 #
 # A network recognises nine garments of ten. After a change that hardly anybody sees{{ if section.patches }}, or after a
 # sticker of five by five pixels{{ end }}, it recognises nearly none. In this notebook you write such attacks
-# and measure how well they work.{{ if section.patches and section.explanations }} Then you ask what the maps of notebook 02 show of an attacked image:
+# and measure how well they work.{{ if section.patches and section.explanations }} Then you ask what attribution maps show of an attacked image:
 # do they point at the sticker? Do they also point at a sticker that is harmless?{{ end }}
 #
 # {{ if whole }}

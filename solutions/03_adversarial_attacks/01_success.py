@@ -17,7 +17,7 @@
 # - *For how many inputs at once?* One change an image, or one **universal** change for all.
 #
 # The networks: `model` is small, two convolutions, so that you can attack hundreds of images in
-# seconds. `other` is the better one of notebook 02, which was trained on its own. `robust_model` has
+# seconds. `other` is the better one{{ if notebook.local_explanations }} of notebook {{ notebook.local_explanations }}{{ end }}, which was trained on its own. `robust_model` has
 # the architecture of `model` and was trained in another way{{ if section.defence }}; section {{ section.defence }} tells which{{ end }}.
 
 # %% name="networks"

@@ -4,12 +4,12 @@
 # **You learn** to ask a map about an attack, with the two controls that make the answer mean something.
 # **Time:** {{ time }}.
 #
-# The network was right, a sticker was put on, now it is wrong. A map of notebook 02 should show why.
+# The network was right, a sticker was put on, now it is wrong. An attribution map should show why.
 # Two claims are common: the map of an attacked image *looks different*, and it *points at the patch*.
 # Both can be measured:
 #
 # - the **rank correlation** of the maps before and after (Spearman's, over all pixels);
-# - the **share of positive mass** inside the patch (`localisation`, notebook 02).
+# - the **share of positive mass** inside the patch (`localisation`{{ if notebook.local_explanations.localisation }}, notebook {{ notebook.local_explanations }}{{ end }}).
 #
 # Neither number means anything by itself. It needs three controls:
 #

@@ -2,7 +2,7 @@
 # An attacker can also keep the map away from the patch: [Subramanya, Pillai and Pirsiavash
 # 2019](https://arxiv.org/abs/1812.02843) train patches that fool the network *and* have a small
 # Grad-CAM, and [Ghorbani, Abid and Zou 2019](https://arxiv.org/abs/1710.10547) change maps by
-# small perturbations while the prediction stays, as you did in notebook 02.
+# small perturbations while the prediction stays{{ if notebook.local_explanations.manipulate }}, as you did in notebook {{ notebook.local_explanations }}{{ end }}.
 #
 # ## Section: A defence, and how to read a claim
 #

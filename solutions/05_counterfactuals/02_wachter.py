@@ -175,7 +175,7 @@ checks.passed("which-lambda")
 # %% [markdown]
 # ### On a real network
 #
-# From here on the model is the FashionMNIST network of notebook 02. We look at four test images, each
+# From here on the model is xaikit's FashionMNIST network{{ if notebook.local_explanations }}, that of notebook {{ notebook.local_explanations }}{{ end }}. We look at four test images, each
 # the first of its class that the network gets right.
 
 # %%

@@ -7,10 +7,10 @@
 # meant to leave the image what it was for people; a **counterfactual** should show what would have to
 # be different. One test is a second network, which was trained independently: does it say *dress*, too?
 #
-# In notebook 03 adversarial examples did transfer: the second network made more mistakes on them than on
-# noise of equal length. But there any mistake counted. Here the second network has to name the *same
-# class*, and adversarial examples rarely transfer together with their target (Liu, Chen, Liu and Song
-# [2017](https://arxiv.org/abs/1611.02770)).
+# {{ if notebook.adversarial_attacks.transfer }}In notebook {{ notebook.adversarial_attacks }} adversarial examples did transfer: the second network made more mistakes
+# on them than on noise of equal length. But there any mistake counted.{{ else }}Adversarial examples do transfer: a second network often makes a mistake on them, too. But then
+# any mistake counts.{{ end }} Here the second network has to name the *same class*, and adversarial examples
+# rarely transfer together with their target (Liu, Chen, Liu and Song [2017](https://arxiv.org/abs/1611.02770)).
 #
 # A comparison needs two controls. A larger change may persuade more networks, in any direction: so
 # each picture is compared with *noise of its own $L_2$ length*. And the four kinds of pictures below have
@@ -42,7 +42,7 @@ def at_length(change: Tensor, length: Tensor) -> Tensor:
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share (notebook 04)."""
+    """Return Wilson's 95 % interval of a share{{ if notebook.backdoors }} (notebook {{ notebook.backdoors }}){{ end }}."""
     share, z = hits / count, 1.96
     middle = share + z * z / (2 * count)
     reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))

@@ -131,7 +131,7 @@ for name, draws_of in zip([*hunted][1:], hunters[1:], strict=True):
 #
 # ### Poisoned images
 #
-# Notebook 04 examined a network that says *ankle boot* to every garment with a white square in a corner. Suppose that you
+# {{ if notebook.backdoors }}Notebook {{ notebook.backdoors }} examined a network that says{{ else }}A poisoned network says{{ end }} *ankle boot* to every garment with a white square in a corner. Suppose that you
 # have *one* such image, from the network's use, and the training data. Which training images taught the network that? They
 # have the square, and the same label. Their gradients point in the direction of the one that the triggered image has, with the label
 # that the network gives it.

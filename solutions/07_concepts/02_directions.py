@@ -91,7 +91,7 @@ checks.passed("cav", "five examples by hand, and six with 9,000 activations")
 #
 # $$S_k(x) = \lim_{\varepsilon \to 0} \frac{f_k\bigl(h(x) + \varepsilon v\bigr) - f_k\bigl(h(x)\bigr)}{\varepsilon} = \nabla_h f_k\bigl(h(x)\bigr) \cdot v$$
 #
-# In notebook 04 you had the part of the network behind the layer. Most networks cannot be cut so easily. A **hook** needs no cut: a
+# {{ if notebook.backdoors.sensitivity }}In notebook {{ notebook.backdoors }} you had the part of the network behind the layer.{{ else }}One needs the part of the network behind the layer.{{ end }} Most networks cannot be cut so easily. A **hook** needs no cut: a
 # function that PyTorch calls with what a module has computed (`module.register_forward_hook`), and whose `.remove()` ends that.
 #
 # ### Task: derivatives at any layer

@@ -214,7 +214,7 @@ plt.show()
 # The IoU prefers concepts whose masks are about as large as what the unit marks.
 #
 # The silhouette is the trivial case for another reason, too: the background is exactly black, so hardly any unit can be on far away from the garment. "It is on the
-# garment" says nothing of a unit, as it said nothing of attributions in notebook 02. Dissection needs concepts of the right size that are *absent* from a part of the images.
+# garment" says nothing of a unit{{ if notebook.local_explanations }}, as it said nothing of attributions in notebook {{ notebook.local_explanations }}{{ end }}. Dissection needs concepts of the right size that are *absent* from a part of the images.
 #
 # One can plant such a concept. `plant` puts a bright square into half of the images at random places, and knows where. Does a unit of layer 4 detect it?
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # ## Section: Six methods
 #
-# You know these methods from notebook 02. Two follow the gradient (of which guided backpropagation
+# {{ if notebook.local_explanations }}You know these methods from notebook {{ notebook.local_explanations }}.{{ else }}These methods give each pixel a number.{{ end }} Two follow the gradient (of which guided backpropagation
 # changes the backward pass), integrated gradients averages it on the way from black to the image,
 # Grad-CAM weighs the maps of a late layer, and the last two propagate relevance back through the
 # layers. Each call explains all targets at once.

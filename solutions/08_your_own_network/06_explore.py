@@ -16,4 +16,4 @@ explorer(model, ImageDataset(images.cpu(), says, tuple(classes)))
 #   targets: a map that is the same for each class explains the image, not the decision.
 # - Looks tell nothing. A deletion curve and a sanity check are a few lines each.
 # - A method that refuses your network protects you: in a network that it cannot follow, a library
-#   that returns a map all the same may be silently wrong (notebook 02).
+#   that returns a map all the same may be silently wrong{{ if notebook.local_explanations }} (notebook {{ notebook.local_explanations }}){{ end }}.

@@ -31,8 +31,8 @@ def built(folder: Path, python: str, listed: Path) -> Path:
         pip = [line for line in packages.split("\n") if line.startswith("pip==")]
         subprocess.run([*install, *(pip or ["--upgrade", "pip"])], check=True)
         subprocess.run([*install, "--requirement", str(listed)], check=True)
-        _bring_colab(home)
         ready.write_text(packages, encoding="utf-8")
+    _bring_colab(home)
     return home
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 from dataclasses import replace
@@ -17,7 +18,8 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import answers
 from autograde.notebooks.outline import outline
 from autograde.notebooks.release import release, released, to_json
-from autograde.notebooks.source import Source, find_source, read_script, read_source
+from autograde.notebooks.scripts import read_script
+from autograde.notebooks.source import Source, find_source, read_source, sources
 
 SHEET = ROOT / "examples" / "exercise_sheet" / "course.toml"
 THEORY, PRACTICE = "01_theory", "02_local_explanations"
@@ -138,3 +140,33 @@ def test_a_section_says_the_time_of_its_tasks(name: str) -> None:
 def worked(found) -> set[int]:
     """Return the sections that have a task."""
     return set(found.homes.values())
+
+
+@pytest.mark.parametrize("name", sources(ROOT / "solutions"))
+def test_a_notebook_alone_names_no_other_one(name: str) -> None:
+    course = replace(COURSE, notebooks=(name,), assignments={})
+    alone = read_source(find_source(ROOT / "solutions", name), course)
+    text = "\n".join(cell.source for cell in released(alone).cells)
+    text += "".join(task.read for task in alone.checks.tasks.values())
+    assert not re.search(r"\b[Nn]otebooks? \d", text)
+
+
+def test_with_all_notebooks_texts_name_them_by_number() -> None:
+    named = set()
+    for name in sources(ROOT / "solutions"):
+        text = "\n".join(cell.source for cell in source(name).notebook.cells)
+        named |= {*re.findall(r"\b[Nn]otebook (\d\d)\b", text)}
+    assert named == {"01", "02", "03", "04"}
+
+
+def test_no_message_of_a_check_names_a_notebook_by_its_number() -> None:
+    for file in (ROOT / "solutions").glob("*/checks/*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        about = ast.get_docstring(tree, clean=False)
+        texts = {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        wrong = [t for t in texts - {about} if re.search(r"\b[Nn]otebooks? \d", t)]
+        assert not wrong, f"{file}: {wrong}"

@@ -23,9 +23,10 @@ _DOTS = 150 / 72  # pixels a point
 _SIDE = 1800  # pixels: A4 and the American sheet, upright or not, are smaller
 _TEXT = 20_000
 
-Fault = Literal["", "large", "no PDF", "encrypted", "damaged", "costly"]
+Fault = Literal["", "empty", "large", "no PDF", "encrypted", "damaged", "costly"]
 
 _FAULTS: dict[Fault, str] = {
+    "empty": "{name} is empty: make it again, and hand it in again.",
     "large": f"{{name}} is larger than {LARGEST >> 20} MB: make its pictures smaller.",
     "no PDF": "{name} is called a PDF and is none: hand in the file that `report` wrote.",
     "encrypted": "{name} asks for a password: save it without one.",
@@ -78,6 +79,8 @@ def read_page(content: bytes) -> Page:
     """
     import pypdfium2
 
+    if not content:
+        return Page("empty")
     if len(content) > LARGEST:
         return Page("large")
     if not is_pdf(content):

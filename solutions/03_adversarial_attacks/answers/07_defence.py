@@ -88,12 +88,12 @@ for kind, table, settings in (
 
 # %% [markdown] answer="review" kind="alternative"
 # <!-- answer: review -->
-# 1. Logits times 500 hide the gradient of the cross-entropy: attack the margin (task 9).
+# 1. Logits times 500 hide the gradient of the cross-entropy: attack the margin.
 # 2. PGD leaves more standing than one step of FGSM: a sign of masking; show the curve up to ε = 1.
 # 3. 11 % "success" is the share that is wrong anyway at a clean accuracy of 89 %, and 98 % robust is
-#    more than clean: two denominators (task 1).
+#    more than clean: two denominators.
 # 4. The maps are alike because the images hardly changed; compare them where the attack succeeds, beside
-#    harmless noise (task 17).
-# 5. No patch, no other norm, no transfer from the network without the factor (tasks 8, 20).
+#    harmless noise.
+# 5. No patch, no other norm, no transfer from the network without the factor.
 #
 # They could claim: large logits make attacks fail that follow the cross-entropy's gradient at ε = 0.1.

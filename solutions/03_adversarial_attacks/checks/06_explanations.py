@@ -87,7 +87,12 @@ PREDICTED = {
 }
 
 
-@task("predict", Value("prediction"), read="section {{ section }}, and the formulas of notebook 02")
+@task(
+    "predict",
+    Value("prediction"),
+    read="section {{ section }}{{ if notebook.local_explanations }}, and the formulas of notebook "
+    "{{ notebook.local_explanations }}{{ end }}",
+)
 def predict(answer: dict[str, Any]) -> None:
     """Compare with what a pencil gives."""
     expect_said(

@@ -31,7 +31,7 @@ CONCLUDED = {
 @task(
     "conclusions",
     Value("conclusions"),
-    read="section {{ section }} and the summaries of notebooks 01 to 07",
+    read="section {{ section }} and the summaries of the course's notebooks",
 )
 def conclusions(answer: dict[str, Any]) -> None:
     """Count; guessing half of them earns nothing."""

@@ -14,6 +14,7 @@ from autograde.commands.check import check
 from autograde.commands.new import new
 from autograde.errors import AutogradeError
 from autograde.model.course_file import read_course
+from autograde.notebooks.release import release
 
 PLAIN = SOURCE.replace(" + math.floor(0.5) * x - 0 * x", "")
 
@@ -34,6 +35,9 @@ def test_a_new_notebook_is_ready_and_graded(tmp_path: Path) -> None:
     assert {file.parent.name for file in written} == {"08_concepts", "checks", "answers"}
     assert "[assignments.08_concepts]" in "\n".join(lines)
     said: list[str] = []
+    assert check(["08_concepts"], course, said.append), said
+    assert said[-1] == "Nothing is wrong in 08_concepts."
+    release([], course, said.append)  # which keeps what it knows of checks, and imports none
     assert check(["08_concepts"], course, said.append), said
     assert said[-1] == "Nothing is wrong in 08_concepts."
 

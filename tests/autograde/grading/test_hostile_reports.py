@@ -39,7 +39,7 @@ FILES = {
     "a link": "Not handed in",
     "a pipe": "could not be read",
     "a folder": "Not handed in",
-    "nothing in it": NO_PDF,
+    "nothing in it": "is empty: make it again",
     "a gigabyte of nothing": TOO_LARGE,
     "a script as its name": "A person will mark this.",
     "a name that is read backwards": "A person will mark this.",

@@ -103,7 +103,7 @@ def test_a_mark_stays_with_its_report(course, tmp_path) -> None:
         (pdfs.encrypted(), "report.pdf asks for a password"),
         (pdfs.pages()[:200], "report.pdf is damaged"),
         (b"MZ" + bytes(99), "report.pdf is called a PDF and is none"),
-        (b"", "report.pdf is called a PDF and is none"),
+        (b"", "report.pdf is empty: make it again"),
         (b"%PDF-1.7" + bytes(17 << 20), "The upload is larger than 16 MB; please make its pict"),
     ],
     ids=["two pages", "encrypted", "cut", "program", "empty", "large"],

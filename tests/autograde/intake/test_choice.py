@@ -127,7 +127,7 @@ def test_the_times_in_a_students_own_archive_order_them(tmp_path: Path, course: 
         (WORKED, "it holds the same"),
         (
             saved(double="def double(x):\n    return x * 2", total="total = 10"),
-            "as much is written in it, and its name comes first",
+            "as much is written in it, and its name comes first in the alphabet",
         ),
     ],
 )

@@ -124,6 +124,19 @@ def test_a_pdf_alone_says_that_the_notebook_is_missing(tmp_path: Path, course: C
     assert refused and "It is a PDF, and the notebook is missing." in refused[0]
 
 
+@pytest.mark.parametrize("name", ["report.docx", "our Report.png"])
+def test_a_report_of_another_format_is_told(tmp_path: Path, course: Course, name: str) -> None:
+    put(tmp_path / "class" / "Grace Hopper" / "01_small.ipynb", WORKED)
+    put(tmp_path / "class" / "Grace Hopper" / name, b"PK\3\4" + bytes(99))
+    found = find(tmp_path / "class", course, ASKED)
+    assert report(found) is None
+    said = f"{name} was passed over: a report is handed in as a PDF."
+    assert sum(said in notice for notice in found.notices) == 1
+    # Where no report is asked for, it is a file like others.
+    other = find(tmp_path / "class", course, HANDED_OUT).notices
+    assert any("it is no notebook of the course" in notice for notice in other)
+
+
 # Which of several
 
 
@@ -131,6 +144,7 @@ def test_a_pdf_alone_says_that_the_notebook_is_missing(tmp_path: Path, course: C
     ("files", "counts", "reason"),
     [
         ({"report.pdf": b"MZ", "a.pdf": MINE}, "a.pdf", "it is no PDF"),
+        ({"report.pdf": b"", "a.pdf": MINE}, "a.pdf", "it is empty"),
         (
             {"report.pdf": b"%PDF-" + bytes(17 << 20), "a.pdf": MINE},
             "a.pdf",
@@ -140,7 +154,7 @@ def test_a_pdf_alone_says_that_the_notebook_is_missing(tmp_path: Path, course: C
         ({"report (1).pdf": MINE, "report.pdf": MINE}, "report.pdf", "it holds the same"),
         ({"report a.pdf": OTHER, "report b.pdf": MINE}, "report b.pdf", "its name comes first"),
     ],
-    ids=["no PDF", "too large", "called a report", "the same", "the name"],
+    ids=["no PDF", "empty", "too large", "called a report", "the same", "the name"],
 )
 def test_one_of_several_counts_and_the_other_is_named_with_the_reason(
     tmp_path: Path, course: Course, files: dict[str, bytes], counts: str, reason: str
@@ -244,7 +258,7 @@ def look(home: tuple[Path, dict[str, Released]], files: dict[str, bytes]) -> Ver
         ({"report.pdf": MINE}, True, "report.pdf is one page: hand it in together with"),
         ({"report.pdf": pdfs.pages(2)}, False, "report.pdf has 2 pages, and the report is one"),
         ({"report.pdf": MINE[:150]}, False, "report.pdf is damaged"),
-        ({"report.pdf": b""}, False, "report.pdf is called a PDF and is none"),
+        ({"report.pdf": b""}, False, "report.pdf is empty: make it again"),
         ({"report.pdf": pdfs.encrypted()}, False, "report.pdf asks for a password"),
         ({"report.pdf": b"%PDF-" + bytes(17 << 20)}, False, "report.pdf is larger than 16 MB"),
         ({"x.pdf": MINE}, True, "x.pdf is one page"),

@@ -13,7 +13,8 @@ import pytest
 
 from autograde.model.course_file import read_course
 from autograde.notebooks.colab import colab_texts
-from autograde.notebooks.source import course_sources, read_script
+from autograde.notebooks.scripts import read_script
+from autograde.notebooks.source import course_sources
 
 ROOT = Path(__file__).parents[3]
 COURSE = read_course(ROOT)

@@ -91,7 +91,8 @@ def test_written_numbers_that_agree_stay(tmp_path: Path) -> None:
         "## 1 · S\n#\n# ### Task 1: a (2 points)",
         "### Task 2: b (3 points)",
         "### Task 3: c (4 points)",
-        "See tasks 1 to 3, task 9 of notebook 02, and this:\n#\n# ```\n# # Task 2: x\n# ```",
+        "See tasks 1 to 3, task 9 of notebook {{ notebook.small }}, and this:\n#\n"
+        "# ```\n# # Task 2: x\n# ```",
     )
     text = text_of(tmp_path, source)
     assert "### Task 2: b (3 points)" in text

@@ -37,7 +37,7 @@ def test_the_picture_shows_what_the_page_shows() -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"", "no PDF"),
+        (b"", "empty"),
         (b"PK\3\4" + b"x" * 100, "no PDF"),
         (b"%PDF-1.7\n" + b"\0" * 500, "damaged"),
         (pdfs.pages()[:120], "damaged"),
