@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from xaikit.code import bound
-from xaikit.markers import digest, squeezed
+from xaikit.code import bound, syntax_error
+from xaikit.markers import digest, squeezed, top_markers
 from xaikit.names import defined, deleted
 from xaikit.released import Released, notebooks
 from xaikit.unseen import ByHand
@@ -99,6 +99,11 @@ class Session:
     def wrote(self, source: str) -> bool:
         """Return whether the student wrote this cell."""
         return digest(squeezed(source)) not in self.known.digests
+
+    def broken(self, task: str) -> str:
+        """Return why the answer to a task that ran last is no Python; nothing if it is."""
+        answers = (source for source in reversed(self.ran) if task in top_markers(source))
+        return syntax_error(next(answers, ""))
 
     def definition(self, name: str) -> GivenCell | None:
         """Return the given cell that defines a name for the cells after it, the last of several."""

@@ -274,7 +274,10 @@ for (one, blank, luck), wanted, hint in (
 ):
     answered = who_learned(one, blank, luck)
     checks.choices(
-        {"answer": answered}, ("answer",), ("lost", "unreadable", "learned", "untrained"), "answers"
+        {"who_learned(…)": answered},
+        ("who_learned(…)",),
+        ("lost", "unreadable", "learned", "untrained"),
+        "",
     )
     checks.expect(
         answered == wanted, f"`who_learned{(one, blank, luck)}` should not be {answered!r}: {hint}"

@@ -279,7 +279,7 @@ checks.choices(
     {"computed": computed},
     ("computed",),
     ("mean", "sum", "mean of absolute values", "part of the positive ones"),
-    "answers",
+    "",
 )
 checks.passed("captum-tcav", "ranges, signs and the vectors' lengths")
 
