@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from xaikit.code import bound, syntax_error
-from xaikit.markers import digest, squeezed, top_markers
+from xaikit.markers import digest, markers, squeezed
 from xaikit.names import defined, deleted
 from xaikit.released import Released, notebooks
 from xaikit.unseen import ByHand
@@ -102,8 +102,9 @@ class Session:
 
     def broken(self, task: str) -> str:
         """Return why the answer to a task that ran last is no Python; nothing if it is."""
-        answers = (source for source in reversed(self.ran) if task in top_markers(source))
-        return syntax_error(next(answers, ""))
+        answers = (source for source in reversed(self.written) if task in markers(source))
+        last = next(answers, "")
+        return "" if last.lstrip().startswith("%%") else syntax_error(last)
 
     def definition(self, name: str) -> GivenCell | None:
         """Return the given cell that defines a name for the cells after it, the last of several."""

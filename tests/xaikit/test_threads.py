@@ -93,7 +93,7 @@ def test_on_eight_cores_it_takes_what_recorded_figures_leave(
     many: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A minute with these figures, then a look; whoever raises the number meanwhile is not asked."""
+    """A look after a minute with these figures, and one after a library raised the number."""
     monkeypatch.setattr(threads, "cores", lambda: 8)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setattr(threads, "load", lambda: waiting)

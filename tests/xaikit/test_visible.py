@@ -62,7 +62,7 @@ def says(*cells: str, task: str = "halve", given: tuple[str, ...] = (IMPORTS, DA
     ran = [*given, *cells]
     for place, cell in enumerate(ran):
         with contextlib.suppress(SyntaxError):  # the kernel goes on after it
-            run(cell, space, f"<cell {place} of {task}>")
+            run(cell.removeprefix("%%time\n"), space, f"<cell {place} of {task}>")
     test = HALVE if task == "halve" else PAIR
     lines: list[str] = []
     with (
@@ -126,6 +126,14 @@ def test_a_mistake_in_a_function_has_its_sentence(body: str, sentence: str) -> N
         ),
         (
             ["# answer: halve\ndef halve(values)\n    return 1", halve("return values / 2")],
+            "✓",
+        ),
+        (
+            ["# answer: halve\n%%time\ndef halve(values):\n    return values / 2"],
+            "did not run (line 2: `%%time` has to stand above all else in a cell)",
+        ),
+        (
+            ["# answer: halve\ndef halve(values)", "%%time\n" + halve("return values / 2")],
             "✓",
         ),
         ([halve("return values / 2").replace("def", "async def")], "a coroutine (write `def`"),
