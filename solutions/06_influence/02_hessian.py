@@ -63,33 +63,18 @@ for vector, wanted, hint in (
 ):
     product = hessian_vector(coin, two_inputs, two_labels, torch.tensor(vector).float())
     checks.close(product, wanted, f"hessian_vector(…) for the vector {vector}", hint)
-even_odds = nn.Linear(2, 2, bias=False)
+even_odds = nn.Linear(2, 2, bias=False)  # like the chain below, it says ½ for each class
+nn.init.zeros_(even_odds.weight)
 chain = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 2, bias=False))
-with torch.no_grad():  # both say ½ for each class; the chain's weights are 2 and then 0, 0
-    even_odds.weight.zero_()
-    chain[0].weight.fill_(2)
-    chain[1].weight.zero_()
-for model, inputs, vector, wanted, hint in (
-    (
-        even_odds,
-        [[1.0, 2.0]],
-        [0, 1, 0, 0],
-        [0.5, 1, -0.5, -1],
-        "the numbers of a matrix of weights come row by row: all of the first class, then the second's.",
-    ),
-    (
-        chain,
-        [[1.0]],
-        [1, 0, 0],
-        [0, -0.5, 0.5],
-        "behind the first layer the logits are no linear function of its weight: differentiate the "
-        "whole gradient once more.",
-    ),
-):
-    product = hessian_vector(
-        model, torch.tensor(inputs), torch.tensor([0]), torch.tensor(vector).float()
-    )
-    checks.close(product, wanted, f"hessian_vector(…) for the vector {vector}", hint)
+nn.init.constant_(chain[0].weight, 2.0)
+nn.init.zeros_(chain[1].weight)
+class_0, along_one = torch.tensor([0]), torch.eye(4)
+product = hessian_vector(even_odds, torch.tensor([[1.0, 2.0]]), class_0, along_one[1])
+hint = "the numbers of a matrix come row by row: all of the first class, then those of the second."
+checks.close(product, [0.5, 1, -0.5, -1], "hessian_vector(…) for a 2 × 2 matrix of weights", hint)
+product = hessian_vector(chain, torch.ones(1, 1), class_0, along_one[0, :3])
+hint = "the logits are no linear function of the first layer's weight: differentiate all of the gradient."
+checks.close(product, [0, -0.5, 0.5], "hessian_vector(…) for two layers", hint)
 checks.passed("hvp", "five vectors, on models of one layer and of two")
 
 # %% [markdown]
