@@ -66,8 +66,7 @@ for vector, wanted, hint in (
 even_odds = nn.Linear(2, 2, bias=False)  # like the chain below, it says ½ for each class
 nn.init.zeros_(even_odds.weight)
 chain = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 2, bias=False))
-nn.init.constant_(chain[0].weight, 2.0)
-nn.init.zeros_(chain[1].weight)
+nn.init.constant_(chain[0].weight, 2.0), nn.init.zeros_(chain[1].weight)
 class_0, along_one = torch.tensor([0]), torch.eye(4)
 product = hessian_vector(even_odds, torch.tensor([[1.0, 2.0]]), class_0, along_one[1])
 hint = "the numbers of a matrix come row by row: all of the first class, then those of the second."
