@@ -29,6 +29,9 @@ def described(value: Any) -> str:
         return f"the class `{value.__name__}`"
     if isinstance(value, types.GeneratorType):
         return "a generator (`return` a value in place of `yield`, or make a list of it)"
+    if isinstance(value, types.CoroutineType):
+        value.close()
+        return "a coroutine (write `def` in place of `async def`)"
     if hasattr(value, "detach") or isinstance(value, np.ndarray):
         kind = "a tensor" if hasattr(value, "detach") else "an array"
         shape = " × ".join(map(str, value.shape))
@@ -40,7 +43,7 @@ def described(value: Any) -> str:
     if isinstance(value, bool | int | float | complex):
         return f"the number {value!r}" if not isinstance(value, bool) else repr(value)
     if isinstance(value, Mapping):
-        keys = ", ".join(repr(key)[:40] for key in list(value)[:6])
+        keys = ", ".join(f"{brief(key) or repr(key):.40}" for key in list(value)[:6])
         return f"a dictionary with the keys {keys}" if keys else "an empty dictionary"
     if isinstance(value, list | tuple | set):
         return f"a {type(value).__name__} of length {len(value)}"
@@ -51,7 +54,9 @@ def brief(value: Any) -> str:
     """Return a value as it would be printed if it is a few numbers or words; nothing if not."""
     value = plain(value)
     if isinstance(value, Mapping):
-        parts = [(repr(key), brief(each)) for key, each in list(value.items())[: _FEW + 1]]
+        parts = [
+            (brief(key) or repr(key), brief(each)) for key, each in list(value.items())[: _FEW + 1]
+        ]
         if len(parts) > _FEW or not all(text for _, text in parts):
             return ""
         return "{" + ", ".join(": ".join(part) for part in parts) + "}"

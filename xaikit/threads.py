@@ -62,10 +62,11 @@ class Threads:
         self._free = min(self._free, free_cores(cores(), max(load() - own, others)))
         # What was imported since may have brought threads of its own: NumPy, SciPy, scikit-learn.
         applied = (self._free, len(sys.modules))
-        if self._free < self._most and applied != self._applied:
-            self._applied = applied
-            import torch
+        import torch
 
+        raised = torch.get_num_threads() > self._free  # by a library that counts the cores itself
+        if raised or (self._free < self._most and applied != self._applied):
+            self._applied = applied
             torch.set_num_threads(min(self._free, torch.get_num_threads()))
             threadpool_limits(self._free)
 

@@ -12,14 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
 from autograde.model.course import FILE, Course, CourseError
 from autograde.model.kinds import Switch, alike, meant, nearest, record
 from autograde.model.mistakes import read_all, written
-from autograde.model.moments import Zone, in_words
+from autograde.model.moments import STAND_IN, Zone, in_words
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def read_course(start: Path | str | None = None) -> Course:
         },
     }
     # Without the zone, every time without an offset would be said to be a mistake, too.
-    context = {"zone": zone or (ZoneInfo("UTC") if "timezone" in data else None)}
+    context = {"zone": zone or (STAND_IN if "timezone" in data else None)}
     course: Course | None
     course, said = read_all(_course, facts, (), context, _STAND_INS, _TOP)
     mistakes += said

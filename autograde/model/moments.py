@@ -20,6 +20,9 @@ _WITH_OFFSET = (
     'a time with its offset, such as "2027-04-30T23:59:00+02:00"; with timezone = "Europe/Vienna" '
     "at the top of the file the offset can be left out"
 )
+STAND_IN = ZoneInfo.no_cache("UTC")
+"""In place of a zone that has no meaning: no moment is refused because of it."""
+
 _LOCAL = 'a day and a time, such as "2027-04-30T23:59"'
 
 
@@ -77,7 +80,7 @@ def _moment(value: Any, info: ValidationInfo) -> datetime:
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
         raise refusal(f"a time in the years {FIRST_YEAR} to {LAST_YEAR}")
     if value.tzinfo is not None:
-        return _agreeing(value, zone) if zone else value
+        return _agreeing(value, zone) if zone and zone is not STAND_IN else value
     if zone is None:
         raise refusal(wanted)
     return _local(value, zone)

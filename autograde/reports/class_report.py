@@ -27,13 +27,15 @@ SLOWEST = 10
 class Distribution:
     """How one assignment's scores are spread; everything as a share of its points in percent.
 
-    ``counts`` has :data:`BINS` entries, the last includes full marks.
+    ``counts`` has :data:`BINS` entries, the last includes full marks. Of ``waiting`` submissions a
+    person has not marked all, and what waits counts as no points here.
     """
 
     assignment: str
     counts: list[int]
     mean: float
     median: float
+    waiting: int
 
     @property
     def handed_in(self) -> int:
@@ -136,15 +138,17 @@ def distributions(results: Sequence[SubmissionResult]) -> list[Distribution]:
     """Return the spread of each assignment's scores, over all that was handed in."""
     found = []
     for assignment in sorted({r.assignment for r in results}):
-        shares = [
-            100 * r.score / r.max_score
+        handed_in = [
+            r
             for r in results
             if r.assignment == assignment and r.status != "missing" and r.max_score > 0
         ]
+        shares = [100 * r.score / r.max_score for r in handed_in]
         if shares:
             counts = Counter(min(BINS - 1, max(0, int(share * BINS / 100))) for share in shares)
             bins = [counts[i] for i in range(BINS)]
-            found.append(Distribution(assignment, bins, mean(shares), median(shares)))
+            unfinished = sum(r.waiting for r in handed_in)
+            found.append(Distribution(assignment, bins, mean(shares), median(shares), unfinished))
     return found
 
 

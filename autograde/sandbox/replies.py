@@ -228,6 +228,8 @@ def _described(record: dict[str, Any], subject: str, raised: str) -> Any:
         return Failed(f"{subject} is not defined after the answer's cell{because}.", True)
     if "nothing" in record:
         why = f"the answer's cell raised {raised}" if raised else "no answer was given yet"
+        if subject.endswith(" returned") and not raised:
+            why += ", or no line says `return`"
         return Failed(f"{subject} is None: {why}.", True)
     kind = text_of(record, "unreadable")
     of = f" (it is of type {kind})" if kind in _KNOWN_TYPES else ""

@@ -105,11 +105,11 @@ checks.expect(
     abs(collected[2]) < 1e-5, "The third input equals its baseline, so it should receive nothing."
 )
 exact = checks.numbers(
-    integrated_gradients(lambda z: z**2, end, start, 1, 2), (4,), "integrated_gradients"
+    integrated_gradients(lambda z: z**3, end, start, 1, 2), (4,), "integrated_gradients"
 )
 checks.expect(
-    np.allclose(exact, [0, end[1] ** 2 - start[1] ** 2, 0, 0], atol=1e-5),
-    "The gradient of a square is linear, and for a linear gradient midpoints are exact, with two "
-    "steps already. Which two points of the path does your function evaluate?",
+    np.allclose(exact, [0, -1.5 * 3 * (0.125**2 + 0.625**2) / 2, 0, 0], atol=1e-5),
+    "With two steps the points lie at a quarter and at three quarters of the path: from 0.5 to −1 these are "
+    "0.125 and −0.625. Which two points does your function evaluate?",
 )
 checks.passed("integrated-gradients", "completeness, the baseline and the midpoints")

@@ -75,20 +75,33 @@ def targets_of_interest(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "targets-test", "grade": true, "points": 2}
-made_up = [[3.0, -1.0, 0.5, 2.0, 1.0], [-5.0, 0.0, -3.0, -4.0, -3.5], [0.0, 1.0, 4.0, 2.0, -1.0]]
+made_up = [
+    [3.0, -1.0, 0.5, 2.0, 1.0],
+    [-5.0, 0.0, -3.0, -4.0, -3.5],
+    [0.0, 1.0, 4.0, 2.0, -1.0],
+    [1.0, 2.0, 5.0, -3.0, 0.0],
+]
 four = checks.numbers(
-    targets_of_interest(torch.tensor(made_up), torch.tensor([2, 1, 3])),
-    (3, 4),
+    targets_of_interest(torch.tensor(made_up), torch.tensor([2, 1, 3, 3])),
+    (4, 4),
     "targets_of_interest(…)",
 )
 for column, expected, hint in (
-    (0, [2, 1, 3], "Column 0 is the true class, that is, the label."),
-    (1, [0, 1, 2], "Column 1 is the class with the largest logit of a row, of either sign."),
-    (2, [3, 2, 3], "Column 2 is the class with the second largest logit, also if it is the label."),
-    (3, [1, 0, 4], "Column 3 is the class with the smallest logit of a row, of either sign."),
+    (0, [2, 1, 3, 3], "Column 0 is the true class, that is, the label."),
+    (1, [0, 1, 2, 2], "Column 1 is the class with the largest logit of a row, of either sign."),
+    (
+        2,
+        [3, 2, 3, 1],
+        "Column 2 is the class with the second largest logit, also if it is the label.",
+    ),
+    (
+        3,
+        [1, 0, 4, 3],
+        "Column 3 is the class with the smallest logit of a row, also if it is the label.",
+    ),
 ):
     checks.expect(list(four[:, column]) == expected, hint)
-checks.passed("targets", "shape and three rows of logits")
+checks.passed("targets", "shape and four rows of logits")
 
 # %% [markdown]
 # ### The two examples

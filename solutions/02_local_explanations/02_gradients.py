@@ -130,16 +130,16 @@ checks.close(
     "smoothgrad(…) without noise",
     "with zero noise it should equal the gradient: take the mean over the copies, not their sum.",
 )
-bend = nn.Sequential(nn.Linear(1, 2), nn.ReLU())  # max(0, x) and max(0, 2x)
+bend = nn.Sequential(nn.Linear(1, 2), nn.ReLU())  # max(0, x − 1.1) and max(0, 2x − 1.1)
 with torch.no_grad():
     bend[0].weight.copy_(torch.tensor([[1.0], [2.0]]))
-    bend[0].bias.zero_()
+    bend[0].bias.fill_(-1.1)
 checks.close(
-    smoothgrad(bend, torch.tensor([0.5]), 0, torch.tensor([[1.0], [-1.0], [0.2], [-0.7]])),
+    smoothgrad(bend, torch.tensor([0.5]), 0, torch.tensor([[1.0], [-1.0], [0.2], [0.7]])),
     [0.5],
     "smoothgrad(bend, …)",
-    "two of these four copies lie where max(0, x) has slope 1, two where it has slope 0. "
-    "Average the slopes of the copies, not the slope at the average.",
+    "the copies are 1.5, −0.5, 0.7 and 1.2: max(0, x − 1.1) has slope 1 at two of them, and slope 0 at the others. "
+    "Average the slopes of the copies, not the slope at the average, and leave the copies as they are.",
 )
 checks.passed("smoothgrad", "copies without noise and four copies around a bend")
 

@@ -195,12 +195,12 @@ checks.close(
         Power(),
         torch.tensor([3.0, 1.0]),
         1,
-        torch.tensor([[1.0, -1.0], [3.0, -1.0]]),
+        torch.tensor([[1.0, -1.0], [5.0, 3.0]]),
         torch.tensor([0.25, 0.5]),
     ),
-    [-1.5, 11.25],
+    [-17.5, -13.75],
     "expected_gradients(Power(), (3, 1), 1, …)",
-    "the two draws lie at (1½, −½) and (3, 0). The first contributes (−3, 4½), the second (0, 18): "
+    "the two draws lie at (1½, −½) and (4, 2). The first contributes (−3, 4½), the second (−32, −32): "
     "each draw multiplies its own way with the slopes at its own place.",
     1e-3,
 )

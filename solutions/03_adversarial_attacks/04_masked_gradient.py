@@ -199,14 +199,15 @@ checks.close(
     "feature 1 can neither rise above 1 nor fall below 0: clip to [0, 1] before you ask.",
 )
 faint = copy.deepcopy(toy)
-with torch.no_grad():
-    faint[0].weight[:, 1] *= 1e-4
+with torch.no_grad():  # a probability of ½ falls by 8 · 10⁻⁵, and its logarithm by 1.5 · 10⁻⁴
+    faint[0].weight[:, 1] *= 1e-3
+    faint[0].weight[0, 2] = -1.8
 found, asked = query_attack(faint, middle, torch.tensor([0]), 0.1, torch.tensor([1]))
 checks.close(
     found,
     middle,
     "query_attack where a feature makes nearly no difference",
-    "a fall of the probability by less than 10⁻⁴ does not count.",
+    "a fall of the probability by less than 10⁻⁴ does not count: of the probability, not of its logarithm.",
 )
 order = torch.randperm(784, generator=torch.Generator().manual_seed(4))[:250].to(device)
 found, asked = query_attack(model, images[:20], labels[:20], 0.2, order)

@@ -170,21 +170,22 @@ def found_at(scores: Tensor, poisoned: Tensor, most: float) -> float:
 
 
 # %% nbgrader={"grade_id": "found-at-test", "grade": true, "points": 2}
-four_clean, three_bad = [1.0, 2.0, 3.0, 4.0], [2.5, 4.0, 9.0]
-which_are_bad = torch.tensor([False] * 4 + [True] * 3)
-some_scores = torch.tensor(four_clean + three_bad)
+four_clean, four_bad = [1.0, 2.0, 3.0, 4.0], [2.5, 3.05, 4.0, 9.0]
+which_are_bad = torch.tensor([False] * 4 + [True] * 4)
+some_scores = torch.tensor(four_clean + four_bad)
 shares_found = [
     float(checks.numbers(found_at(some_scores, which_are_bad, most), (), "found_at(…)"))
     for most in (0.0, 0.3, 0.6)
 ]
 checks.expect(
-    abs(shares_found[0] - 1 / 3) < 1e-6,
-    "If no clean example may be marked, the cut is the largest clean score: one of three is above it, and "
+    abs(shares_found[0] - 1 / 4) < 1e-6,
+    "If no clean example may be marked, the cut is the largest clean score: one of four is above it, and "
     "one equals it.",
 )
 checks.expect(
-    abs(shares_found[1] - 2 / 3) < 1e-6,
-    "A share of 0.3 of four clean examples allows one of them to be marked, not two.",
+    abs(shares_found[1] - 3 / 4) < 1e-6,
+    "A share of 0.3 of four clean examples allows one of them to be marked, not two. The lowest such cut is the clean "
+    "score 3 itself, and no number between scores.",
 )
 checks.expect(
     abs(shares_found[2] - 1) < 1e-6, "Two of four clean ones may be marked: all poisoned are above."

@@ -63,7 +63,18 @@ for vector, wanted, hint in (
 ):
     product = hessian_vector(coin, two_inputs, two_labels, torch.tensor(vector).float())
     checks.close(product, wanted, f"hessian_vector(…) for the vector {vector}", hint)
-checks.passed("hvp", "three vectors and a model with four weights")
+even_odds = nn.Linear(2, 2, bias=False)  # like the chain below, it says ½ for each class
+nn.init.zeros_(even_odds.weight)
+chain = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 2, bias=False))
+nn.init.constant_(chain[0].weight, 2.0), nn.init.zeros_(chain[1].weight)
+class_0, along_one = torch.tensor([0]), torch.eye(4)
+product = hessian_vector(even_odds, torch.tensor([[1.0, 2.0]]), class_0, along_one[1])
+hint = "the numbers of a matrix come row by row: all of the first class, then those of the second."
+checks.close(product, [0.5, 1, -0.5, -1], "hessian_vector(…) for a 2 × 2 matrix of weights", hint)
+product = hessian_vector(chain, torch.ones(1, 1), class_0, along_one[0, :3])
+hint = "the logits are no linear function of the first layer's weight: differentiate all of the gradient."
+checks.close(product, [0, -0.5, 0.5], "hessian_vector(…) for two layers", hint)
+checks.passed("hvp", "five vectors, on models of one layer and of two")
 
 # %% [markdown]
 # ### Conjugate gradients
@@ -116,6 +127,16 @@ for steps, wanted, hint in (
 ):
     found = conjugate_gradients(lambda v: stretch @ v, goal, steps)
     checks.close(found, wanted, f"conjugate_gradients(…) after {steps} steps", hint, 1e-3)
+scale = torch.tensor([1.0, 2.0, 4.0])
+found = conjugate_gradients(lambda v: scale * v, torch.ones(3), 2)
+checks.close(
+    found,
+    [29 / 35, 22 / 35, 8 / 35],
+    "conjugate_gradients(…) after two steps for the three equations x₁ = 1, 2 x₂ = 1, 4 x₃ = 1",
+    "r is (4, 1, −5)/7 and d (6, 3, −3)/7 before the second step, so its α is 7/15: the length of r counts "
+    "above the fraction, not that of d. Are there exactly two steps?",
+    1e-3,
+)
 found = conjugate_gradients(lambda v: 4 * v, goal, 3)
 checks.close(found, goal / 4, "conjugate_gradients(…)", "here the first step solves all: stop.")
 found = conjugate_gradients(lambda v: stretch @ v, 0 * goal, 3)
@@ -137,7 +158,7 @@ axis.set(
 )
 axis.legend(fontsize=8)
 plt.show()
-checks.passed("cg", "two equations, one step that solves all, and b = 0")
+checks.passed("cg", "two and three equations, one step that solves all, and b = 0")
 
 # %% [markdown]
 # ### Damping
@@ -222,6 +243,14 @@ checks.close(
     "pₐ [a = b] − pₐ p_b is 3/16 · [[1, −1], [−1, 1]], x is (1, 2), and the matrix has its rows and "
     "columns in the order of the gradient's entries.",
 )
+opposed = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+checks.close(
+    damped_influence(opposed, torch.tensor([0, 0]), uneven[:, :1], opposed[:1], one_label, 0.625),
+    [[0.125, -0.375]],
+    "damped_influence(…) with x = 1 and x = −1",
+    "each example has its own p: (¾, ¼) for the first and (¼, ¾) for the second. H is the mean of 3/16 · [[1, "
+    "−1], [−1, 1]] and the same again; the gradients are (∓¼, ±¼) and (±¾, ∓¾).",
+)
 corner = torch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 3.0]], dtype=torch.float64)
 three = torch.tensor([0, 1, 2])
 tilted = torch.tensor([[0.0, 1.0], [0.5, 0.0], [0.0, -1.0]], dtype=torch.float64)
@@ -234,7 +263,7 @@ checks.close(
     "among the training examples themselves the scores are symmetric: i for j as j for i.",
 )
 checks.expect((np.diag(table) > 0).all(), "Each training example should be a proponent of itself.")
-checks.passed("damped", "two classes and dampings by hand, and three classes' symmetry")
+checks.passed("damped", "two classes, dampings and inputs by hand, and three classes' symmetry")
 
 # %% [markdown]
 # ### The gold standard: to train again

@@ -58,7 +58,19 @@ checks.close(
     "the gradient of the weights is ½ times x or its negative, that of the biases ½ or its negative. "
     "Take all parameters, one example at a time.",
 )
-checks.passed("grad-dot", "two asked and three training examples of a model with four weights")
+two_layers = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 2))
+with torch.no_grad():  # the logits of x are 2x − 2 and 2 − 2x: those of x = 1 are equal
+    two_layers[0].weight.fill_(2)
+    two_layers[1].weight.copy_(torch.tensor([[1.0], [-1.0]]))
+    two_layers[1].bias.copy_(torch.tensor([-2.0, 2.0]))
+checks.close(
+    grad_dot(two_layers, column[:1], sides[:1], column[:1].repeat(2, 1), sides[:2]),
+    [[3.5, -3.5]],
+    "grad_dot(…) of a network with two layers",
+    "the gradient of the first layer's weight is ∓1, that of the second layer's weights (∓1, ±1), that of "
+    "its biases (∓½, ±½). Take all of them.",
+)
+checks.passed("grad-dot", "models of one layer and of two, with examples worked out by hand")
 
 # %% [markdown]
 # ### The length of a gradient
@@ -99,7 +111,7 @@ def grad_cos(asked: Tensor, training: Tensor) -> Tensor:
 # %% nbgrader={"grade_id": "grad-cos-test", "grade": true, "points": 1}
 checks.function(grad_cos, "grad_cos")
 checks.without(grad_cos, *checks.COSINE)
-arrows = torch.tensor([[3.0, 4.0], [0.0, 0.0], [-0.3, -0.4]])
+arrows = torch.tensor([[3.0, 4.0], [0.0, 0.0], [-0.003, -0.004]])
 cosines = checks.numbers(
     grad_cos(arrows, torch.tensor([[30.0, 40.0], [0.0, 2.0]])), (3, 2), "grad_cos(…)"
 )

@@ -90,11 +90,27 @@ for stored, rates, wanted, hint in (
 ):
     traced = tracin(tiny, stored, rates, new_x, new_y, old_x, old_y)
     checks.close(traced, wanted, f"tracin(…) with {len(stored)} checkpoints, rates {rates}", hint)
+unequal = {
+    "0.weight": torch.ones(1, 1),
+    "0.bias": torch.zeros(1),
+    "2.weight": torch.tensor([[math.log(3)], [0.0]]),
+    "2.bias": torch.zeros(2),
+}
+checks.close(
+    tracin(tiny, [unequal], [1.0], new_x, new_y, new_x.repeat(2, 1), torch.tensor([0, 1])),
+    [[0.25, -0.75]],
+    "tracin(…) where p is (¾, ¼)",
+    "the residuals are (−¼, ¼) for the label 0 and (¾, −¾) for the label 1, and the feature is 1. Only the "
+    "gradients of the last layer count.",
+)
 checks.expect(
     all(torch.equal(now, old) for now, old in zip(tiny.parameters(), kept, strict=True)),
     "Your function left a checkpoint in the network: work on a copy.",
 )
-checks.passed("tracin", "one checkpoint, its rate, two checkpoints, and the unchanged network")
+checks.passed(
+    "tracin",
+    "one checkpoint, its rate, two checkpoints, other probabilities, and the unchanged network",
+)
 
 # %% [markdown]
 # ### Against captum
@@ -179,7 +195,7 @@ checks.choices(
     {"missing": missing},
     ("missing",),
     ("biases", "learning rates", "first checkpoint", "residuals"),
-    "answers",
+    "",
 )
 correlation = np.corrcoef(theirs.ravel(), ours.numpy().ravel())[0, 1]
 checks.expect(

@@ -86,7 +86,16 @@ checks.close(
     "without their mean the training rows are −1, −1, 2, so XᵀX is 6, and λ is 6, too. Work out W by hand: "
     "is λ added once, and is the mean of the training rows taken from the asked row?",
 )
-checks.passed("ridge-probe", "three training rows and two asked ones")
+crossed = torch.tensor([[3.0, 0.0], [-1.0, 0.0], [1.0, 2.0], [1.0, -2.0]], dtype=torch.float64)
+aside = torch.tensor([[3.0, -1.0]], dtype=torch.float64)
+checks.close(
+    ridge_probe(crossed, torch.tensor([0, 1, 2, 2]), aside, 8.0),
+    [[0.5, 0, 0.5]],
+    "ridge_probe(…) with two activations and three classes",
+    "the activations have the means 1 and 0, and XᵀX is 8 · I, so W is XᵀY / 16: [[2, −2, 0], [0, 0, 0]] / 16. Is λ "
+    "added to the diagonal alone?",
+)
+checks.passed("ridge-probe", "one activation and two classes, two activations and three classes")
 
 # %% [markdown]
 # ### A control: the probe learns by itself
@@ -121,8 +130,8 @@ def control_labels(groups: np.ndarray, labels: np.ndarray, seed: int) -> np.ndar
 
 # %% nbgrader={"grade_id": "control-task-test", "grade": true, "points": 2}
 checks.function(control_labels, "control_labels")
-some_groups = np.repeat(np.arange(400) * 3, 2)  # 400 groups of two images
-some_labels = np.where(np.arange(800) < 640, 7, 2)  # 80 % have the label 7
+some_groups = np.tile(np.arange(400) * 3, 2)  # 400 groups of two images, far from each other
+some_labels = np.tile(np.where(np.arange(400) < 320, 7, 2), 2)  # 80 % have the label 7
 new_labels = checks.numbers(
     control_labels(some_groups, some_labels, 0), (800,), "control_labels(…)"
 )
@@ -130,7 +139,7 @@ checks.expect(
     set(new_labels) <= {2.0, 7.0}, "The new labels should be labels that occur in `labels`."
 )
 checks.expect(
-    np.array_equal(new_labels[::2], new_labels[1::2]),
+    np.array_equal(new_labels[:400], new_labels[400:]),
     "Two images of the same group have different new labels: draw one for each group, not for each image.",
 )
 checks.expect(
@@ -146,7 +155,14 @@ checks.expect(
 again, another = (control_labels(some_groups, some_labels, seed) for seed in (0, 1))
 checks.expect(np.array_equal(again, new_labels), "The same seed should give the same labels.")
 checks.expect(not np.array_equal(another, new_labels), "Another seed should give other labels.")
-checks.passed("control-task", "400 groups of two images, and two seeds")
+each_alone = control_labels(np.arange(-30, 30) * 10**12, np.arange(60), 0)
+each_alone = checks.numbers(each_alone, (60,), "control_labels(…)")
+checks.expect(
+    len(set(each_alone)) < 60,
+    "60 groups of one image each, and each image has its own label: drawn independently, some label should come "
+    "twice. Does a group take away the label that it gets?",
+)
+checks.passed("control-task", "400 groups of two images, 60 of one, and two seeds")
 
 # %% [markdown]
 # ### A second control: the network without its training
@@ -243,13 +259,25 @@ def who_learned(accuracy: tuple, random_weights: tuple, chance: float) -> str:
 checks.function(who_learned, "who_learned")
 for (one, blank, luck), wanted, hint in (
     (((0.9, 0.88, 0.92), (0.8, 0.78, 0.82), 0.5), "learned", "the first interval lies above."),
-    (((0.9, 0.88, 0.92), (0.89, 0.87, 0.91), 0.5), "untrained", "the two intervals overlap."),
-    (((0.52, 0.48, 0.56), (0.4, 0.36, 0.44), 0.5), "unreadable", "0.5 lies in the first interval."),
+    (((0.9, 0.85, 0.92), (0.89, 0.87, 0.895), 0.5), "untrained", "the two intervals overlap."),
+    (((0.8, 0.78, 0.83), (0.86, 0.82, 0.9), 0.5), "untrained", "the two intervals overlap."),
+    (((0.9, 0.88, 0.92), (0.86, 0.84, 0.88), 0.5), "untrained", "the two intervals touch at 0.88."),
+    (((0.8, 0.78, 0.82), (0.84, 0.82, 0.86), 0.5), "untrained", "the two intervals touch at 0.82."),
+    (((0.66, 0.6, 0.7), (0.4, 0.36, 0.44), 0.64), "unreadable", "0.64 lies in the first interval."),
+    (((0.56, 0.5, 0.6), (0.4, 0.36, 0.44), 0.5), "unreadable", "the first interval begins at 0.5."),
     (((0.6, 0.58, 0.62), (0.9, 0.88, 0.92), 0.5), "lost", "the first interval lies below."),
+    (
+        ((0.5, 0.48, 0.52), (0.9, 0.88, 0.92), 0.5),
+        "lost",
+        "the first condition that holds decides.",
+    ),
 ):
     answered = who_learned(one, blank, luck)
     checks.choices(
-        {"answer": answered}, ("answer",), ("lost", "unreadable", "learned", "untrained"), "answers"
+        {"who_learned(…)": answered},
+        ("who_learned(…)",),
+        ("lost", "unreadable", "learned", "untrained"),
+        "",
     )
     checks.expect(
         answered == wanted, f"`who_learned{(one, blank, luck)}` should not be {answered!r}: {hint}"
@@ -265,7 +293,7 @@ for row, each in enumerate(read_off.values()):
         )
         axis.text(column, row, word, ha="center", va="center", fontsize=9)
 plt.show()
-checks.passed("who-learned", "four results, one for each word,")
+checks.passed("who-learned", "nine results, with intervals that touch,")
 
 # %% [markdown]
 # A probe says what is *there* in a layer. It does not say that the network *uses* it. The next sections ask that.

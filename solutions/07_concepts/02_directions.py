@@ -72,6 +72,15 @@ checks.close(
     "with the activations 2 and 3 of the concept, 0 and −4 of the others, and λ = 6, leave out each and fit the "
     "other three (whose means are other ones): the 0 is then on the wrong side, and with all four it is not.",
 )
+lone, crowd = torch.tensor([[4.0]]).double(), torch.tensor([[0.0], [0.0], [4.0]]).double()
+_, share_lone = activation_vector(lone, crowd, 1.0)
+checks.close(
+    share_lone,
+    0.5,
+    "the share",
+    "with the single activation 4 of the concept, 0, 0 and 4 of the others, and λ = 1, both zeros are right and both "
+    "fours wrong: the fitted values begin with the mean of y, here −½, and y is +1 or −1.",
+)
 wide = torch.eye(6, 9000, dtype=torch.float64)  # unlike all others: nothing to be learned
 _, share_wide = activation_vector(wide[:3], wide[3:], 0.1)
 checks.close(
@@ -81,7 +90,7 @@ checks.close(
     "six examples that have nothing in common: each one that is left out is taken for the other set, which has "
     "one more example. Is this the accuracy on the examples that the classifier was trained with?",
 )
-checks.passed("cav", "five examples by hand, and six with 9,000 activations")
+checks.passed("cav", "three small sets of examples by hand, and six with 9,000 activations")
 
 # %% [markdown]
 # ### Derivatives along the vector
@@ -124,12 +133,12 @@ toy = nn.Sequential(
 nn.init.eye_(toy[1].weight)
 with torch.no_grad():
     toy[3].weight.copy_(torch.tensor([[1.0, 2.0], [-4.0, 5.0]]))
-three_images = torch.tensor([[1.0, 2.0], [1.0, -1.0], [-1.0, 2.0]]).view(3, 1, 1, 2)
-slanted = torch.tensor([0.6, 0.8])
+three_images = torch.tensor([[0.1, 2.0], [1.0, -0.1], [-1.0, 2.0]]).view(3, 1, 1, 2)
+slanted = torch.tensor([3.0, 4.0])  # of length 5
 for name, one_class, wanted, hint in (
-    ("1", 1, [1.6, -2.4, 4.0], "which of the two coordinates pass the ReLU that follows layer 1?"),
-    ("1", 0, [2.2, 0.6, 1.6], "which class's logit is derived?"),
-    ("2", 1, [1.6, 1.6, 1.6], "behind layer 2 all is linear: each image has the same derivative."),
+    ("1", 1, [8, -12, 20], "which of the two coordinates pass the ReLU that follows layer 1?"),
+    ("1", 0, [11, 3, 8], "which class's logit is derived?"),
+    ("2", 1, [8, 8, 8], "behind layer 2 all is linear: each image has the same derivative."),
 ):
     checks.close(
         along(toy, name, three_images, slanted, one_class),
@@ -270,7 +279,7 @@ checks.choices(
     {"computed": computed},
     ("computed",),
     ("mean", "sum", "mean of absolute values", "part of the positive ones"),
-    "answers",
+    "",
 )
 checks.passed("captum-tcav", "ranges, signs and the vectors' lengths")
 

@@ -73,7 +73,7 @@ def two_tests(runs: Tensor, random_scores: Tensor) -> tuple[float, float]:
 
 # %% nbgrader={"grade_id": "two-tests-test", "grade": true, "points": 3}
 checks.function(two_tests, "two_tests")
-some_runs, some_random = torch.tensor([0.1, 0.3]), torch.tensor([0.4, 0.6, 0.8])
+some_runs, some_random = torch.tensor([0.1, 0.3]), torch.tensor([0.5, 0.5, 0.8])
 both = checks.numbers(two_tests(some_runs, some_random), (2,), "two_tests(…)")
 # With one degree of freedom P(T > t) is 1/2 − arctan(t)/π, with two 1/2 − t / (2 √(2 + t²)).
 checks.close(
@@ -85,10 +85,10 @@ checks.close(
 )
 checks.close(
     both[1],
-    1 - math.sqrt(3) / math.sqrt(5),
+    1 - 2 / math.sqrt(6),
     "the second p-value",
-    "the random scores have the mean 0.6 and the standard deviation 0.2, and there are three: t is "
-    "−0.4 / (0.2 √(4/3)), with two degrees of freedom.",
+    "the random scores have the mean 0.6 and the standard deviation 0.1 √3, and there are three: t is "
+    "−0.4 / (0.1 √3 √(4/3)) = −2, with two degrees of freedom.",
 )
 alarms = np.zeros((2, 2), int)
 for row, layer_runs in enumerate(of_nonsense.scores):
@@ -155,6 +155,7 @@ for values, wanted, hint in (
         "0.02 · 1 is smaller than 0.015 · 2, which comes before it.",
     ),
     ([[0.6, 0.01, 0.7]], [[1, 0.03, 1]], "no p-value is larger than 1."),
+    ([0.02, 0.04, 0.03, 0.001], [0.06, 0.06, 0.06, 0.004], "a row of four has no columns."),
 ):
     found = holm(torch.tensor(values, dtype=torch.float64))
     found = checks.numbers(found, np.shape(wanted), "holm(…)")

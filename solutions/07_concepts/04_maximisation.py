@@ -118,9 +118,9 @@ def total_variation(images: Tensor) -> tuple[Tensor, Tensor]:
 # %% nbgrader={"grade_id": "total-variation-test", "grade": true, "points": 2}
 checks.function(total_variation, "total_variation")
 checks.without(total_variation, *checks.AUTOGRAD)
-two_images = torch.tensor(
-    [[[[0.0, 1.0, 1.0], [0.0, 0.0, 4.0]]], [[[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]]]
-)
+first_channel = torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.0, 4.0], [0.0, 2.0, 4.0]])
+second_channel = torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+two_images = torch.stack([torch.stack([first_channel, second_channel]), torch.full((2, 3, 3), 2.0)])
 of_two = total_variation(two_images)
 checks.expect(
     isinstance(of_two, tuple | list) and len(of_two) == 2,
@@ -128,19 +128,26 @@ checks.expect(
 )
 checks.close(
     of_two[0],
-    [9.0, 0.0],
+    [21.0, 0.0],
     "the values",
-    "In the first image the pixels differ by 0, 1, 3 from those below, and by 1, 0, 0, 4 from those on the "
-    "right. The second image has one colour.",
+    "In the first image's first channel the pixels differ by 0, 1, 3, 0, 2, 0 from those below, and by 1, 0, 0, 4, 2, "
+    "2 from those on the right; in its second channel one pixel differs by 3 from two others. The second image has "
+    "one colour.",
 )
 checks.close(
     of_two[1],
-    [[[[-1.0, 2.0, -1.0], [0.0, -2.0, 2.0]]], [[[0.0] * 3] * 2]],
+    [
+        [
+            [[-1, 2, -1], [0, -3, 2], [-1, 1, 1]],
+            [[2, -1, 0], [-1, 0, 0], [0, 0, 0]],
+        ],
+        np.zeros((2, 3, 3)).tolist(),
+    ],
     "the slopes",
     "A pixel collects, from each of its two to four neighbours, 1 if it is brighter, −1 if it is darker, "
     "and 0 if they are equal.",
 )
-checks.passed("total-variation", "two small images")
+checks.passed("total-variation", "two small images of two channels")
 
 # %% [markdown]
 # ### With regularisers and without

@@ -40,20 +40,20 @@ def unit_iou(maps: Tensor, masks: Tensor, share: float) -> float:
 
 # %% nbgrader={"grade_id": "unit-iou-test", "grade": true, "points": 2}
 checks.function(unit_iou, "unit_iou")
-two_maps = torch.tensor([[[0.1, 0.9], [0.2, 0.3]], [[0.8, 0.0], [0.4, 0.25]]])
+two_maps = torch.tensor([[[0.1, 0.9], [0.2, 0.3]], [[0.72, -2.0], [0.4, 0.25]]])
 two_masks = torch.tensor([[[0, 1], [0, 1]], [[0, 0], [0, 0]]]).bool()
 checks.close(
     unit_iou(two_maps, two_masks, 0.25),
     1 / 3,
     "unit_iou(…)",
-    "Of the eight activations a quarter exceeds T: 0.9 and 0.8, one in each image. One of these two pixels is in the "
+    "Of the eight activations a quarter exceeds T: 0.9 and 0.72, one in each image. One of these two pixels is in the "
     "mask, which marks two pixels: count over both images together.",
 )
-wide_masks = torch.zeros(2, 4, 4).bool()
-wide_masks[0, :2, 2:] = True
+wide_masks = torch.zeros(2, 4, 6).bool()
+wide_masks[0, :2, 3:] = True
 checks.close(
     unit_iou(two_maps, wide_masks, 0.125),
-    1 / 4,
+    2 / 3,
     "unit_iou(…)",
     "One of eight activations exceeds T: only 0.9 does. Enlarge the *map* first and cut it then: bilinear enlargement "
     "makes the hill narrower than a quarter of the image.",

@@ -38,23 +38,24 @@ def slice_table(groups: Tensor, wrong: Tensor) -> Tensor:
 
 # %% nbgrader={"grade_id": "slice-table-test", "grade": true, "points": 2}
 checks.function(slice_table, "slice_table")
-six_groups, six_wrong = torch.tensor([1, 0, 0, 1, 0, 0]), torch.tensor([1, 0, 1, 1, 0, 0]).bool()
-table_of_two = checks.numbers(slice_table(six_groups, six_wrong), (2, 4), "slice_table(…)")
+seven_groups = torch.tensor([1, 0, 0, 1, 0, 0, 2])
+seven_wrong = torch.tensor([1, 0, 1, 1, 0, 0, 0]).bool()
+table_of_three = checks.numbers(slice_table(seven_groups, seven_wrong), (3, 4), "slice_table(…)")
 checks.close(
-    table_of_two[:, :2],
-    [[4, 0.25], [2, 1]],
+    table_of_three[:, :2],
+    [[4, 0.25], [2, 1], [1, 0]],
     "sizes and error rates",
-    "Group 0 has four images, one of them wrong; group 1 has two, both wrong.",
+    "Group 0 has four images, one of them wrong; group 1 has two, both wrong; group 2 has one, which is right.",
 )
 checks.close(
-    table_of_two[:, 2:],
-    [[0.0456, 0.6994], [0.3424, 1.0]],
+    table_of_three[:, 2:],
+    [[0.0456, 0.6994], [0.3424, 1.0], [0.0, 0.7935]],
     "the intervals",
     "Put n, the group's size, and the rate into the formula with z = 1.96. The interval does not end outside 0 and 1, "
     "also if all images are wrong.",
     tolerance=1e-3,
 )
-checks.passed("slice-table", "two groups")
+checks.passed("slice-table", "three groups")
 
 # %% [markdown]
 # ### The groups of our network
@@ -147,19 +148,30 @@ def worst_by_chance(groups: Tensor, wrong: Tensor, orders: Tensor) -> tuple[floa
 
 # %% nbgrader={"grade_id": "worst-by-chance-test", "grade": true, "points": 2}
 checks.function(worst_by_chance, "worst_by_chance")
-six_groups, six_wrong = torch.tensor([1, 0, 0, 1, 0, 0]), torch.tensor([1, 0, 1, 1, 0, 0]).bool()
+nine_groups = torch.tensor([1, 0, 2, 0, 1, 2, 0, 2, 0])
+nine_wrong = torch.tensor([1, 0, 1, 0, 0, 0, 0, 0, 0]).bool()
 worst_orders = torch.tensor(
-    [[0, 1, 2, 3, 4, 5], [1, 0, 2, 4, 3, 5], [1, 2, 0, 4, 5, 3], [3, 2, 1, 0, 4, 5]]
+    [
+        [5, 7, 1, 8, 3, 2, 6, 0, 4],
+        [3, 8, 1, 0, 2, 7, 6, 5, 4],
+        [1, 5, 7, 3, 4, 0, 6, 2, 8],
+        [4, 5, 7, 6, 3, 2, 1, 8, 0],
+    ]
 )
 worst_pair = checks.numbers(
-    worst_by_chance(six_groups, six_wrong, worst_orders), (2,), "worst_by_chance(…)"
+    worst_by_chance(nine_groups, nine_wrong, worst_orders), (2,), "worst_by_chance(…)"
 )
-checks.close(worst_pair[0], 1.0, "the largest error rate", "Both images of group 1 are wrong.")
+checks.close(
+    worst_pair[0],
+    1 / 2,
+    "the largest error rate",
+    "One of the two images of group 1 is wrong, one of the three of group 2, and none of group 0.",
+)
 checks.close(
     worst_pair[1],
-    3 / 5,
+    4 / 5,
     "the p-value",
-    "In the first and the last draw both images of group 1 are wrong again; in the others the worst rate is 1/2. A draw that only equals "
+    "The worst rates of the four draws are 2/3, 1/2, 2/3 and 1/3, of the groups 2, 1, 2 and 2. A draw that only equals "
     "the rate counts, and so does the true distribution.",
     tolerance=1e-3,
 )
@@ -182,7 +194,7 @@ axis.set_ylabel("draws, of 300")
 axis.set_title(f"Your function on our network: p = {of_network[1]:.4f}", fontsize=10)
 axis.legend(fontsize=9, loc="upper right", bbox_to_anchor=(0.94, 1))
 plt.show()
-checks.passed("worst-by-chance", "two groups and four draws, then the network's groups")
+checks.passed("worst-by-chance", "three groups and four draws, then the network's groups")
 
 # %% [markdown]
 # The dashed line is not what the worst group should be compared with. If the errors are distributed by lot, the worst of 20 groups has about two to three

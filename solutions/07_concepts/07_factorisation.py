@@ -59,6 +59,20 @@ checks.close(
     "W after one step",
     "VHᵀ with the *new* H is (8, 18), and WHHᵀ is (13, 13).",
 )
+exact_left = torch.tensor([[1.0, 2.0], [2.0, 1.0], [1.0, 1.0]])
+exact_right = torch.tensor([[1.0, 0.5], [0.5, 2.0]])
+for same, kept_factor, name in zip(
+    factorise(exact_left @ exact_right, exact_left, exact_right, 3),
+    (exact_left, exact_right),
+    "WH",
+    strict=True,
+):
+    checks.close(
+        same,
+        kept_factor.numpy(),
+        f"{name} after three steps with two concepts",
+        "V is exactly W H here: all fractions are 1, and nothing changes.",
+    )
 sixty_left, sixty_right = (
     torch.as_tensor(each) for each in factorise(small_matrix, start_left, start_right, 60)
 )
@@ -66,7 +80,7 @@ checks.expect(
     float((small_matrix - sixty_left @ sixty_right).norm()) < 0.37,
     "After 60 steps W H should be nearly as close to V as one row and one column allow (0.366): are there as many steps as asked for?",
 )
-checks.passed("factorise", "one step, and sixty,")
+checks.passed("factorise", "one step, sixty, and three with two concepts,")
 
 # %% [markdown]
 # ### How much does the class need it?
@@ -109,13 +123,13 @@ weighs_two = nn.Linear(3, 2, bias=False)
 with torch.no_grad():
     weighs_two.weight.copy_(torch.tensor([[5.0, 0.0, 1.0], [1.0, 2.0, 0.0]]))
 first_design = torch.tensor([[0.0, 0.0, 0.5], [1.0, 1.0, 0.5]])
-other_design = torch.tensor([[1.0, 0.0, 0.25], [0.0, 0.0, 0.0]])
+other_design = torch.tensor([[1.0, 0.5, 0.25], [0.0, 0.0, 0.0]])
 checks.close(
     total_sobol(weighs_two, first_design, other_design, 1),
-    [1 / 3, 2 / 3, 0.0],
+    [8 / 27, 20 / 27, 0.0],
     "total_sobol(…)",
-    "Class 1 computes m₁ + 2 m₂: 0 and 3 at the rows of A, 1 and 0 at those of B, with a variance of 1.5. With m₁ from B the outputs at A "
-    "become 1 and 2; with m₂ from B, 0 and 1; m₃ changes nothing. Divide by 2n = 4, then by the variance.",
+    "Class 1 computes m₁ + 2 m₂: 0 and 3 at the rows of A, 2 and 0 at those of B, with a variance of 1.6875. With m₁ from B the outputs at A "
+    "become 1 and 2; with m₂ from B, 1 and 1; m₃ changes nothing. Divide by 2n = 4, then by the variance.",
 )
 checks.expect(
     first_design.tolist() == [[0.0, 0.0, 0.5], [1.0, 1.0, 0.5]],

@@ -70,6 +70,44 @@ def test_before_each_cell_it_may_take_fewer_and_never_more(
     assert torch.get_num_threads() == 1
 
 
+# Threads that want to run while this kernel computes, and what was free before: by hand, on eight
+# cores, as many as others leave. The load of /proc/loadavg counts this kernel's own threads, too.
+RECORDED = [
+    # others' seconds a second, own seconds a second, /proc/loadavg, threads then
+    (0.0, 0.0, 0.0, 8),
+    (0.2, 8.0, 8.2, 8),  # the system's own programs
+    (1.0, 7.0, 8.1, 7),
+    (2.6, 5.4, 8.0, 5),
+    (4.0, 4.0, 8.0, 4),
+    (7.0, 1.0, 8.0, 1),
+    (7.0, 1.0, 23.0, 1),  # the others have 22 threads that wait for a core
+]
+
+
+@pytest.mark.parametrize(("others", "own", "waiting", "expected"), RECORDED)
+def test_on_eight_cores_it_takes_what_recorded_figures_leave(
+    others: float,
+    own: float,
+    waiting: float,
+    expected: int,
+    many: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look after a minute with these figures, and one after a library raised the number."""
+    monkeypatch.setattr(threads, "cores", lambda: 8)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(threads, "load", lambda: waiting)
+    looks = iter(threads._Look(t, own * t, (own + others) * t) for t in (0.0, 60.0, 120.0))
+    monkeypatch.setattr(threads._Look, "now", lambda: next(looks))
+    torch.set_num_threads(8)
+    chooser = threads.Threads()
+    chooser.choose()
+    assert torch.get_num_threads() == expected
+    torch.set_num_threads(16)  # a library that believes in sixteen
+    chooser.choose()
+    assert torch.get_num_threads() == expected
+
+
 def test_a_quota_counts_as_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_QUOTA", tmp_path / "cpu.max")
     everything = threads.cores()

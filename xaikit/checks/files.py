@@ -36,8 +36,8 @@ def upload(file: str) -> None:
     session = sys.modules.get("IPython")
     shell = session.get_ipython() if session is not None else None
     names = dict(shell.user_ns) if shell is not None else {}
-    history = names.get("In", [])
-    verdict = ready.check(path, ready.last_run(history), kernel=frozenset(names), folder=Path.cwd())
+    ran = ready.last_run(names.get("In", []))
+    verdict = ready.check(path, ran, kernel=frozenset(names), folder=Path.cwd())
     print(verdict)
     if verdict.upload is not None:
         print(f'– To run it as grading will, in a fresh process: checks.rehearse("{file}")')

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from xaikit.handin.code import bound
-from xaikit.handin.markers import digest, squeezed
+from xaikit.handin.code import bound, syntax_error
+from xaikit.handin.markers import digest, markers, squeezed
 from xaikit.handin.names import defined, deleted
 from xaikit.handin.released import Released, notebooks
 from xaikit.handin.unseen import ByHand
@@ -99,6 +99,12 @@ class Session:
     def wrote(self, source: str) -> bool:
         """Return whether the student wrote this cell."""
         return digest(squeezed(source)) not in self.known.digests
+
+    def broken(self, task: str) -> str:
+        """Return why the answer to a task that ran last is no Python; nothing if it is."""
+        answers = (source for source in reversed(self.written) if task in markers(source))
+        last = next(answers, "")
+        return "" if last.lstrip().startswith("%%") else syntax_error(last)
 
     def definition(self, name: str) -> GivenCell | None:
         """Return the given cell that defines a name for the cells after it, the last of several."""

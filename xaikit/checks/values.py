@@ -99,11 +99,11 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
         raise CheckFailed(_nothing(name))
     try:
         read = np.asarray(_detached(value))
-        if read.dtype.kind in "US" or any(isinstance(each, str) for each in _objects(read)):
-            raise TypeError("numbers in quotes: grading reads them as text")
-        if any(each is None for each in _objects(read)):
-            raise TypeError("None would become nan")
-        array = read.astype(np.float64)
+        if read.dtype.kind in "US" or any(e is None or isinstance(e, str) for e in _objects(read)):
+            raise TypeError("grading reads numbers in quotes as text, and None as nan")
+        if np.iscomplexobj(read) and read.imag.any():
+            raise CheckFailed(f"`{name}` holds complex numbers: grading reads real ones alone.")
+        array = read.real.astype(np.float64)
     except (TypeError, ValueError):
         raise CheckFailed(no_numbers(name, value) + _odd_entry(value)) from None
     if wrong := misfit(array, shape, name):
@@ -221,7 +221,8 @@ def choices(answers: Any, keys: Iterable[str], allowed: Iterable[str], name: str
             value = value.item()
         if not isinstance(value, Hashable) or value not in allowed:
             raise CheckFailed(
-                f"`{name}[{key!r}]` should be one of {', '.join(map(repr, allowed))}; "
+                f"`{f'{name}[{key!r}]' if name else key}` should be one of "
+                f"{', '.join(map(repr, allowed))}; "
                 f"yours is {described(value)}."
             )
 

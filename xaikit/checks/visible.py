@@ -103,6 +103,12 @@ class checking:  # noqa: N801 - read as a statement
     # Before the first line
 
     def _look(self) -> None:
+        if why := self._session.broken(self._task):
+            self._early = CheckFailed(
+                f"The cell that begins with `# answer: {self._task}` did not run ({why}), and what "
+                "an earlier one defined is not what it says now: mend it, and run it again."
+            )
+            return
         for name in self._names:
             if name not in self._space:
                 self._early = CheckFailed(not_there(name, self._task))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import symtable
 import warnings
 from collections.abc import Iterable, Iterator
@@ -16,11 +17,15 @@ def syntax_error(source: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-            compile(_transformed(source), "cell", "exec", flags, dont_inherit=True)
+            text = _transformed(source)
+            compile(text, "cell", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}"
     except (ValueError, RecursionError, MemoryError) as error:
         return str(error)
+    if late := re.search(r"run_line_magic\('(%\w+)'", text):
+        line = 1 + source[: source.index(f"%{late[1]}")].count("\n")
+        return f"line {line}: `%{late[1]}` has to stand above all else in a cell"
     return ""
 
 

@@ -92,6 +92,7 @@ class Walk:
     images: Array
     queries: Array
     falls: list[float] = field(default_factory=list)
+    log_falls: list[float] = field(default_factory=list)
     gaps: list[float] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
     clipped: set[int] = field(default_factory=set)
@@ -125,6 +126,7 @@ def _queried(
                 asked = ask(tried)
                 walk.queries[index] += 1
                 walk.falls.append(float(known[label] - asked[label]))
+                walk.log_falls.append(float(np.log(known[label] / asked[label])))
                 if walk.falls[-1] > 1e-4:
                     point, known = tried, asked
                     break
@@ -157,15 +159,16 @@ def _meets_every_rule(problem: tuple[Any, ...]) -> bool:
     """Say whether each rule of the task makes a difference, and none by rounding.
 
     One image is misclassified before, one on the way and one never; some fall of the probability is
-    too small to count; and a change is clipped at either end.
+    too small to count, though that of its logarithm is not; and a change is clipped at either end.
     """
     walk = _queried(*problem)
-    falls, features = np.array(walk.falls), len(problem[-1])
+    falls, log_falls, features = np.array(walk.falls), np.array(walk.log_falls), len(problem[-1])
     return (
         walk.done[0] == 0
         and any(0 < done < features for done in walk.done)
         and any(done == features for done in walk.done)
         and bool(((falls > 1e-5) & (falls < 7e-5)).any())
+        and bool(((falls < 7e-5) & (log_falls > 1.2e-4)).any())
         and bool((np.abs(falls - 1e-4) > 3e-5).all())
         and min(walk.gaps) > 1e-3
         and walk.clipped == {0, 1}

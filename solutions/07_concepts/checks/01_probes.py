@@ -61,6 +61,7 @@ def _controls(rng: np.random.Generator) -> Arguments:
     """Return groups whose names have gaps, whose sizes differ and whose images have one label.
 
     By images, a label is rare that is frequent by groups: the largest groups share one label.
+    In the last case each image is a group, with a name that is no index, and has its own label.
     """
     groups = 3 * rng.permutation(900)[:600] - 50
     sizes = np.repeat((6, 1), (200, 400))  # the large groups have 1200 of 1600 images
@@ -68,7 +69,8 @@ def _controls(rng: np.random.Generator) -> Arguments:
     order = rng.permutation(len(names))
     case = names[order], kinds[order]
     first = int(rng.integers(1000))
-    return [(*case, first), (*case, first), (*case, first + 1), (*case, first + 2)]
+    alone = 10**12 * (rng.permutation(80) - 40), np.arange(80), first
+    return [(*case, first), (*case, first), (*case, first + 1), (*case, first + 2), alone]
 
 
 @task(
@@ -77,9 +79,12 @@ def _controls(rng: np.random.Generator) -> Arguments:
     read="section {{ section }} and Hewitt and Liang 2019",
 )
 def control_task(calls: list[Called]) -> None:
-    """Count what 600 groups got: 450 ± 11 of them should have the label of the large groups."""
+    """Count what 600 groups got: 450 ± 11 of them should have the label of the large groups.
+
+    Of 80 labels drawn from 80, by chance some come twice: without any the probability is 10⁻³⁴.
+    """
     found = []
-    for call in calls:
+    for call in calls[:-1]:
         groups, labels, _ = call.arguments
         new = expect_array(call.returned, (len(groups),), "control_labels(…)")
         by_group = [set(new[groups == each]) for each in np.unique(groups)]
@@ -100,6 +105,16 @@ def control_task(calls: list[Called]) -> None:
         # By chance (1/3) · 0.75 + (2/3) · 0.25 = 0.42 of the groups get the label of their images.
         expect(0.3 < own < 0.54, its_own)
         found.append(new)
+    labels = calls[-1].arguments[1]
+    alone = expect_array(calls[-1].returned, (len(labels),), "control_labels(…)")
+    expect(
+        set(alone) <= set(labels.tolist()), "`control_labels` returned a label that `labels` lacks."
+    )
+    expect(
+        len(set(alone)) < len(alone),
+        "No label came twice: each group's label is drawn from all images, also from those that gave theirs before.",
+        0.5,
+    )
     expect(
         np.array_equal(found[0], found[1]), "The same seed gave two different sets of labels.", 0.5
     )

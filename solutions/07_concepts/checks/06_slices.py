@@ -93,7 +93,7 @@ def lots(rng: np.random.Generator) -> Arguments:
     """Return draws that are worse, better, and exactly as bad; sizes are powers of two, so rates are exact."""
     cases: Arguments = []
     seen: list[float] = []
-    for sizes, p in (((4, 8, 4), 12), ((2, 8, 4, 4), 15)):
+    for sizes, p in (((2, 8, 4, 4), 15), ((4, 8, 4), 12)):
 
         def draw(sizes: tuple[int, ...] = sizes, p: int = p) -> tuple[Any, ...]:
             groups = groups_of_sizes(rng, sizes)
@@ -106,7 +106,10 @@ def lots(rng: np.random.Generator) -> Arguments:
             rates = [largest_rate(groups.tolist(), wrong[order].tolist()) for order in orders]
             same = sum(each == found for each in rates)
             above = sum(each > found for each in rates)
-            worst = [np.mean(m) for m in by_group(groups.tolist(), wrong.tolist())].index(found)
+            shares = [np.mean(m) for m in by_group(groups.tolist(), wrong.tolist())]
+            worst = shares.index(found)
+            # In the first case the smallest group alone is the worst: it counts like any other.
+            smallest = worst == 0 and shares.count(found) == 1
             # The chosen group alone, as if nobody had looked for the worst one.
             alone = sum(wrong[order][groups == worst].mean() >= found for order in orders)
             back = [largest_rate(groups.tolist(), wrong[np.argsort(o)].tolist()) for o in orders]
@@ -119,6 +122,7 @@ def lots(rng: np.random.Generator) -> Arguments:
                 and alone < same + above
                 and sum(each >= found for each in back) != same + above
                 and np.mean(most) < found < 1
+                and (smallest or cases)
                 and found not in seen  # no constant is right twice
             )
 

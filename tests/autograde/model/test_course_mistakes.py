@@ -24,6 +24,7 @@ timezone = "Vienna"
 students = ["Ada Lovelace", "ada  lovelace", "Alan Turing"]
 gruop = 1
 [assignments.01]
+released = "2027-04-01T10:00+02:00"
 deadline = "2027-04-30T23:59"
 wait = 3
 weight = nan
