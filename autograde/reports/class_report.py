@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from statistics import mean, median
 from types import MappingProxyType
 
 from autograde.model.course import Course
+from autograde.model.moments import in_words
 from autograde.model.records import SubmissionResult, TaskResult
 from autograde.reports.changes import Changes, Override
 from autograde.reports.feedback import feedback_path
@@ -128,6 +130,7 @@ def report_html(
         alike=alike,
         titles=titles,
         history=history,
+        when=lambda changes: in_words(course.local(datetime.fromisoformat(changes.time))),
         typed_over=typed_over,
         unrun=sum(r.status == "broken" for r in results),
         slowest=sorted((r for r in results if r.seconds > 0), key=lambda r: -r.seconds)[:SLOWEST],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,6 +88,7 @@ def test_a_regrade_says_which_checks_changed_and_whose_marks_moved(term: Term) -
     report = term.report()
     assert "Checks or points that changed: <code>total</code> of 01_small." in report
     assert "<b>Before:</b> Only half is right.</p><p><b>Now:</b> More than half." in report
+    assert re.search(r'class="kicker">\w+day, \d+ \w+ 20\d\d, \d\d:\d\d (UTC|[A-Z]+T)</p>', report)
     # The next grading changes nothing, and the report still tells what the one before changed.
     assert term.grade(term.record(GRACE, 1.8, "More than half.", "v2"), term.record(ADA)) != []
     assert "More than half." in term.report()
@@ -95,6 +97,9 @@ def test_a_regrade_says_which_checks_changed_and_whose_marks_moved(term: Term) -
         ("total", 1.8, 1.5),
         ("", 3.8, 3.5),
     ]
+    term.grade(term.record(GRACE, 1.2, "More than half.", "v3"), term.record(ADA))
+    assert "−0.6 points in all" in term.report()
+    assert "<b>Before and now:</b> More than half." in term.report()
 
 
 def test_what_a_person_typed_over_is_counted_named_and_taken_back(
