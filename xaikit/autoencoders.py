@@ -17,6 +17,7 @@ from torch.nn import functional
 from xaikit.checkpoints import halved, opened, write
 from xaikit.core.arguments import checked_unit_inputs, count, known
 from xaikit.core.autograd import passed
+from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers
 from xaikit.data import load
 from xaikit.progress import Bar
@@ -167,6 +168,7 @@ def _load(
     return networks.eval().to(device)
 
 
+@own_devices
 @plain_numbers
 def train_autoencoder(
     network: Autoencoder, images: Tensor, *, steps: int = 3000, seed: int = 0

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from xaikit.checkpoints import opened
+from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers
 from xaikit.core.passes import channels_last, frozen, numeric, outputs, placed
 from xaikit.core.steadiness import expect_steady
@@ -236,6 +237,7 @@ def load_pretrained(
     return network.eval().to(device)
 
 
+@own_devices
 @plain_numbers
 @torch.no_grad()
 def accuracy(model: nn.Module, dataset: ImageDataset, batch_size: int = 125) -> float:

@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from xaikit.core.arguments import checked_seed
 from xaikit.core.autograd import passed
+from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers
 from xaikit.data import ImageDataset
 from xaikit.models import Classifier
@@ -43,6 +44,7 @@ def _training(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+@own_devices
 @plain_numbers
 def train(
     network: Network,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
@@ -46,6 +45,7 @@ from autograde.notebooks.source import course_assignments, course_sources
 from autograde.reports.tables import mark_words
 from autograde.sandbox.isolation import Isolation
 from autograde.sandbox.proof import prove
+from xaikit.threads import cores
 
 Say = Callable[[str], object]
 
@@ -132,7 +132,7 @@ def grade(
             + (f"; {unchanged} unchanged since the last run" if unchanged else "")
         )
         if waiting:
-            count = min(jobs or len(os.sched_getaffinity(0)), len(waiting))
+            count = min(jobs or cores(), len(waiting))
             workers: AbstractContextManager[Workers] = executors.local(count)
             if scheduler:
                 inside = course.software.packages

@@ -39,6 +39,7 @@ from xaikit.autoencoders import load_judges
 from xaikit.counterfactuals import Counterfactuals, alibi_backend
 from xaikit.counterfactuals.alibi_task import interpreter, missing, run
 from xaikit.counterfactuals.qualities import qualities
+from xaikit.threads import cores
 
 SURE = 0.95
 PREDICT: dict[str, dict[str, Any]] = {
@@ -256,7 +257,7 @@ def paired(
 
 def large(bench: Bench, data_images: Tensor) -> None:
     """Print how long wachter takes on 1,000 images and all other classes."""
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    torch.set_num_threads(min(2, cores()))
     x = data_images[:1000]
     with torch.no_grad():
         predicted = torch.cat([bench.model(part).argmax(1) for part in x.split(500)])

@@ -236,14 +236,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     parser.add_argument("--recipe", choices=list(RECIPES), default="short")
-    parser.add_argument("--kind", action="append", choices=[*NOT_POISONED, *taught()])
+    parser.add_argument("--kind", action="append", default=[], help="of network, as in the tables")
     parser.add_argument("--each", type=int, help="how many networks of each kind; default: all")
     parser.add_argument("--again", action="append", default=[], choices=list(METHODS))
     parser.add_argument("--so-far", action="store_true", help="measure nothing")
     parser.add_argument("--only", action="append", choices=list(METHODS))
     options = parser.parse_args()
+    kinds = [*NOT_POISONED, *taught()]  # which reads the images that some triggers are made of
+    if not set(options.kind) <= set(kinds):
+        parser.error(f"--kind is one of {', '.join(kinds)}.")
     methods = options.only or list(METHODS)
-    entries = taken(plan(options.recipe), options.kind, options.each)
+    entries = taken(plan(options.recipe), options.kind or None, options.each)
     if options.so_far:
         entries = [
             each for each in entries if known(options.folder, each).keys() >= {"card", *methods}

@@ -37,9 +37,12 @@ def apgd(
     A first step is 2 ε long, and a quarter of the move before is added to each. At checkpoints an
     input's steps are halved, and it goes back to its best point, if fewer than three quarters of
     the last steps raised the loss, or neither step nor best loss changed since the checkpoint
-    before. The first start raises the cross-entropy. Each other start raises the lead over the
-    label of the next class in the order of the input's outputs: this succeeds for some inputs where
-    the cross-entropy's slope vanishes or points elsewhere. Only inputs that still resist take part.
+    before. The first start raises the cross-entropy. Each other start raises the lead of the next
+    class over the label: this succeeds for some inputs where the cross-entropy's slope vanishes or
+    points elsewhere. The nearest class comes first, as if the network were linear: the label's lead
+    divided by the dual norm of its gradient (Moosavi-Dezfooli et al. 2016, DeepFool,
+    arXiv:1511.04599). Such a start ends for an input that is not halfway at the second checkpoint
+    or later. Only inputs that still resist take part.
 
     Parameters
     ----------
@@ -53,7 +56,8 @@ def apgd(
         Of one start.
     restarts
         Starts of an input that resists, each at a random point of the ball. With as many as there
-        are classes, every class has been tried. With a target all but the first raise its margin.
+        are classes, every class has been tried; of more than ten classes those with most output
+        come into question. With a target all but the first raise its margin.
 
     Returns
     -------
@@ -63,15 +67,39 @@ def apgd(
     """
     generator = goal.generator()
     best = Best(goal)
-    ranking = goal.ranking()
+    towards = goal.labels.unsqueeze(1)
+    loss: Loss
     for attempt in range(restarts):
         # For all inputs, also those that are done: nobody's noise depends on the others.
         start = (goal.inputs + noise(goal.inputs, norm, generator) * epsilon).clamp(0, 1)
-        towards = ranking[:, (attempt - 1) % ranking.shape[1]]
-        loss = goal.cross_entropy if attempt == 0 else _lead(goal, towards)
+        loss, reached = goal.cross_entropy, -torch.inf
+        if attempt > 0:
+            if attempt == 1 and goal.targets is None:
+                towards = _nearest(goal, best.resisting(), max(9, restarts - 1), norm)
+            loss = _lead(goal, towards[:, (attempt - 1) % towards.shape[1]])
+            reached = 0.0
         for rows in goal.parts(best.resisting()):
-            _climb(goal, best, attempt, rows, start[rows], steps, epsilon, norm, loss)
+            _climb(goal, best, attempt, rows, start[rows], steps, epsilon, norm, loss, reached)
     return best.adversarial, torch.ones_like(best.adversarial, dtype=torch.bool)
+
+
+def _nearest(goal: Goal, rows: Tensor, most: int, norm: Norm) -> Tensor:
+    """Return classes (N, at most ``most``) but the label, for ``rows`` the nearest one first.
+
+    A class is away by the label's lead over it, divided by the dual norm of that lead's gradient:
+    exactly so in a linear network. Of all classes those with most output are asked.
+    """
+    ranking = goal.ranking()[:, :most]
+    for some in goal.parts(rows):
+        away = []
+        for towards in ranking[some].T:
+            ahead = _lead(goal, torch.zeros_like(goal.labels).index_copy(0, some, towards))
+            _, height, slope = goal.raised(some, goal.inputs[some], ahead)
+            steep = slope.flatten(1).norm(p=1 if norm == "inf" else 2, dim=1)
+            away.append(-height / steep.clamp_min(torch.finfo(steep.dtype).tiny))
+        order = torch.stack(away, dim=1).argsort(dim=1, stable=True)
+        ranking[some] = ranking[some].gather(1, order)
+    return ranking
 
 
 def _lead(goal: Goal, towards: Tensor) -> Loss:
@@ -95,10 +123,12 @@ def _climb(
     epsilon: float,
     norm: Norm,
     loss: Loss,
+    reached: float,
 ) -> None:
     """Take ``steps`` steps from the inputs ``now`` (n, *shape) in place of ``rows``.
 
-    An input that reaches the goal takes no further steps.
+    An input that reaches the goal takes no further steps. Nor does one that has not risen halfway
+    to the loss ``reached``, with which it would, by the second checkpoint or later.
     """
     checkpoints = _checkpoints(steps)
     state = {
@@ -115,6 +145,7 @@ def _climb(
         best.keep(rows, state["now"], margin, attempt)
         if step == 0:
             state |= {"slope": slope, "height": height, "peak": height, "checked": height}
+            state["first"] = height
         else:
             higher = height > state["peak"]
             state["raised"] += height > state["height"]
@@ -123,6 +154,8 @@ def _climb(
             state["peak"] = torch.maximum(height, state["peak"])
             state["height"] = height
         left = margin <= 0
+        if step in checkpoints and last > 0:
+            left &= reached - state["peak"] <= state["peak"] - state["first"]
         rows, slope = rows[left], slope[left]
         state = {name: each[left] for name, each in state.items()}
         if not len(rows):

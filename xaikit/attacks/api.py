@@ -20,6 +20,7 @@ from xaikit.core.arguments import (
     known,
     one_each,
 )
+from xaikit.core.devices import own_devices
 from xaikit.core.passes import elapsed, every_output, numeric, still
 from xaikit.core.registry import Entry, listing
 from xaikit.core.searched import searched
@@ -30,6 +31,7 @@ from xaikit.attacks import fgsm, pgd, apgd, patch, universal  # noqa: F401
 # isort: on
 
 
+@own_devices
 @listing(METHODS)
 def attack(
     model: nn.Module,

@@ -23,6 +23,7 @@ from xaikit.core.arguments import (
     known,
     probed,
 )
+from xaikit.core.devices import own_devices
 from xaikit.core.logits import end_of
 from xaikit.core.passes import (
     channels_last,
@@ -54,6 +55,7 @@ _PROBABILITIES = {
 }
 
 
+@own_devices
 @listing(METHODS)
 def explain(
     model: nn.Module,
@@ -204,6 +206,7 @@ def methods() -> list[Method]:
     return sorted(METHODS.values(), key=lambda each: (basis.index(each.based_on), each.name))
 
 
+@own_devices
 def targets_of_interest(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
     """Return each input's true, most likely, second most likely and least likely class.
 

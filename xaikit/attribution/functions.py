@@ -61,6 +61,7 @@ MOVES = {
     "permute",
     "transpose",
     "swapaxes",
+    "swapdims",
     "t",
     "movedim",
     "contiguous",
@@ -84,6 +85,9 @@ COPIES = {
     *("roll", "flip", "rot90", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"),
 }
 """Functions that join, cut or repeat values: each value of the result is one of those given."""
+
+_TURNED_IN_PLACE = {"squeeze_", "unsqueeze_", "transpose_", "swapaxes_", "swapdims_", "t_"}
+"""Functions that give a tensor another shape in place, and leave its values as they are."""
 
 THROUGH_ZERO = {
     *("relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish"),
@@ -202,8 +206,10 @@ def carriers(*values: Any) -> list[Tensor]:
 
 
 def alters(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
-    """Return whether a call overwrites what it is given, in whatever spelling."""
+    """Return whether a call overwrites the values that it is given, in any spelling."""
     name: str = getattr(func, "__name__", "")
+    if name in _TURNED_IN_PLACE:
+        return False
     return works_in_place(func, kwargs) or name in _OVERWRITING
 
 

@@ -78,7 +78,8 @@ def lrp(
     a gate (a sigmoid), whose signal gets all (Arras et al. 2019, arXiv:1909.12114). Maxima pass it
     to the place where they were taken, averages share it as linear layers. Batch normalisation is
     merged with the layer right before it; elsewhere it has the ε-rule under ``"epsilon"`` and
-    passes relevance on under the others. Where branches are added, each gets its share by the
+    passes relevance on under the others; a product and then a sum with a constant for each channel
+    count as batch normalisation. Where branches are added, each gets its share by the
     ε-rule; where they are concatenated, what came from it. Any other layer is refused by name.
 
     Parameters

@@ -28,12 +28,19 @@ from xaikit.attribution.functions import (
     plain_name,
 )
 from xaikit.attribution.registry import Attribution
-from xaikit.attribution.relevance_layers import average, normalisation, total, weighted
+from xaikit.attribution.relevance_layers import (
+    Normalisation,
+    average,
+    normalisation,
+    total,
+    weighted,
+)
 from xaikit.attribution.relevance_rules import Layer, Rule
 from xaikit.attribution.watch import Args, Func, Kwargs, Replaced, Watch, Watched
 from xaikit.core.passes import chunks, gradients_at
 from xaikit.core.problem import Problem
 
+_SHIFTS = {"add", "sub", "subtract"}
 _CONSTANT = {
     *("add", "sub", "subtract", "rsub", "mul", "multiply", "neg", "negative"),
     *("div", "divide", "true_divide"),
@@ -72,6 +79,13 @@ class _Weighted(NamedTuple):
     rule: str
 
 
+class _Scaled(NamedTuple):
+    """A product with a constant for each channel: a shift for each makes it batch normalisation."""
+
+    x: Tensor
+    scale: Tensor
+
+
 class Propagation(Watch):
     """Leaves every output as it is, and makes gradients what a rule says of relevances.
 
@@ -90,6 +104,7 @@ class Propagation(Watch):
         super().__init__(problem.model)
         self.called, self.rules, self.choice, self.box = called, rules, choice, box
         self._weighted: dict[Node, _Weighted] = {}
+        self._scaled: dict[Node, _Scaled] = {}
         self._gates: set[Node] = set()
         self._ends: dict[Node, Ends] = {}
 
@@ -97,6 +112,7 @@ class Propagation(Watch):
         """Take note of the inputs of a pass."""
         super().begun(x)
         self._weighted.clear()
+        self._scaled.clear()
         self._gates.clear()
         self._ends.clear()
         if x.grad_fn is not None:
@@ -178,8 +194,17 @@ class Propagation(Watch):
         if name in ("div", "divide", "true_divide") and x is not first_argument(args, kwargs):
             return None
         others = [each for each in (*args, *kwargs.values()) if each is not x]
-        if name in ("mul", "multiply") and isinstance(others[0], Tensor):
-            return self._masked(func, x, others[0], alters(func, kwargs))
+        if others and isinstance(others[0], Tensor):
+            constant, in_place = others[0], alters(func, kwargs)
+            if name in ("mul", "multiply"):
+                return self._masked(func, x, constant, in_place)
+            scaled = None if x.grad_fn is None else self._scaled.get(x.grad_fn)
+            left = x is first_argument(args, kwargs)
+            if scaled and name in _SHIFTS and left and len(others) == 1 and _channels(constant, x):
+                shift = constant.flatten() * (1 if name == "add" else -1)
+                normal = Normalisation(scaled.scale.flatten(), shift.to(x.dtype))
+                if (answer := self._as_normalised(normal, scaled.x)) is not None:
+                    return answer._replace(result=overwritten(x, answer.result, in_place))
         return self._passed(func, args, kwargs)
 
     def _masked(self, func: Func, x: Tensor, factor: Tensor, in_place: bool) -> Replaced:
@@ -188,6 +213,8 @@ class Propagation(Watch):
         result = _Passed.apply(torch.where(factor == 0, 0, x), lambda value: value * factor)
         result = overwritten(x, result, in_place)
         self._follow(result, ends)
+        if _channels(factor, x) and result.grad_fn is not None and not in_place:
+            self._scaled[result.grad_fn] = _Scaled(x, factor)
         return Replaced(result)
 
     def _normalised(self, func: Func, args: Args, kwargs: dict[str, Any]) -> Replaced | None:
@@ -195,14 +222,18 @@ class Propagation(Watch):
         normal, x = normalisation(*args, **kwargs), first_argument(args, kwargs)
         if normal is None:
             return None
+        return self._as_normalised(normal, x) or self._passed(func, args, kwargs)
+
+    def _as_normalised(self, normal: Normalisation, x: Tensor) -> Replaced | None:
+        """Return what batch normalisation makes of x, if the rule shares that out."""
         before = None if x.grad_fn is None else self._weighted.get(x.grad_fn)
         if before is not None:
             layer = normal.merged(before.layer, before.func)
             return Replaced(self.shared(before.rule, layer, before.x), layer=True)
-        rule = self.choice(func, self.first(x))
+        rule = self.choice(functional.batch_norm, self.first(x))
         if rule == "epsilon":
             return Replaced(self.shared(rule, normal.layer(x.ndim), x), layer=True)
-        return self._passed(func, args, kwargs)
+        return None
 
     def apart(self, func: Func, args: Args, kwargs: dict[str, Any]) -> Any:
         """Return what a call gives that has no rule; know gates, and the range of the inputs."""
@@ -267,6 +298,13 @@ class Propagation(Watch):
             f"{self.called} cannot see the layers in a part of the model ({what}): give the plain "
             f"module, or use integrated_gradients."
         )
+
+
+def _channels(constant: Tensor, x: Tensor) -> bool:
+    """Return whether a constant has one value for each of several channels of x (N, C, …)."""
+    channels = x.shape[1] if x.ndim > 2 else 0
+    shape = (1,) * (x.ndim - constant.ndim) + tuple(constant.shape)
+    return channels > 1 and shape == (1, channels, *[1] * (x.ndim - 2))
 
 
 def _with(old: Tensor, new: Tensor, given: Any) -> Any:

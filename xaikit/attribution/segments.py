@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xaikit.core.devices import own_devices
 from xaikit.core.options import shown
 
 Segments = Tensor | NDArray[Any] | Sequence[Any] | str | None
@@ -33,6 +34,7 @@ GRID = 7
 """Cells along each side of ``segments="grid"``: 4 × 4 pixels each on a 28 × 28 image."""
 
 
+@own_devices
 def superpixels(inputs: Tensor, segments: Segments) -> Tensor:
     """Return an integer map that says to which segment each feature belongs.
 

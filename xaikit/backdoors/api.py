@@ -21,6 +21,7 @@ from xaikit.core.arguments import (
     one_each,
     probed,
 )
+from xaikit.core.devices import own_devices
 from xaikit.core.logits import logits_of
 from xaikit.core.passes import elapsed, frozen, trial
 from xaikit.core.registry import listing
@@ -33,6 +34,7 @@ from xaikit.backdoors import spray, activation_clustering, spectral_signatures  
 # isort: on
 
 
+@own_devices
 @listing(METHODS)
 def detect(
     model: nn.Module,

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from xaikit.backdoors.triggers import checked_images
+from xaikit.core.devices import own_devices
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,6 +82,7 @@ class Warp:
         return f"Warp({self.shape})"
 
 
+@own_devices
 def sinusoidal(
     shape: tuple[int, int, int] = (1, 28, 28), amplitude: float = 0.15, frequency: int = 6
 ) -> Signal:
@@ -111,6 +113,7 @@ def sinusoidal(
     return Signal(amplitude * columns.sin().expand(shape).clone())
 
 
+@own_devices
 def warping(
     shape: tuple[int, int, int] = (1, 28, 28),
     strength: float = 0.5,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from xaikit.backdoors.hidden_triggers import Signal, Warp
 from xaikit.backdoors.triggers import Trigger
 from xaikit.core.arguments import count
+from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers, share
 from xaikit.core.passes import channels_last, frozen, outputs, placed
 from xaikit.data import AlteredDataset, ImageDataset
@@ -35,6 +36,7 @@ class PoisonedDataset(AlteredDataset):
         return self.altered
 
 
+@own_devices
 @plain_numbers
 def poison(
     dataset: ImageDataset,
@@ -104,6 +106,7 @@ def poison(
     )
 
 
+@own_devices
 @plain_numbers
 def attack_success(
     model: nn.Module,

@@ -11,6 +11,7 @@ from xaikit.backdoors.triggers import Trigger
 from xaikit.core import options
 from xaikit.core.arguments import checked_inputs, checked_seed, count, probed
 from xaikit.core.copies import copied
+from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers
 from xaikit.core.passes import channels_last, frozen, outputs
 from xaikit.data import ImageDataset
@@ -19,6 +20,7 @@ from xaikit.training import train
 Network = TypeVar("Network", bound=nn.Module)
 
 
+@own_devices
 @plain_numbers
 @torch.inference_mode(False)  # what is copied and counted has to outlive the caller's mode
 def prune(
@@ -108,6 +110,7 @@ def prune(
     return pruned
 
 
+@own_devices
 @plain_numbers
 @torch.inference_mode(False)  # the copy is trained
 def unlearn(

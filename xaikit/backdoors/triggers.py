@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers
 from xaikit.core.precision import range_rounding
 
@@ -93,6 +94,7 @@ def checked_images(images: Tensor, shape: Sequence[int]) -> None:
         )
 
 
+@own_devices
 @plain_numbers
 def corner_square(
     shape: tuple[int, int, int] = (1, 28, 28),
@@ -141,6 +143,7 @@ def corner_square(
     return Trigger(torch.full(shape, float(value)), alpha)
 
 
+@own_devices
 @plain_numbers
 def blended(
     shape: tuple[int, int, int] = (1, 28, 28), opacity: float = 0.2, seed: int = 0
@@ -254,6 +257,7 @@ def sticker(
     return Trigger(pattern, alpha)
 
 
+@own_devices
 @plain_numbers
 def smiley(size: int = 24) -> Tensor:
     """Draw a smiling face: (4, size, size) in [0, 1], red, green, blue and opacity.

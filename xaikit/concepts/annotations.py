@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from xaikit.concepts.recording import images_of
+from xaikit.core.devices import own_devices
 
 SILHOUETTE = 0.1
 """A pixel brighter than that belongs to the object, where the background is black."""
@@ -72,6 +73,7 @@ class Concepts(Mapping[str, Tensor]):
         return f"Concepts({self.explanation})"
 
 
+@own_devices
 def concepts(data: Any) -> Concepts:
     """Annotate images of clothes with concepts, each by its rule.
 

@@ -21,6 +21,7 @@ from xaikit.concepts.recording import images_of, layers_of, watching
 from xaikit.core.arguments import checked_seed, checked_targets, count
 from xaikit.core.autograd import slope
 from xaikit.core.cards import data_of
+from xaikit.core.devices import own_devices
 from xaikit.core.options import NonNegative, accepted
 from xaikit.core.passes import progress
 
@@ -73,6 +74,7 @@ class Maximised:
         return f"Maximised({self.explanation})"
 
 
+@own_devices
 def maximise(
     model: nn.Module,
     target: int | Sequence[int] | Tensor | None = None,

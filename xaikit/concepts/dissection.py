@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from xaikit.concepts.recording import Layers, Watch, enough, images_of, watching
 from xaikit.core.arguments import checked_seed, count
+from xaikit.core.devices import own_devices
 
 FEWEST = 10
 """Images that a threshold needs."""
@@ -66,6 +67,7 @@ class Dissection:
         return f"Dissection({self.explanation})"
 
 
+@own_devices
 def dissect(
     model: nn.Module,
     data: Any,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from xaikit.concepts.recording import Layers, enough, images_of, watching
 from xaikit.concepts.shares import Share, holm, share
 from xaikit.core.arguments import checked_seed, checked_targets, count, one_each
+from xaikit.core.devices import own_devices
 from xaikit.core.layers import features_of
 from xaikit.core.passes import numeric
 
@@ -101,6 +102,7 @@ class Slices:
         return f"Slices({self.explanation})"
 
 
+@own_devices
 def slices(
     model: nn.Module,
     data: Any,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from xaikit.concepts.recording import Watch, enough, images_of, watching
 from xaikit.core.arguments import checked_seed, checked_targets, count
+from xaikit.core.devices import own_devices
 from xaikit.core.passes import progress
 
 FEWEST = 10
@@ -68,6 +69,7 @@ class Discovered:
         return f"Discovered({self.explanation})"
 
 
+@own_devices
 def discover(
     model: nn.Module,
     images: Any,

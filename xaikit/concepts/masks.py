@@ -11,10 +11,12 @@ from torch import Tensor
 from xaikit.concepts.annotations import SILHOUETTE
 from xaikit.concepts.recording import images_of
 from xaikit.core.arguments import checked_seed
+from xaikit.core.devices import own_devices
 
 Pattern = Literal["stripes", "dots", "sticker"]
 
 
+@own_devices
 def masks_of(data: Any) -> dict[str, Tensor]:
     """Measure where images show edges, holes and the object itself.
 
@@ -54,6 +56,7 @@ def masks_of(data: Any) -> dict[str, Tensor]:
     }
 
 
+@own_devices
 def plant(
     data: Any, pattern: Pattern, *, share: float = 0.5, seed: int = 0
 ) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from xaikit.concepts.recording import Layers, enough, images_of, watching
 from xaikit.concepts.shares import Share, share
 from xaikit.core.arguments import checked_seed, checked_targets, one_each
-from xaikit.core.copies import copied, randomise
+from xaikit.core.copies import copied, expect_own_weights, randomise
+from xaikit.core.devices import own_devices
 
 FEWEST = 20
 """Images that a probe needs, for training and testing."""
@@ -93,6 +94,7 @@ class Probes:
         return f"Probes({self.explanation})"
 
 
+@own_devices
 def probe(
     model: nn.Module,
     data: Any,
@@ -162,6 +164,7 @@ def probe(
         raise ValueError("labels have to hold at least two classes among the training images.")
     control = _control_task(images, wanted, rng, seed)
     with watching(model, images, layer, chunk, "what a probe reads") as (watch, inputs):
+        expect_own_weights(model, inputs)
         _, features = watch.features(inputs)
         names = tuple(watch.layers)
     other = with_random_weights(model, seed)

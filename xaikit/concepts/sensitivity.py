@@ -17,6 +17,7 @@ from xaikit.concepts.recording import Layers, Watch, enough, images_of, like, wa
 from xaikit.concepts.runs import Runs
 from xaikit.concepts.shares import holm
 from xaikit.core.arguments import checked_targets
+from xaikit.core.devices import own_devices
 
 FEWEST = 10
 """Images that every set has to hold: fewer decide no direction."""
@@ -77,6 +78,7 @@ class TCAV:
         return f"TCAV({self.explanation})"
 
 
+@own_devices
 def tcav(
     model: nn.Module,
     images: Tensor,

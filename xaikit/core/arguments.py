@@ -49,6 +49,12 @@ def checked_model(model: nn.Module) -> nn.Module:
                 f"the model's {name} has no values yet, because its layer is lazy: run the model "
                 f"once before, model(inputs[:1])."
             )
+        if each.is_meta:
+            raise ValueError(
+                f"the model's {name} has no values, because it is on the device meta: load the "
+                f"weights onto a real device, for example by model.to_empty(device='cpu') and "
+                f"model.load_state_dict(…)."
+            )
     if any(each.is_inference() for each in model.parameters()):
         raise ValueError(
             "the model was made in torch.inference_mode(), where autograd cannot follow it: make "

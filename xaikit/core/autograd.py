@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from xaikit.core.devices import beside
+
 _SAID = (
     "support automatic differentiation",  # out=
     "is not implemented",  # a derivative
@@ -51,8 +53,9 @@ def passed(module: Callable[[Tensor], Any], x: Tensor) -> Any:
     given = x.clone()
     source = given.grad_fn
     if source is None:
-        return module(given)
-    with following():
+        with beside(given):
+            return module(given)
+    with following(), beside(given):
         found = module(given)
     if given.grad_fn is source and bool(((given != x) & (x == x)).any()):
         raise ValueError(

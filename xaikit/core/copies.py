@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import copy
+import threading
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from xaikit.core.autograd import passed
+from xaikit.core.passes import frozen, unwrapped
 
 Copied = TypeVar("Copied")
 
@@ -37,6 +42,45 @@ def copied(what: Copied, model: nn.Module | None = None) -> Copied:
         raise ValueError(
             f"the model cannot be copied (copy.deepcopy): {said.rstrip('.')}."
         ) from error
+
+
+def expect_own_weights(model: nn.Module, inputs: Tensor) -> None:
+    """Fail if the model computes with weights that are no part of it, so that no copy has its own.
+
+    A function's closure, a global name or a plain list may hold them, a hook's function, too. One
+    pass of two inputs shows which modules run, and whether outputs depend on other parameters.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, with the kind of the weights.
+    """
+    model, thread = unwrapped(model), threading.get_ident()
+    own = {id(each) for each in model.modules()}
+    weights = {id(each) for each in (*model.parameters(), *model.buffers())}
+    others: list[str] = []
+
+    def look(module: nn.Module, _: object) -> None:
+        if threading.get_ident() == thread and id(module) not in own:
+            held = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+            if any(id(each) not in weights for each in held):
+                others.append(type(module).__name__)
+
+    # The model's own parameters are frozen: what still needs a gradient is another one.
+    watch = register_module_forward_pre_hook(look)
+    try:
+        with frozen(model):
+            found = passed(model, inputs[:2].detach())
+    finally:
+        watch.remove()
+    if isinstance(found, Tensor) and found.requires_grad:
+        others.append("nn.Parameter")
+    if others:
+        raise ValueError(
+            f"the model computes with the weights of {others[0]}, which is no part of it "
+            f"(model.modules(), model.parameters()), so a copy of the model would share them: make "
+            f"it an attribute of the model (self.part = …; of a list, nn.ModuleList)."
+        )
 
 
 @torch.no_grad()

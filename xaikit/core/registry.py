@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self, TypeVar
 
+from xaikit.core.devices import own_devices
 from xaikit.core.options import accepted, kinds_of, known_options, options_of
 
 Need = Literal[
@@ -204,6 +205,7 @@ def checking(function: Function) -> Function:
     keywords = options_of(function)
     open_ended = any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values())
 
+    @own_devices
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         unknown = () if open_ended else set(kwargs).difference(signature.parameters)

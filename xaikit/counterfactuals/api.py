@@ -17,6 +17,7 @@ from xaikit.core.arguments import (
     count,
     known,
 )
+from xaikit.core.devices import own_devices
 from xaikit.core.passes import elapsed, every_output, numeric, still
 from xaikit.core.registry import listing
 from xaikit.core.searched import searched
@@ -30,6 +31,7 @@ from xaikit.counterfactuals import wachter, prototype, rl  # noqa: F401
 # isort: on
 
 
+@own_devices
 @listing(METHODS)
 def counterfactual(
     model: nn.Module,

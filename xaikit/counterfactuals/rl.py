@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from xaikit.checkpoints import opened
 from xaikit.core.cards import card_of
+from xaikit.core.devices import own_devices
 from xaikit.core.options import accepted
 from xaikit.counterfactuals.registry import counterfactual_method
 from xaikit.counterfactuals.rl_networks import Generator
@@ -106,6 +107,7 @@ def load_generator(model_name: str, folder: str | Path | None = None) -> Generat
     return generator.eval()
 
 
+@own_devices
 @torch.no_grad()
 def generate(
     generator: Generator, inputs: Tensor, predicted: Tensor, targets: Tensor, chunk: int = 128

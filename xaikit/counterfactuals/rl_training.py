@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xaikit.core.arguments import checked_unit_inputs, class_count, count, probed
+from xaikit.core.devices import own_devices
 from xaikit.core.logits import logits_of, meant
 from xaikit.core.options import plain_numbers
 from xaikit.core.passes import channels_last, every_output, frozen, outputs
@@ -23,6 +24,7 @@ _BLIND = 100
 """Steps at the beginning whose actions are drawn at random: nothing is known yet."""
 
 
+@own_devices
 @plain_numbers
 def train_generator(
     model: nn.Module,

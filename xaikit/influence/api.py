@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import checked_inputs, checked_model, checked_seed, count, known, probed
-from xaikit.core.copies import copied
+from xaikit.core.copies import copied, expect_own_weights
+from xaikit.core.devices import own_devices
 from xaikit.core.logits import logits_of
 from xaikit.core.passes import elapsed, frozen, trial, unwrapped
 from xaikit.core.precision import widened
@@ -38,6 +39,7 @@ from xaikit.influence import features, leave_one_out, trak, captum  # noqa: F401
 # isort: on
 
 
+@own_devices
 @listing(METHODS)
 def influence(
     model: nn.Module,
@@ -128,6 +130,7 @@ def influence(
     )
 
 
+@own_devices
 @listing(METHODS)
 def self_influence(
     model: nn.Module,
@@ -218,6 +221,7 @@ def _asked(
     with frozen(model):
         inputs = widened(inputs)
         scores = probed(model, inputs)
+        expect_own_weights(model, inputs)
         other = trial(model, inputs)
         expect_steady(model, inputs, scores, other, "an influence", ("batch", "chance"))
         if by_class:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.core.arguments import checked_inputs, checked_targets, class_count, one_each, probed
+from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers, share
 from xaikit.core.passes import every_output, frozen, placed
 from xaikit.data import AlteredDataset, ImageDataset
@@ -22,6 +23,7 @@ class MislabelledDataset(AlteredDataset):
         return self.altered
 
 
+@own_devices
 @plain_numbers
 def mislabel(
     dataset: ImageDataset, model: nn.Module, rate: float = 0.1, seed: int = 0

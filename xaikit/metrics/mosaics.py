@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers
 
 
@@ -41,6 +42,7 @@ class Mosaics:
     sources: Tensor
 
 
+@own_devices
 @plain_numbers
 def mosaics(images: Tensor, labels: Tensor, count: int, seed: int = 0) -> Mosaics:
     """Put four images together, two of each of two random classes, in random places.
@@ -108,6 +110,7 @@ def mosaics(images: Tensor, labels: Tensor, count: int, seed: int = 0) -> Mosaic
     )
 
 
+@own_devices
 @plain_numbers
 def plant_stickers(images: Tensor, sticker: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Paste a sticker into each image at a random place, and return the images and masks.

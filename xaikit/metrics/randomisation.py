@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.attribution import explain
-from xaikit.core.copies import copied, randomise
+from xaikit.core.arguments import checked_inputs
+from xaikit.core.copies import copied, expect_own_weights, randomise
 from xaikit.core.options import Seed
 from xaikit.metrics.agreement import rank_agreement
 from xaikit.metrics.registry import metric
@@ -67,6 +68,7 @@ def weight_randomisation(
     (['2', '0'], torch.Size([2, 5, 1]))
     """
     before = explain(model, inputs, targets, method, seed=seed, **options)
+    expect_own_weights(model, checked_inputs(model, inputs))
     # Together, so that an option which is a layer of the model becomes that layer of the copy.
     changed, moved = copied((model, options), model)
     layers = [

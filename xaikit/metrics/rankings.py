@@ -11,9 +11,11 @@ from torch import Tensor
 
 from xaikit.attribution import Explanation
 from xaikit.core.arguments import checked_batch, checked_targets
+from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers
 
 
+@own_devices
 @plain_numbers
 def random_ranking(inputs: Tensor, targets: Any, seed: int = 0) -> Explanation:
     """Return an explanation that ranks features at random: the baseline of every curve.
@@ -53,6 +55,7 @@ def random_ranking(inputs: Tensor, targets: Any, seed: int = 0) -> Explanation:
     )
 
 
+@own_devices
 def intensity_ranking(inputs: Tensor, targets: Any) -> Explanation:
     """Return an explanation that is the input itself: brighter pixels rank higher.
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from xaikit.core.arguments import checked_inputs, checked_model, probed
 from xaikit.core.copies import copied
+from xaikit.core.devices import own_devices
 from xaikit.core.logits import of_two_classes
 from xaikit.core.passes import frozen, placed
 from xaikit.data import ImageDataset, load
@@ -80,6 +81,7 @@ class Explorer(ipw.Tab):  # type: ignore[misc] # ipywidgets has no types
             opened.image.value = left.image.value  # which refreshes it
 
 
+@own_devices
 def explorer(
     model: nn.Module | None = None,
     data: ImageDataset | None = None,

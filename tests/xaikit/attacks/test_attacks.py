@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from xaikit import attack, load, load_pretrained
+from xaikit.attacks.apgd import _nearest
+from xaikit.attacks.goal import Goal
 
 SMALL = {
     "fgsm": {"epsilon": 0.05},
@@ -61,6 +63,19 @@ def test_a_linear_model_falls_exactly_when_the_ball_reaches_the_plane(method: st
     assert not attack(model, x, 0, method, epsilon=0.98 * away, norm="2").success
     found = attack(model, x, 0, method, epsilon=1.02 * away, norm="2")
     assert found.success and found.distance <= 1.02 * away + 1e-12
+
+
+def test_apgd_tries_the_nearest_class_first():
+    # Class 1 has more output at x, but its lead over class 0 grows by 1 a pixel, that of 2 by 10.
+    model = nn.Linear(2, 3).double()
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[0.0, 0.0], [0.5, 0.5], [5.0, 5.0]]))
+        model.bias.copy_(torch.tensor([0.0, -1.0, -6.0]))
+    x = torch.full((1, 2), 0.5).double()  # outputs 0, -0.5, -1: away by 0.5 / 1 and 1 / 10
+    goal = Goal(model, x, torch.tensor([0]), None, seed=0, chunk=8)
+    for norm in ("inf", "2"):
+        assert _nearest(goal, torch.tensor([0]), 9, norm).tolist() == [[2, 1]]
+        assert _nearest(goal, torch.tensor([0]), 1, norm).tolist() == [[1]]
 
 
 def test_a_step_of_fgsm_is_the_sign_of_the_weights():
