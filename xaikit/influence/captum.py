@@ -112,15 +112,15 @@ def _tracin(
         )
     scores = problem.empty()
     with _quietly(problem):
-        for network, rate in each_network(problem, layers, checkpoints, learning_rates):
-            head, data = _Head(problem, network), _data(problem, network)
+        for here, network, rate in each_network(problem, layers, checkpoints, learning_rates):
+            head, data = _Head(here, network), _data(here, network)
             common: dict[str, Any] = {
                 "checkpoints": ["as it is"],
                 "checkpoints_load_func": lambda *_, rate=rate: rate,
                 "batch_size": None,
             }
             if layers == "all":
-                engine = TracInCP(head, data, loss_fn=problem.loss, **common)
+                engine = TracInCP(head, data, loss_fn=here.loss, **common)
             else:
                 common |= {"final_fc_layer": head.last, "loss_fn": _Sum(problem)}
                 if projection is None:
@@ -129,7 +129,7 @@ def _tracin(
                     more: dict[str, Any] = {"projection_dim": projection, "seed": problem.seed}
                     more["nearest_neighbors"] = _NoIndex()
                     engine = TracInCPFastRandProj(head, train_dataset=data, **common, **more)
-            scores += _scores(problem, network, engine, data)
+            scores += _scores(here, network, engine, data)
     return Found(scores)
 
 

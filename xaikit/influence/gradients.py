@@ -85,7 +85,9 @@ def tracin(
     """Sum Grad-Dot over checkpoints of the training, each times its learning rate (TracInCP).
 
     The score is the fall of the asked loss that steps of plain gradient descent on the training
-    example bring about, to first order, one step for each checkpoint.
+    example bring about, to first order, one step for each checkpoint. What all checkpoints of a
+    chain of layers (``nn.Sequential``) share at its front, such as a frozen backbone, is computed
+    once.
 
     Parameters
     ----------
@@ -113,11 +115,11 @@ def _products(
     """Return the sum of inner products over checkpoints, or of one checkpoint's cosines."""
     scores = problem.empty()
     held = _as_they_are if projection is None else Projection(projection, problem.seed).held
-    for network, rate in each_network(problem, layers, checkpoints, rates):
-        for asked, ours in asked_rows(problem, network, problem.loss, held):
-            for rows in problem.parts():
-                theirs = held(training_rows(problem, network, rows, problem.loss))
-                if problem.itself:
+    for here, network, rate in each_network(problem, layers, checkpoints, rates):
+        for asked, ours in asked_rows(here, network, here.loss, held):
+            for rows in here.parts():
+                theirs = held(training_rows(here, network, rows, here.loss))
+                if here.itself:
                     scores[rows].add_(theirs.each(theirs), alpha=rate)
                     continue
                 assert ours is not None

@@ -19,6 +19,7 @@ from xaikit.core.passes import class_scores, numeric, outputs
 from xaikit.influence.layered import Layered
 from xaikit.influence.problem import Loss, Training, slopes
 from xaikit.influence.rows import Dense, Factors, Rows
+from xaikit.influence.sharing import behind_what_is_shared
 
 Layers = Literal["last", "all"]
 Checkpoints = Sequence[Any] | None
@@ -162,10 +163,11 @@ def network_of(problem: Training, layers: Layers) -> Network:
 
 def each_network(
     problem: Training, layers: Layers, checkpoints: Checkpoints, rates: Rates = None
-) -> Iterator[tuple[Network, float]]:
-    """Yield the network of each checkpoint with its learning rate, 1 by default.
+) -> Iterator[tuple[Training, Network, float]]:
+    """Yield for each checkpoint the problem, the network and its learning rate, 1 by default.
 
-    Without checkpoints it is the model itself. A network is to be used before the next one.
+    Without checkpoints it is the model itself. A network is to be used before the next one. The
+    problem is the one that the network sees: what all checkpoints share is done.
     """
     own = checkpoints is None
     if checkpoints is None:
@@ -188,10 +190,14 @@ def each_network(
     states = [_state(each, place) for place, each in enumerate(checkpoints)]
     for place, state in enumerate(states):
         _expect_fitting(problem.model, state, place)
+    if not own:
+        _inner(problem.model).load_state_dict(states[0])
+    problem = behind_what_is_shared(problem, states, weights=layers == "last")
+    names = _inner(problem.model).state_dict().keys()
     for place, state in enumerate(states):
         if not own:
-            _inner(problem.model).load_state_dict(state)
-        yield network_of(problem, layers), float(factors[place]) if factors else 1.0
+            _inner(problem.model).load_state_dict({name: state[name] for name in names})
+        yield problem, network_of(problem, layers), float(factors[place]) if factors else 1.0
 
 
 def _state(checkpoint: Any, place: int) -> Mapping[str, Tensor]:

@@ -58,13 +58,13 @@ def trak(
         )
     scores, doubt = problem.empty(), problem.inputs.new_zeros(len(problem.images))
     networks = 0
-    for network, _ in each_network(problem, layers, checkpoints):
+    for here, network, _ in each_network(problem, layers, checkpoints):
         # Its own one for each network, so that the average is over the projections, too.
         shorten = Projection(dimension, (problem.seed + networks) % 2**32)
         networks += 1
         gradients = problem.inputs.new_zeros(len(problem.images), dimension)
-        for rows in problem.parts():
-            images, labels = problem.trained_on(rows)
+        for rows in here.parts():
+            images, labels = here.trained_on(rows)
             seen = network.seen(images)
             gradients[rows] = shorten(network.rows(seen, labels, right_margin)).values
             with torch.no_grad():
@@ -80,7 +80,7 @@ def trak(
         if problem.itself:
             scores += (kernel(gradients) * gradients).sum(1) / n
             continue
-        for asked, ours in asked_rows(problem, network, right_margin, shorten):
+        for asked, ours in asked_rows(here, network, right_margin, shorten):
             assert ours is not None
             scores[asked].addmm_(kernel(ours.dense()) / n, gradients.T)
     return Found(scores / networks * (doubt / networks))
