@@ -101,9 +101,11 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
         read = np.asarray(_detached(value))
         if read.dtype.kind in "US" or any(e is None or isinstance(e, str) for e in _objects(read)):
             raise TypeError("grading reads numbers in quotes as text, and None as nan")
-        if np.iscomplexobj(read) and read.imag.any():
-            raise CheckFailed(f"`{name}` holds complex numbers: grading reads real ones alone.")
-        array = read.real.astype(np.float64)
+        if np.iscomplexobj(read):  # of others .real is no array: numpy 2.5 asks an object for its own
+            if read.imag.any():
+                raise CheckFailed(f"`{name}` holds complex numbers: grading reads real ones alone.")
+            read = read.real
+        array = read.astype(np.float64)
     except (TypeError, ValueError):
         raise CheckFailed(no_numbers(name, value) + _odd_entry(value)) from None
     if wrong := misfit(array, shape, name):
