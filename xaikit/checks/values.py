@@ -101,7 +101,7 @@ def numbers(value: Any, shape: tuple[int | None, ...], name: str) -> NDArray[np.
         read = np.asarray(_detached(value))
         if read.dtype.kind in "US" or any(e is None or isinstance(e, str) for e in _objects(read)):
             raise TypeError("grading reads numbers in quotes as text, and None as nan")
-        if np.iscomplexobj(read):  # of others .real is no array: numpy 2.5 asks an object for its own
+        if np.iscomplexobj(read):  # numpy 2.5 asks an object for its own .real
             if read.imag.any():
                 raise CheckFailed(f"`{name}` holds complex numbers: grading reads real ones alone.")
             read = read.real
