@@ -88,7 +88,7 @@ def said(source: Source, task: str, space: dict[str, Any], ran: tuple[str, ...] 
             contextlib.redirect_stderr(io.StringIO()),
             warnings.catch_warnings(),
             np.errstate(all="ignore"),
-            patch("xaikit.checks.run_all.shown", lambda line: not lines.append(line)),
+            patch("xaikit.checks.visible.shown", lambda line: not lines.append(line)),
         ):
             warnings.simplefilter("ignore")
             with checking(task, space, Session(known_of(source), ran)) as attempt:
