@@ -197,6 +197,8 @@ class Outputs:
             self.raised = True
             trace = [self._cut(line) for line in content["traceback"]]
             ename, evalue = self._cut(content["ename"]), self._cut(content["evalue"])
+            if ename == "_IncompleteInputError":  # Python 3.13 calls half a statement so
+                ename = "SyntaxError"
             self._add(
                 {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": trace}
             )

@@ -160,8 +160,11 @@ def _said(error: BaseException | None) -> str:
     """Return an exception's type and the first line of what it says; nothing for none."""
     if error is None:
         return ""
-    says = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{type(error).__name__}: {says}".split("\n")[0][:200]
+    name, says = type(error).__name__, str(error)
+    if isinstance(error, SyntaxError):
+        says = error.msg
+        name = "SyntaxError" if name.startswith("_") else name  # Python 3.13's for half a statement
+    return f"{name}: {says}".split("\n")[0][:200]
 
 
 def _line(error: BaseException | None, shell: Any) -> int:

@@ -50,6 +50,7 @@ def ordinary() -> NotebookRun:
         CodeCell("magic", "%timeit -n1 -r1 pass\n!echo shell"),
         CodeCell("raises", "a = 1\n1 / 0\nb = 2", "raises", ("a",)),
         CodeCell("unfinished", "1 / 0\nb = 2", "unfinished", ("b",)),
+        CodeCell("half", "def half(x:\n    return (x"),
         CodeCell("input", "input()"),
         CodeCell("exit", "exit()"),
         CodeCell("numbers", "x, y = [1, 2.5], {'k': True}", "numbers", ("x", "y")),
@@ -101,6 +102,7 @@ def test_outputs_are_valid_in_the_notebook_format(ordinary: NotebookRun) -> None
 
 def test_a_cell_that_raises_is_recorded_and_the_run_goes_on(ordinary: NotebookRun) -> None:
     assert text(cell(ordinary, "raises")) == "ZeroDivisionError"
+    assert text(cell(ordinary, "half")) == "SyntaxError"
     assert ordinary.answers["raises"] == {"a": np.array(1)}
     assert "`b` is not defined" in failed(ordinary.answers["unfinished"])
     assert "ZeroDivisionError" in failed(ordinary.answers["unfinished"])
