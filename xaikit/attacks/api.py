@@ -20,6 +20,7 @@ from xaikit.core.arguments import (
     known,
     one_each,
 )
+from xaikit.core.cuts import expect_whole
 from xaikit.core.devices import own_devices
 from xaikit.core.passes import elapsed, every_output, numeric, still
 from xaikit.core.registry import Entry, listing
@@ -105,6 +106,7 @@ def attack(
         wanted = None
         if targets is not None:
             wanted = _one_each(checked_targets(targets, inputs, classes), "targets")
+        expect_whole(model, inputs, "what the attack reaches")
         goal = Goal(model, inputs, true, wanted, seed=seed, chunk=chunk)
         adversarial, mask = chosen.function(goal, **options)
         adversarial = adversarial.to(given.dtype)

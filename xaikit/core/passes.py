@@ -221,14 +221,14 @@ def trial(model: nn.Module, inputs: Tensor) -> Trial | None:
     row = int(peaks.argmin())
     rows = inputs[row : row + 1]
     if len(inputs) == 1 or torch.equal(inputs[0], inputs[1]):
-        rows = torch.cat([rows, _company(rows)])
+        rows = torch.cat([rows, company(rows)])
     try:
         return Trial(row, outputs(model, rows)[:1])
     except Exception:  # what is wrong with it will be said of its own layout
         return None
 
 
-def _company(x: Tensor) -> Tensor:
+def company(x: Tensor) -> Tensor:
     """Return an input as unlike x as its range allows: brighter, and turned around."""
     low, high = x.aminmax()
     inside = bool(low >= 0 and high <= 1)
