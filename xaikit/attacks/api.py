@@ -101,6 +101,12 @@ def attack(
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     given, inputs = inputs, checked_unit_inputs(model, inputs)
     words = {"made": "an attack", "reached": "what the attack reaches"}
+    norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd", "apgd") else "2"
+    if norm == "inf" and (epsilon := options["epsilon"]) > 1:
+        raise ValueError(
+            f"epsilon {epsilon:g} is more than the whole range of pixels, [0, 1]: of grey values "
+            f"from 0 to 255 give epsilon / 255."
+        )
     with searched(model, inputs, given.dtype, "the attack", **words) as (model, classes):
         true = _one_each(checked_targets(labels, inputs, classes, "labels"), "labels")
         wanted = None
@@ -112,7 +118,6 @@ def attack(
         adversarial = adversarial.to(given.dtype)
     with still(model):
         predicted = numeric(every_output(model, adversarial, chunk)).argmax(1)
-    norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd", "apgd") else "2"
     change = (adversarial.to(inputs) - inputs).flatten(1)
     distance = change.norm(dim=1) if norm == "2" else change.abs().amax(1)
     success = predicted != true if wanted is None else predicted == wanted

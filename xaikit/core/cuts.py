@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from xaikit.core.autograd import passed
+from xaikit.core.autograd import passed, transformed
 from xaikit.core.passes import company
 
 _BY_ELEMENT = {
@@ -44,10 +44,21 @@ def expect_whole(model: nn.Module, inputs: Tensor, what: str) -> None:
         (N, *shape).
     what
         What is asked, the subject of the sentence.
+
+    Raises
+    ------
+    ValueError
+        If a function on the way has no derivative: torch would take zero for it.
     """
     rows = inputs[:2].detach()
     try:
         weights = _missing(model, rows)
+    except _NoDerivativeError as error:
+        raise ValueError(
+            "autograd cannot follow the model: a function in it has no derivative, as of a "
+            "quantised layer; take the network that it was made of, or what needs outputs only "
+            "(lime, occlusion)."
+        ) from error
     except Exception:  # what is wrong with it will be said where the gradients are taken
         return
     if weights is not None:
@@ -58,6 +69,10 @@ def expect_whole(model: nn.Module, inputs: Tensor, what: str) -> None:
             f"occlusion).",
             stacklevel=3,
         )
+
+
+class _NoDerivativeError(Exception):
+    """A function that has a place in the graph and no derivative."""
 
 
 def _missing(model: nn.Module, rows: Tensor) -> str | None:
@@ -102,7 +117,7 @@ class _Weighing(TorchFunctionMode):
             self.weights[id(result)] = names[0]
             self._kept.append(result)
             return found
-        if not _weighs(func) or not result.is_floating_point() or _wrapped(result):
+        if not _weighs(func) or not result.is_floating_point() or transformed(result):
             return found
         k = len(self.results)
         self.names.append(names[0])
@@ -144,12 +159,6 @@ def _weighs(func: Callable[..., Any]) -> bool:
     return name not in _BY_ELEMENT and getattr(func, "__name__", "") not in _BY_ELEMENT
 
 
-def _wrapped(result: Tensor) -> bool:
-    """Return whether vmap or torch.func.grad holds the tensor: its graph is another one."""
-    wrapped: bool = torch._C._functorch.is_functorch_wrapped_tensor(result)
-    return wrapped
-
-
 def _changed(values: Tensor) -> Tensor:
     """Return values each changed by its own small share: no normalisation takes that back."""
     generator = torch.Generator().manual_seed(0)
@@ -166,6 +175,8 @@ def _without_gradient(seen: _Weighing, found: Tensor, leaf: Tensor) -> list[int]
         if node is None or node in after:
             continue
         after[node] = []
+        if "NotImplemented" in node.name():
+            raise _NoDerivativeError
         hidden |= isinstance(node, torch.autograd.function.BackwardCFunction)
         if getattr(node, "variable", None) is leaf:
             sources.append(node)
