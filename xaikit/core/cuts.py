@@ -33,7 +33,7 @@ def expect_whole(model: nn.Module, inputs: Tensor, what: str) -> None:
     Where values are only scaled or moved beside a part that has a gradient (straight-through
     rounding, the statistics of a normalisation), nothing is said.
 
-    It takes one pass of two inputs, and a few more where a layer has no gradient. What TorchScript
+    It takes one pass of one input, and a few more where a layer has no gradient. What TorchScript
     and ``torch.autograd.Function`` hide is not seen.
 
     Parameters
@@ -50,7 +50,7 @@ def expect_whole(model: nn.Module, inputs: Tensor, what: str) -> None:
     ValueError
         If a function on the way has no derivative: torch would take zero for it.
     """
-    rows = inputs[:2].detach()
+    rows = inputs[:1].detach()
     try:
         weights = _missing(model, rows)
     except _NoDerivativeError as error:
