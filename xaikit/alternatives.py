@@ -6,6 +6,7 @@ their place. Titles and labels of a figure say what it shows.
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -28,7 +29,9 @@ def described(figure: Any) -> str:
             shown if axes.get_xlabel() and axes.get_ylabel() else shown.replace(" against ", "")
         )
         said.append(": ".join(filter(None, (axes.get_title(), labels))))
-    words = [" ".join(text.replace("$", "").split()) for text in said]
+    # A dollar that belongs to a name stands behind a backslash.
+    plain = (re.sub(r"(?<!\\)\$", "", text).replace(r"\$", "$") for text in said)
+    words = [" ".join(text.split()) for text in plain]
     text = "; ".join(dict.fromkeys(filter(None, words)))
     if not text:
         return "Figure without titles"

@@ -20,6 +20,7 @@ from xaikit.core.arguments import (
     known,
     one_each,
 )
+from xaikit.core.cuts import expect_whole
 from xaikit.core.devices import own_devices
 from xaikit.core.passes import elapsed, every_output, numeric, still
 from xaikit.core.registry import Entry, listing
@@ -100,17 +101,23 @@ def attack(
     chunk, seed = count(chunk, "chunk"), checked_seed(seed)
     given, inputs = inputs, checked_unit_inputs(model, inputs)
     words = {"made": "an attack", "reached": "what the attack reaches"}
+    norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd", "apgd") else "2"
+    if norm == "inf" and (epsilon := options["epsilon"]) > 1:
+        raise ValueError(
+            f"epsilon {epsilon:g} is more than the whole range of pixels, [0, 1]: of grey values "
+            f"from 0 to 255 give epsilon / 255."
+        )
     with searched(model, inputs, given.dtype, "the attack", **words) as (model, classes):
         true = _one_each(checked_targets(labels, inputs, classes, "labels"), "labels")
         wanted = None
         if targets is not None:
             wanted = _one_each(checked_targets(targets, inputs, classes), "targets")
+        expect_whole(model, inputs, "what the attack reaches")
         goal = Goal(model, inputs, true, wanted, seed=seed, chunk=chunk)
         adversarial, mask = chosen.function(goal, **options)
         adversarial = adversarial.to(given.dtype)
     with still(model):
         predicted = numeric(every_output(model, adversarial, chunk)).argmax(1)
-    norm = str(options.get("norm", "inf")) if method in ("fgsm", "pgd", "apgd") else "2"
     change = (adversarial.to(inputs) - inputs).flatten(1)
     distance = change.norm(dim=1) if norm == "2" else change.abs().amax(1)
     success = predicted != true if wanted is None else predicted == wanted

@@ -23,6 +23,7 @@ from xaikit.core.arguments import (
     known,
     probed,
 )
+from xaikit.core.cuts import expect_whole
 from xaikit.core.devices import own_devices
 from xaikit.core.logits import end_of
 from xaikit.core.passes import (
@@ -37,6 +38,8 @@ from xaikit.core.problem import Problem
 from xaikit.core.registry import listing
 from xaikit.core.steadiness import Cause, expect_steady
 
+_TO_A_LAYER = ("grad_cam",)
+"""Methods that follow gradients no further than to a layer: what is cut before it is no matter."""
 _PAIRED = ("deeplift", "deep_shap")
 """Methods that compare two passes, activation by activation."""
 
@@ -122,7 +125,8 @@ def explain(
     Warns
     -----
     UserWarning
-        Where slopes of probabilities are explained, or the outputs change from call to call.
+        Where slopes of probabilities are explained, the outputs change from call to call, or
+        no gradient reaches the inputs from a layer that the outputs use.
 
     Examples
     --------
@@ -155,6 +159,8 @@ def explain(
         if chosen.based_on in ("gradient", "relevance") and (end := end_of(model, inputs, probe)):
             read = end.seen or end.kind in ("softmax", "log_softmax")
             warnings.warn(_PROBABILITIES[end.kind if read else "other"], stacklevel=2)
+        if chosen.based_on == "gradient" and method not in _TO_A_LAYER:
+            expect_whole(model, inputs, f"what {method} finds")
         wanted = checked_targets(targets, inputs, probe.shape[1])
         problem = Problem(model, inputs, wanted, seed=seed, chunk=chunk)
         attributions, delta, details = chosen.function(problem, **options)

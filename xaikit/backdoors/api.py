@@ -21,6 +21,7 @@ from xaikit.core.arguments import (
     one_each,
     probed,
 )
+from xaikit.core.cuts import expect_whole
 from xaikit.core.devices import own_devices
 from xaikit.core.logits import logits_of
 from xaikit.core.passes import elapsed, frozen, trial
@@ -103,6 +104,8 @@ def detect(
         classes = class_count(scores, "a backdoor")
         expect_steady(model, inputs, scores, trial(model, inputs), "what the detector finds")
         model = logits_of(model, inputs, scores, "the detector")
+        if "gradients" in chosen.needs:
+            expect_whole(model, inputs, "what the detector finds")
         given = None
         if labels is not None:
             given = one_each(

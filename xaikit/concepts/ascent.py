@@ -21,9 +21,10 @@ from xaikit.concepts.recording import images_of, layers_of, watching
 from xaikit.core.arguments import checked_seed, checked_targets, count
 from xaikit.core.autograd import slope
 from xaikit.core.cards import data_of
+from xaikit.core.cuts import expect_whole
 from xaikit.core.devices import own_devices
 from xaikit.core.options import NonNegative, accepted
-from xaikit.core.passes import progress
+from xaikit.core.passes import progress, unwrapped
 
 Prior = Literal["data", "spectrum"]
 
@@ -173,6 +174,7 @@ def maximise(
         raise ValueError("give either target=, a class or several, or layer= and unit=.")
     if isinstance(layer, list | tuple):
         raise ValueError("maximise takes one layer: call it once for each.")
+    model = unwrapped(model)
     instead = "data has to be given: images (N, C, H, W), or a data set"
     shown = images_of(data_of(model, instead) if data is None else data)
     chosen = next(iter(model.children()), model) if layer is None else layer
@@ -182,6 +184,7 @@ def maximise(
         name: str | None = None if layer is None else next(iter(watch.layers))
         if name is None:
             watch = replace(watch, layers={})
+            expect_whole(watch.model, inputs, "what excites a class")
         every = watch.excitements(inputs, name)
         wanted = _units(target if layer is None else unit, every, name)
 

@@ -95,6 +95,11 @@ class Watch:
         found = {}
         for name, layer in self.layers.items():
             values = [first(value) for module, value in ended if module is layer]
+            if not values and isinstance(self.model, torch.jit.ScriptModule):
+                raise ValueError(
+                    f"layer {name} is hidden in TorchScript (torch.jit.trace): give the network "
+                    f"that it was made of."
+                )
             if len(values) != 1 or len(values[0]) != len(rows) or values[0].ndim < 2:
                 raise ValueError(
                     f"layer {name} has to run once a pass, on one row an image: choose another."

@@ -75,6 +75,12 @@ def followed(scores: Tensor, so: str) -> Tensor:
     return scores
 
 
+def transformed(value: Tensor) -> bool:
+    """Return whether vmap or torch.func.grad holds the tensor: its graph is another one."""
+    held: bool = torch._C._functorch.is_functorch_wrapped_tensor(value)
+    return held
+
+
 def slope(total: Tensor, source: Tensor, retain: bool = False) -> Tensor:
     """Return the gradient of a sum, zero where nothing depends on the source.
 

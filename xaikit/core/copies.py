@@ -36,12 +36,17 @@ def copied(what: Copied, model: nn.Module | None = None) -> Copied:
     ]
     memo = {id(each): each.detach().clone() for each in kept}
     try:
-        return copy.deepcopy(what, memo)
+        with torch.no_grad():  # of TorchScript's weights torch makes clones, part of a graph else
+            made = copy.deepcopy(what, memo)
     except Exception as error:  # whatever the caller's own modules raise
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"the model cannot be copied (copy.deepcopy): {said.rstrip('.')}."
         ) from error
+    if isinstance(what, nn.Module) and isinstance(made, nn.Module):
+        for own, new in zip(what.parameters(), made.parameters(), strict=True):
+            new.requires_grad_(own.requires_grad)
+    return made
 
 
 def expect_own_weights(model: nn.Module, inputs: Tensor) -> None:

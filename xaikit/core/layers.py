@@ -35,7 +35,13 @@ def leads(scores: Tensor, source: Tensor, around: Tensor | None = None) -> bool:
 def returned(
     model: nn.Module, modules: Iterable[nn.Module], inputs: Tensor
 ) -> tuple[Tensor, list[tuple[nn.Module, Any]]]:
-    """Return one pass's outputs, and what these modules returned in it, in their order."""
+    """Return one pass's outputs, and what these modules returned in it, in their order.
+
+    Raises
+    ------
+    ValueError
+        If one of the modules is TorchScript that cannot be looked at.
+    """
     ended: list[tuple[nn.Module, Any]] = []
 
     def note(module: nn.Module, _: object, found: Any) -> Any:
@@ -43,12 +49,25 @@ def returned(
         # A copy goes on: what follows may work in place.
         return found.clone() if isinstance(found, Tensor) else None
 
-    hooks = [each.register_forward_hook(note) for each in modules]
+    hooks: list[RemovableHandle] = []
     try:
+        for each in modules:
+            hooks.append(_hooked(each, note))
         return outputs(model, inputs), ended
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _hooked(module: nn.Module, note: Callable[..., Any]) -> RemovableHandle:
+    try:
+        return module.register_forward_hook(note)
+    except RuntimeError as error:  # register_forward_hook is not supported on ScriptModules
+        name = getattr(module, "original_name", type(module).__name__)
+        raise ValueError(
+            f"a layer {name} in TorchScript (torch.jit.script) does not show what it computes: "
+            f"give the network that it was made of."
+        ) from error
 
 
 def last_linear(model: nn.Module, rows: Tensor) -> nn.Module | None:

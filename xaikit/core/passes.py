@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -58,7 +59,8 @@ def frozen(model: nn.Module) -> Iterator[None]:
     inputs are enabled in every caller's context. On a GPU, algorithms are the repeatable
     ones in full precision: the same seed has to give the same bytes, and TensorFloat-32 would
     cost three digits of completeness. What torch.compile compiled runs as it was written. A model
-    in half precision computes in single precision.
+    in half precision computes in single precision. Backward hooks that the caller has registered
+    (guided backpropagation by hand, a clipping, a record) are off: slopes are the network's own.
     """
     with in_single(model), still(model):
         yield
@@ -79,6 +81,12 @@ def still(model: nn.Module) -> Iterator[None]:
         if buffer is not None and not buffer.is_inference()
     ]
     parameters = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    hooked = [
+        (vars(each), name, hooks)
+        for each in model.modules()
+        for name in ("_backward_hooks", "_backward_pre_hooks")
+        if (hooks := vars(each).get(name))
+    ]
     cudnn = torch.backends.cudnn.flags(
         enabled=torch.backends.cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False
     )
@@ -86,6 +94,8 @@ def still(model: nn.Module) -> Iterator[None]:
         _evaluating(model)
         for parameter, _ in parameters:
             parameter.requires_grad_(False)
+        for own, name, _ in hooked:
+            own[name] = OrderedDict()
         with torch.inference_mode(False), torch.enable_grad(), cudnn, _uncompiled():
             yield
     finally:
@@ -93,6 +103,8 @@ def still(model: nn.Module) -> Iterator[None]:
             module.training = training
         for parameter, requires_grad in parameters:
             parameter.requires_grad_(requires_grad)
+        for own, name, hooks in hooked:
+            own[name] = hooks
         for own, name, buffer, version, before in buffers:
             own[name] = buffer
             if buffer._version != version:
@@ -221,14 +233,14 @@ def trial(model: nn.Module, inputs: Tensor) -> Trial | None:
     row = int(peaks.argmin())
     rows = inputs[row : row + 1]
     if len(inputs) == 1 or torch.equal(inputs[0], inputs[1]):
-        rows = torch.cat([rows, _company(rows)])
+        rows = torch.cat([rows, company(rows)])
     try:
         return Trial(row, outputs(model, rows)[:1])
     except Exception:  # what is wrong with it will be said of its own layout
         return None
 
 
-def _company(x: Tensor) -> Tensor:
+def company(x: Tensor) -> Tensor:
     """Return an input as unlike x as its range allows: brighter, and turned around."""
     low, high = x.aminmax()
     inside = bool(low >= 0 and high <= 1)

@@ -17,6 +17,7 @@ from xaikit.core.arguments import (
     count,
     known,
 )
+from xaikit.core.cuts import expect_whole
 from xaikit.core.devices import own_devices
 from xaikit.core.passes import elapsed, every_output, numeric, still
 from xaikit.core.registry import listing
@@ -106,6 +107,8 @@ def counterfactual(
     with searched(model, inputs, given.dtype, "the search", **words) as (model, classes):
         wanted = checked_targets(targets, inputs, classes)
         own = numeric(every_output(model, inputs, chunk)).argmax(1)
+        if backend == "native" and "gradients" in METHODS[method].needs:
+            expect_whole(model, inputs, "what the search finds")
         problem = Search(model, inputs, wanted, own, classes, seed=seed, chunk=chunk)
         made, found = search(problem, **options)
         # Where the input is of the class already, nothing has to change: with every method.

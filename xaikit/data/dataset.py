@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -139,7 +140,13 @@ class PhotoDataset(ImageDataset):
         source: str = "",
         size: int = PHOTO_SIZE,
     ) -> None:
-        self.paths, self.size, self.source = list(paths), size, source
+        try:
+            self.size = operator.index(size)
+        except TypeError:
+            self.size = 0
+        if self.size < 1:
+            raise ValueError(f"size has to be a whole number of pixels, at least 1, not {size!r}.")
+        self.paths, self.source = list(paths), source
         self.labels, self.classes = _named(labels, classes)
 
     @functools.cached_property
@@ -154,7 +161,7 @@ class PhotoDataset(ImageDataset):
 
 def _named(labels: Tensor | Sequence[int], classes: Sequence[str]) -> tuple[Tensor, list[str]]:
     """Return labels (N,) and the classes' names, if each label has one, or no class has."""
-    names, found = list(classes), torch.as_tensor(labels)
+    names, found = [str(each) for each in classes], torch.as_tensor(labels)
     if found.is_floating_point() or found.dtype == torch.bool or found.ndim != 1:
         raise TypeError("labels have to be whole numbers (N,), the classes' places in their names.")
     if names and len(found) and not 0 <= int(found.min()) <= int(found.max()) < len(names):

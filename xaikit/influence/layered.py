@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xaikit.core.autograd import transformed
 from xaikit.core.passes import outputs
 from xaikit.influence.problem import Loss
 from xaikit.influence.rows import Dense, Factors, Parts
@@ -53,6 +54,8 @@ class Layered:
         passed: list[Passed] = []
 
         def note(layer: nn.Module, entered: tuple[Tensor, ...], left: Tensor) -> Tensor:
+            if transformed(left):  # one example at a time: the layer does not see a batch
+                return left
             if not left.requires_grad:
                 left = left.detach().requires_grad_()
             passed.append((layer, entered[0].detach(), left))

@@ -125,7 +125,15 @@ class WholeModel:
         sizes = [math.prod(shape) for shape in self._shapes.values()]
         parts = zip(self._shapes.items(), torch.split(weights, sizes), strict=True)
         own = {name: part.view(shape) for (name, shape), part in parts}
-        found = torch.func.functional_call(self._model, own, (seen.clone(),))
+        try:
+            found = torch.func.functional_call(self._model, own, (seen.clone(),))
+        except RuntimeError as error:
+            if "Jitted modules" not in str(error):
+                raise
+            raise ValueError(
+                "the model, or a part of it, is TorchScript, whose weights nobody can exchange: "
+                "give the network that it was made of."
+            ) from error
         return class_scores(found, seen)
 
     def seen(self, images: Tensor) -> Tensor:

@@ -123,6 +123,11 @@ def image_row(images: Tensor, titles: Sequence[str] | None = None) -> Figure:
     >>> [axis.get_title() for axis in figure.axes]
     ['Ankle boot', 'Pullover']
     """
+    if not isinstance(images, Tensor) or not len(images):
+        raise ValueError(
+            "image_row needs a tensor of at least one image (N, C, H, W); of an array "
+            "torch.from_numpy makes one."
+        )
     if images.ndim != 4 or (titles is not None and len(titles) != len(images)):
         raise ValueError("image_row needs images (N, C, H, W) and, if any, a title for each.")
     width = 1.6 * len(images)

@@ -17,6 +17,11 @@ def stacked_title(method: str) -> str:
     return "\n".join(title_of(method).split())
 
 
+def literal(name: str) -> str:
+    """Return a name as matplotlib has to get it, so that it takes no part of it for mathematics."""
+    return name.replace("$", r"\$")
+
+
 def heading(
     target: int, classes: Sequence[str] | None, roles: Sequence[str] | None, place: int
 ) -> str:
@@ -26,5 +31,5 @@ def heading(
             f"classes holds {len(classes)} names, but class {target} is shown: give a name for "
             f"each class of the model."
         )
-    name = f"class {target}" if classes is None else classes[target]
+    name = f"class {target}" if classes is None else literal(str(classes[target]))
     return name if roles is None else f"{roles[place]}:\n{name}"

@@ -14,6 +14,7 @@ from xaikit.counterfactuals import Counterfactuals, counterfactual
 from xaikit.counterfactuals.registry import METHODS
 from xaikit.data import ImageDataset
 from xaikit.plots.maps import colour_bar, draw_image, draw_map, scale_of
+from xaikit.plots.names import literal
 from xaikit.widgets.themes import duration, themed
 
 OTHERS = 9
@@ -71,7 +72,7 @@ def _figure(result: Counterfactuals, sure: Tensor, names: list[str]) -> Figure:
     for t, target in enumerate(result.targets[0].tolist()):
         row, column = places[1 + t]
         above, below = axes[row, column], axes[row + 1, column]
-        above.set_title(names[target], fontsize=9)
+        above.set_title(literal(names[target]), fontsize=9)
         if result.found[0, t]:
             draw_image(above, result.counterfactuals[0, t])
             draw_map(below, change[t], scale)

@@ -14,6 +14,7 @@ from xaikit.data import ImageDataset
 from xaikit.influence import Influence, influence
 from xaikit.influence.registry import METHODS
 from xaikit.plots.maps import draw_image
+from xaikit.plots.names import literal
 from xaikit.widgets.themes import duration, themed
 
 SHOWN = 5
@@ -67,7 +68,7 @@ def drawn(image: Tensor, asked: str, training: ImageDataset, found: Influence) -
     left, right = halves
     axis = left.subplots()
     draw_image(axis, image)
-    axis.set_title(f"asked:\n{asked}", fontsize=9)
+    axis.set_title(f"asked:\n{literal(asked)}", fontsize=9)
     rows = {
         "proponents: training on them lowers the loss": found.top(shown)[0],
         "opponents: training on them raises it": found.bottom(shown)[0],
@@ -78,6 +79,6 @@ def drawn(image: Tensor, asked: str, training: ImageDataset, found: Influence) -
         for axis, place in zip(part.subplots(1, shown, squeeze=False)[0], places, strict=True):
             pixels, label = training[int(place)]
             draw_image(axis, pixels)
-            axis.set_title(training.classes[label], fontsize=8)
+            axis.set_title(literal(training.classes[label]), fontsize=8)
             axis.set_xlabel(f"{float(found.scores[0, place]):+.2g}", fontsize=8)
     return figure

@@ -21,6 +21,7 @@ from xaikit.core.layers import first, returned
 from xaikit.core.passes import frozen, placed
 from xaikit.data import ImageDataset
 from xaikit.plots.maps import draw_image
+from xaikit.plots.names import literal
 from xaikit.widgets.themes import themed
 
 SHOWN = 9
@@ -242,7 +243,7 @@ def drawn(
     for axis, place in zip(below.subplots(1, len(places), squeeze=False)[0], places, strict=True):
         pixels, label = training[place]
         draw_image(axis, pixels)
-        axis.set_title(training.classes[label], fontsize=7)
+        axis.set_title(literal(training.classes[label]), fontsize=7)
         axis.set_xlabel(f"{float(of_all[place]):+.2g}", fontsize=8)
     return figure
 

@@ -177,11 +177,16 @@ def test_ordinary_models_raise_no_alarm(model: nn.Module, dtype: torch.dtype) ->
         model.float()
 
 
-def test_the_probe_costs_no_further_pass(network: nn.Module, images: Tensor) -> None:
+def test_the_probes_cost_one_further_pass_where_gradients_are_asked(
+    network: nn.Module, images: Tensor
+) -> None:
     passes: list[int] = []
     network.register_forward_pre_hook(lambda _, given: passes.append(len(given[0])))
     explain(network, images, 0, "gradient")
-    assert passes == [1, 2, 4]
+    assert passes == [1, 2, 1, 4]
+    passes.clear()
+    explain(network, images, 0, "occlusion")
+    assert passes[:2] == [1, 2]
     passes.clear()
     explain(network, images[:1], 0, "gradient")
-    assert passes == [2, 1, 1]
+    assert passes == [2, 1, 1, 1]
