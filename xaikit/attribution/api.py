@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
@@ -36,6 +35,7 @@ from xaikit.core.passes import (
 from xaikit.core.precision import HalfSeen
 from xaikit.core.problem import Problem
 from xaikit.core.registry import listing
+from xaikit.core.said import warn
 from xaikit.core.steadiness import Cause, expect_steady
 
 _TO_A_LAYER = ("grad_cam",)
@@ -158,7 +158,7 @@ def explain(
         expect_steady(model, inputs, probe, other, f"what {method} finds", refused)
         if chosen.based_on in ("gradient", "relevance") and (end := end_of(model, inputs, probe)):
             read = end.seen or end.kind in ("softmax", "log_softmax")
-            warnings.warn(_PROBABILITIES[end.kind if read else "other"], stacklevel=2)
+            warn(_PROBABILITIES[end.kind if read else "other"])
         if chosen.based_on == "gradient" and method not in _TO_A_LAYER:
             expect_whole(model, inputs, f"what {method} finds")
         wanted = checked_targets(targets, inputs, probe.shape[1])

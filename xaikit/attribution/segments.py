@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from xaikit.core.devices import own_devices
 from xaikit.core.options import shown
+from xaikit.core.said import warn
 
 Segments = Tensor | NDArray[Any] | Sequence[Any] | str | None
 """What every method with superpixels takes: see :func:`superpixels`."""
@@ -114,11 +114,10 @@ def _slic(inputs: Tensor) -> Tensor:
     if outside := [place for place, count in enumerate(counts) if not _close(count)]:
         found = sorted({counts[place] for place in outside})
         number = f"{found[0]} to {found[-1]}" if len(found) > 1 else f"{found[0]}"
-        warnings.warn(
+        warn(
             f"{len(outside)} of {len(inputs)} images have {number} superpixels, where "
             f"{SUPERPIXELS} were asked for; the first is image {outside[0]}: give "
-            f'segments="grid" or a map of your own for others.',
-            stacklevel=3,
+            f'segments="grid" or a map of your own for others.'
         )
     return _given(torch.as_tensor(np.stack(labels), device=inputs.device), inputs)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from xaikit.core.autograd import passed, transformed
 from xaikit.core.passes import company
+from xaikit.core.said import warn
 
 _BY_ELEMENT = {
     *("add", "sub", "rsub", "mul", "div", "true_divide", "pow", "where", "lerp", "addcmul"),
@@ -62,12 +62,11 @@ def expect_whole(model: nn.Module, inputs: Tensor, what: str) -> None:
     except Exception:  # what is wrong with it will be said where the gradients are taken
         return
     if weights is not None:
-        warnings.warn(
+        warn(
             f"the outputs depend on the inputs by way of {weights}, but no gradient reaches the "
             f"inputs from there (detach, .data, torch.no_grad(), .item() or rounding), so {what} "
             f"leaves that part out: let autograd follow it, or take what needs outputs only (lime, "
-            f"occlusion).",
-            stacklevel=3,
+            f"occlusion)."
         )
 
 

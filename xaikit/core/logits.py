@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from xaikit.core.passes import outputs
+from xaikit.core.said import warn
 
 Squashing = Literal["softmax", "sigmoid", "log_softmax", "other"]
 
@@ -100,18 +100,16 @@ def logits_of(model: nn.Module, inputs: Tensor, scores: Tensor, what: str) -> nn
     if not end.seen and end.kind == "log_softmax":
         return model  # logarithms of probabilities are logits like others
     if end.kind == "other":
-        warnings.warn(
+        warn(
             f"the model squashes its outputs, and what they are made of cannot be read, so {what} "
-            f"loses its way where the network is very sure: give a model that returns logits.",
-            stacklevel=3,
+            f"loses its way where the network is very sure: give a model that returns logits."
         )
         return model
     if not end.seen:
-        warnings.warn(
+        warn(
             f"the model returns probabilities, and what they are made of cannot be read, so "
             f"{what} computes the logits back and loses them where the network is very sure: give "
-            f"a model that returns logits.",
-            stacklevel=3,
+            f"a model that returns logits."
         )
     return Logits(model, end)
 

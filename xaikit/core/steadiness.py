@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection
 from typing import Literal
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from xaikit.core.passes import Trial, outputs
+from xaikit.core.said import warn
 
 Cause = Literal["batch", "chance"]
 
@@ -61,7 +61,7 @@ def expect_steady(
         return
     if cause in refused:
         raise ValueError(f"{WHY[cause]}, so {what} would mean nothing: {CURE[cause]}.")
-    warnings.warn(f"{WHY[cause]}, and so does {what}: {CURE[cause]}.", stacklevel=3)
+    warn(f"{WHY[cause]}, and so does {what}: {CURE[cause]}.")
 
 
 @torch.no_grad()
