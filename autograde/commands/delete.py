@@ -17,7 +17,7 @@ from autograde.gradebook.nbgrader_db import remove_student
 from autograde.gradebook.pseudonyms import nbgrader_ids, read_pseudonyms, write_pseudonyms
 from autograde.gradebook.stored import FILE
 from autograde.grading.store import Store, only_grader
-from autograde.lms.names import meaning
+from autograde.lms.names import suggested
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.reports import audit
@@ -79,8 +79,7 @@ def delete(
         everybody = {*submitters, *then.students, *then.groups}
         everybody.update(member for members in then.groups.values() for member in members)
         if student not in everybody and not store.files_of(student):
-            near = meaning(everybody)(student)
-            hint = f"; do you mean {' or '.join(map(clean_line, near))}?" if near else "."
+            hint = suggested(student, everybody)
             raise DeleteError(f"{out} holds nothing of {clean_line(student)}{hint}")
         if (out / FILE).is_file():
             # pseudonyms.csv may be kept elsewhere; without it marks by hand would be nobody's.

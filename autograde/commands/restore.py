@@ -10,8 +10,9 @@ from autograde.errors import AutogradeError
 from autograde.gradebook.nbgrader_db import take_back, write_penalties
 from autograde.gradebook.stored import FILE
 from autograde.grading.store import Store, only_grader
+from autograde.lms.names import suggested
 from autograde.model.course import Course
-from autograde.model.kinds import meant
+from autograde.model.kinds import known_as
 from autograde.model.records import SubmissionResult
 from autograde.reports import audit, changes
 from autograde.reports.feedback import write_feedback
@@ -62,10 +63,12 @@ def restore(
     store = Store(out)
     with only_grader(out):
         results, then = store.load_class(course)
+        submitters = {result.student for result in results}
+        people = {*submitters, *(member for each in submitters for member in then.members(each))}
+        student = known_as(student, people)
         who = then.group_of(student) or student
-        people = {result.student for result in results}
-        if student and who not in people:
-            hint = clean_line(meant(student, people))
+        if student and who not in submitters:
+            hint = suggested(student, people)
             raise RestoreError(f"{out} holds no marks of {clean_line(student)}{hint}")
         before = [*map(as_shown(then, out), results)]
         gone = [
