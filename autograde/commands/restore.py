@@ -18,6 +18,9 @@ from autograde.reports import audit, changes
 from autograde.reports.feedback import write_feedback
 from autograde.safety.sanitize import clean_line
 
+BEGUN = "taking back"
+"""Under what the store keeps the marks that are being taken back, until all is written."""
+
 
 class RestoreError(AutogradeError):
     """Nothing was taken back: one sentence that says why."""
@@ -78,12 +81,20 @@ def restore(
             and assignment in ("", each.assignment)
             and task in ("", each.task)
         ]
+        begun = {(e["student"], e["assignment"], e["task"]) for e in store.load_list(BEGUN)}
+        places = {(each.student, each.assignment, each.task) for each in gone}
         if gone:
-            places = {(each.student, each.assignment, each.task) for each in gone}
+            names = ("student", "assignment", "task")
+            noted = [dict(zip(names, place, strict=True)) for place in sorted(begun | places)]
+            store.save_list(BEGUN, noted)
             take_back(places, out / FILE)
-            _write(results, then, store, out, places)
+        if gone or begun:
+            _write(results, then, store, out, begun | places)
+            store.save_list(BEGUN, [])
     for each in gone:
         say(f"Taken back: {each}")
+    if begun - places:
+        say("Finished what an earlier restore, which was stopped, had begun.")
     say(
         f"{len(gone)} {'mark counts' if len(gone) == 1 else 'marks count'} as graded automatically "
         f"again; written anew: gradebook.db, grades.csv, tasks.csv, feedback, {out / 'report.html'}"
