@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autograde.commands.exchange import exchange_folder, released_pages
+from autograde.commands.restore import BEGUN
 from autograde.commands.results import as_shown, load_history, save_history, write_overview
 from autograde.errors import AutogradeError
 from autograde.gradebook.identities import settle_ids
@@ -17,7 +18,7 @@ from autograde.gradebook.nbgrader_db import remove_student
 from autograde.gradebook.pseudonyms import nbgrader_ids, read_pseudonyms, write_pseudonyms
 from autograde.gradebook.stored import FILE
 from autograde.grading.store import Store, only_grader
-from autograde.lms.names import meaning
+from autograde.lms.names import suggested
 from autograde.model.course import Course
 from autograde.model.records import SubmissionResult
 from autograde.reports import audit
@@ -79,8 +80,7 @@ def delete(
         everybody = {*submitters, *then.students, *then.groups}
         everybody.update(member for members in then.groups.values() for member in members)
         if student not in everybody and not store.files_of(student):
-            near = meaning(everybody)(student)
-            hint = f"; do you mean {' or '.join(map(clean_line, near))}?" if near else "."
+            hint = suggested(student, everybody)
             raise DeleteError(f"{out} holds nothing of {clean_line(student)}{hint}")
         if (out / FILE).is_file():
             # pseudonyms.csv may be kept elsewhere; without it marks by hand would be nobody's.
@@ -102,7 +102,7 @@ def delete(
         students = tuple(s for s in then.students if s != student)
         now = replace(then, students=students, groups=groups)
         left = [result for result in results if result.student not in gone]
-        for name in ("shown", "alike"):
+        for name in ("shown", "alike", BEGUN):
             kept = [v for v in store.load_list(name) if not gone & {*_named(v)}]
             store.save_list(name, kept)
         history = [each.without(gone) for each in load_history(store)]
@@ -113,8 +113,8 @@ def delete(
             # The pages of the group name its members.
             theirs = (result for result in shown if result.student == group)
             write_feedback(store.with_notebooks(theirs), now, out)
-        store.save_class(left, now)
         counts.append(audit.forget(gone, out))
+        store.save_class(left, now)  # last: until then the same command continues after a crash
     what = [f"{n} {one if n == 1 else more}" for n, (one, more) in zip(counts, _KINDS, strict=True)]
     say(f"Removed of {clean_line(student)}: {', '.join(what)}.")
     say(f"Written anew without {clean_line(student)}: grades.csv, tasks.csv, report.html.")

@@ -106,6 +106,7 @@ def grade(
     unmarked = {*there} - {*course_assignments(course)}
     if idle := [name for name in assignments if name in unmarked]:
         raise GradeError(f"{idle[0]} has no task, so there is nothing to grade in it.")
+    _refuse_among_submissions(out, folder)
     refuse_foreign_settings(out)
     found = find(folder, course, handed_out(course, there), assignments, unmarked)
     for notice in (*found.notices, *unmet(course, found.uploads), *unread(course)):
@@ -152,6 +153,16 @@ def grade(
         settings = settings_beside(folder)
         return write_results(
             results, course, trusted, isolation, store, out, say, found.collected, settings
+        )
+
+
+def _refuse_among_submissions(out: Path, folder: Path) -> None:
+    """Refuse results in the folder of submissions: the next run would take them for uploads."""
+    within = out.resolve().is_relative_to(folder.resolve())
+    if within and not (folder / "submitted").is_dir():  # of nbgrader's folder only that is read
+        raise GradeError(
+            f"{out} lies in {folder}, where each folder is a student's, so that results would be "
+            "taken for submissions: choose a folder beside it with --out."
         )
 
 

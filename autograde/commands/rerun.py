@@ -18,9 +18,9 @@ from autograde.grading.reports import report_of
 from autograde.grading.score import CheckError, hidden_inputs, worth
 from autograde.grading.store import Store, only_grader
 from autograde.intake.submissions import find
-from autograde.lms.names import meaning
+from autograde.lms.names import suggested
 from autograde.model.course import Course
-from autograde.model.kinds import meant
+from autograde.model.kinds import known_as, meant
 from autograde.model.records import SubmissionResult, TaskResult, points
 from autograde.notebooks.release import handed_out
 from autograde.notebooks.source import course_assignments, course_sources
@@ -95,10 +95,11 @@ def rerun(
     unmarked = {*there} - {*marked}
     found = find(submissions, course, handed_out(course, there), [name], unmarked)
     uploads = {u.student: u for u in found.uploads if u.path}
+    people = {*uploads, *(member for who in uploads for member in course.members(who))}
+    student = known_as(student, people)
     who = course.group_of(student) or student
     if who not in uploads:
-        near = meaning(uploads)(student)
-        hint = f"; do you mean {' or '.join(map(clean_line, near))}?" if near else "."
+        hint = suggested(student, people)
         raise RerunError(f"{submissions} holds no {name} of {clean_line(student)}{hint}")
     recorded = last_lines(who, name, out)
     if not recorded:

@@ -10,12 +10,16 @@ from autograde.errors import AutogradeError
 from autograde.gradebook.nbgrader_db import take_back, write_penalties
 from autograde.gradebook.stored import FILE
 from autograde.grading.store import Store, only_grader
+from autograde.lms.names import suggested
 from autograde.model.course import Course
-from autograde.model.kinds import meant
+from autograde.model.kinds import known_as
 from autograde.model.records import SubmissionResult
 from autograde.reports import audit, changes
 from autograde.reports.feedback import write_feedback
 from autograde.safety.sanitize import clean_line
+
+BEGUN = "taking back"
+"""Under what the store keeps the marks that are being taken back, until all is written."""
 
 
 class RestoreError(AutogradeError):
@@ -62,10 +66,12 @@ def restore(
     store = Store(out)
     with only_grader(out):
         results, then = store.load_class(course)
+        submitters = {result.student for result in results}
+        people = {*submitters, *(member for each in submitters for member in then.members(each))}
+        student = known_as(student, people)
         who = then.group_of(student) or student
-        people = {result.student for result in results}
-        if student and who not in people:
-            hint = clean_line(meant(student, people))
+        if student and who not in submitters:
+            hint = suggested(student, people)
             raise RestoreError(f"{out} holds no marks of {clean_line(student)}{hint}")
         before = [*map(as_shown(then, out), results)]
         gone = [
@@ -75,12 +81,20 @@ def restore(
             and assignment in ("", each.assignment)
             and task in ("", each.task)
         ]
+        begun = {(e["student"], e["assignment"], e["task"]) for e in store.load_list(BEGUN)}
+        places = {(each.student, each.assignment, each.task) for each in gone}
         if gone:
-            places = {(each.student, each.assignment, each.task) for each in gone}
+            names = ("student", "assignment", "task")
+            noted = [dict(zip(names, place, strict=True)) for place in sorted(begun | places)]
+            store.save_list(BEGUN, noted)
             take_back(places, out / FILE)
-            _write(results, then, store, out, places)
+        if gone or begun:
+            _write(results, then, store, out, begun | places)
+            store.save_list(BEGUN, [])
     for each in gone:
         say(f"Taken back: {each}")
+    if begun - places:
+        say("Finished what an earlier restore, which was stopped, had begun.")
     say(
         f"{len(gone)} {'mark counts' if len(gone) == 1 else 'marks count'} as graded automatically "
         f"again; written anew: gradebook.db, grades.csv, tasks.csv, feedback, {out / 'report.html'}"

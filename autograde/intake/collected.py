@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autograde.intake.layout import Exchanged
-from autograde.intake.names import folded
 from autograde.intake.upload import Place, SubmissionsError, noted_time
 from autograde.model.course import Course
+from autograde.model.kinds import folded
 from autograde.safety.sanitize import clean_line, safe_name
 
 _NAME_BYTES = 200

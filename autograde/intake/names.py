@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from autograde.lms.names import letters, meaning
 from autograde.lms.platform import Handed
 from autograde.model.course import Course
+from autograde.model.kinds import folded
 from autograde.safety.sanitize import clean_line, safe_name
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
@@ -54,12 +55,6 @@ def no_report(path: str) -> str:
     return f"{clean_line(path)} was passed over: a report is handed in as a PDF."
 
 
-def folded(name: str) -> str:
-    """Return a name as it is compared: composed (macOS decomposes it), without case, blanks one."""
-    composed = unicodedata.normalize("NFC", name).casefold()
-    return " ".join(unicodedata.normalize("NFC", composed).split())
-
-
 def submitters(course: Course, notices: list[str]) -> Callable[[str], str]:
     """Return a function that says who a folder belongs to, by its name.
 
@@ -84,8 +79,8 @@ def submitters(course: Course, notices: list[str]) -> Callable[[str], str]:
                 notices.append(
                     f"{student} may be {' or '.join(map(clean_line, meant))}; graded as neither."
                 )
-            elif course.students:
-                notices.append(f"{student} is not in the class list; graded all the same.")
+            elif stranger := course.stranger(student):
+                notices.append(f"{student} {stranger}")
         return course.group_of(student) or student
 
     return submitter

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from autograde.model.kinds import bare, folded, nearest
+from autograde.safety.sanitize import clean_line
+
 _NUMBERED = re.compile(r"(.+) (\d+)")
 
 
@@ -59,6 +62,22 @@ def meaning(people: Iterable[str]) -> Callable[[str], list[str]]:
     return meant
 
 
+def suggested(name: str, people: Iterable[str]) -> str:
+    """Return the end of a sentence about somebody unknown: who may be meant, if that can be said.
+
+    That is who spells the name otherwise, else who has all its words, else whose name is near it.
+    """
+    among = sorted({*people})
+    words = {*bare(name).replace(",", " ").split()}
+    near = nearest(name, among)
+    found = (
+        meaning(among)(name)
+        or [person for person in among if words and words <= {*bare(person).split()}]
+        or ([near] if near else [])
+    )
+    return f"; do you mean {' or '.join(map(clean_line, found))}?" if found else "."
+
+
 @dataclass(frozen=True)
 class Person:
     """One row of a platform's table: the name, its number there, and what else it goes by."""
@@ -90,17 +109,25 @@ class Pairs:
     unclear: list[str] = field(default_factory=list)
 
 
+def login(word: str) -> str:
+    """Return a login as it is compared."""
+    return folded(word).removeprefix("'")
+
+
 def pair(students: Iterable[str], people: Sequence[Person]) -> Pairs:
     """Find each student's row: by login, number or address, else by name in any spelling.
 
     Nobody gets a row that another may have: both are unclear then. Several rows with the same
-    number are one student's.
+    number are one student's. A login counts in any case, and without the apostrophe that keeps a
+    spreadsheet program from taking it for a number.
     """
     exact: dict[str, set[int]] = defaultdict(set)
+    otherwise: dict[str, set[int]] = defaultdict(set)
     spelled: dict[str, set[int]] = defaultdict(set)
     for i, person in enumerate(people):
         for word in {person.name, *person.others} - {""}:
             exact[word].add(i)
+            otherwise[login(word)].add(i)
         for spelling in spellings(person.name):
             spelled[spelling].add(i)
 
@@ -111,7 +138,8 @@ def pair(students: Iterable[str], people: Sequence[Person]) -> Pairs:
             named = {i for s in spellings(match[1]) for i in spelled.get(s, ())}
             if numbered := {i for i in named if people[i].number == match[2]}:
                 return numbered
-        return {i for s in spellings(student) for i in spelled.get(s, ())}
+        named = {i for s in spellings(student) for i in spelled.get(s, ())}
+        return named or otherwise.get(login(student), set())
 
     found = {student: rows_of(student) for student in students}
     claims = Counter(i for rows in found.values() for i in rows)

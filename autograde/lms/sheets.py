@@ -24,6 +24,9 @@ _ENCODINGS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (b"", "utf-8"),
 )
+# What people write above a table so that Excel divides it; no platform reads it.
+_SEPARATOR = re.compile(r'"?sep=([,;\t])"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
 _QUOTED = re.compile(r'"((?:[^"]++|"")*+)(?:"|\Z)')
 
 
@@ -58,29 +61,41 @@ class Sheet:
     def read(cls, file: Path) -> Sheet:
         """Read a CSV file in UTF-8 or UTF-16; commas, semicolons or tabs divide its cells.
 
+        A first line such as ``sep=;``, which is for Excel alone, is left out.
+
         Raises
         ------
         ExportError
             If it is no such file.
         """
         if not file.is_file():
-            raise ExportError(f"There is no file {file}.")
+            kind = "is a folder" if file.is_dir() else "does not exist"
+            raise ExportError(f"{file} {kind}; please give the CSV file that was downloaded.")
         content = file.read_bytes()
+        if content.startswith(_WORKBOOKS):
+            raise ExportError(
+                f"{file} is a spreadsheet program's workbook, whatever its name ends in; please "
+                "download it again as CSV, and do not save it with another program in between."
+            )
         bom, encoding = next(pair for pair in _ENCODINGS if content.startswith(pair[0]))
         try:
             text = content[len(bom) :].decode(encoding)
-        except UnicodeDecodeError:
+            if "\0" in text:  # UTF-16 that does not say so
+                raise UnicodeError
+        except UnicodeError:
             raise ExportError(
                 f"{file} is no CSV file in UTF-8 or UTF-16; please download it again, and do not "
                 "save it with another program in between."
             ) from None
+        separator = _SEPARATOR.match(text)
+        text = text[separator.end() :] if separator else text
         if not text.strip():
             raise ExportError(f"{file} is empty; please download it again.")
 
         def width(delimiter: str) -> int:
             return len(next(line for line in _lines(text, delimiter) if not line.blank).cells)
 
-        delimiter = max(",;\t", key=width)
+        delimiter = max(separator[1] if separator else ",;\t", key=width)
         return cls(file, tuple(_lines(text, delimiter)), delimiter, encoding, bom)
 
     @cached_property
@@ -97,7 +112,9 @@ class Sheet:
 
     @cached_property
     def _places(self) -> list[int]:
-        return [i for i, line in enumerate(self.lines) if not line.blank]
+        places = [i for i, line in enumerate(self.lines) if not line.blank]
+        told = (k for k, i in enumerate(places) if any(map(str.strip, self.lines[i].cells)))
+        return places[next(told, 0) :]  # cells without a text above the header are no header
 
     def find(self, *names: str) -> int | None:
         """Return the position of the first column with one of these names, in any case."""

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from autograde.lms.names import letters, spellings
+from autograde.lms.names import letters, login, spellings
 from autograde.lms.numbers import Numbers
 from autograde.lms.sheets import ExportError, Sheet
 
@@ -210,7 +210,8 @@ def _names(sheet: Sheet, free: Sequence[int], students: Collection[str]) -> int 
 def _identify(sheet: Sheet, column: int, students: Collection[str]) -> bool:
     """Return whether a column tells people apart, by login or address, and names a student."""
     cells = _cells(sheet, column)
-    return len(set(cells)) == len(cells) and not set(cells).isdisjoint(students)
+    known = {*map(login, students)}
+    return len(set(cells)) == len(cells) and not known.isdisjoint(map(login, cells))
 
 
 def on_a_scale(sheet: Sheet, column: int) -> ExportError:

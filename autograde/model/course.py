@@ -281,6 +281,18 @@ class Course:
         """Everybody that the file names: students, groups and their members."""
         return frozenset({*self.students, *self.groups, *self._group_of})
 
+    def stranger(self, submitter: str) -> str:
+        """Return what is said, after the name, of one who is not in the class list; else nothing.
+
+        Without a class list, nobody is a stranger.
+        """
+        if not self.students or submitter in self.people:
+            return ""
+        near = nearest(submitter, self.people)
+        return "is not in the class list; graded all the same." + (
+            f" Is {near} meant?" if near else ""
+        )
+
     @cached_property
     def _group_of(self) -> Mapping[str, str]:
         return {member: name for name, members in self.groups.items() for member in members}

@@ -34,11 +34,17 @@ _ALIKE = 0.75  # of 1: "gradign" and "grading" 0.86, "grades" and "grading" 0.62
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return which of the known names somebody meant who wrote this one, or None if none is near.
 
-    Upper and lower case are the same.
+    Upper and lower case are the same, and so are letters with and without accents.
     """
-    folded = {each.casefold(): each for each in sorted(known)}
-    near = get_close_matches(name.casefold(), folded, n=1, cutoff=_ALIKE)
-    return folded[near[0]] if near else None
+    spelled = {bare(each): each for each in sorted(known)}
+    near = get_close_matches(bare(name), spelled, n=1, cutoff=_ALIKE)
+    return spelled[near[0]] if near else None
+
+
+def bare(name: str) -> str:
+    """Return a name in lower case and without accents."""
+    parts = unicodedata.normalize("NFKD", name).casefold().strip()
+    return "".join(c for c in parts if not unicodedata.combining(c))
 
 
 def meant(name: str, known: Iterable[str]) -> str:
@@ -48,8 +54,16 @@ def meant(name: str, known: Iterable[str]) -> str:
 
 
 def folded(name: str) -> str:
-    """Return a name without what people write now in this way, now in that: case and spaces."""
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    """Return a name as it is compared: composed (macOS decomposes it), without case, blanks one."""
+    composed = unicodedata.normalize("NFC", name).casefold()
+    return " ".join(unicodedata.normalize("NFC", composed).split())
+
+
+def known_as(name: str, known: Iterable[str]) -> str:
+    """Return the known name that this one spells otherwise in case and blanks, else this one."""
+    among = {*known}
+    found = [each for each in among if folded(each) == folded(name)]
+    return found[0] if name not in among and len(found) == 1 else name
 
 
 def alike(names: Iterable[str]) -> str:

@@ -106,6 +106,8 @@ def note_taken_back(
 ) -> None:
     """Append a line for every mark of a person that was taken back, and for its submission.
 
+    What the record says already, because an earlier try was stopped later, is not said twice.
+
     Parameters
     ----------
     shown
@@ -131,7 +133,7 @@ def note_taken_back(
             if (result.student, result.assignment, task.task) in places
         }
         for task, new in ({**news, "": whole} if news else {}).items():
-            if line := last.get(task):
+            if (line := last.get(task)) and not new.items() <= line.items():
                 line = {**line, "time": now, **new, "was": line["score"]}
                 text += json.dumps(line, ensure_ascii=False) + "\n"
     _add(text, out / FILE)

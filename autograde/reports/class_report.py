@@ -125,7 +125,7 @@ def report_html(
         unusual=[
             (r, notes)
             for r in results
-            if (notes := _notes(r)) or r.late or r.status in ("late", "partial", "broken")
+            if (notes := _notes(r, course)) or r.late or r.status in ("late", "partial", "broken")
         ],
         alike=alike,
         titles=titles,
@@ -197,7 +197,9 @@ def _rate(assignment: str, task: str, marks: list[TaskResult]) -> TaskRate:
     )
 
 
-def _notes(result: SubmissionResult) -> list[str]:
+def _notes(result: SubmissionResult, course: Course) -> list[str]:
     """Return what an instructor should know about a submission, a sentence each."""
     said = [(t.task, note) for t in result.tasks for note in (t.notice, t.to_marker) if note]
-    return [*result.notices, *(f"`{task}`: {note}" for task, note in said)]
+    stranger = "" if result.status == "missing" else course.stranger(result.student)
+    about = [f"{result.student} {stranger}"] if stranger else []
+    return [*about, *result.notices, *(f"`{task}`: {note}" for task, note in said)]

@@ -290,7 +290,7 @@ def test_problems_are_one_sentence_each(out: Path, tmp_path: Path) -> None:
     for form in ("moodle", "canvas"):
         with pytest.raises(ExportError, match="--worksheet FILE"):
             run(out, form, assignment="01_theory")
-        with pytest.raises(ExportError, match="There is no file"):
+        with pytest.raises(ExportError, match="does not exist; please give the CSV file"):
             export(out, COURSE, form, "01_theory", tmp_path / "none.csv")  # type: ignore[arg-type]
     for sheet, sentence in {
         WORKSHEET: "01_theory, 02_local, a worksheet is for one of them",

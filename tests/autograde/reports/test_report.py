@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -166,3 +167,15 @@ def test_what_got_no_marks_because_it_could_not_be_run_is_counted(
 ) -> None:
     read = text(report_html(results, small.course))
     assert "1 that could not be read or run and got no marks" in read
+
+
+def test_who_is_not_in_the_class_list_is_to_be_looked_at(small: Class) -> None:
+    there = [small.result("Grace Hopper"), small.result("Gràce Hopper"), small.result("Max")]
+    page = " ".join(report_html(there, small.course).split())
+    assert "Max is not in the class list; graded all the same." in page
+    assert (
+        "Gràce Hopper is not in the class list; graded all the same. Is Grace Hopper meant?" in page
+    )
+    assert page.count("not in the class list") == 2 and "2 to look at" in page
+    without = replace(small.course, students=())
+    assert "not in the class list" not in report_html(there, without)
