@@ -38,13 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     except KeyboardInterrupt:
-        print("autograde: stopped; what was graded is kept.", file=sys.stderr)
+        graded = options.command in ("grade", "demo")
+        left = "what was graded is kept" if graded else "run the same command again to finish"
+        print(f"autograde: stopped; {left}.", file=sys.stderr)
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="autograde", description="Release and grade notebooks.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        title="commands", required=True, dest="command", metavar="COMMAND"
+    )
 
     release = commands.add_parser("release", help="make notebooks/ from solutions/")
     release.add_argument("names", nargs="*", metavar="NAME", help="such as 01_theory; default: all")

@@ -20,7 +20,7 @@ def unwritable(path: Path, error: OSError) -> WriteError:
     """Say in a sentence why a file cannot be written."""
     return WriteError(
         f"{path} cannot be written ({error.strerror}). Nothing graded so far is lost: make room, "
-        "or choose another folder with --out, then run the same command again."
+        "or make the folder writable, then run the same command again."
     )
 
 

@@ -18,6 +18,7 @@ from graded_class import small_class
 from marks import mark_by_hand, marked
 from test_nothing_in_silence import ADA, GRACE, Term
 
+from autograde.__main__ import main
 from autograde.commands.delete import DeleteError, delete
 from autograde.commands.grade import grade
 from autograde.commands.restore import restore
@@ -148,3 +149,25 @@ def test_results_among_the_submissions_are_refused(inside: str, term: Term, tmp_
     with pytest.raises(GradeError, match="choose a folder beside it with --out"):
         grade(folder, term.small.course, folder / inside, say=quiet)
     assert [path.name for path in folder.rglob("*")] == ["Ada Lovelace"]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("grade", "submissions"), "what was graded is kept"),
+        (("release",), "run the same command again to finish"),
+        (("delete", "Ada", "--out", "graded"), "run the same command again to finish"),
+    ],
+)
+def test_a_stopped_command_says_what_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+    said: str,
+) -> None:
+    def stopped(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"autograde.__main__._{command[0]}", stopped)
+    assert main([*command]) == 130
+    assert capsys.readouterr().err == f"autograde: stopped; {said}.\n"
