@@ -7,10 +7,12 @@ A ``TorchFunctionMode`` sees every torch function; this file holds what such mod
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
+
+from xaikit.core.autograd import tensors_in
 
 ACTIVATIONS = {
     "relu",
@@ -184,17 +186,6 @@ def is_through_zero(
 def first_argument(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Return what a torch function works on, however it was passed."""
     return args[0] if args else kwargs.get("input")
-
-
-def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors in a value, in tuples, lists and mappings too."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for each in value:
-            yield from tensors_in(each)
-    elif isinstance(value, Mapping):
-        yield from tensors_in(tuple(value.values()))
 
 
 def carriers(*values: Any) -> list[Tensor]:

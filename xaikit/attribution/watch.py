@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node, disable_saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
-from xaikit.attribution.functions import alters, carriers, current_layer, plain_name, tensors_in
+from xaikit.attribution.functions import alters, carriers, current_layer, plain_name
+from xaikit.core.autograd import tensors_in
 
 Func = Callable[..., Any]
 Args = tuple[Any, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -89,3 +89,14 @@ def slope(total: Tensor, source: Tensor, retain: bool = False) -> Tensor:
     with following():
         (found,) = torch.autograd.grad(total, source, retain_graph=retain, allow_unused=True)
     return torch.zeros_like(source) if found is None else found
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors in a value, in tuples, lists and mappings too."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from tensors_in(each)
+    elif isinstance(value, Mapping):
+        yield from tensors_in(tuple(value.values()))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from xaikit.core.autograd import passed, transformed
+from xaikit.core.autograd import passed, tensors_in, transformed
 from xaikit.core.passes import company
 from xaikit.core.said import warn
 
@@ -108,7 +108,7 @@ class _Weighing(TorchFunctionMode):
         result = found[0] if isinstance(found, tuple | list) and found else found
         if not isinstance(result, Tensor) or id(result) in self.weights:
             return found
-        given = [*_tensors((args, kwargs))]
+        given = [*tensors_in((args, kwargs))]
         names = [name for each in given if (name := self._name(each)) is not None]
         if not names or any(each is result for each in given):
             return found
@@ -141,16 +141,6 @@ def _pass(
     leaf = rows.clone().requires_grad_()
     with torch.enable_grad(), _Weighing(model, moved) as seen:
         return seen, passed(model, leaf), leaf
-
-
-def _tensors(values: Any) -> Iterator[Tensor]:
-    if isinstance(values, Tensor):
-        yield values
-    elif isinstance(values, tuple | list):
-        for each in values:
-            yield from _tensors(each)
-    elif isinstance(values, dict):
-        yield from _tensors([*values.values()])
 
 
 def _weighs(func: Callable[..., Any]) -> bool:
