@@ -60,10 +60,10 @@ class Threads:
         own = (now.own - first.own) / max(now.time - first.time, _MINUTE)
         self._looks.append(now)
         self._free = min(self._free, free_cores(cores(), max(load() - own, others)))
-        # What was imported since may have brought threads of its own: NumPy, SciPy, scikit-learn.
-        applied = (self._free, len(sys.modules))
         import torch
 
+        # What was imported since may have brought threads of its own: NumPy, SciPy, scikit-learn.
+        applied = (self._free, len(sys.modules))
         raised = torch.get_num_threads() > self._free  # by a library that counts the cores itself
         if raised or (self._free < self._most and applied != self._applied):
             self._applied = applied

@@ -189,10 +189,9 @@ def _check(shell: Any, source: str) -> str:
         return ""
     before = _states()
     try:
-        from xaikit.checks.run_all import (
-            GoOn,  # where a kernel runs the check, this is around it, too
-        )
+        from xaikit.checks.run_all import GoOn
 
+        # Where a kernel runs the check, this is around it, too.
         tree = GoOn().visit(ast.parse(shell.transform_cell(source)))
         exec(compile(tree, "<check>", "exec"), dict(shell.user_ns))
     except BaseException as error:

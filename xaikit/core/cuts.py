@@ -14,7 +14,7 @@ from xaikit.core.passes import company
 from xaikit.core.said import warn
 
 _BY_ELEMENT = {
-    *("add", "sub", "rsub", "mul", "div", "true_divide", "pow", "where", "lerp", "addcmul"),
+    *("add", "sub", "mul", "div", "true_divide", "pow", "where", "lerp", "addcmul"),
     *("maximum", "minimum", "clamp", "prelu", "to", "expand_as", "type_as", "copy", "set"),
 }
 """Functions of a weight that scale or move values: straight-through rounding has them, too."""
@@ -144,8 +144,9 @@ def _pass(
 
 
 def _weighs(func: Callable[..., Any]) -> bool:
+    # x + y, x += y and y + x are one function here: __add__, __iadd__, __radd__.
     name = getattr(func, "__name__", "").strip("_").removeprefix("i").removeprefix("r")
-    return name not in _BY_ELEMENT and getattr(func, "__name__", "") not in _BY_ELEMENT
+    return name not in _BY_ELEMENT
 
 
 def _changed(values: Tensor) -> Tensor:
