@@ -43,7 +43,7 @@ from xaikit.influence import Study, influence, study
 from xaikit.training import train
 
 ASKED = 1000
-BATCHES = (5_000, 20_000)
+BATCHES = (2_000, 5_000, 20_000)
 CHUNK = 1000
 """Training examples at a time: of ours."""
 PART = 2000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_TILE = 2**18
+_TILE = 2**20
 """Inner products that are computed at once, so that they stay in the processor's cache."""
 
 
@@ -96,16 +96,17 @@ class Factors:
         """Add each inner product with the rows of another, times a rate, to numbers (m, n)."""
         if not isinstance(other, Factors):
             return Dense(self.dense()).add_cross(other, rate, to)
-        ours, theirs = self.residuals * rate, (other.activations.T, other.residuals.T)
+        # As a batch of one: PyTorch shares such products out among threads with less waiting.
+        ours, theirs = self.residuals * rate, (other.activations.T[None], other.residuals.T[None])
         most = max(1, _TILE // len(other))
         # Written to the same place each time: fresh memory would cost more than the products.
         room = ours.new_empty(2, min(most, len(self)), len(other))
         for start in range(0, len(self), most):
             rows = slice(start, start + most)
-            one, two = room[:, : len(ours[rows])]
-            torch.mm(self.activations[rows], theirs[0], out=one)
-            torch.mm(ours[rows], theirs[1], out=two)
-            to[rows].addcmul_(one, two)
+            one, two = room[:, None, : len(ours[rows])]
+            torch.bmm(self.activations[None, rows], theirs[0], out=one)
+            torch.bmm(ours[None, rows], theirs[1], out=two)
+            to[rows].addcmul_(one[0], two[0])
 
     def each(self, other: Rows) -> Tensor:
         """Return the inner products (n,) row by row."""
