@@ -179,13 +179,13 @@ def one_sentence(db: Path) -> Iterator[None]:
             raise
         reason = str(cause.orig)
         if "locked" in reason:
-            cure = "another program is writing to it; close formgrader and grade again"
+            cure = "another program is writing to it; close formgrader and run the same command again"
         elif "full" in reason or "I/O" in reason:
-            cure = "nothing graded so far is lost; make room on the disk and grade again"
+            cure = "nothing graded so far is lost; make room on the disk and run the same command again"
         elif "readonly" in reason:
-            cure = "make it writable, or give another --out, and grade again"
+            cure = "make it writable, or give another --out, and run the same command again"
         elif "no such column" in reason or "no such table" in reason:
             cure = "an older nbgrader made it; run `nbgrader db upgrade` in its folder"
         else:
-            cure = "move it away, or give another --out, and grade again"
+            cure = "move it away, or give another --out, and run the same command again"
         raise GradebookError(f"{db} cannot be used ({reason}): {cure}.") from None

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -49,6 +50,33 @@ def sentences(error: str) -> list[str]:
     return [line for line in error.splitlines() if not line.startswith("xaikit: FashionMNIST")]
 
 
+def on_small_disk(disk: Path, drill: str, *arguments: Path) -> list[dict[str, Any]]:
+    """Return what a drill prints of its runs on a file system of 8 MB."""
+    disk.mkdir()
+    done = subprocess.run(
+        [
+            *in_mount_namespace("--size", str(8 * MB), "--tmpfs", str(disk)),
+            *(sys.executable, "-m", drill),
+            *map(str, arguments),
+        ],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def said_in_one_sentence(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs that met a full disk, each of which says so in one sentence."""
+    full = [run for run in runs if run["code"] != 0]
+    for run in full:
+        assert run["code"] == 1, run["error"]
+        assert len(sentences(run["error"])) == 1, run["error"]
+        assert "lost" in run["error"] and "room" in run["error"], run["error"]
+    return full
+
+
 def graded(said: list[str]) -> set[str]:
     return {line.split("]")[1].split(",")[0].strip() for line in said if line.startswith("[")}
 
@@ -57,25 +85,8 @@ def test_a_full_disk_gets_one_sentence_in_every_stage_and_loses_nothing(
     course: Course, tmp_path: Path
 ):
     disk = tmp_path / "disk"
-    disk.mkdir()
-    command = [sys.executable, "-m", "tests.drill.full_disk"]
-    done = subprocess.run(
-        [
-            *in_mount_namespace("--size", str(8 * MB), "--tmpfs", str(disk)),
-            *command,
-            *map(str, (course.folder, tmp_path / "in", disk)),
-        ],
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    runs = [json.loads(line) for line in done.stdout.splitlines()]
-    full = [run for run in runs if run["code"] != 0]
-    for run in full:
-        assert run["code"] == 1, run["error"]
-        assert len(sentences(run["error"])) == 1, run["error"]
-        assert "lost" in run["error"] and "room" in run["error"], run["error"]
+    runs = on_small_disk(disk, "tests.drill.full_disk", course.folder, tmp_path / "in", disk)
+    full = said_in_one_sentence(runs)
     assert [run["room"] for run in runs[:3] if run["code"] == 0] == []
     places = " ".join(run["error"] for run in full)
     for what in ("records/timing", "class.json", "gradebook.db", "/feedback/", "report.html"):
@@ -83,6 +94,15 @@ def test_a_full_disk_gets_one_sentence_in_every_stage_and_loses_nothing(
     quiet: list[str] = []
     grade(tmp_path / "in", course, tmp_path / "calm", jobs=1, isolation="none", say=quiet.append)
     assert marks(tmp_path / "out") == marks(tmp_path / "calm")
+
+
+def test_commands_after_grading_finish_once_there_is_room(tmp_path: Path):
+    disk = tmp_path / "disk"
+    runs = on_small_disk(disk, "tests.drill.full_disk_afterwards", disk, tmp_path)
+    full = said_in_one_sentence(runs)
+    assert {run["command"] for run in full} == {"delete", "restore", "export"}
+    assert [run for run in full if "grade again" in run["error"]] == []
+    assert [run for run in runs if not run["as_ever"]] == []
 
 
 @pytest.mark.parametrize("name", ["report.html", "tasks.csv", "grades.csv", "nbgrader_config.py"])
