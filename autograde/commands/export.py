@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from autograde.commands.results import as_shown
+from autograde.gradebook.stored import FILE
+from autograde.grading.store import Store, StoreError
 from autograde.lms import registry
 from autograde.lms.names import Pairs
 from autograde.lms.platform import Platform
@@ -12,7 +15,7 @@ from autograde.lms.sheets import ExportError, Sheet
 from autograde.model.course import Course
 from autograde.model.records import Mark, points
 from autograde.reports.feedback import feedback_path
-from autograde.reports.tables import read_marks, write_table
+from autograde.reports.tables import grades_rows, read_marks, write_table
 from autograde.safety.sanitize import clean_line
 
 TABLE = "csv"
@@ -71,9 +74,12 @@ def export(
     if form not in formats():
         raise ExportError(f"There is no format {form!r}: choose one of {', '.join(formats())}.")
     marks = _marks(out, assignment)
-    book = out / "gradebook.db"
-    if book.is_file() and book.stat().st_mtime > (out / "grades.csv").stat().st_mtime:
-        say("Note: the gradebook was changed after grading; grade again to export what it says.")
+    if (out / FILE).is_file():
+        what = "gradebook or course.toml say something else by now; grade again to export that"
+        try:
+            _tell(_outdated(marks, out, course), what, say)
+        except StoreError as error:  # a copy without the records
+            say(f"Note: what the gradebook says now is not compared: {error}")
     folder = out / "export"
     if form == TABLE:
         write_table(folder / "marks.csv", *_wide(marks, course))
@@ -153,6 +159,19 @@ def _marks(out: Path, assignment: str | None) -> list[Mark]:
     if assignment is not None and assignment not in names:
         raise ExportError(f"{out} holds no marks of {assignment}, only of {', '.join(names)}.")
     return [m for m in marks if assignment in (None, m.assignment)]
+
+
+def _outdated(marks: Sequence[Mark], out: Path, course: Course) -> list[Mark]:
+    """Return the marks that would be others if they were written now."""
+    results, then = Store(out).load_class(course)
+    rows = grades_rows(map(as_shown(then, out), results), then)
+    now = {(row[0], row[2]): row[3:6] for row in rows}
+    return [
+        mark
+        for mark in marks
+        if now.get((mark.student, mark.assignment))
+        != (points(mark.score), points(mark.max_score), mark.status)
+    ]
 
 
 def _wide(marks: Sequence[Mark], course: Course) -> tuple[Sequence[str], Sequence[Sequence[str]]]:

@@ -178,14 +178,15 @@ def one_sentence(db: Path) -> Iterator[None]:
         if not isinstance(cause, DatabaseError):
             raise
         reason = str(cause.orig)
+        again = "and run the same command again"
         if "locked" in reason:
-            cure = "another program is writing to it; close formgrader and run the same command again"
+            cure = f"another program is writing to it; close formgrader {again}"
         elif "full" in reason or "I/O" in reason:
-            cure = "nothing graded so far is lost; make room on the disk and run the same command again"
+            cure = f"nothing graded so far is lost; make room on the disk {again}"
         elif "readonly" in reason:
-            cure = "make it writable, or give another --out, and run the same command again"
+            cure = f"make it writable, or give another --out, {again}"
         elif "no such column" in reason or "no such table" in reason:
             cure = "an older nbgrader made it; run `nbgrader db upgrade` in its folder"
         else:
-            cure = "move it away, or give another --out, and run the same command again"
+            cure = f"move it away, or give another --out, {again}"
         raise GradebookError(f"{db} cannot be used ({reason}): {cure}.") from None

@@ -33,9 +33,9 @@ def in_order(results: Iterable[SubmissionResult]) -> list[SubmissionResult]:
     return sorted(results, key=lambda r: (r.assignment, r.student.casefold(), r.student))
 
 
-def write_grades(results: Iterable[SubmissionResult], course: Course, path: Path) -> None:
-    """Write one row for every student and assignment; a group yields a row a member."""
-    rows = [
+def grades_rows(results: Iterable[SubmissionResult], course: Course) -> list[tuple[str, ...]]:
+    """Return one row for every student and assignment; a group yields a row a member."""
+    return [
         (
             student,
             group,
@@ -48,7 +48,11 @@ def write_grades(results: Iterable[SubmissionResult], course: Course, path: Path
         for r in in_order(results)
         for student, group in _students(r, course)
     ]
-    write_table(path, GRADES, rows)
+
+
+def write_grades(results: Iterable[SubmissionResult], course: Course, path: Path) -> None:
+    """Write :func:`grades_rows`."""
+    write_table(path, GRADES, grades_rows(results, course))
 
 
 def write_tasks(results: Iterable[SubmissionResult], course: Course, path: Path) -> None:

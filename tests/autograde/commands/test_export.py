@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import zipfile
 from pathlib import Path
 
@@ -318,15 +317,6 @@ def test_a_worksheet_that_is_no_text(out: Path, tmp_path: Path) -> None:
     worksheet.write_bytes("Identifier,Größe\n".encode("cp1252"))
     with pytest.raises(ExportError, match="no CSV file in UTF-8"):
         export(out, COURSE, "moodle", "01_theory", worksheet)
-
-
-def test_a_gradebook_changed_since_grading_is_noticed(out: Path) -> None:
-    (out / "gradebook.db").write_bytes(b"")
-    for seconds, noticed in ((-10, False), (10, True)):
-        moment = (out / "grades.csv").stat().st_mtime + seconds
-        os.utime(out / "gradebook.db", (moment, moment))
-        _, said = run(out, "csv")
-        assert ("grade again" in said) is noticed
 
 
 def test_the_command(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from graded_class import NAME, Class, small_class
 from marks import mark_by_hand, marked
 
 from autograde.__main__ import main
+from autograde.commands.export import export
 from autograde.commands.results import write_results
 from autograde.grading.mark import load_assignment
 from autograde.grading.store import Store
@@ -210,3 +213,26 @@ def test_late_and_waiting_are_two_things(term: Term) -> None:
     mark_by_hand(term.out / "gradebook.db", "why", 3.5)
     term.grade(late, done)
     assert {r["student"]: (r["status"], r["late"]) for r in term.rows()}[GRACE] == ("late", "yes")
+
+
+def test_an_export_names_whose_marks_are_others_by_now(term: Term, tmp_path: Path) -> None:
+    term.grade(term.record(GRACE), term.record(ADA))
+
+    def notes(out: Path) -> list[str]:
+        said = list[str]()
+        export(out, term.small.course, "csv", say=said.append)
+        return [line for line in said if "by now" in line or "compared" in line]
+
+    copied = tmp_path / "copied"  # a copy's times say nothing
+    shutil.copytree(term.out, copied, copy_function=shutil.copyfile)
+    os.utime(copied / "gradebook.db")
+    assert notes(term.out) == notes(copied) == []
+    mark_by_hand(term.out / "gradebook.db", "why", 3.5, "Good.")
+    os.utime(term.out / "gradebook.db", (0, 0))  # a clock that goes backwards
+    (line,) = notes(term.out)
+    assert line.endswith(f"say something else by now; grade again to export that: {GRACE}.")
+    term.grade(term.record(GRACE), term.record(ADA))
+    assert notes(term.out) == []
+    shutil.rmtree(copied / "records")
+    (line,) = notes(copied)
+    assert "is not compared" in line and (copied / "export" / "marks.csv").is_file()
