@@ -1,6 +1,7 @@
 # Each target says what it does; the work is in Python.
 BASE_PYTHON ?= $$(sh .ci/newest-python BASE_PYTHON 3.13 3.12 3.11)
 ALIBI_PYTHON ?= $$(sh .ci/newest-python ALIBI_PYTHON 3.11)
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 ALIBI := .venv-alibi
 PYTHON := $(VENV)/bin/python
@@ -83,7 +84,7 @@ $(READY): requirements.lock pyproject.toml
 		python=$(BASE_PYTHON) && \
 		echo "Setting up $(VENV) with $$($$python --version): the locked packages, a few minutes" && \
 		$$python -m venv --clear $(VENV) && \
-		$(PYTHON) -m pip install --quiet --requirement requirements.lock && \
+		$(PYTHON) .ci/packages.py requirements.lock $(TORCH_INDEX) && \
 		cp requirements.lock $(VENV)/; }
 	$(PYTHON) -m pip install --quiet --no-deps --editable .
 	@touch $@ && echo "Set up in $(VENV)"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.ci_scripts import script
+
 ROOT = Path(__file__).parents[1]
-SPEC = importlib.util.spec_from_file_location("beside", ROOT / ".ci" / "beside.py")
-assert SPEC is not None and SPEC.loader is not None
-beside = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(beside)
+beside = script("beside")
 
 FILES = (
     "tests/solutions/test_four_answers.py",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -14,12 +13,10 @@ from pathlib import Path
 import pytest
 
 from autograde.model.course_file import read_course
+from tests.ci_scripts import script
 
 ROOT = Path(__file__).parents[1]
-SPEC = importlib.util.spec_from_file_location("version", ROOT / ".ci" / "version.py")
-assert SPEC is not None and SPEC.loader is not None
-version = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(version)
+version = script("version")
 
 TODAY = datetime.date(2027, 2, 1)
 FILES = ("CHANGELOG.md", "pyproject.toml", "CITATION.cff", "course.toml")
