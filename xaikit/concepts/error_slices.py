@@ -183,10 +183,13 @@ def slices(
     classes = scores.shape[1]
     confusions = torch.bincount(true * classes + predicted, minlength=classes**2)
     points = features.double().cpu().numpy()
+    different = len(np.unique(points, axis=0))
+    if different == 1:
+        raise ValueError("the layer computes the same for all images: choose another by layer=.")
     if points.shape[1] > 50:
         points = PCA(min(50, len(points)), random_state=seed).fit_transform(points)
-    clusters = KMeans(groups, n_init=3, random_state=seed).fit(points)
-    members = [np.flatnonzero(clusters.labels_ == k) for k in range(groups)]
+    clusters = KMeans(min(groups, different), n_init=3, random_state=seed).fit(points)
+    members = [np.flatnonzero(clusters.labels_ == k) for k in range(clusters.n_clusters)]
     members = [each for each in members if len(each)]
     raw = [_more_errors(wrong, each) for each in members]
     corrected = holm(np.asarray(raw))

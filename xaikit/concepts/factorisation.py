@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +12,7 @@ import numpy as np
 import torch
 from scipy.stats import qmc
 from sklearn.decomposition import NMF, non_negative_factorization
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
 from xaikit.concepts.recording import Watch, enough, images_of, watching
@@ -197,7 +201,8 @@ def factorised(activations: Tensor, concepts: int, seed: int) -> tuple[Tensor, T
     if not length:
         raise ValueError("the layer computes nothing but 0 for these images: choose another.")
     solver = NMF(concepts, init="nndsvda", random_state=seed, max_iter=1000, tol=1e-5)
-    coefficients = solver.fit_transform(values)
+    with _no_more_rounds():
+        coefficients = solver.fit_transform(values)
     lengths = np.linalg.norm(solver.components_, axis=1)
     lengths[lengths == 0] = 1
     error = float(np.linalg.norm(values - coefficients @ solver.components_) / length)
@@ -241,19 +246,31 @@ def _patches(images: Tensor, side: int) -> Tensor:
     return found.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).contiguous()
 
 
+@contextmanager
+def _no_more_rounds() -> Iterator[None]:
+    """Keep sklearn's advice back to raise a number of rounds, which the caller cannot.
+
+    After so many rounds the error, which the caller gets, hardly falls.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
 def _projected(maps: Tensor, basis: Tensor) -> Tensor:
     """Return where each concept lies (N, concepts, h, w), by non-negative least squares."""
     number, channels, height, width = maps.shape
     values = maps.permute(0, 2, 3, 1).reshape(-1, channels).double().cpu().numpy()
-    found, _, _ = non_negative_factorization(
-        values,
-        H=basis.numpy(),
-        n_components=len(basis),
-        init="custom",
-        update_H=False,
-        max_iter=300,
-        tol=1e-5,
-    )
+    with _no_more_rounds():
+        found, _, _ = non_negative_factorization(
+            values,
+            H=basis.numpy(),
+            n_components=len(basis),
+            init="custom",
+            update_H=False,
+            max_iter=300,
+            tol=1e-5,
+        )
     shaped = torch.from_numpy(found).view(number, height, width, len(basis))
     return shaped.permute(0, 3, 1, 2)
 

@@ -117,6 +117,14 @@ def test_sobol_indices_of_a_linear_function_are_its_variances():
     torch.testing.assert_close(found, weights**2 / (weights**2).sum(), rtol=0, atol=0.03)
 
 
+@pytest.mark.filterwarnings("error")
+def test_no_advice_of_sklearn_is_passed_on_that_nobody_can_follow(small):
+    images = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    images[3:] = images[:3].repeat(19, 1, 1, 1)
+    assert len(slices(small, images, [0] * 60, groups=12).slices) == 3
+    discover(small, images, layer="1", target=0, concepts=3, designs=4)
+
+
 def test_discover_finds_the_concept_that_the_class_needs(small):
     found = discover(small, noise(12), layer="1", target=0, concepts=3, designs=16)
     assert found.basis.shape == (3, 6) and (found.basis >= 0).all()
@@ -202,6 +210,10 @@ def test_annotations_follow_their_rules():
         (lambda m: discover(m, noise(12), layer="x"), "its layers are"),
         (lambda m: slices(m, noise(12), [0] * 12), "at least 50 images"),
         (lambda m: slices(m, noise(60)), "labels have to be given"),
+        (
+            lambda m: slices(m, noise(1).repeat(60, 1, 1, 1), [0] * 60, groups=3),
+            "the same for all images",
+        ),
         (lambda m: concepts("x"), "data set"),
     ],
 )
