@@ -122,7 +122,7 @@ def test_no_advice_of_sklearn_is_passed_on_that_nobody_can_follow(small):
     images = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     images[3:] = images[:3].repeat(19, 1, 1, 1)
     assert len(slices(small, images, [0] * 60, groups=12).slices) == 3
-    discover(small, images, layer="1", target=0, concepts=3, designs=4)
+    discover(small, noise(60, side=12), layer="1", target=0, concepts=3, designs=4)
 
 
 def test_discover_finds_the_concept_that_the_class_needs(small):
