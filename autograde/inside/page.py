@@ -27,6 +27,7 @@ def main() -> None:
             "pages": np.array(page.pages, dtype=np.int64),
             "picture": np.zeros((0, 0, 3), np.uint8) if page.picture is None else page.picture,
             "text": page.text,
+            "size": np.array(page.size, dtype=np.float64),
         }
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from autograde.model.kinds import bare, folded, nearest
+from autograde.model.kinds import folded, nearest, typed
 from autograde.safety.sanitize import clean_line
 
 _NUMBERED = re.compile(r"(.+) (\d+)")
@@ -68,11 +68,11 @@ def suggested(name: str, people: Iterable[str]) -> str:
     That is who spells the name otherwise, else who has all its words, else whose name is near it.
     """
     among = sorted({*people})
-    words = {*bare(name).replace(",", " ").split()}
+    words = {*typed(name).replace(",", " ").split()}
     near = nearest(name, among)
     found = (
         meaning(among)(name)
-        or [person for person in among if words and words <= {*bare(person).split()}]
+        or [person for person in among if words and words <= {*typed(person).split()}]
         or ([near] if near else [])
     )
     return f"; do you mean {' or '.join(map(clean_line, found))}?" if found else "."

@@ -7,6 +7,7 @@ value is converted, so that ``"2"`` is no number and ``1`` is not true.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import fields
@@ -28,23 +29,40 @@ from pydantic_core import PydanticCustomError
 UNKNOWN = "unknown_key"
 """The type of pydantic's error about a key that a :func:`record` does not know."""
 
+_ON_ANY_KEYBOARD = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "a", "œ": "o", "þ": "th"}
+)
+"""Letters that are no others with an accent (ß is ss without case)."""
+_OF_TWO = re.compile("(?<=[aou])e|(?<=a)a")
+"""ä, ö, ü, æ, ø and å, as they are typed with two letters."""
+
 _ALIKE = 0.75  # of 1: "gradign" and "grading" 0.86, "grades" and "grading" 0.62
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return which of the known names somebody meant who wrote this one, or None if none is near.
 
-    Upper and lower case are the same, and so are letters with and without accents.
+    Upper and lower case are the same, and so are letters with and without accents, and what stands
+    for a letter where a keyboard lacks it.
     """
-    spelled = {bare(each): each for each in sorted(known)}
-    near = get_close_matches(bare(name), spelled, n=1, cutoff=_ALIKE)
-    return spelled[near[0]] if near else None
+    among = sorted(known)
+    for way in (bare, typed):
+        spelled = {way(each): each for each in among}
+        if near := get_close_matches(way(name), spelled, n=1, cutoff=_ALIKE):
+            return spelled[near[0]]
+    return None
 
 
 def bare(name: str) -> str:
     """Return a name in lower case and without accents."""
     parts = unicodedata.normalize("NFKD", name).casefold().strip()
     return "".join(c for c in parts if not unicodedata.combining(c))
+
+
+def typed(name: str) -> str:
+    """Return what a name and its spellings on any keyboard share: "Gödel" and "Goedel", ø and o."""
+    letters = bare(name).translate(_ON_ANY_KEYBOARD)
+    return _OF_TWO.sub("", letters)
 
 
 def meant(name: str, known: Iterable[str]) -> str:

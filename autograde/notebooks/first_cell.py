@@ -1,12 +1,26 @@
-# Given: in Colab this installs the course's package and what it lacks. Elsewhere it does nothing.
+# Given: in Colab this installs the course's package, and what else Colab lacks.
+import importlib.metadata
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
-if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
+for library in ("xaikit", "torch", "torchvision", "numpy", "matplotlib", "captum", "shap", "lime"):
+    if Path(f"{library}.py").exists():
+        raise SystemExit(
+            f"Python takes your file {library}.py, beside this notebook, for the library "
+            f"{library}: rename the file, restart the kernel, and run this cell again."
+        )
+
+source = "{{ course.source }}"
+versions = importlib.metadata.distributions(name="xaikit")
+origin = "".join(each.read_text("direct_url.json") or "" for each in versions)
+another = "requested_revision" in origin and f'"{source.split("@")[1]}"' not in origin
+if "google.colab" in sys.modules and (another or importlib.util.find_spec("xaikit") is None):
     print("Installing the course's package: about a minute …")
-    source = "{{ course.source }}"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    if another:  # that of another tag, which has what another notebook needs
+        subprocess.run([*pip, "uninstall", "--yes", "xaikit"], capture_output=True)
     # What Colab has keeps its version, so that nothing has to be restarted: pip only adds to it.
     there = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, text=True)
     add = [*pip, "install", "--constraint", "/dev/stdin", source]
@@ -21,4 +35,9 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xaikit") is None:
             f"The course's package cannot be installed here: {why}. Run this cell again; if that "
             "does not help, choose another version in Runtime → Change runtime type, or ask your "
             "teachers."
+        )
+    if "xaikit" in sys.modules:
+        raise SystemExit(
+            "The course's package is now the one of this notebook: choose Runtime → Restart "
+            "session, and run this cell again."
         )

@@ -67,6 +67,7 @@ def _page(record: Any) -> Page:
         return Page("damaged")
     fault, pages = record.get("fault"), record.get("pages")
     picture, text = record.get("picture"), record.get("text")
+    size = record.get("size")
     if fault in get_args(Fault) and fault:
         return Page(fault)
     if not (
@@ -81,6 +82,10 @@ def _page(record: Any) -> Page:
         and picture.shape[2] == 3
         and min(picture.shape) > 0
         and max(picture.shape) <= _SIDE
+        and isinstance(size, np.ndarray)
+        and size.shape == (2,)
+        and size.dtype == np.float64
+        and np.isfinite(size).all()
     ):
         return Page("damaged")
-    return Page("", max(1, int(pages)), picture, text)
+    return Page("", max(1, int(pages)), picture, text, (float(size[0]), float(size[1])))

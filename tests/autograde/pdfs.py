@@ -61,6 +61,25 @@ def with_script() -> bytes:
     )
 
 
+def form(appearance: bytes = b"") -> bytes:
+    """Return one with a field of a form into which a word is typed, in blue."""
+    font = b"/Resources << /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"
+    return pages(
+        drawing=b"",
+        catalogue=b"/AcroForm << /Fields [5 0 R] /NeedAppearances true /DR %s >>"
+        % font.removeprefix(b"/Resources "),
+        page=b"/Annots [5 0 R]",
+        others=(
+            b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (typed) /Rect [10 10 190 40]"
+            b" /F 4 /DA (/F 12 Tf 0 0 1 rg) %s >>" % appearance,
+            stream(
+                b"/Tx BMC BT /F 12 Tf 0 0 1 rg 5 5 Td (typed) Tj ET EMC",
+                b"/Type /XObject /Subtype /Form /BBox [0 0 180 30] " + font,
+            ),
+        ),
+    )
+
+
 def encrypted() -> bytes:
     """Return one whose user password is not empty: nothing in it opens without that."""
     whole = pages()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from xaikit.checks import rehearsal
+from xaikit.checks.shown import said
 from xaikit.checks.this_notebook import this_notebook
 from xaikit.handin import ready
 
@@ -30,7 +31,7 @@ def upload(file: str) -> None:
     """
     path, remark = this_notebook(file)
     if remark:
-        print(remark)
+        said(remark)
     if path is None:
         return
     session = sys.modules.get("IPython")
@@ -38,9 +39,9 @@ def upload(file: str) -> None:
     names = dict(shell.user_ns) if shell is not None else {}
     ran = ready.last_run(names.get("In", []))
     verdict = ready.check(path, ran, kernel=frozenset(names), folder=Path.cwd())
-    print(verdict)
+    said(str(verdict))
     if verdict.upload is not None:
-        print(f'– To run it as grading will, in a fresh process: checks.rehearse("{file}")')
+        said(f'– To run it as grading will, in a fresh process: checks.rehearse("{file}")')
 
 
 def rehearse(file: str) -> None:
@@ -63,6 +64,6 @@ def rehearse(file: str) -> None:
     """
     path, remark = this_notebook(file)
     if remark:
-        print(remark)
+        said(remark)
     if path is not None:
-        print(rehearsal.rehearse(path))
+        said(str(rehearsal.rehearse(path)))

@@ -1,11 +1,27 @@
-"""Does a person look at the cell that runs, and if so: show what a failed check says as a line."""
+"""How what a check says stands below a cell: lines of whole words, a failure in its colour."""
 
 from __future__ import annotations
 
 import html
 import os
 import sys
+import textwrap
 from typing import Any
+
+# JupyterLab breaks a longer line of what is printed anywhere, inside of words, too.
+_WRAPPED = textwrap.TextWrapper(
+    100,
+    subsequent_indent="  ",
+    replace_whitespace=False,
+    break_long_words=False,
+    break_on_hyphens=False,
+)
+
+
+def said(text: str) -> None:
+    """Print a text; a long line of it goes on below, indented, and no word is broken."""
+    for line in text.split("\n"):
+        print(_WRAPPED.fill(line))
 
 
 def shown(hint: str) -> bool:

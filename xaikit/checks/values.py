@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xaikit.checks.shown import said
 from xaikit.mistakes import brief, described, likely, missing_or_extra, plain
 
 
@@ -321,4 +322,4 @@ def passed(task: str, tried: str = "") -> None:
     about the marks.
     """
     what = f"{tried} are as they should be" if tried else "the visible checks pass"
-    print(f"✓ {task}: {what}. Hidden inputs decide about the marks.")
+    said(f"✓ {task}: {what}. Hidden inputs decide about the marks.")

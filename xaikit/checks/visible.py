@@ -17,7 +17,7 @@ import sys
 import traceback
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xaikit.checks import chance
 from xaikit.checks.session import Session, here
 from xaikit.checks.shown import shown
 from xaikit.checks.values import CheckFailed, not_there, returned_none
@@ -139,7 +140,8 @@ class checking:  # noqa: N801 - read as a statement
         def heard(*arguments: Any, **named: Any) -> Any:
             if self._inside:  # it calls itself
                 return function(*arguments, **named)
-            _expect_parameters(function, name, arguments, named)
+            seeded = "seed" in _expect_parameters(function, name, arguments, named)
+            drawn = chance.states() if seeded else {}
             before = [(each, each.copy()) for each in _arrays((*arguments, *named.values()))]
             self._inside = True
             printed = _Printed(sys.stdout)
@@ -151,6 +153,8 @@ class checking:  # noqa: N801 - read as a statement
                 raise
             finally:
                 self._inside = False
+            if elsewhere := chance.changed(name, drawn):
+                raise CheckFailed(elsewhere)
             self._spoilt |= any(not np.array_equal(now, then) for now, then in before)
             if returned is None and not _may_be_none(function):
                 raise CheckFailed(returned_none(name, printed.something))
@@ -298,11 +302,12 @@ def not_run(error: NameError, session: Session) -> str:
 
 def _expect_parameters(
     function: Callable[..., Any], name: str, arguments: tuple[Any, ...], named: Mapping[str, Any]
-) -> None:
+) -> Collection[str]:
+    """Return the names of a function's parameters, if it can be called so."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return
+        return ()
     try:
         signature.bind(*arguments, **named)
     except TypeError as error:
@@ -310,6 +315,7 @@ def _expect_parameters(
             f"`{name}{signature}` cannot be called as the task's text says ({error}): keep the "
             f"`def {name}(…)` line as it was handed out."
         ) from None
+    return signature.parameters
 
 
 def _arrays(values: tuple[Any, ...]) -> list[NDArray[Any]]:

@@ -72,12 +72,15 @@ def download(data_set: str) -> str | None:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as temporary, _short_timeout(), _our_bar():
             getattr(datasets, data_set)(temporary, download=True)
-            for path in Path(temporary).rglob("*"):
-                # torchvision has unpacked the archives.
-                if path.is_file() and path.suffix != ".gz":
-                    target = cache / path.relative_to(temporary)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    path.replace(target)
+            fetched, target = (Path(folder, data_set, "raw") for folder in (temporary, cache))
+            for archive in fetched.glob("*.gz"):
+                archive.unlink()  # torchvision has unpacked it
+            target.parent.mkdir(exist_ok=True)
+            try:
+                fetched.replace(target)  # at once, so that nobody finds a part of it
+            except OSError:
+                if not any(target.glob("*")):  # else another notebook was faster
+                    raise
     except (OSError, RuntimeError) as error:
         return (str(error).strip() or type(error).__name__).splitlines()[-1].strip("<>")
     return None

@@ -22,6 +22,8 @@ LARGEST = 16 << 20
 _DOTS = 150 / 72  # pixels a point
 _SIDE = 1800  # pixels: A4 and the American sheet, upright or not, are smaller
 _TEXT = 20_000
+_CM = 2.54 / 72  # of a point
+_SHORTEST, _LONGEST = 1.0, 43.0  # cm: a side of a page that can be read; A3 has 42
 
 Fault = Literal["", "empty", "large", "no PDF", "encrypted", "damaged", "costly"]
 
@@ -49,12 +51,15 @@ class Page:
         The first one: (height, width, 3) in 0 to 255, or None.
     text
         What is written on it, at most 20,000 characters.
+    size
+        Its width and height in cm.
     """
 
     fault: Fault = ""
     pages: int = 0
     picture: NDArray[np.uint8] | None = None
     text: str = ""
+    size: tuple[float, float] = (21.0, 29.7)
 
 
 def called_a_report(name: str) -> bool:
@@ -70,7 +75,8 @@ def is_pdf(content: bytes) -> bool:
 def read_page(content: bytes) -> Page:
     """Read a PDF: how many pages, and what is on the first.
 
-    No script in it runs, no form and no file in it is opened, no link is followed.
+    No script in it runs, no file in it is opened, no link is followed. What is typed into a form is
+    shown, as notes beside the text are.
 
     Parameters
     ----------
@@ -91,7 +97,13 @@ def read_page(content: bytes) -> Page:
         return Page("encrypted" if "assword" in str(error) else "damaged")
     try:
         count = len(document)
+        if "V8" not in pypdfium2.PDFIUM_INFO.flags:  # a build that runs scripts shows no forms
+            document.init_forms()
         page = document[0]
+        if document.formenv:
+            page.flatten()
+            page.close()
+            page = document[0]
         width, height = page.get_size()
         if not (0 < width < math.inf and 0 < height < math.inf):
             return Page("damaged", count)
@@ -101,11 +113,11 @@ def read_page(content: bytes) -> Page:
         text = page.get_textpage().get_text_bounded()[:_TEXT]
     except (pypdfium2.PdfiumError, IndexError, ValueError, OverflowError):
         return Page("damaged")
-    return Page("", count, pixels, text)
+    return Page("", count, pixels, text, (width * _CM, height * _CM))
 
 
 def fault(page: Page, name: str) -> str:
-    """Say in a sentence what is wrong with a report; nothing if it is one page.
+    """Say in a sentence what is wrong with a report; nothing if it is one page of a usual size.
 
     Parameters
     ----------
@@ -118,4 +130,10 @@ def fault(page: Page, name: str) -> str:
         return _FAULTS[page.fault].format(name=name)
     if page.pages > 1:
         return f"{name} has {page.pages} pages, and the report is one: only the first one is shown."
+    if not all(_SHORTEST <= side <= _LONGEST for side in page.size):
+        width, height = page.size
+        return (
+            f"{name} is a page of {width:.0f} × {height:.0f} cm, and what is on it may be too "
+            "small to be read: make it one page of A4."
+        )
     return ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from xaikit.alternatives import described as in_words
 from xaikit.mistakes import described, plain
@@ -21,6 +21,10 @@ _WITHOUT_DATE = {"CreationDate": None, "ModDate": None, "Creator": None, "Produc
 _SHARP = 300  # dots an inch, of what matplotlib draws as pixels
 _FEW_PIXELS = 400  # of a data set's pictures: each pixel is seen
 _COARSE, _FINE = 4.0, 8.0  # cm, the longer side of a picture
+_MOST_PIXELS = 2000  # of the longer side: 300 dots an inch over the whole line
+_EXACT = 1 << 20  # bytes of a picture without loss; a photograph takes more
+_LIGHT = 1 << 20  # bytes of a figure as vectors: 70,000 points, which take seconds to show
+_SIXTEEN_BITS = ("I", "I;16", "I;16L", "I;16B")  # grey, as Pillow reads it
 
 
 class ReportError(ValueError):
@@ -87,6 +91,11 @@ def shown(part: Any, where: str) -> Shown:
         raise ReportError(f"{where}: the share of the line is a number above 0, at most 1.")
     drawn = getattr(figure, "figure", figure)  # of axes, their figure
     if hasattr(drawn, "savefig"):
+        if len(drawn.get_children()) < 2:  # its background
+            raise ReportError(
+                f"{where}: this figure is empty. Keep the one that you draw into, as in "
+                "figure, axes = plt.subplots(): after plt.show(), plt.gcf() is a new one."
+            )
         return _drawn(drawn, share, caption)
     return _picture(figure, where, share, caption)
 
@@ -104,16 +113,19 @@ def _taken_apart(part: Any, where: str) -> tuple[Any, Any, Any]:
 
 
 def _drawn(figure: Any, share: float | None, caption: str) -> Shown:
-    """Return a figure of matplotlib, which stays as it is."""
+    """Return a figure of matplotlib, which stays as it is: vectors, or pixels if it is heavy."""
     import matplotlib as mpl
 
-    file = BytesIO()
+    file, suffix = BytesIO(), "pdf"
     with mpl.rc_context({"pdf.fonttype": 42}):
         figure.savefig(file, format="pdf", bbox_inches="tight", dpi=_SHARP, metadata=_WITHOUT_DATE)
+        if file.tell() > _LIGHT:
+            file, suffix = BytesIO(), "png"
+            figure.savefig(file, format="png", bbox_inches="tight", dpi=_SHARP)
         box = figure.get_tightbbox()
     return Shown(
         file.getvalue(),
-        "pdf",
+        suffix,
         2.54 * float(box.width),
         2.54 * float(box.height),
         share,
@@ -124,27 +136,28 @@ def _drawn(figure: Any, share: float | None, caption: str) -> Shown:
 
 def _picture(figure: Any, where: str, share: float | None, caption: str) -> Shown:
     image = _opened(figure, where)
-    if image.mode not in ("L", "RGB", "RGBA"):
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-    image.info.clear()
-    file = BytesIO()
-    image.save(file, "PNG")
     width, height = image.size
+    image.thumbnail((_MOST_PIXELS, _MOST_PIXELS))
+    file, suffix = BytesIO(), "png"
+    image.save(file, "PNG")
+    if file.tell() > _EXACT and image.mode != "RGBA":
+        file, suffix = BytesIO(), "jpg"
+        image.save(file, "JPEG", quality=90)
     coarse = max(width, height) <= _FEW_PIXELS
     size = (_COARSE if coarse else _FINE) / max(width, height)
     words = f"Picture of {width} × {height} pixels"
-    return Shown(file.getvalue(), "png", width * size, height * size, share, caption, words, coarse)
+    return Shown(
+        file.getvalue(), suffix, width * size, height * size, share, caption, words, coarse
+    )
 
 
 def _opened(figure: Any, where: str) -> Image.Image:
     if isinstance(figure, Image.Image):
-        own: Image.Image = figure.copy()
-        return own
+        return _upright(figure, where)
     if isinstance(figure, Path):
         try:
             with Image.open(figure, formats=["PNG", "JPEG"]) as image:
-                read: Image.Image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-                return read
+                return _upright(image, where)
         except FileNotFoundError:
             raise ReportError(f"{where}: there is no file {str(figure)!r}.") from None
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
@@ -161,6 +174,18 @@ def _opened(figure: Any, where: str) -> Image.Image:
     return _from_numbers(array, where)
 
 
+def _upright(image: Image.Image, where: str) -> Image.Image:
+    """Return a copy of 8 bits a colour, which stands as the camera says, with its transparency."""
+    own = ImageOps.exif_transpose(image)
+    if own.mode in (*_SIXTEEN_BITS, "F"):
+        return _from_numbers(np.asarray(own) / (1.0 if own.mode == "F" else 65535.0), where)
+    clear = own.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in own.info
+    if own.mode != "L" or clear:
+        own = own.convert("RGBA" if clear else "RGB")
+    own.info.clear()
+    return own
+
+
 def _from_numbers(array: np.ndarray[Any, Any], where: str) -> Image.Image:
     """Return a picture from grey (H, W), colours (H, W, 3) or a tensor's (1 or 3, H, W)."""
     if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[-1] not in (1, 3, 4):
@@ -173,7 +198,8 @@ def _from_numbers(array: np.ndarray[Any, Any], where: str) -> Image.Image:
             f"height, width), not {array.shape}."
         )
     if array.dtype != np.uint8:
-        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+        numbers = array.dtype.kind in "biuf" and np.isfinite(array).all()
+        if not numbers or array.min() < 0 or array.max() > 1:
             raise ReportError(
                 f"{where}: a picture's numbers lie between 0 and 1 (or are uint8); draw any others "
                 "with xaikit.plots or matplotlib, which show what they mean."

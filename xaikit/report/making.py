@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -15,15 +16,18 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from xaikit.handin.one_page import NAME, read_page
+from xaikit.handin.one_page import LARGEST, NAME, read_page
 from xaikit.handin.released import group_size
 from xaikit.mistakes import described
 from xaikit.report.figures import ReportError, Shown, beside, shown
-from xaikit.report.markdown import parsed
+from xaikit.report.markdown import parsed, printable
 
 _LINE = 17.0  # cm
+_GAP = 0.3  # cm between figures side by side, as in report.typ
+_NARROW = 0.5  # cm: a figure side by side with others is wider
 _LINES = 0.45  # cm from one line of text to the next
 _WORDS = 15  # a line
+_PICTURE = re.compile(r"\S{1,200}\.(png|jpe?g)", re.IGNORECASE)
 _FONTS = ("Libertinus Serif", "DejaVu Sans")
 _NO_LETTER = b"LastResort"  # the font that draws a box where no other has the letter
 
@@ -131,6 +135,8 @@ def report(
     address = _address(notebook)
     if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
         raise ReportError(f"parts: a list of texts and figures, not {described(parts)}.")
+    if not isinstance(path, str | Path):
+        raise ReportError(f"path: where to write the PDF, not {described(path)}.")
     target = Path(path)
     if target.suffix.lower() != ".pdf":
         raise ReportError(f"path: a PDF is called something.pdf, not {str(path)!r}.")
@@ -144,6 +150,11 @@ def report(
         "parts": placed,
     }
     content, fit = _typeset(data, figures)
+    if len(content) > LARGEST:
+        raise ReportError(
+            f"The report has {len(content) >> 20} MB, and {LARGEST >> 20} MB are the most: leave "
+            "out a picture."
+        )
     need, have = fit["need"], fit["have"]
     if need > have or read_page(content).pages != 1:
         raise ReportError(_too_long(need - have, placed))
@@ -155,9 +166,10 @@ def report(
 
 
 def _line(text: Any, name: str) -> str:
-    if not isinstance(text, str) or not text.strip():
+    line = " ".join(printable(text).split()) if isinstance(text, str) else ""
+    if not line:
         raise ReportError(f"{name}: a text that says something, not {described(text)}.")
-    return " ".join(text.split())
+    return line
 
 
 def _people(names: Any) -> list[str]:
@@ -192,7 +204,7 @@ def _address(notebook: Any) -> str:
 def _part(part: Any, where: str, figures: list[Shown]) -> dict[str, Any]:
     """Return one part as the page takes it, and add its figures to the list."""
     if isinstance(part, str):
-        return {"kind": "text", "blocks": parsed(part)}
+        return {"kind": "text", "blocks": _text(part, where)}
     if isinstance(part, list):
         if not part:
             raise ReportError(f"{where}: a list of figures beside one another holds none.")
@@ -201,13 +213,37 @@ def _part(part: Any, where: str, figures: list[Shown]) -> dict[str, Any]:
             _placed(each, figures) | {"share": share}
             for each, share in zip(row, beside(row), strict=True)
         ]
-        width = _LINE * placed[0]["share"]
+        wide = _LINE - _GAP * (len(row) - 1)
+        if wide * min(each["share"] for each in placed) < _NARROW:
+            raise ReportError(
+                f"{where}: {len(row)} figures side by side are too narrow to be seen; give them "
+                "as several lists."
+            )
+        width = wide * placed[0]["share"]
         height = width * row[0].height / row[0].width
         return {"kind": "row", "figures": placed, "height": height}
     one = shown(part, where)
     width = min(one.width, _LINE) if one.share is None else _LINE * one.share
     height = width * one.height / one.width
     return {"kind": "figure", **_placed(one, figures), "width": width, "height": height}
+
+
+def _text(part: str, where: str) -> list[dict[str, Any]]:
+    text = printable(part)
+    if not text.strip():
+        raise ReportError(f"{where}: a text that says something, not {described(part)}.")
+    if _PICTURE.fullmatch(text) and Path(text).is_file():
+        raise ReportError(
+            f"{where}: {text!r} is a text, and would be shown as such; for the picture write "
+            f"Path({text!r}), with `from pathlib import Path`."
+        )
+    try:
+        return parsed(text)
+    except RecursionError:
+        raise ReportError(
+            f"{where}: this text begins `*` or `_` hundreds of times and never ends them; put a "
+            "backslash before each that is no markup."
+        ) from None
 
 
 def _placed(one: Shown, figures: list[Shown]) -> dict[str, Any]:

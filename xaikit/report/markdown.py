@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -26,13 +27,18 @@ _VERBATIM = {"code_inline": "code", "code_block": "lines", "fence": "lines"}
 _SCHEMES = ("https://", "http://", "mailto:")
 
 
+def printable(text: str) -> str:
+    """Return a text without what no font draws: control characters, and halves of a letter."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+
+
 def parsed(text: str) -> list[Node]:
     """Return the blocks of a text: paragraphs, lists, headings, quotes, code, with links inside.
 
     HTML is no markup here but text; pictures are named by their alternative text.
     """
     parser = MarkdownIt("commonmark", {"html": False}).disable(["html_block", "html_inline"])
-    return _children(SyntaxTreeNode(parser.parse(text)))
+    return _children(SyntaxTreeNode(parser.parse(printable(text))))
 
 
 def _children(node: SyntaxTreeNode) -> list[Node]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import subprocess
 import sys
 import types
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,54 @@ def test_elsewhere_and_where_xaikit_is_it_runs_nothing(monkeypatch: pytest.Monke
     exec(CELL, {})
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     exec(CELL, {})  # xaikit is there: the kernel was restarted
+
+
+class Installed:
+    """A package as pip installed it from a tag."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+
+    def read_text(self, name: str) -> str:
+        assert name == "direct_url.json"
+        info = {"commit_id": "0a1b", "requested_revision": f"refs/tags/{self.tag}", "vcs": "git"}
+        return json.dumps({"url": f"https://github.com/{COURSE.repository}", "vcs_info": info})
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_the_package_of_another_tag_is_replaced(monkeypatch: pytest.MonkeyPatch, imported: bool):
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command[4:])
+        return subprocess.CompletedProcess(command, 0, "numpy==2.0\n", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    if imported:
+        monkeypatch.setitem(sys.modules, "xaikit", types.ModuleType("xaikit"))
+    else:
+        monkeypatch.delitem(sys.modules, "xaikit", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    there = [Installed(COURSE.tag)]
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda name: there)
+    exec(CELL, {})
+    assert ran == []
+    there[0].tag = f"{COURSE.tag}1"
+    with pytest.raises(SystemExit, match="Restart session") if imported else nullcontext():
+        exec(CELL, {})
+    assert [command[0] for command in ran] == ["uninstall", "list", "install"]
+
+
+@pytest.mark.parametrize("library", ["xaikit", "torch", "captum"])
+def test_a_file_that_hides_a_library_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+):
+    monkeypatch.chdir(tmp_path)
+    exec(CELL, {})
+    Path(f"{library}.py").touch()
+    with pytest.raises(SystemExit, match=rf"your file {library}\.py, beside this notebook"):
+        exec(CELL, {})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from autograde.sandbox import page as module
 from autograde.sandbox.page import LIMITS, picture_of
+from xaikit.handin.one_page import fault
 
 
 def opened(content: bytes, **limits: float):
@@ -74,22 +75,55 @@ def test_what_takes_too_much_is_stopped() -> None:
     assert opened(pdfs.slow(), seconds=2.0).fault == "costly"
 
 
+RECORD = {
+    "fault": "",
+    "pages": np.array(1),
+    "picture": np.zeros((5, 5, 3), np.uint8),
+    "text": "",
+    "size": np.array([21.0, 29.7]),
+}
+
+
 @pytest.mark.parametrize(
-    "record",
+    "changed",
     [
-        "page",
-        {"kind": "page"},
-        {"fault": "", "pages": np.array(1), "picture": np.zeros((5, 5)), "text": ""},
-        {"fault": "", "pages": np.array([1]), "picture": np.zeros((5, 5, 3), np.uint8), "text": ""},
-        {
-            "fault": "",
-            "pages": np.array(1),
-            "picture": np.zeros((9999, 5, 3), np.uint8),
-            "text": "",
-        },
-        {"fault": "", "pages": np.array(1), "picture": np.zeros((5, 5, 3), np.uint8), "text": []},
-        {"fault": "<script>", "pages": np.array(1), "picture": np.zeros((5, 5, 3), np.uint8)},
+        {"pages": np.array([1])},
+        {"pages": np.array(1.0)},
+        {"picture": np.zeros((5, 5))},
+        {"picture": np.zeros((9999, 5, 3), np.uint8)},
+        {"text": []},
+        {"size": np.array([21.0])},
+        {"size": np.array([21.0, np.nan])},
+        {"size": [21.0, 29.7]},
+        {"fault": "<script>"},
     ],
 )
-def test_a_record_is_believed_by_its_form_only(record: object) -> None:
-    assert module._page(record) == module.Page("damaged")
+def test_a_record_is_believed_by_its_form_only(changed: dict[str, object]) -> None:
+    assert module._page(RECORD).size == (21.0, 29.7)
+    assert module._page(RECORD | changed) == module.Page("damaged")
+    lacking = {key: value for key, value in RECORD.items() if key not in changed}
+    assert module._page(lacking) == module._page("page") == module.Page("damaged")
+
+
+@pytest.mark.parametrize("appearance", [b"", b"/AP << /N 6 0 R >>"], ids=["none", "its own"])
+def test_what_is_typed_into_a_form_is_seen(appearance: bytes) -> None:
+    """Some programs leave it to the reader to draw the fields."""
+    page = opened(pdfs.form(appearance))
+    blue = (page.picture[60:, :] == [0, 0, 255]).all(2)
+    assert page.fault == "" and "typed" in page.text and blue.sum() > 20
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        (b"0 0 595 842", ""),
+        (b"0 0 842 1191", ""),
+        (b"0 0 612 6000", "22 × 212 cm"),
+        (b"0 0 14400 14400", "508 × 508 cm"),
+        (b"0 0 0.1 0.1", "0 × 0 cm"),
+    ],
+    ids=["A4", "A3", "a notebook on one page", "a poster", "a dot"],
+)
+def test_a_page_that_cannot_be_read_is_named(box: bytes, said: str) -> None:
+    sentence = fault(opened(pdfs.pages(box=box)), "report.pdf")
+    assert said in sentence and ("make it one page of A4" in sentence) == bool(said)

@@ -66,3 +66,15 @@ def test_a_function_that_uses_what_it_is_to_replace_gets_no_tick() -> None:
     for right in ("own", "recursive"):
         checks.without(space[right], *names)
     checks.without(np.dot, *names)
+
+
+def test_a_long_line_goes_on_below_and_no_word_is_broken(capsys: pytest.CaptureFixture[str]):
+    checks.passed("short", "two numbers")
+    assert capsys.readouterr().out.count("\n") == 1
+    tried = "one activation and two classes, " * 6 + "x" * 120 + " and two lines"
+    checks.passed("ridge-probe", tried)
+    printed = capsys.readouterr().out
+    assert [len(line) <= 100 or "x" * 120 in line for line in printed.splitlines()] == [True] * 5
+    assert " ".join(printed.split()) == (
+        f"✓ ridge-probe: {tried} are as they should be. Hidden inputs decide about the marks."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -130,6 +131,20 @@ def test_a_download_that_breaks_off_leaves_nothing(
     assert load("fashion_mnist").source == "embedded sample"
     assert "using the embedded sample" in capsys.readouterr().err
     assert not [path for path in places.cache_folder().rglob("*") if path.is_file()]
+
+
+def test_two_notebooks_that_download_at_once_both_get_the_data(
+    mirror: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one is done while the first one unpacks; nobody ever sees a part of the files."""
+    target = places.cache_folder() / "FashionMNIST" / "raw"
+    other = mirror.parent / "other"
+    put(other, tiny_contents(), zipped=False)
+    monkeypatch.setattr(
+        Path, "unlink", lambda path: target.exists() or shutil.copytree(other, target)
+    )
+    assert load("fashion_mnist").source == str(target)
+    assert {each.name for each in target.iterdir()} == {each.name for each in other.iterdir()}
 
 
 def test_a_silent_server_does_not_hang(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,6 +146,14 @@ def test_a_second_page_is_refused_with_how_much_is_too_long(tmp_path: Path, figu
         ({"parts": [(np.zeros((2, 2)), 4)]}, "a caption is a text"),
         ({"parts": [Path("nothing.png")]}, "there is no file"),
         ({"path": "report.txt"}, "something.pdf"),
+        ({"path": None}, "path: where to write"),
+        ({"title": "\0\ud800"}, "title: a text"),
+        ({"parts": [" \n"]}, r"parts\[0\]: a text that says something"),
+        ({"parts": ["*a " * 500 + "b*" * 500]}, r"parts\[0\]: this text begins"),
+        ({"parts": [plt.Figure()]}, "this figure is empty"),
+        ({"parts": [np.array([["a"]])]}, "between 0 and 1"),
+        ({"parts": [np.ones((3, 3)) * 1j]}, "between 0 and 1"),
+        ({"parts": [[np.eye(28)] * 60]}, "60 figures side by side are too narrow"),
     ],
 )
 def test_what_is_no_report_gets_one_sentence(tmp_path: Path, changed, said: str) -> None:
@@ -157,3 +165,83 @@ def test_what_is_no_report_gets_one_sentence(tmp_path: Path, changed, said: str)
 def test_a_notebook_shows_the_page(tmp_path: Path) -> None:
     picture = made(tmp_path)._repr_png_()
     assert picture is not None and picture.startswith(b"\x89PNG")
+
+
+def colours(path: Path, part: object) -> np.ndarray:
+    """Return a picture as the page shows it, (height, width, 3)."""
+    document = pypdfium2.PdfDocument(made(path, parts=[(part, "", 0.5)]).path)
+    (found,) = document[0].get_objects([pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=4)
+    left, bottom, right, top = found.get_bounds()
+    height = document[0].get_height()
+    page = document[0].render(scale=1, rev_byteorder=True).to_numpy()[..., :3]
+    return page[int(height - top) + 2 : int(height - bottom) - 2, int(left) + 2 : int(right) - 2]
+
+
+def test_a_photograph_stands_as_the_camera_held_it(tmp_path: Path) -> None:
+    told = Image.Exif()
+    told[0x0112] = 6  # turn it to the right by a quarter
+    picture = Image.new("RGB", (200, 100), "red")
+    picture.paste("blue", (0, 0, 100, 100))
+    picture.save(tmp_path / "a.jpg", exif=told)
+    shown = colours(tmp_path, tmp_path / "a.jpg")
+    assert shown.shape[0] / shown.shape[1] == pytest.approx(2, abs=0.1)
+    assert shown[5, 5, 2] > 200 and shown[-5, 5, 0] > 200  # blue above red
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_shows_the_paper(tmp_path: Path, mode: str) -> None:
+    picture = Image.new("RGBA", (500, 300), (0, 0, 0, 0))
+    picture.paste((0, 0, 0, 255), (250, 0, 500, 300))
+    picture.convert(mode).save(tmp_path / "a.png")
+    shown = colours(tmp_path, tmp_path / "a.png")
+    assert shown[:, :100].min() == 255 and shown[:, -100:].max() == 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_pictures_of_more_than_eight_bits_keep_their_greys(tmp_path: Path, dtype: type) -> None:
+    """Pillow's own conversion cuts off all above 255: the picture would be white, or black."""
+    grey = np.tile(np.linspace(0, 1, 500), (300, 1)) * (1 if dtype is np.float32 else 65535)
+    shown = colours(tmp_path, Image.fromarray(grey.astype(dtype)))[50, :, 0].astype(float)
+    assert np.abs(shown - np.linspace(0, 255, len(shown))).max() < 6
+
+
+def test_a_large_photograph_fits_and_its_pixels_are_those_that_print_can_show(
+    tmp_path: Path,
+) -> None:
+    noise = Image.effect_noise((4000, 3000), 80).convert("RGB")
+    path = made(tmp_path, parts=[(noise, "A photograph.", 1.0)]).path
+    document = pypdfium2.PdfDocument(path)
+    (found,) = document[0].get_objects([pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=4)
+    assert found.get_px_size() == (2000, 1500) and path.stat().st_size < 4 << 20
+
+
+def test_a_figure_of_very_many_points_becomes_pixels(tmp_path: Path) -> None:
+    """As vectors the points take the one who marks ten seconds to see."""
+    drawn, axes = plt.subplots(figsize=(5, 2))
+    axes.scatter(*np.random.default_rng(0).random((2, 100_000)), s=1)
+    path = made(tmp_path, parts=[drawn]).path
+    plt.close(drawn)
+    kinds = {each.type for each in pypdfium2.PdfDocument(path)[0].get_objects(max_depth=4)}
+    assert pypdfium2.raw.FPDF_PAGEOBJ_IMAGE in kinds and path.stat().st_size < 1 << 20
+
+
+@pytest.mark.parametrize(
+    "changed", [{"names": ["A" * 300]}, {"parts": ["x" * 400, f"`{'y' * 200}`"]}]
+)
+def test_a_word_that_is_longer_than_the_line_stays_on_the_page(tmp_path: Path, changed) -> None:
+    page = pypdfium2.PdfDocument(made(tmp_path, **changed).path)[0]
+    found = page.render(scale=1).to_numpy()[..., :3]
+    assert found[:, -50:].min() == 255  # the margin of 2 cm has 56 points
+
+
+def test_control_characters_in_a_text_are_left_out(tmp_path: Path) -> None:
+    found = text_of(made(tmp_path, title="a\0\x1bb\ud800c", parts=["d\x07e"]).path)
+    assert "abc" in found and "de" in found
+
+
+def test_a_picture_s_name_is_not_taken_for_a_text(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (9, 9)).save("figure.png")
+    with pytest.raises(ReportError, match=r"write Path\('figure.png'\)"):
+        made(tmp_path, parts=["figure.png"])
+    assert "other.png" in text_of(made(tmp_path, parts=["other.png"]).path)
