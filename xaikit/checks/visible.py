@@ -141,7 +141,7 @@ class checking:  # noqa: N801 - read as a statement
             if self._inside:  # it calls itself
                 return function(*arguments, **named)
             seeded = "seed" in _expect_parameters(function, name, arguments, named)
-            drawn = chance.states() if seeded else {}
+            drawn = chance.state()
             before = [(each, each.copy()) for each in _arrays((*arguments, *named.values()))]
             self._inside = True
             printed = _Printed(sys.stdout)
@@ -153,7 +153,7 @@ class checking:  # noqa: N801 - read as a statement
                 raise
             finally:
                 self._inside = False
-            if elsewhere := chance.changed(name, drawn):
+            if seeded and (elsewhere := chance.changed(name, drawn)):
                 raise CheckFailed(elsewhere)
             self._spoilt |= any(not np.array_equal(now, then) for now, then in before)
             if returned is None and not _may_be_none(function):
