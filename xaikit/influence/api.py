@@ -209,6 +209,11 @@ def _asked(
         )
     if dtype not in (None, torch.float32, torch.float64):
         raise ValueError(f"dtype has to be torch.float32 or torch.float64, not {dtype!r}.")
+    if images.shape[1:] == inputs.shape:
+        raise ValueError(
+            f"inputs have to be a batch (M, *shape), but they have the shape of one training "
+            f"image, {tuple(inputs.shape)}: a single example x goes in as x[None]."
+        )
     if images.shape[1:] != inputs.shape[1:]:
         raise ValueError(
             f"the training images have shape {tuple(images.shape[1:])} each, but the inputs "

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from xaikit.core.passes import progress
+from xaikit.core.passes import may_end, progress
 from xaikit.influence.memory import expect_room
 from xaikit.influence.networks import LastLayer, Network
 from xaikit.influence.problem import Training
@@ -47,6 +47,7 @@ class Curved(NamedTuple):
             rows = slice(start, min(start + self.problem.chunk, n))
             seen, labels = self.part(rows if places is None else places[rows])
             for few in range(0, len(vectors), _AT_ONCE):
+                may_end()
                 some = slice(few, few + _AT_ONCE)
                 found[some] += self._product(seen, labels, vectors[some])
         return found / n
