@@ -48,7 +48,8 @@ class Layered:
         own = [
             f"{owner}.{kind}".lstrip(".")
             for owner, layer in zip(owners, layers, strict=True)
-            for kind, _ in layer.named_parameters(recurse=False)
+            for kind in ("weight", "bias")
+            if layer._parameters.get(kind) is not None
         ]
         if names == own and all(_plain(layer) for layer in layers):
             return cls(model, layers)

@@ -136,10 +136,10 @@ def explorer(
             )
         if given is not None and len(given) == 0:
             raise ValueError(f"{name} holds no image: there is nothing to explore.")
-    given = model
+    asked_for = model
     model = load_pretrained("fashion_mnist") if model is None else model
     data = load("fashion_mnist") if data is None else data
-    searched = cache(partial(_searched, given, training, data.classes))
+    searched = cache(partial(_searched, asked_for, training, data.classes))
     model = _expect_matching(model, data)
     along = {"checkpoints": checkpoints, "learning_rates": learning_rates}
     options = {name: value for name, value in along.items() if value is not None}

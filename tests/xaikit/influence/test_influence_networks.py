@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import prune
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from xaikit import influence, self_influence
@@ -27,8 +29,11 @@ def one_by_one(
     of: Callable[[Any], nn.Module] = lambda model: model,
     labels: tuple[Tensor, Tensor] = (RIGHT, LABELS),
 ) -> Tensor:
-    """Return the products of the gradients by a part's parameters, by one backward pass each."""
-    model = copy.deepcopy(model).eval()
+    """Return the products of the gradients by a part's parameters, by one backward pass each.
+
+    The model is used up: it comes back in evaluation mode.
+    """
+    model.eval()
     weights = [each.requires_grad_() for each in of(model).parameters()]
 
     def slope(image: Tensor, label: Tensor) -> Tensor:
@@ -93,6 +98,43 @@ class Heads(nn.Module):
         return found
 
 
+def reweighted() -> nn.Module:
+    """Hold a weight as direction and length, in the older way that keeps the layer's class."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        last = nn.utils.weight_norm(nn.Linear(6, 3))
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, 6), nn.ReLU(), last)
+
+
+def pruned() -> nn.Module:
+    last = prune.l1_unstructured(nn.Linear(6, 3), "weight", 0.5)
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, 6), nn.ReLU(), last)
+
+
+def parametrised() -> nn.Module:
+    last = nn.utils.parametrizations.weight_norm(nn.Linear(6, 3))
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, 6), nn.ReLU(), last)
+
+
+class Attending(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.last = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.layer(self.embed(images[:, 0])).mean(1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.last = nn.LSTM(6, 5, batch_first=True), nn.Linear(5, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.layer(images[:, 0])[0][:, -1])
+
+
 def dropping() -> nn.Module:
     layers = nn.Linear(36, 6), nn.BatchNorm1d(6), nn.Dropout(0.5), nn.Linear(6, 3)
     return nn.Sequential(nn.Flatten(), *layers)
@@ -104,14 +146,23 @@ def frozen_body() -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize("kind", [Tied, TiedAtTheEnd, UsedTwice, Heads, dropping, frozen_body])
-def test_all_layers_of_any_network_are_autograds(kind: Callable[[], nn.Module]) -> None:
+def made(kind: Callable[[], nn.Module]) -> Any:
+    """Return a network with the weights that it always has."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        model = kind().train()
+        return kind()
+
+
+TIED = [Tied, TiedAtTheEnd, UsedTwice]
+OTHERS = [reweighted, pruned, parametrised, Attending, Recurrent, Heads, dropping, frozen_body]
+
+
+@pytest.mark.parametrize("kind", [*TIED, *OTHERS])
+def test_all_layers_of_any_network_are_autograds(kind: Callable[[], nn.Module]) -> None:
+    model, twin = made(kind).train(), made(kind)
     before = copy.deepcopy(model.state_dict())
     wanted = [each.requires_grad for each in model.parameters()]
-    expected = one_by_one(model)
+    expected = one_by_one(twin)
     found = influence(model, ASKED, RIGHT, TRAINING, "grad_dot", layers="all").scores
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
     own = self_influence(model, (ASKED, RIGHT), "grad_dot", layers="all")
@@ -129,12 +180,37 @@ def test_all_layers_of_any_network_are_autograds(kind: Callable[[], nn.Module]) 
     assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
 
 
-@pytest.mark.parametrize("kind", [Tied, Heads])
+@pytest.mark.parametrize("kind", [TiedAtTheEnd, Attending, Recurrent])
+def test_the_hessian_of_all_layers_is_that_of_differences(kind: type[nn.Module]) -> None:
+    model, twin = made(kind).double(), made(kind).double().eval()
+    images, asked = IMAGES.double(), ASKED.double()
+    options: dict[str, Any] = {"layers": "all", "damping": 2.0}
+    found = influence(model, asked, RIGHT, (images, LABELS), "influence_function", **options)
+    weights = list(twin.parameters())
+    start = nn.utils.parameters_to_vector(weights).detach()
+
+    def slope(at: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
+        nn.utils.vector_to_parameters(at, weights)
+        loss = functional.cross_entropy(twin(inputs), labels)
+        return nn.utils.parameters_to_vector(torch.autograd.grad(loss, weights))
+
+    ways = 1e-5 * torch.eye(len(start)).double()
+    ahead, back = (
+        torch.stack([slope(start + sign * way, images, LABELS) for way in ways]) for sign in (1, -1)
+    )
+    hessian = (ahead - back) / 2e-5 + 2 * torch.eye(len(start)).double()
+    ours, theirs = (
+        torch.stack([slope(start, x[None], y[None]) for x, y in zip(*pair, strict=True)])
+        for pair in ((asked, RIGHT), (images, LABELS))
+    )
+    expected = ours @ torch.linalg.solve(hessian, theirs.T) / len(images)
+    torch.testing.assert_close(found.scores, expected, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [Tied, Heads, Attending, Recurrent])
 def test_the_last_layer_of_any_network_is_autograds(kind: type[Any]) -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        model = kind()
-    expected = one_by_one(model, of=lambda model: model.last)
+    model = made(kind)
+    expected = one_by_one(made(kind), of=lambda model: model.last)
     found = influence(model, ASKED, RIGHT, TRAINING, "grad_dot").scores
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
@@ -157,7 +233,7 @@ def test_nearest_exemplars_need_features_and_no_more() -> None:
     torch.testing.assert_close(found, expected)
     scores = influence(model, ASKED, RIGHT % 2, (IMAGES, LABELS % 2), "grad_dot", layers="all")
     expected = one_by_one(
-        model.model,
+        copy.deepcopy(model.model),
         lambda logits, labels: functional.binary_cross_entropy_with_logits(
             logits[:, 0], labels.float()
         ),
@@ -241,7 +317,7 @@ def test_a_loss_that_keeps_an_axis_is_told_so() -> None:
         loss=lambda outputs, labels: loss(outputs, labels).mean(1),
         layers="all",
     )
-    expected = one_by_one(model, functional.mse_loss, labels=(wanted[:3], wanted))
+    expected = one_by_one(copy.deepcopy(model), functional.mse_loss, labels=(wanted[:3], wanted))
     torch.testing.assert_close(found.scores, expected, rtol=1e-4, atol=1e-6)
 
 
