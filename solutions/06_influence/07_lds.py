@@ -76,6 +76,16 @@ checks.close(
     "the interval",
     "The four draws have the means 1, 0.1, −0.8 and 0.1: take percentiles of these four.",
 )
+checks.close(
+    checks.numbers(
+        datamodelling_score(toy_scores, toy_subsets, toy_outputs, toy_draws[:2]),
+        (3,),
+        "datamodelling_score(…)",
+    )[0],
+    0.1,
+    "the mean, with the first two draws alone",
+    "it is the mean over the test images, and no draw changes it.",
+)
 checks.passed("lds", "two images and four subsets of different sizes")
 
 # %% [markdown]
