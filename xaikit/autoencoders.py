@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xaikit.checkpoints import halved, opened, write
+from xaikit.checkpoints import fill, halved, opened, write
 from xaikit.core.arguments import checked_unit_inputs, count, known
 from xaikit.core.autograd import passed
 from xaikit.core.devices import own_devices
@@ -163,7 +163,7 @@ def _load(
     with torch.random.fork_rng(devices=[]):  # first weights are drawn, and thrown away
         networks = RECIPES[name][1]()
     with opened(name, folder) as (card, weights):
-        networks.load_state_dict(weights)
+        fill(networks, weights)
         networks.card = card
     return networks.eval().to(device)
 

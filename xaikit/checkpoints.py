@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 CHECKPOINTS = Path(__file__).parent / "assets" / "models"
 
@@ -52,6 +53,40 @@ def opened(
         raise ValueError(
             f"The checkpoint of {name!r} in {place} is damaged ({reason}): {cure}"
         ) from error
+
+
+def fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put weights into a network, in its precision.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is of another kind than the network's: see :func:`of_another_kind`.
+    RuntimeError
+        If a name or a shape differs.
+    """
+    if (other := of_another_kind(network.state_dict(), weights)) is not None:
+        raise ValueError(f"it {other}")
+    network.load_state_dict(weights)
+
+
+def of_another_kind(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | None:
+    """Say which tensor a network's own one cannot take without a loss, or None.
+
+    Floating point numbers of another precision are the same weights. Whole numbers for them,
+    complex, quantised and sparse ones are not, and torch would copy most of these silently.
+    """
+    for name, mine in own.items():
+        given = weights.get(name)
+        if given is None:
+            continue
+        if given.layout is not torch.strided:
+            return f"holds {name} as a sparse tensor"
+        if given.is_complex() > mine.is_complex() or (
+            mine.is_floating_point() and not given.is_floating_point()
+        ):
+            return f"holds {given.dtype} in {name}, where the network has {mine.dtype}"
+    return None
 
 
 def write(card: Mapping[str, Any], weights: Mapping[str, Tensor], folder: Path) -> None:

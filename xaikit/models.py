@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from xaikit.checkpoints import opened
+from xaikit.checkpoints import fill, opened
 from xaikit.core.devices import own_devices
 from xaikit.core.options import plain_numbers
 from xaikit.core.passes import channels_last, frozen, numeric, outputs, placed
@@ -232,7 +232,7 @@ def load_pretrained(
     """
     network = build(name)
     with opened(name, folder) as (card, weights):
-        network.load_state_dict(weights)
+        fill(network, weights)
         network.card = card
     return network.eval().to(device)
 

@@ -50,8 +50,8 @@ two_inputs, two_labels = torch.tensor([[1.0], [3.0]]), torch.tensor([0, 1])
 # 3/16 · [[1, −1], [−1, 1]], and what joins them 3/16 · (1 + 3)/2 · [[1, −1], [−1, 1]].
 for vector, wanted, hint in (
     (
-        [1, 0, 0, 0],
-        [0.9375, -0.9375, 0.375, -0.375],
+        [2, 0, 0, 0],
+        [1.875, -1.875, 0.75, -0.75],
         "the loss is the mean over the examples, not a sum.",
     ),
     (
@@ -67,13 +67,13 @@ even_odds = nn.Linear(2, 2, bias=False)  # like the chain below, it says ½ for 
 nn.init.zeros_(even_odds.weight)
 chain = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 2, bias=False))
 nn.init.constant_(chain[0].weight, 2.0), nn.init.zeros_(chain[1].weight)
-class_0, along_one = torch.tensor([0]), torch.eye(4)
-product = hessian_vector(even_odds, torch.tensor([[1.0, 2.0]]), class_0, along_one[1])
+class_1, along_one = torch.tensor([1]), torch.eye(4)
+product = hessian_vector(even_odds, torch.tensor([[1.0, 2.0]]), class_1, along_one[1])
 hint = "the numbers of a matrix come row by row: all of the first class, then those of the second."
 checks.close(product, [0.5, 1, -0.5, -1], "hessian_vector(…) for a 2 × 2 matrix of weights", hint)
-product = hessian_vector(chain, torch.ones(1, 1), class_0, along_one[0, :3])
+product = hessian_vector(chain, torch.ones(1, 1), class_1, along_one[0, :3])
 hint = "the logits are no linear function of the first layer's weight: differentiate all of the gradient."
-checks.close(product, [0, -0.5, 0.5], "hessian_vector(…) for two layers", hint)
+checks.close(product, [0, 0.5, -0.5], "hessian_vector(…) for two layers", hint)
 checks.passed("hvp", "five vectors, on models of one layer and of two")
 
 # %% [markdown]
@@ -123,7 +123,7 @@ for steps, wanted, hint in (
     (0, [0, 0], "without any step it is where the search begins."),
     (1, [5 / 6, 10 / 9], "the first step goes along b itself, by α."),
     (2, [1, 1], "two steps solve two equations. Take the second direction conjugate to the first."),
-    (9, [1, 1], "more steps than needed should change nothing."),
+    (4, [1, 1], "more steps than needed should change nothing."),
 ):
     found = conjugate_gradients(lambda v: stretch @ v, goal, steps)
     checks.close(found, wanted, f"conjugate_gradients(…) after {steps} steps", hint, 1e-3)
@@ -139,6 +139,10 @@ checks.close(
 )
 found = conjugate_gradients(lambda v: 4 * v, goal, 3)
 checks.close(found, goal / 4, "conjugate_gradients(…)", "here the first step solves all: stop.")
+uneven, small_part = torch.tensor([4.0, 0.01]), torch.tensor([2.0, 0.01])
+found = conjugate_gradients(lambda v: uneven * v, small_part, 2)
+hint = "after one step the residual is small, but the second unknown is still far away."
+checks.close(found, [0.5, 1], "conjugate_gradients(…) for 4 x₁ = 2, 0.01 x₂ = 0.01", hint, 1e-3)
 found = conjugate_gradients(lambda v: stretch @ v, 0 * goal, 3)
 checks.close(found, [0, 0], "conjugate_gradients(…)", "b may be zero: then there is nothing to do.")
 # A spectrum as that of a network: a few large eigenvalues and many that are almost zero.
@@ -372,6 +376,17 @@ checks.expect(
     "These are the predictions: train again, without one image at a time.",
 )
 checks.expect(-1 <= same_order <= 1, "A correlation lies between −1 and 1.")
+size_beside = np.median(np.abs(truth)) / np.median(np.abs(predicted.numpy()))
+checks.expect(
+    0.5 < size_beside < 2,
+    f"The changes are {size_beside:.2g} times as large as predicted: take the difference of the two mean "
+    "losses as it is.",
+)
+steps_of_ranks = (1 - same_order) * 30 * (30**2 - 1) / 6
+checks.expect(
+    abs(steps_of_ranks - round(steps_of_ranks)) < 0.02,
+    f"{same_order:.4f} is no correlation of ranks: for thirty values that is 1 minus a whole multiple of 1/4495.",
+)
 figure, axis = plt.subplots(figsize=(5, 3.6), layout="constrained")
 axis.axline((0, 0), slope=1, color="0.7", linewidth=1)
 for label, marker in enumerate("os"):

@@ -47,16 +47,17 @@ def grad_dot(
 
 # %% nbgrader={"grade_id": "grad-dot-test", "grade": true, "points": 2}
 checks.function(grad_dot, "grad_dot")
-blank = nn.Linear(1, 2)  # the gradient is (±½, ∓½) times x, and the same times 1 for the bias
-nn.init.zeros_(blank.weight)
-nn.init.zeros_(blank.bias)
+blank = nn.Linear(1, 2)  # the classes have the probabilities 3/4 and 1/4, whatever the input is
+with torch.no_grad():
+    blank.weight.zero_()
+    blank.bias.copy_(torch.tensor([math.log(3), 0.0]))
 column, sides = torch.tensor([[1.0], [3.0], [0.0]]), torch.tensor([0, 1, 0])
 checks.close(
     grad_dot(blank, column[:2], sides[:2], column, sides),
-    [[1, -2, 0.5], [-2, 5, -0.5]],
+    [[0.25, -1.5, 0.125], [-1.5, 11.25, -0.375]],
     "grad_dot(…)",
-    "the gradient of the weights is ½ times x or its negative, that of the biases ½ or its negative. "
-    "Take all parameters, one example at a time.",
+    "the gradient of the weights is (−¼, ¼) times x for the label 0 and (¾, −¾) times x for the label 1, that "
+    "of the biases the same without x. Take all parameters, one example at a time.",
 )
 two_layers = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 2))
 with torch.no_grad():  # the logits of x are 2x − 2 and 2 − 2x: those of x = 1 are equal

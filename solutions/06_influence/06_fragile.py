@@ -38,6 +38,13 @@ enough = checks.numbers(least_damping(torch.tensor([3.0, 1.0, 2.0]), 5.0), (), "
 checks.expect(
     abs(enough) < 1e-6, "The condition number of 3, 1, 2 is 3: below 5, so no damping is needed."
 )
+both_positive = checks.numbers(least_damping(torch.tensor([8.0, 0.5]), 4.0), (), "least_damping(…)")
+checks.close(
+    (8 + both_positive) / (0.5 + both_positive),
+    4.0,
+    "least_damping(…)",
+    "8 and 0.5 are positive, but their condition number is 16. With the least damping it is the one allowed. Here:",
+)
 found_damping = checks.numbers(
     least_damping(torch.tensor([0.5, 7.1, -8.0, 0.1]), 4.0), (), "least_damping(…)"
 )
@@ -51,7 +58,9 @@ checks.close(
     "With the least damping of the eigenvalues −8 and 7.1 the condition number is exactly the one allowed. "
     "Write it as an equation and solve it for δ. The condition number here:",
 )
-checks.passed("least-damping", "eigenvalues that need no damping, and some below zero")
+checks.passed(
+    "least-damping", "eigenvalues that need no damping, two positive ones, and some below zero"
+)
 
 # %% [markdown]
 # ### Two networks, with weight decay and without

@@ -54,10 +54,10 @@ def datamodelling_score(
 
 # %% nbgrader={"grade_id": "lds-test", "grade": true, "points": 3}
 checks.function(datamodelling_score, "datamodelling_score")
-toy_scores = torch.tensor([[8.0, 2.0, -1.0], [1.0, 5.0, 3.5]])
+toy_scores = torch.tensor([[5.0, 4.0, 1.5], [1.0, 5.0, 3.5]])
 toy_subsets = torch.tensor([[1, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 1]]).bool()
-toy_outputs = torch.tensor([[7.0, 1.5], [0.3, 9.0], [90.0, 2.5], [0.2, 0.5]])
-toy_draws = torch.tensor([[0, 0], [0, 1], [1, 1], [1, 1]])
+toy_outputs = torch.tensor([[0.3, 8.5], [7.0, 1.0], [90.0, 7.5], [0.2, 9.5]])
+toy_draws = torch.tensor([[0, 0], [0, 1], [1, 1], [0, 1]])
 three_numbers = checks.numbers(
     datamodelling_score(toy_scores, toy_subsets, toy_outputs, toy_draws),
     (3,),
@@ -65,17 +65,26 @@ three_numbers = checks.numbers(
 )
 checks.close(
     three_numbers[0],
-    0.9,
+    0.1,
     "the mean",
-    "The first image's predictions are 8, 1, 10 and −1: in the order of its outputs, so its correlation is 1. "
-    "The second image's predictions 1, 8.5, 6 and 3.5 and its outputs disagree about the order of the first and "
-    "the fourth subset: 0.8.",
+    "The first image's predictions are 5, 5.5, 9 and 1.5: in the order of its outputs, so its correlation is 1. "
+    "The second image's predictions 1, 8.5, 6 and 3.5 are nearly in the opposite order of its outputs: −0.8.",
 )
 checks.close(
     three_numbers[1:],
-    [0.8, 0.9925],
+    [-0.7325, 0.9325],
     "the interval",
-    "The four draws have the means 1, 0.9, 0.8 and 0.8: take percentiles of these four.",
+    "The four draws have the means 1, 0.1, −0.8 and 0.1: take percentiles of these four.",
+)
+checks.close(
+    checks.numbers(
+        datamodelling_score(toy_scores, toy_subsets, toy_outputs, toy_draws[:2]),
+        (3,),
+        "datamodelling_score(…)",
+    )[0],
+    0.1,
+    "the mean, with the first two draws alone",
+    "it is the mean over the test images, and no draw changes it.",
 )
 checks.passed("lds", "two images and four subsets of different sizes")
 

@@ -32,9 +32,9 @@ def average_precision(scores: Tensor, wanted: Tensor) -> float:
 
 # %% nbgrader={"grade_id": "average-precision-test", "grade": true, "points": 2}
 checks.function(average_precision, "average_precision")
-some_scores = torch.tensor([0.3, -2.0, 0.9, 0.1, 0.5])
+some_scores = torch.tensor([0.3, -2.0, 0.1, 0.9, 0.5])
 checks.close(
-    average_precision(some_scores, torch.tensor([0, 0, 1, 0, 0]).bool()),
+    average_precision(some_scores, torch.tensor([0, 0, 0, 1, 0]).bool()),
     1.0,
     "average_precision(…)",
     "A single wanted example with the highest score is at position 1.",
@@ -194,7 +194,13 @@ for axis, place in zip(axes.flat, hundred.astype(int), strict=False):
     axis.axis("off")
 figure.suptitle("The first sixteen of your suspects: what do they have in common?", fontsize=10)
 plt.show()
-checks.passed("poison-hunt", "100 different indices")
+white = (suspected.images[torch.from_numpy(hundred.astype(int)), 0] > 0.9).double().mean(dim=0)
+checks.expect(
+    white.max() >= 0.95,
+    f"No place is white in 95 of your images (at most in {float(100 * white.max()):.0f}), so they do not share "
+    "a square. Is it the cosine of all layers, the highest first, from `triggered` with the label that goes with it?",
+)
+checks.passed("poison-hunt", "100 different indices, and a white place that the images share,")
 
 # %% [markdown]
 # ### Why self-influence fails here

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from kinds import (  # noqa: F401 - tests
     test_a_message_tells_nothing_of_a_reference,
@@ -22,6 +23,7 @@ from scoring import mark, verdict
 
 from autograde.inside.networks import Layer, Network
 from autograde.notebooks.source import Source
+from tests.mutants.visible import ticked
 
 NAME = "06_influence"
 
@@ -154,3 +156,38 @@ def test_captum_leaves_out_the_biases_alone(source: Source, checks: SimpleNamesp
     assert 0 < earned(without, 2 * gap, "biases", 1e-6 * gap) < 1
     assert 0 < earned(without, gap, "residuals", 1e-6 * gap) < 1
     assert 0 < earned(without, gap, "biases", gap) < 1
+
+
+# --- variables: what the visible checks notice ----------------------------------------------------
+
+FROM_ONE = "influence(victim, triggered, torch.tensor([boot]), suspected, method={!r}, layers={!r})"
+TRAINED_AGAIN = """
+with_all = asked_loss(refit(torch.ones(30)))
+changes = [asked_loss(refit(1 - row)) - with_all for row in torch.eye(30)]
+ranks = [np.argsort(np.argsort(values)) for values in (changes, predicted.numpy())]
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"suspects = {FROM_ONE.format('grad_dot', 'all')}.top(100)[0]",
+        f"suspects = {FROM_ONE.format('grad_cos', 'all')}.bottom(100)[0]",
+        f"suspects = {FROM_ONE.format('grad_cos', 'last')}.top(100)[0]",
+        "suspects = torch.nonzero(suspected.labels == boot)[:100, 0]",
+    ],
+)
+def test_suspects_that_share_no_square_get_no_tick(text: str) -> None:
+    assert not ticked(NAME, "poison-hunt", text)
+
+
+def test_changes_and_ranks_of_another_kind_get_no_tick() -> None:
+    def tick(changes: str, agreement: str) -> bool:
+        answer = f"{TRAINED_AGAIN}left_out, agreement = {changes}, {agreement}"
+        return ticked(NAME, "gold-standard", answer)
+
+    rank = "np.corrcoef(ranks)[0, 1]"
+    assert tick("changes", rank)
+    assert not tick("changes", "np.corrcoef(changes, predicted)[0, 1]"), "Pearson's"
+    assert not tick("30 * np.array(changes)", rank)
+    assert not tick("np.array(changes) / with_all", rank)

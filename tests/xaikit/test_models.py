@@ -13,6 +13,7 @@ import torch
 import torchvision
 from bright_rows import same_bytes, tiny
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from sklearn.metrics import accuracy_score
 from torch import nn
 
@@ -129,6 +130,15 @@ def test_a_missing_or_damaged_checkpoint_is_one_sentence(tmp_path: Path) -> None
     for content in (whole[:-100], b"", whole[:4] + b"x" + whole[5:], other):
         (tmp_path / "lecture.safetensors").write_bytes(content)
         with pytest.raises(ValueError, match="is damaged") as damaged:
+            load_pretrained("lecture", folder=tmp_path)
+        errors.append(damaged)
+    weights = load_file(CHECKPOINTS / "lecture.safetensors")
+    for kind in (torch.int32, torch.complex64):
+        other_kind = {name: each.to(kind) for name, each in weights.items()}
+        save_file(other_kind, tmp_path / "lecture.safetensors")
+        with pytest.raises(
+            ValueError, match=rf"is damaged \(it holds {kind} in 0.weight"
+        ) as damaged:
             load_pretrained("lecture", folder=tmp_path)
         errors.append(damaged)
     (tmp_path / "lecture.safetensors").write_bytes(whole)

@@ -20,7 +20,21 @@ from xaikit.progress import Bar
 
 _VARIANTS = "for inputs or for what they are compared with (a baseline, a masked or noisy copy)"
 
-_OBSERVER: ContextVar[Callable[[int, int], None] | None] = ContextVar("observer", default=None)
+_OBSERVER: ContextVar[_Watch | None] = ContextVar("observer", default=None)
+
+
+class _Watch:
+    """Who observes, and how many of how many it was told last."""
+
+    def __init__(self, observer: Callable[[int, int], None]) -> None:
+        self._observer, self._last = observer, (0, 1)
+
+    def told(self, done: int, total: int) -> None:
+        self._last = done, total
+        self.again()
+
+    def again(self) -> None:
+        self._observer(*self._last)
 
 
 @contextmanager
@@ -30,7 +44,7 @@ def observed(observer: Callable[[int, int], None]) -> Iterator[None]:
     In place of the bar, and for this thread only. An exception of the observer's ends the
     explanation there: the model is handed back as it was.
     """
-    token = _OBSERVER.set(observer)
+    token = _OBSERVER.set(_Watch(observer))
     try:
         yield
     finally:
@@ -45,10 +59,17 @@ def progress(total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """
     observer = _OBSERVER.get()
     if observer is not None:
-        yield lambda done: observer(done, total)
+        yield lambda done: observer.told(done, total)
         return
     with Bar(total=total, unit=unit) as bar:
         yield lambda done: bar.update(done - bar.n)
+
+
+def may_end() -> None:
+    """Let an observer end the work here, in the middle of a long step that it was told of."""
+    observer = _OBSERVER.get()
+    if observer is not None:
+        observer.again()
 
 
 @contextmanager

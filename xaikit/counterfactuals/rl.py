@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from xaikit.checkpoints import opened
+from xaikit.checkpoints import fill, opened
 from xaikit.core.cards import card_of
 from xaikit.core.devices import own_devices
 from xaikit.core.options import accepted
@@ -102,7 +102,7 @@ def load_generator(model_name: str, folder: str | Path | None = None) -> Generat
     with opened(name, folder) as (card, weights):
         with torch.random.fork_rng(devices=[]):  # first weights are drawn, and thrown away
             generator = Generator(tuple(card["shape"]), card["classes"])
-        generator.load_state_dict(weights)
+        fill(generator, weights)
     generator.card = card
     return generator.eval()
 

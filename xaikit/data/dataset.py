@@ -51,10 +51,10 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
                 f"images have to be a floating point tensor (N, C, H, W) in [0, 1], not {kind}: "
                 f"torch.as_tensor(images) / 255 makes one of bytes."
             )
-        if len(images) != len(labels):
-            raise ValueError(f"There are {len(images)} images but {len(labels)} labels.")
         self.images, self.source = images, source
         self.labels, self.classes = _named(labels, classes)
+        if len(images) != len(labels):
+            raise ValueError(f"There are {len(images)} images but {len(labels)} labels.")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -161,7 +161,11 @@ class PhotoDataset(ImageDataset):
 
 def _named(labels: Tensor | Sequence[int], classes: Sequence[str]) -> tuple[Tensor, list[str]]:
     """Return labels (N,) and the classes' names, if each label has one, or no class has."""
-    names, found = [str(each) for each in classes], torch.as_tensor(labels)
+    names = [str(each) for each in classes]
+    try:
+        found = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError):  # None, names, ragged lists
+        found = torch.empty(())
     if found.is_floating_point() or found.dtype == torch.bool or found.ndim != 1:
         raise TypeError("labels have to be whole numbers (N,), the classes' places in their names.")
     if names and len(found) and not 0 <= int(found.min()) <= int(found.max()) < len(names):

@@ -70,7 +70,8 @@ def influence(
         (M,) their classes: the true ones, or predicted ones to ask why the model says so.
     training
         What the model was trained on: a data set with ``.images`` (N, *shape) and ``.labels``
-        (N,), or a pair of these.
+        (N,), or a pair of these. Of a data set of torch's,
+        ``next(iter(DataLoader(data, batch_size=len(data))))`` is the pair.
     method
         One of these, with its options; :func:`xaikit.influence_methods` tells what each needs.
 
@@ -90,7 +91,8 @@ def influence(
     **options
         The method's own: ``help("xaikit.influence.gradients")``, say, documents them. A name means
         the same everywhere: ``layers`` is ``"last"`` (the last linear layer) or ``"all"``;
-        ``checkpoints`` are state dicts or paths, with one of the ``learning_rates`` each;
+        ``checkpoints`` are state dicts or paths, of floating point numbers in any precision, with
+        one of the ``learning_rates`` each;
         ``damping`` is added to the Hessian of the mean loss.
 
     Returns
@@ -209,6 +211,11 @@ def _asked(
         )
     if dtype not in (None, torch.float32, torch.float64):
         raise ValueError(f"dtype has to be torch.float32 or torch.float64, not {dtype!r}.")
+    if images.shape[1:] == inputs.shape:
+        raise ValueError(
+            f"inputs have to be a batch (M, *shape), but they have the shape of one training "
+            f"image, {tuple(inputs.shape)}: a single example x goes in as x[None]."
+        )
     if images.shape[1:] != inputs.shape[1:]:
         raise ValueError(
             f"the training images have shape {tuple(images.shape[1:])} each, but the inputs "

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from xaikit.core.options import NonNegative
+from xaikit.influence.features import ELSEWHERE
 from xaikit.influence.networks import (
     Checkpoints,
     LastLayer,
@@ -181,7 +182,7 @@ def _exemplar(
         products: Tensor = ours @ theirs.T
         return products
 
-    network = LastLayer(problem)
+    network = LastLayer(problem, ELSEWHERE)
     images = [problem.trained_on(rows)[0] for rows in problem.parts()]
     seen = torch.cat([network.seen(each) for each in images])[:, : network.features]
     module = nn.Sequential()

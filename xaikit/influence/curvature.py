@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from xaikit.core.passes import progress
+from xaikit.core.passes import may_end, progress
 from xaikit.influence.memory import expect_room
 from xaikit.influence.networks import LastLayer, Network
 from xaikit.influence.problem import Training
@@ -47,6 +48,7 @@ class Curved(NamedTuple):
             rows = slice(start, min(start + self.problem.chunk, n))
             seen, labels = self.part(rows if places is None else places[rows])
             for few in range(0, len(vectors), _AT_ONCE):
+                may_end()
                 some = slice(few, few + _AT_ONCE)
                 found[some] += self._product(seen, labels, vectors[some])
         return found / n
@@ -57,15 +59,17 @@ class Curved(NamedTuple):
         def total(weights: Tensor) -> Tensor:
             return loss(network.outputs(weights, seen), labels).sum()
 
-        try:
-            back = torch.func.vjp(torch.func.grad(total), network.weights)[1]
-            found: Tensor = torch.func.vmap(lambda vector: back(vector)[0])(vectors)
-            return found
-        except RuntimeError:  # what vectorising does not know: one by one
-            leaf = network.weights.clone().requires_grad_()
-            (slope,) = torch.autograd.grad(total(leaf), leaf, create_graph=True)
-            each = [torch.autograd.grad(slope, leaf, v, retain_graph=True)[0] for v in vectors]
-            return torch.stack(each)
+        # Attention's faster kernels have no second derivative.
+        with sdpa_kernel(SDPBackend.MATH):
+            try:
+                back = torch.func.vjp(torch.func.grad(total), network.weights)[1]
+                found: Tensor = torch.func.vmap(lambda vector: back(vector)[0])(vectors)
+                return found
+            except RuntimeError:  # what vectorising does not know: one by one
+                leaf = network.weights.clone().requires_grad_()
+                (slope,) = torch.autograd.grad(total(leaf), leaf, create_graph=True)
+                each = [torch.autograd.grad(slope, leaf, v, retain_graph=True)[0] for v in vectors]
+                return torch.stack(each)
 
     def hessian(self) -> Tensor:
         """Return the Hessian of the mean loss (P, P), or say that there is no room for it."""

@@ -14,6 +14,9 @@ from xaikit.influence.problem import Training
 from xaikit.influence.registry import Found, influence_method
 from xaikit.influence.rows import Factors
 
+ELSEWHERE = 'choose a method with layers="all", such as grad_cos'
+"""What to do where a network has no features."""
+
 
 @influence_method(
     "Nearest exemplar",
@@ -37,7 +40,7 @@ def exemplar(
         ``"euclidean"``: minus the distance, so that all scores are at most 0 and the nearest
         example has the largest; ``"cosine"``: of the angle; ``"dot"``: the inner product.
     """
-    network = LastLayer(problem)
+    network = LastLayer(problem, ELSEWHERE)
     ours = _plain(
         network, torch.cat([*map(network.seen, torch.split(problem.inputs, problem.chunk))])
     )
@@ -98,7 +101,7 @@ def representer(problem: Training, *, damping: NonNegative = 0.01, steps: int = 
         raise ValueError(
             "representer explains the logit of a class, so it takes loss='cross_entropy' only."
         )
-    network = LastLayer(problem)
+    network = LastLayer(problem, ELSEWHERE).at_the_end()
     every = [(network.seen(images), y) for images, y in map(problem.trained_on, problem.parts())]
     seen, labels = (torch.cat(each) for each in zip(*every, strict=True))
     fitted = minimum(

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from xaikit.core.passes import may_end
+
 _FEW = 1000
 """Weights up to which the Hessian is made: with more, L-BFGS is faster."""
 
@@ -48,6 +50,7 @@ def minimum(
     small = torch.finfo(start.dtype).eps ** (2 / 3)
     weights, now = start, slope(start)
     for _ in range(steps):
+        may_end()
         length = torch.linalg.vector_norm(now)
         if length <= small:
             return Fitted(weights, length, factor)
@@ -103,6 +106,7 @@ def _by_lbfgs(objective: Objective, start: Tensor, steps: int, small: float) -> 
     )
 
     def evaluated() -> Tensor:
+        may_end()
         descent.zero_grad()
         value = objective(weights)
         value.backward()  # type: ignore[no-untyped-call]

@@ -36,7 +36,8 @@ def grad_dot(problem: Training, *, layers: Layers = "last", projection: int | No
         What is asked.
     layers
         ``"last"``: the weights of the last linear layer, exact from products of activations and
-        residuals; ``"all"``: all weights, by gradients of each example.
+        residuals; ``"all"``: all weights, by gradients of each example, also those that no
+        training changed (``requires_grad`` plays no role).
     projection
         Hold at most this many numbers of each example (512, say): linear layers whose gradients
         are products of few numbers stay exact, the rest is projected at random; see

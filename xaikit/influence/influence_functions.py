@@ -128,7 +128,8 @@ def _by_lissa(data: Curved, damping: float, steps: int, batch: int) -> Solve:
     """Sum the series of the inverse: s ← g + (1 - (H + damping) / scale) s, over random batches.
 
     It converges where the scale is above the largest eigenvalue of each batch; twice that of the
-    whole is taken. The error is measured with the Hessian of all examples.
+    whole is taken. The error is measured with the Hessian of all examples. In the code of Koh and
+    Liang (2017) damping is not divided by the scale, so the same number adds damping · scale there.
     """
     generator = data.problem.generator()
     weights = data.network.weights[None]

@@ -44,8 +44,14 @@ class Layered:
         """Return the model by its layers, or None if it has parameters elsewhere."""
         owners = dict.fromkeys(name.rpartition(".")[0] for name in names)
         layers = [model.get_submodule(name) for name in owners]
-        own = {f"{owner}.{kind}".lstrip(".") for owner in owners for kind in ("weight", "bias")}
-        if set(names) <= own and all(_plain(layer) for layer in layers):
+        # A tied weight is a parameter once, under its first name, and lies in two layers.
+        own = [
+            f"{owner}.{kind}".lstrip(".")
+            for owner, layer in zip(owners, layers, strict=True)
+            for kind in ("weight", "bias")
+            if layer._parameters.get(kind) is not None
+        ]
+        if names == own and all(_plain(layer) for layer in layers):
             return cls(model, layers)
         return None
 

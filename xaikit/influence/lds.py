@@ -59,7 +59,8 @@ def lds(scores: Any, subsets: Any, outputs: Any, *, seed: int = 0, repeats: int 
     A method predicts what a network that was trained on a subset says of a test example: the sum
     of the scores of the training examples in that subset. The score is Spearman's correlation of
     these sums with what such networks did say, over the subsets, then the mean over test examples.
-    The authors' tutorial takes random halves, and the margin of the right class as the output.
+    The authors sample subsets of half of the training set, and take the margin of the right class
+    as the output.
 
     Parameters
     ----------
@@ -165,6 +166,10 @@ def _checked(scores: Any, subsets: Any, outputs: Any) -> tuple[Tensor, Tensor, T
 
 def _matrix(values: Any, name: str, form: str) -> Tensor:
     """Return a table of numbers with at least one row and one column."""
+    if isinstance(values, np.ndarray):  # torch takes no reversed rows and no foreign byte order
+        values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    if isinstance(values, Tensor) and values.layout is not torch.strided:
+        raise TypeError(f"{name} have to be a dense tensor of shape {form}.")
     try:
         found = torch.as_tensor(values).detach().cpu()
     except (TypeError, ValueError, RuntimeError):

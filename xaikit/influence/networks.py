@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from xaikit.core.layers import features_of, last_linear
-from xaikit.core.logits import Logits
+from xaikit.core.logits import Logits, TwoClasses
 from xaikit.core.options import NonNegative, accepted
 from xaikit.core.passes import class_scores, numeric, outputs
 from xaikit.influence.layered import Layered
 from xaikit.influence.problem import Loss, Training, slopes
 from xaikit.influence.rows import Dense, Factors, Rows
 from xaikit.influence.sharing import behind_what_is_shared
+from xaikit.influence.states import state_like
 
 Layers = Literal["last", "all"]
 Checkpoints = Sequence[Any] | None
@@ -37,11 +35,11 @@ class LastLayer:
         How many activations there are beside that one.
     """
 
-    def __init__(self, problem: Training) -> None:
-        self._model = problem.model
+    def __init__(self, problem: Training, instead: str = 'use layers="all"') -> None:
+        self._model, self._instead = problem.model, instead
         some = problem.inputs[:2]
-        with torch.no_grad(), features_of(self._model, None, 'use layers="all"') as features:
-            found, scores = features(some)
+        with torch.no_grad(), features_of(self._model, None, instead) as features:
+            found, self._scores = features(some)
         layer = last_linear(self._model, some)
         assert isinstance(layer, nn.Linear)  # features_of has said so else
         weight, bias = layer.weight.detach(), layer.bias
@@ -51,12 +49,42 @@ class LastLayer:
             weight = torch.cat([weight, bias.detach().unsqueeze(1)], 1)
         self.weights = weight.to(problem.dtype).flatten()
         self.shape = weight.shape
-        seen = self._with_ones(found)
-        if seen.shape[1] != weight.shape[1] or not _near(self.outputs(self.weights, seen), scores):
+        self._some, self._found = some, self._with_ones(found)
+
+    def at_the_end(self) -> LastLayer:
+        """Return the layer, if the model's outputs are what leaves it."""
+        fits = self._found.shape[1] == self.shape[1]
+        if not fits or not _near(self.outputs(self.weights, self._found), self._scores):
             raise ValueError(
-                "the model computes more after its last linear layer, so that the gradients of "
-                'that layer are not products of activations and residuals: use layers="all".'
+                f"the model computes more after its last linear layer, so that the gradients of "
+                f"that layer are not products of activations and residuals: {self._instead}."
             )
+        return self
+
+    def alone(self) -> LastLayer:
+        """Return the layer, if its weights do nothing in the model but this layer's work."""
+        own = [each for each in (self._layer.weight, self._layer.bias) if each is not None]
+        by_class = torch.linspace(1, 2, self.shape[0]).to(self._scores)
+        try:
+            for each in own:
+                each.requires_grad_(True)
+            total = (outputs(self._model, self._some) * by_class).sum()
+            if not total.requires_grad:
+                return self  # the model detaches: no slope reaches another use, either
+            slopes = torch.autograd.grad(total, own, allow_unused=True)
+        finally:
+            for each in own:
+                each.requires_grad_(False)
+        expected = torch.outer(by_class, self._found.sum(0))
+        if None not in slopes and not _near(
+            torch.cat([each.view(len(by_class), -1) for each in slopes], 1), expected
+        ):
+            raise ValueError(
+                f"the model uses the weights of its last linear layer elsewhere, too (they are "
+                f"tied), so that their gradients are not products of activations and residuals: "
+                f"{self._instead}."
+            )
+        return self
 
     def _with_ones(self, found: Tensor) -> Tensor:
         if not self._bias:
@@ -166,7 +194,7 @@ Network = LastLayer | WholeModel
 
 def network_of(problem: Training, layers: Layers) -> Network:
     """Return the model as a function of the weights that count."""
-    return LastLayer(problem) if layers == "last" else WholeModel(problem)
+    return LastLayer(problem).at_the_end().alone() if layers == "last" else WholeModel(problem)
 
 
 def each_network(
@@ -195,9 +223,8 @@ def each_network(
         accepted(each, NonNegative, f"learning_rates[{place}]")
         for place, each in enumerate(rates or [])
     ]
-    states = [_state(each, place) for place, each in enumerate(checkpoints)]
-    for place, state in enumerate(states):
-        _expect_fitting(problem.model, state, place)
+    like = _inner(problem.model).state_dict()
+    states = [state_like(like, each, place) for place, each in enumerate(checkpoints)]
     if not own:
         _inner(problem.model).load_state_dict(states[0])
     problem = behind_what_is_shared(problem, states, weights=layers == "last")
@@ -208,86 +235,11 @@ def each_network(
         yield problem, network_of(problem, layers), float(factors[place]) if factors else 1.0
 
 
-def _state(checkpoint: Any, place: int) -> Mapping[str, Tensor]:
-    """Return a checkpoint's weights: given, or read from its file."""
-    called = f"checkpoint {place}"
-    if isinstance(checkpoint, str | Path):
-        path = Path(checkpoint).expanduser()
-        if not path.is_file():
-            raise FileNotFoundError(f"{called} is {path}, which is no file: correct the path.")
-        try:
-            read: Callable[[Path], Any] = load_file if path.suffix == ".safetensors" else _unpickled
-            checkpoint = read(path)
-        except (SafetensorError, RuntimeError, ValueError, OSError, EOFError, KeyError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            if isinstance(error, KeyError):  # of a byte that no pickle begins with
-                reason = "torch.save did not write it, or it is damaged"
-            raise ValueError(f"{called}, {path}, cannot be read ({reason}).") from error
-    tensors = isinstance(checkpoint, Mapping) and all(
-        isinstance(name, str) and isinstance(each, Tensor) for name, each in checkpoint.items()
-    )
-    if not tensors:
-        inner = _holding_a_state(checkpoint)
-        cure = f"give its entry {inner!r}" if inner else "use model.state_dict()"
-        raise TypeError(
-            f"{called} has to be a state dict (names with tensors) or the path of one, not a "
-            f"{type(checkpoint).__name__}{' that holds one' if inner else ''}: {cure}."
-        )
-    if any(each.is_meta for each in checkpoint.values()):
-        raise ValueError(f"{called} lies on the device meta and holds no numbers: load its values.")
-    return dict(checkpoint)
-
-
-def _holding_a_state(checkpoint: Any) -> str | None:
-    """Return the name of the first entry that holds tensors by name, of a training's record."""
-    if not isinstance(checkpoint, Mapping):
-        return None
-    for name, entry in checkpoint.items():
-        named = isinstance(entry, Mapping) and len(entry) > 0
-        if named and all(isinstance(each, Tensor) for each in entry.values()):
-            return str(name)
-    return None
-
-
-def _unpickled(path: Path) -> Any:
-    import pickle
-
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError("it holds more than weights, or is damaged") from error
-
-
-def _expect_fitting(model: nn.Module, state: Mapping[str, Tensor], place: int) -> None:
-    """Fail where a checkpoint is of another architecture, and name the first difference."""
-    own = _inner(model).state_dict()
-    lacking, foreign = own.keys() - state.keys(), state.keys() - own.keys()
-    shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
-    if state and {f"module.{name}" for name in own} == state.keys():
-        raise ValueError(
-            f"the names of checkpoint {place} begin with module., as DataParallel writes them: "
-            f"give the state dict of what it wraps, its .module."
-        )
-    if lacking:
-        what = f"it has no {min(lacking)}"
-    elif foreign:
-        what = f"it has {min(foreign)}, which the model lacks"
-    elif shapes:
-        name = shapes[0]
-        what = f"its {name} is {tuple(state[name].shape)}, the model's {tuple(own[name].shape)}"
-    elif bad := [n for n, v in state.items() if v.is_floating_point() and not v.isfinite().all()]:
-        raise ValueError(f"checkpoint {place} holds nan or infinity in {bad[0]}: give another.")
-    else:
-        return
-    raise ValueError(
-        f"checkpoint {place} is of another architecture than the model ({what}): give checkpoints "
-        f"of this model's own training."
-    )
-
-
 def _inner(model: nn.Module) -> nn.Module:
-    """Return the caller's model, where it is held by one that gives logits."""
-    return model.model if isinstance(model, Logits) else model
+    """Return the caller's model, where it is held by one that gives logits of classes."""
+    while isinstance(model, Logits | TwoClasses):
+        model = model.model
+    return model
 
 
 def _near(one: Tensor, other: Tensor) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from xaikit.core.arguments import checked_targets, one_each
 from xaikit.core.passes import progress
@@ -108,7 +109,9 @@ def checked_training(training: Any) -> tuple[Tensor, Tensor]:
     elif isinstance(training, Tensor):
         images, labels = training, None
     else:
-        raise TypeError(f"training has to be {wanted}, not a {type(training).__name__}.")
+        raise TypeError(
+            f"training has to be {wanted}, not a {type(training).__name__}{_as_a_pair(training)}."
+        )
     if labels is None:
         raise ValueError(f"training has no labels: give {wanted}.")
     if not isinstance(images, Tensor):
@@ -116,9 +119,14 @@ def checked_training(training: Any) -> tuple[Tensor, Tensor]:
             f"the training images have to be a tensor (N, …), not {type(images).__name__}: "
             f"give {wanted}."
         )
+    if images.layout is not torch.strided or images.is_meta:
+        raise TypeError(
+            "the training images have to be a dense tensor with values, not a sparse or meta one."
+        )
     if not images.is_floating_point():
         raise TypeError(
-            f"the training images have to be floating point, not {images.dtype}: use .float()."
+            f"the training images have to be floating point, not {images.dtype}: give them as the "
+            f"model saw them in training, such as bytes.float() / 255."
         )
     if images.ndim < 2 or images.numel() == 0:
         raise ValueError(
@@ -135,6 +143,22 @@ def checked_training(training: Any) -> tuple[Tensor, Tensor]:
     return _ordinary(images), _ordinary(labels)
 
 
+def _as_a_pair(training: Any) -> str:
+    """Return how a data set of torch's, or its loader, becomes a pair of tensors."""
+    if isinstance(training, DataLoader):
+        training, name = training.dataset, "training.dataset"
+    elif isinstance(training, Dataset):
+        name = "training"
+    else:
+        return ""
+    if isinstance(training, TensorDataset) and len(training.tensors) == 2:
+        return f": give {name}.tensors"
+    return (
+        f": next(iter(torch.utils.data.DataLoader({name}, batch_size=len({name})))) makes the "
+        f"pair of a data set whose items are an image and its label"
+    )
+
+
 def _ordinary(values: Tensor) -> Tensor:
     """Return values apart from any graph, which a graph may save: not those of inference mode."""
     with torch.inference_mode(False):
@@ -145,6 +169,8 @@ def expect_finite(images: Tensor, chunk: int) -> None:
     """Fail where training images hold what is no number: part by part, so that copies are small."""
     for start in range(0, len(images), chunk):
         part = images[start : start + chunk]
+        if part.dtype.itemsize == 1:  # eight bits: torch can store them, and not add them
+            part = part.float()
         # A finite sum has finite summands, and is found in a tenth of the time.
         if not part.sum().isfinite() and not part.isfinite().all():
             row = start + int((~part.isfinite()).flatten(1).any(1).nonzero()[0])
@@ -156,6 +182,12 @@ def expect_finite(images: Tensor, chunk: int) -> None:
 
 def classes_of(labels: Any, examples: Tensor, classes: int, name: str) -> Tensor:
     """Return labels (n,), each a class of the model."""
+    dtype = getattr(labels, "dtype", None)
+    if isinstance(dtype, torch.dtype) and (dtype.is_floating_point or dtype == torch.bool):
+        raise TypeError(
+            f"{name} are {dtype}, but loss='cross_entropy' takes classes: give whole numbers "
+            f"({len(examples)},), or another loss, a function of outputs and labels."
+        )
     found = one_each(
         checked_targets(labels, examples, classes, name),
         f"{name} have to be one class an example, of shape ({len(examples)},).",
@@ -192,7 +224,13 @@ def expect_losses(loss: Loss, scores: Tensor, labels: Tensor) -> None:
         ) from error
     if not isinstance(found, Tensor) or found.shape != (len(scores),):
         shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        cure = "use reduction='none'"
+        if isinstance(found, Tensor) and found.ndim > 1:
+            cure = (
+                f"bring outputs {tuple(scores.shape)} and labels {tuple(labels.shape)} to one "
+                f"shape, and take the mean over all axes but the first"
+            )
         raise ValueError(
             f"loss has to return one number for each of {len(scores)} examples, "
-            f"({len(scores)},), not {shape}: use reduction='none'."
+            f"({len(scores)},), not {shape}: {cure}."
         )

@@ -13,7 +13,7 @@ from xaikit.core.passes import outputs, placed
 from xaikit.data import ImageDataset
 from xaikit.influence import Influence, influence
 from xaikit.influence.registry import METHODS
-from xaikit.plots.maps import draw_image
+from xaikit.plots.maps import draw_image, picture
 from xaikit.plots.names import literal
 from xaikit.widgets.themes import duration, themed
 
@@ -38,6 +38,9 @@ def influential(
 ) -> str:
     """Return an image's proponents and opponents with their heading, as HTML."""
     pixels, label = data[image]
+    # What cannot be shown is said before the scores are searched, which may take long.
+    _showable(pixels, f"image {image}")
+    _showable(training[0][0], "training image 0")
     inputs = placed(model, pixels.unsqueeze(0))
     with torch.no_grad():
         predicted = int(outputs(model, inputs).argmax())
@@ -60,6 +63,14 @@ def influential(
     return f"<h4>{html.escape(heading)}</h4><p>{text}</p>{themed(figure)}"
 
 
+def _showable(pixels: Tensor, name: str) -> Tensor:
+    """Return an image as it can be shown, or say which one cannot, and why."""
+    try:
+        return picture(pixels)
+    except ValueError as error:
+        raise ValueError(f"{name} cannot be shown: {error}") from error
+
+
 def drawn(image: Tensor, asked: str, training: ImageDataset, found: Influence) -> Figure:
     """Draw the image, and beside it the training images of the highest and the lowest scores."""
     figure = Figure(figsize=(7.4, 3.7), layout="constrained")
@@ -78,7 +89,7 @@ def drawn(image: Tensor, asked: str, training: ImageDataset, found: Influence) -
         part.suptitle(title, fontsize=9)
         for axis, place in zip(part.subplots(1, shown, squeeze=False)[0], places, strict=True):
             pixels, label = training[int(place)]
-            draw_image(axis, pixels)
+            draw_image(axis, _showable(pixels, f"training image {int(place)}"))
             axis.set_title(literal(training.classes[label]), fontsize=8)
             axis.set_xlabel(f"{float(found.scores[0, place]):+.2g}", fontsize=8)
     return figure

@@ -136,19 +136,27 @@ def explorer(
             )
         if given is not None and len(given) == 0:
             raise ValueError(f"{name} holds no image: there is nothing to explore.")
-    searched = cache(partial(_searched, model, training))
+    asked_for = model
     model = load_pretrained("fashion_mnist") if model is None else model
     data = load("fashion_mnist") if data is None else data
+    searched = cache(partial(_searched, asked_for, training, data.classes))
     model = _expect_matching(model, data)
     along = {"checkpoints": checkpoints, "learning_rates": learning_rates}
     options = {name: value for name, value in along.items() if value is not None}
     return Explorer(model, data, searched, options)
 
 
-def _searched(model: nn.Module | None, training: ImageDataset | None) -> ImageDataset:
-    """Return the training images that :func:`explorer` was given, or those of its own network."""
-    if training is not None:
+def _searched(
+    model: nn.Module | None, training: ImageDataset | None, classes: list[str]
+) -> ImageDataset:
+    """Return the training images that :func:`explorer` was given, or those of its own network.
+
+    Where they name no class, their labels are those of the data.
+    """
+    if training is not None and training.classes:
         return training
+    if training is not None:
+        return ImageDataset(training.images, training.labels, classes, training.source)
     if model is not None:
         raise ValueError("say what the network was trained on: explorer(model, data, training).")
     whole = load("fashion_mnist", "train")

@@ -28,20 +28,19 @@ def hessian_vector(network, inputs, labels, vector):
 
 # %% answer="cg" kind="alternative"
 # answer: cg
+@torch.no_grad()
 def conjugate_gradients(product, right, steps):
-    b = right.detach().numpy().astype(np.float64)
-    x, r, d = np.zeros_like(b), b.copy(), b.copy()
-    rr = float((r * r).sum())
-    while steps > 0 and rr > 0.0:
-        with torch.no_grad():
-            q = product(torch.from_numpy(d).to(right.dtype)).numpy().astype(np.float64)
-        alpha = rr / float((d * q).sum())
-        x += alpha * d
-        r -= alpha * q
-        rr, before = float((r * r).sum()), rr
-        d = r + (rr / before) * d
-        steps -= 1
-    return torch.from_numpy(x)
+    # the next direction by its product with A; zero is asked of each number of the residual
+    x, r = torch.zeros_like(right), right.clone()
+    d = r.clone()
+    for _ in range(steps):
+        if (r == 0).all():
+            break
+        image = product(d)
+        alpha = (r @ d) / (d @ image)
+        x, r = x + alpha * d, r - alpha * image
+        d = r - (r @ image) / (d @ image) * d
+    return x
 
 
 # %% answer="cg" kind="wrong"

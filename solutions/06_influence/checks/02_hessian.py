@@ -59,6 +59,8 @@ def _products(rng: np.random.Generator) -> Arguments:
 def _systems(rng: np.random.Generator) -> Arguments:
     """Return positive definite maps, fewer steps than unknowns, as many, and one step too many.
 
+    One needs its second step though the residual is small after the first.
+
     In the last, the residual becomes exactly zero: b is an eigenvector, and all is a power of two.
     """
     cases: Arguments = []
@@ -67,6 +69,11 @@ def _systems(rng: np.random.Generator) -> Arguments:
         matrix = turned @ np.diag(rng.permutation(np.linspace(1, 6, size))) @ turned.T
         right = rng.choice((-1, 1), size=size) * rng.uniform(1, 2, size=size)
         cases.append((linear_map((matrix + matrix.T) / 2), tensor(right), steps))
+    # After one of two steps the residual is small, and the solution is far away.
+    angle = rng.uniform(0.3, 1.2)
+    axes = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    uneven = axes @ np.diag((4, 0.01)) @ axes.T
+    cases.append((linear_map((uneven + uneven.T) / 2), tensor(axes @ (2, 0.01)), 2))
     right = np.zeros(4)
     right[rng.integers(4)] = 2.0 ** rng.integers(-2, 3)
     cases.append((linear_map(np.diag(2.0 ** rng.permutation(4))), tensor(right), 3))

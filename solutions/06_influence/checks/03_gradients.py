@@ -31,8 +31,9 @@ def _rows(rng: np.random.Generator) -> Arguments:
     for size, asked, number in ((3, 3, 4), (8, 2, 5)):
         pair = []
         for count in (asked, number):
-            rows = rng.normal(size=(count, size)) * 10.0 ** rng.uniform(-2, 2, size=(count, 1))
-            rows[rng.integers(count)] = 0
+            rows = rng.normal(size=(count, size)) * 10.0 ** np.linspace(-2, 2, count)[:, None]
+            rows[rng.integers(1, count)] = 0  # not the shortest
+            rows = rng.permutation(rows)
             pair.append(tensor(rows))
         cases.append((pair[0], pair[1]))
     return cases

@@ -46,6 +46,15 @@ def _cases(rng: np.random.Generator) -> Arguments:
             other.append(1 - first)  # those that are not their own top proponents
             others = [_counted(among, each, *rest, k)[1] for each in (abs(scores), -scores)]
             others.append(_counted(among, scores, *rest, 1 if k > 1 else 2)[1])
+            # The same examples for all images, and the sign of the score as a condition.
+            others.append(_counted(among, np.tile(scores.mean(0), (len(scores), 1)), *rest, k)[1])
+            best = np.argsort(-scores, axis=1)[:, :k]
+            same = training[best] == labels[:, None]
+            others.append((same & (np.take_along_axis(scores, best, 1) > 0)).mean())
+            if k > 1:  # most of them, or any: the same as each of a single one
+                others += [(same.mean(1) > 0.5).mean(), same.any(1).mean()]
+                near = np.argsort(-among, axis=1)[:, :k] == np.arange(len(among))[:, None]
+                other.append(near.any(1).mean())
             return 0 < first < 1 and 0 < second < 1 and first not in other and second not in others
 
         among, scores, labels, training, k = drawn(draw, shows)

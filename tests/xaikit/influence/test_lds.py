@@ -134,3 +134,16 @@ def test_bad_input_is_one_sentence(case: Any, sentence: str) -> None:
 def test_bad_options_are_one_sentence(options: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=next(iter(options))):
         lds(*drawn(), **options)
+
+
+def test_tables_of_numpy_in_any_layout_are_the_same_numbers() -> None:
+    rng = np.random.default_rng(0)
+    scores, subsets = rng.normal(size=(2, 6)), rng.random((5, 6)) < 0.5
+    outputs = rng.normal(size=(5, 2))
+    expected = lds(scores, subsets, outputs)
+    backwards = scores[:, ::-1], subsets[:, ::-1], outputs
+    assert torch.equal(lds(*backwards).each, expected.each)
+    swapped = scores.astype(">f8"), subsets, outputs.astype(">f8")
+    assert torch.equal(lds(*swapped).each, expected.each)
+    with pytest.raises(TypeError, match="scores have to be a dense tensor"):
+        lds(torch.tensor(scores).to_sparse(), subsets, outputs)
