@@ -72,8 +72,8 @@ class Numbers:
             return "it stands before the first section"
         if template in self.gone:
             return (
-                f"course.toml leaves this {kind.replace('points', 'task')} out; write the text "
-                f"that names it between {{{{ if {template} }}}} and {{{{ end }}}}"
+                f"course.toml leaves this {kind.replace('points', 'task')} out; choose it, too, or "
+                f"write the text that names it between {{{{ if {template} }}}} and {{{{ end }}}}"
             )
         if kind == "task" and key in self.points:
             return f"the task {key!r} has no heading '### Task: TITLE', and so no number"
