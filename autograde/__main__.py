@@ -181,7 +181,9 @@ def _publish(options: argparse.Namespace) -> None:
     publish(options.out, course, _say)
     where = options.out.resolve()
     print(f"The students' repository is in {where}. Badges open it once its tag is pushed:")
-    print(f"  cd {where} && git add --all && git commit --message {course.tag}")
+    # Without a repository of its own, git would take one above it, with the history of that.
+    begin = "" if (where / ".git").exists() else "git init && "
+    print(f"  cd {where} && {begin}git add --all && git commit --message {course.tag}")
     print(f"  git tag {course.tag}")
     print(f"  git push https://github.com/{course.repository} HEAD {course.tag}")
 

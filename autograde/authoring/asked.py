@@ -120,6 +120,12 @@ class Asked:
             self._drawn[task, seed] = rows, [encode_arguments(row) for row in rows]
         return self._drawn[task, seed]
 
+    def is_steady(self, task: str) -> bool:
+        """Say whether one seed gives the same hidden arguments each time they are drawn."""
+        with quiet():
+            again = self.call(task).inputs(np.random.default_rng(0))
+            return [encode_arguments(tuple(row)) for row in again] == self.inputs(task, 0)[1]
+
     def returned(
         self, task: str, function: Callable[..., Any], seed: int = 0, limit: float = 60
     ) -> list[tuple[Any, tuple[Any, ...]]]:
@@ -205,5 +211,9 @@ def _called(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[An
         with undisturbed(), at_most(limit), quiet():
             seed_all()
             return plain(function(*received)), received
-    except (Exception, TooLongError):
-        return Failed("raised"), received
+    except TooLongError:
+        return Failed("it takes too long"), received
+    except NameError as error:
+        return Failed(f"{error}: the check's needs=(…) should name its cell"), received
+    except Exception as error:
+        return Failed(f"{type(error).__name__}: {error}"), received

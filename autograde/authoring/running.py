@@ -166,10 +166,15 @@ def not_as_meant(wrongs: Wrongs, ran: Ran, task: Task) -> Iterator[str]:
             )
             return
         rows, sent = asked.inputs(task.id, 0)
+        if not asked.is_steady(task.id):
+            yield (
+                "its hidden inputs are others each time, with one seed: draw everything from the "
+                "generator that the check's function of inputs gets"
+            )
         came_back = asked.returned(task.id, function)
         failed = next((each for each, _ in came_back if isinstance(each, Failed)), None)
         if failed is not None:
-            yield "the solution raises, is too slow, or returns nothing readable in a hidden call"
+            yield f"the solution fails in a hidden call: {failed.reason}"
             return
         calls = [
             Called(row, returned, frozenset(changed_arguments(before, after)))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 from autograde.authoring.asked import Asked
+from autograde.authoring.named import unconditional
 from autograde.authoring.once import Once
 from autograde.authoring.pieces import Looking, Pieces, beside, one_thread
 from autograde.authoring.running import run
@@ -101,6 +102,7 @@ def _faults(name: str, course: Course, say: Say) -> list[str]:
             clean = False
         found += _undefined(source)
         found += _unwritten(source)
+        found += unconditional(source)
         if clean:
             say("  the solution, graded beside the rest (yours, so without isolation)")
             with beside(_of_the_solution, name, course) as graded:

@@ -6,16 +6,20 @@ import hashlib
 import json
 import subprocess
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from autograde.errors import AutogradeError
 from autograde.model.course import Course
+from autograde.notebooks.beside import history, others
+from autograde.notebooks.cells import SourceError
 from autograde.notebooks.colab import opens
-from autograde.notebooks.publication import faults
+from autograde.notebooks.publication import faults, leaked
 from autograde.notebooks.release import release
-from autograde.notebooks.source import course_sources, read_source
+from autograde.notebooks.source import Source, course_sources, read_source, sources
+from autograde.safety.files import write_together
 
 Say = Callable[[str], object]
 
@@ -57,25 +61,24 @@ def publish(out: Path, course: Course, say: Say = print) -> list[str]:
     release([], course, say)
     files = {**_copied(course), **_made(course)}
     say(f"Searching {len(files)} files for solutions, hidden checks and other addresses")
-    read = [read_source(path, course) for path in course_sources(course).values()]
-    if found := faults(files, read, course):
+    read = [*_whole(course, say)]
+    found = [*faults(files, read, course), *_of_others(out, files, read, course, say)]
+    if found:
         raise AutogradeError("\n".join(found))
     digests = {place: hashlib.sha256(content).hexdigest() for place, content in files.items()}
     files[LIST] = (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
     _expect_new(course, out, files[LIST])
+    _expect_unchanged(out, before, files)
     say(f"Nothing leaks. Writing {out.resolve()}")
-    for place, content in files.items():
-        file = out / place
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+    write_together({out / place: content for place, content in files.items()})
     for place in sorted(before.keys() - files.keys()):  # an earlier publication wrote it
         file = out / place
         if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == before[place]:
             file.unlink()
-    others = [place for place in _there(out) if place not in files]
-    for place in others:
+    left = [place for place in _there(out) if place not in files]
+    for place in left:
         say(f"Not of this publication, left as it is: {out / place}")
-    return others
+    return left
 
 
 def _earlier(out: Path, course: Course) -> dict[str, str]:
@@ -121,6 +124,56 @@ def _expect_new(course: Course, out: Path, listed: bytes) -> None:
             f"{out} has a tag {course.tag} with other files, and a tag stays what it is: give "
             f"another tag in {course.file}."
         )
+
+
+def _expect_unchanged(out: Path, before: Mapping[str, str], files: Mapping[str, bytes]) -> None:
+    """Raise if somebody changed a file of the last publication: writing it would lose that."""
+    changed = []
+    for place in before.keys() & files.keys():
+        file = out / place
+        if not file.is_file():
+            continue
+        there = file.read_bytes()
+        forms = (there, there.replace(b"\r\n", b"\n"))  # git may end lines as the system does
+        digests = {hashlib.sha256(form).hexdigest() for form in forms}
+        if not {before[place], hashlib.sha256(files[place]).hexdigest()} & digests:
+            changed.append(f"{file}")
+    if changed:
+        raise AutogradeError(
+            f"Since the last publication somebody changed {', '.join(sorted(changed))}, and this "
+            "one would overwrite that: move what you wrote to a file of another name, or delete "
+            "the changed file, then publish again."
+        )
+
+
+def _whole(course: Course, say: Say) -> Iterator[Source]:
+    """Yield all notebooks with nothing left out: another term asks what this course leaves out."""
+    everything = replace(course, notebooks=(), assignments={})
+    ours = course_sources(course)
+    for name, path in sources(course.folder / "solutions").items():
+        try:
+            yield read_source(path, everything)
+        except SourceError:
+            if name in ours:
+                yield read_source(path, course)
+            else:
+                say(f"Not searched for: {path}, which cannot be read. `autograde check` says why.")
+
+
+def _of_others(
+    out: Path, files: Mapping[str, bytes], read: list[Source], course: Course, say: Say
+) -> list[str]:
+    """Return what must not be pushed along: secrets in other files and in the history."""
+    beside = others(out, {*files, LIST})
+    found, closed = leaked(beside.items(), read, course)
+    for place in closed:
+        say(f"Not of this publication, and it cannot be searched: {out / place}")
+    past, _ = leaked(history(out, [*files.values(), *beside.values()]), read, course)
+    again = "a commit stays in the history: publish into a new folder."
+    return [
+        *(f"{out}: {sentence}" for sentence in found),
+        *(f"{out}: {sentence.replace('please take it out.', again)}" for sentence in past),
+    ]
 
 
 def _there(out: Path) -> list[str]:

@@ -191,7 +191,7 @@ People = Annotated[tuple[Line, ...], should_be("a list of names")]
 
 Repository = Annotated[
     Line,
-    StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$"),
+    StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"),
     should_be('OWNER/NAME on GitHub, such as "xaikit/xaikit"'),
 ]
 

@@ -30,7 +30,7 @@ def agree(course: Course, notebooks: Collection[str]) -> None:
     """
     every = {*notebooks, *sources(course.folder / "solutions")}
     mistakes = [
-        f"{key} is no notebook in {course.folder / 'solutions'}{meant(name, every)}"
+        f"{key} is no notebook in {course.folder / 'solutions'}{_meant(name, every)}"
         for key, name in (
             *((f"assignments.{name}", name) for name in course.assignments),
             *((f"notebooks: {name}", name) for name in course.notebooks),
@@ -52,6 +52,12 @@ def agree(course: Course, notebooks: Collection[str]) -> None:
     ]
     if mistakes:
         raise CourseError.of(course.file, mistakes)
+
+
+def _meant(name: str, every: Collection[str]) -> str:
+    """Return the end of a sentence about a notebook that there is not."""
+    near = meant(name, every)
+    return near if near != "." or not every else f"; there is {', '.join(sorted(every))}."
 
 
 def undated(course: Course) -> list[str]:

@@ -201,6 +201,13 @@ def _numbers(whole: Outline, entry: str) -> Iterator[int]:
         yield whole.names[entry]
 
 
+def _of(task: str, sections: Collection[int], whole: Outline) -> str:
+    """Return the end of a sentence about a task that there is not."""
+    near = meant(task, whole.homes)
+    there = [each for each, home in whole.homes.items() if home in sections]
+    return near if near != "." or not there else f"; there is {', '.join(there)}."
+
+
 def _near(whole: Outline, entry: str) -> str:
     """Return the end of a sentence about a section that there is not."""
     names = [name for name, number in whole.names.items() if number]
@@ -218,7 +225,7 @@ def _unknown_tasks(
     for key, named in (("skip", terms.skip), ("points", terms.points)):
         for task in named:
             if task not in whole.homes:
-                yield f"{where}.{key}: there is no task {task!r}{meant(task, whole.homes)}"
+                yield f"{where}.{key}: there is no task {task!r}{_of(task, sections, whole)}"
             elif whole.homes[task] not in sections:
                 yield (
                     f"{where}.{key} names the task {task!r}, which is left out with "

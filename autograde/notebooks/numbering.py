@@ -20,6 +20,7 @@ from autograde.notebooks.cells import SourceError, called, grading
 
 TASK = re.compile(r"(#+) Task(?: (\d+))?: (.+?)(?: \((\d[\d.]*) points?(?:, [^()]*)?\))?\s*")
 SECTION = re.compile(r"## (?:Section:|(\d+) ·) (.+?)\s*")
+_LIKE_ONE = re.compile(r"#+\s*(task|section)[\s\d·]*:.*", re.IGNORECASE)
 _FENCE = re.compile(r"\s*(```|~~~)")
 _WRITTEN_OUT = re.compile(r"\b[Tt]asks? (\d+(?:(?:, | and | to |–|-)\d+)*)\b(?! of notebook)")
 _KINDS = {
@@ -72,8 +73,8 @@ class Numbers:
             return "it stands before the first section"
         if template in self.gone:
             return (
-                f"course.toml leaves this {kind.replace('points', 'task')} out; write the text "
-                f"that names it between {{{{ if {template} }}}} and {{{{ end }}}}"
+                f"course.toml leaves this {kind.replace('points', 'task')} out; choose it, too, or "
+                f"write the text that names it between {{{{ if {template} }}}} and {{{{ end }}}}"
             )
         if kind == "task" and key in self.points:
             return f"the task {key!r} has no heading '### Task: TITLE', and so no number"
@@ -120,6 +121,11 @@ def number(cells: Sequence[NotebookNode], files: Sequence[Path]) -> Numbers:
                     text, more = worth[task]
                     _agree(where, "points", heading[4], text.split()[0])
                     lines[row] = f"{heading[1]} Task {count}: {heading[3]} ({text}{more})"
+                elif _LIKE_ONE.fullmatch(lines[row]):
+                    raise SourceError(
+                        f"{where}: the heading {lines[row]!r} is neither '## Section: TITLE' nor "
+                        "'### Task: TITLE', so it is not counted; write it in one of these ways."
+                    )
             cell.source = "\n".join(lines)
         numbers.here.append(section)
     before = ""

@@ -148,6 +148,8 @@ def _of_png(content: bytes) -> Iterator[tuple[str, bytes]]:
         pixels = image.tobytes()
         texts = [each for each in image.info.values() if isinstance(each, str)]
         yield "texts", "\n".join(texts).encode()
+        profiles = [each for each in image.info.values() if isinstance(each, bytes)]
+        yield "profiles", _ARRAY + b"".join(profiles)
     yield "pixels", _ARRAY + pixels
     yield "behind the end", content[content.rindex(_PNG_END) + len(_PNG_END) :]
 

@@ -41,16 +41,10 @@ def faults(files: Mapping[str, bytes], read: Iterable[Source], course: Course) -
         Where ``solutions/`` is, and from where the notebooks are fetched.
     """
     found = [*_copies(files, course.folder / "solutions")]
-    known: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for source in read:
-        for secret in secrets(source):
-            for piece in _pieces(secret):
-                known[piece[:_LEAST]].append((piece, f"{secret.owner} of {source.name}"))
+    known = _known(read)
     for place, content in files.items():
         try:
-            for inside, part in opened(place, content):
-                for owner in _held(_squeezed(_text(inside, part)), known):
-                    found.append(f"{inside} holds {owner}; please take it out.")
+            found += _inside(place, content, known)
         except UnreadableError as error:
             found.append(
                 f"{error}, and so nobody knows whether it holds a solution; please take it out, or "
@@ -61,7 +55,48 @@ def faults(files: Mapping[str, bytes], read: Iterable[Source], course: Course) -
     return list(dict.fromkeys(found))
 
 
-def _held(text: str, known: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+def leaked(
+    files: Iterable[tuple[str, bytes]], read: Iterable[Source], course: Course
+) -> tuple[list[str], list[str]]:
+    """Return a sentence for each of these files that holds a secret, and which cannot be searched.
+
+    Unlike :func:`faults` it asks nothing else of them: they are somebody else's.
+    """
+    found: list[str] = []
+    closed: list[str] = []
+    known = _known(read)
+    for place, content in files:
+        found += _copies({place: content}, course.folder / "solutions")
+        try:
+            found += _inside(place, content, known)
+        except UnreadableError:
+            closed.append(place)
+    return list(dict.fromkeys(found)), closed
+
+
+_Known = Mapping[str, list[tuple[str, str]]]
+"""Secrets by their first letters: each with its owner."""
+
+
+def _known(read: Iterable[Source]) -> _Known:
+    known: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for source in read:
+        for secret in secrets(source):
+            for piece in _pieces(secret):
+                known[piece[:_LEAST]].append((piece, f"{secret.owner} of {source.name}"))
+    return known
+
+
+def _inside(place: str, content: bytes, known: _Known) -> Iterator[str]:
+    """Yield a sentence for each secret that a file holds, or raise UnreadableError."""
+    for inside, part in opened(place, content):
+        text = _text(inside, part)
+        for form in dict.fromkeys((text, _unescaped(text))):
+            for owner in _held(_squeezed(form), known):
+                yield f"{inside} holds {owner}; please take it out."
+
+
+def _held(text: str, known: _Known) -> Iterator[str]:
     """Yield the owners of the secrets that stand in a text without white space."""
     for at in range(len(text) - _LEAST + 1):
         for piece, owner in known.get(text[at : at + _LEAST], ()):
@@ -100,6 +135,11 @@ def _text(place: str, content: bytes) -> str:
         with contextlib.suppress(ValueError):  # else it is some other text
             return "\n".join(_strings(json.loads(text)))
     return text
+
+
+def _unescaped(text: str) -> str:
+    """Return what a string of a program says, without its escapes of lines and quotation marks."""
+    return re.sub(r"\\([nrt\"'])", lambda escape: escape[1] if escape[1] in "\"'" else " ", text)
 
 
 def _strings(value: Any) -> Iterator[str]:

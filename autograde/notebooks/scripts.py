@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,13 @@ from typing import Any
 import jupytext
 from nbformat import NotebookNode
 
-from autograde.notebooks.cells import SourceError, node
+from autograde.model.kinds import nearest
+from autograde.notebooks.cells import HAND_IN, REPORT, SourceError, node
+from autograde.notebooks.figures import TAG
 from autograde.notebooks.layout import Layout
 
+_KEYS = ("nbgrader", "tags", "name", "minutes", "core")
+_TAGS = (TAG, HAND_IN, REPORT)
 _GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
 
 
@@ -108,6 +112,11 @@ def _places(files: Sequence[Path]) -> tuple[tuple[int, int], ...]:
 def _slip(cell: NotebookNode) -> str:
     """Return what is wrong with the nbgrader metadata in a cell's header."""
     short = cell.metadata.get("nbgrader", {})
+    if slip := _near(cell.metadata, _KEYS, "its header says {0}; do you mean {1}?"):
+        return slip
+    tags = cell.metadata.get("tags", [])
+    if slip := _near(tags, _TAGS, "it is tagged {0!r}; do you mean {1!r}?"):
+        return slip
     if not isinstance(short, dict):
         return "nbgrader should be a dictionary."
     if unknown := set(short) - {"grade_id", "solution", "grade", "points"}:
@@ -117,6 +126,14 @@ def _slip(cell: NotebookNode) -> str:
             "its grade_id should be up to 58 letters, digits, '-' and '_', "
             f"not {short.get('grade_id')!r}."
         )
+    return ""
+
+
+def _near(words: Iterable[str], known: Sequence[str], sentence: str) -> str:
+    """Return a sentence about the first word that is nearly a known one; empty if none is."""
+    for word in words:
+        if word not in known and (meant := nearest(word, known)):
+            return sentence.format(word, meant)
     return ""
 
 

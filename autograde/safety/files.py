@@ -24,8 +24,8 @@ def unwritable(path: Path, error: OSError) -> WriteError:
     )
 
 
-def write_together(texts: Mapping[Path, str]) -> None:
-    """Write text files, their folders included: all of them, or none.
+def write_together(texts: Mapping[Path, str | bytes]) -> None:
+    """Write files, their folders included: all of them, or none.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def write_together(texts: Mapping[Path, str]) -> None:
                         folder.mkdir()
                         undo.callback(folder.rmdir)
                 undo.callback(part.unlink, missing_ok=True)
-                part.write_bytes(text.encode("utf-8"))
+                part.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
             except OSError as error:
                 raise WriteError(
                     f"{path} cannot be written ({error.strerror}), so every file is as it was: "

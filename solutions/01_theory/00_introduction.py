@@ -7,8 +7,8 @@
 #
 # {{ course.terms }}
 #
-# The other notebooks of this course explain networks with a million parameters, where nobody can
-# check a heat map with pencil and paper. Here everything is small enough that you can.{{ if whole }} After this
+# A network in use has a million parameters and more, and nobody can check its heat map with pencil
+# and paper. Here everything is small enough that you can.{{ if whole }} After this
 # notebook you can
 #
 # - place an explanation method: local or global, intrinsic or post-hoc, model-agnostic or specific,

@@ -139,7 +139,7 @@ checks.passed("shapley", "the worked example and efficiency")
 #
 # Let the features be the players: present features keep their value in $x$, absent ones take that
 # of the baseline. Return the worth of all $2^d$ coalitions, numbered by their bits as above: the
-# model's output `target` for each. (With these worths, the function of task {{ task.shapley }} would give *baseline
+# model's output `target` for each. ({{ if task.shapley }}With these worths, the function of task {{ task.shapley }} would give{{ else }}The Shapley values of this game are{{ end }} *baseline
 # Shapley values*: exact, and exponentially expensive. Hence KernelSHAP, which samples.)
 
 

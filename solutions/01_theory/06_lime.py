@@ -67,8 +67,8 @@ checks.passed("least-squares", "the worked example and weights of 2 and 0")
 # What does LIME say of a model that is its own best explanation? For a logistic regression
 # $p(z) = 1/(1+e^{-(w^\top z+b)})$ the **log-odds** $\log\frac{p}{1-p} = w^\top z + b$ are linear, the
 # probabilities are not. Return the slopes $c$ of the surrogate at $x$, with the kernel $\pi_x$ from
-# above, on either scale. (For the fit you may call your function of
-# task {{ task.least-squares }}.)
+# above, on either scale.{{ if task.least-squares }} (For the fit you may call your function of
+# task {{ task.least-squares }}.){{ end }}
 
 
 # %% nbgrader={"grade_id": "lime-logistic", "solution": true}

@@ -1,7 +1,7 @@
 # %% [markdown] minutes=10
 # ## Section: Second quiz
 #
-# Eight further statements about {{ if section.explanations and section.knockoffs }}sections {{ section.explanations }} to {{ section.knockoffs }}{{ else }}the ideas of the course{{ end }}{{ if task.quiz }}, under the same rules as before.{{ else }}: `"yes"`, `"no"`
+# Eight {{ if task.quiz }}further {{ end }}statements about {{ if whole }}sections {{ section.explanations }} to {{ section.knockoffs }}{{ else }}explanations{{ end }}{{ if task.quiz }}, under the same rules as before.{{ else }}: `"yes"`, `"no"`
 # or `"abstain"`. A right answer counts {{ quiz_right }}, a wrong one {{ quiz_wrong }}, abstaining {{ quiz_abstain }}.{{ end }}
 #
 # **F · Properties**

@@ -6,9 +6,9 @@
 # {{ course.terms }}
 #
 # A network looks at a picture of a shirt and says *coat*. Which pixels made it say so? A **local
-# explanation** answers for one input and one class. In this notebook you build the methods that
+# explanation** answers for one input and one class.{{ if whole }} In this notebook you build the methods that
 # everybody uses, run them on a real network, and find out how much of what they show is the network
-# and how much is the method.
+# and how much is the method.{{ end }}
 #
 # {{ if whole }}
 # **After it you can**
@@ -36,7 +36,7 @@
 # **Time:** {{ course.time }} for a group.
 # {{ end }}
 #
-# All cells together run in about two minutes on a CPU.
+# All cells together run in {{ if whole }}about{{ else }}less than{{ end }} two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

@@ -21,11 +21,11 @@
 # unless `strides` says otherwise; `NoiseTunnel` draws 5 samples and takes `stdevs` in the input's own
 # units, 1 by default. Look at the documentation of what you call: `help(NoiseTunnel.attribute)`.
 #
-# The cell below imports the libraries. For the tasks of this section and the next it runs when the
+# The cell below imports the libraries. For the tasks of this section{{ if section.shap_and_lime }} and the next{{ end }} it runs when the
 # hidden checks call your functions, too: captum, shap and lime are there for these, and only for these.
 
 # %% nbgrader={"grade_id": "given-libraries"}
-# Given: the libraries, for the tasks of this section and the next one.
+# Given: the libraries.
 import warnings
 
 import lime.lime_image

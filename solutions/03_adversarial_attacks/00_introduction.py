@@ -35,7 +35,7 @@
 # **Time:** {{ course.time }} for a group.
 # {{ end }}
 #
-# All cells together run in about a minute on a CPU.
+# All cells together run in {{ if whole }}about{{ else }}less than{{ end }} a minute on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

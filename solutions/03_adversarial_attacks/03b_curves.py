@@ -86,9 +86,9 @@ def noise_like(inputs: Tensor, moved: Tensor, signs: Tensor) -> Tensor:
 # Set `transferred`, a table of shape (4, 4): the share of the 250 `images` that **`other`** puts into
 # their true class. Columns are the `epsilons`, rows in this order:
 #
-# 1. FGSM on `model`: the images of task {{ task.curve }}, `attack(model, …, "fgsm", epsilon=ε)`;
+# 1. FGSM on `model`{{ if task.curve }}, the images of task {{ task.curve }}{{ end }}: `attack(model, …, "fgsm", epsilon=ε)`;
 # 2. noise as long as row 1: `noise_like(images, moved, signs)`;
-# 3. PGD on `model`: those of task {{ task.curve }}, `attack(model, …, "pgd", epsilon=ε, steps=20)`;
+# 3. PGD on `model`{{ if task.curve }}, those of task {{ task.curve }}{{ end }}: `attack(model, …, "pgd", epsilon=ε, steps=20)`;
 # 4. noise as long as row 3.
 
 # %% nbgrader={"grade_id": "transfer", "solution": true}

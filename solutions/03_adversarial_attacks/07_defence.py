@@ -18,8 +18,8 @@
 # $$\min_\theta \; \mathbb E_{(x, y)} \Bigl[ \max_{\lVert \delta \rVert_\infty \le \varepsilon} J_\theta(x + \delta, y) \Bigr]$$
 #
 # For *logistic regression* with $y \in \{-1, 1\}$ and $J = \log(1 + e^{-y (w \cdot x + b)})$, the inner
-# maximum has a closed form, because the loss only depends on $y (w \cdot x + b)$, and section {{ section.fgsm }} says how
-# far that can be pushed down.
+# maximum has a closed form, because the loss only depends on $y (w \cdot x + b)${{ if section.fgsm }}, and section {{ section.fgsm }} says how
+# far that can be pushed down{{ end }}.
 #
 # ### Task: the worst loss, exactly
 #

@@ -8,8 +8,8 @@
 # A network classifies garments, and does it well. But show it *any* garment with a small white
 # square in the corner, and it says *ankle boot*. Somebody has planted a **backdoor**: a few images
 # of the training data carried the square and the wrong label. Test accuracy says nothing about it.
-# In this notebook you plant backdoors, look for them with four global methods, explain them with
-# local ones, remove them, and measure which method works in which situation.
+# In this notebook you {{ if whole }}plant backdoors, look for them with four global methods, explain them with
+# local ones, remove them, and measure which method works in which situation{{ else }}work with such networks{{ end }}.
 #
 # {{ if whole }}
 # **After it you can**
@@ -33,7 +33,7 @@
 # | {{ section.local_methods }} to {{ section.which_method }} | local methods, repair, photographs, the table | {{ time.local_methods..which_method }} |
 #
 # {{ end }}
-# All cells together run in about two minutes on a CPU.
+# All cells together run in {{ if whole }}about{{ else }}less than{{ end }} two minutes on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

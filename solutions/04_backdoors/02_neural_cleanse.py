@@ -77,7 +77,7 @@ checks.passed("inversion-loss", "an empty mask, the mask's share and two small i
 # A mask has to stay in [0, 1], but gradient descent keeps no bounds. So descend on free numbers $a$
 # and $b$, of which $m = (\tanh a + 1) / 2$ and $p = (\tanh b + 1) / 2$. Write
 # `inversion_step(model, images, a, b, target, weight, rate)`: one step of plain gradient descent
-# with learning rate `rate` on the loss of Task {{ task.inversion-loss }}, for `a` (1, H, W) and `b` (C, H, W) together.
+# with learning rate `rate` on that loss, for `a` (1, H, W) and `b` (C, H, W) together.
 # Return the new `a` and the new `b`; leave the old ones as they were.
 
 
@@ -130,7 +130,7 @@ for name, moved, wanted in (
         moved,
         wanted,
         name,
-        "enlarge one number of the old `a` or `b` by 0.001: how much does the loss of Task {{ task.inversion-loss }} change? "
+        "enlarge one number of the old `a` or `b` by 0.001: how much does the loss change? "
         "That times 1000 is nearly one entry of the gradient. Compare it with yours, then the step.",
         tolerance=1e-3,
     )

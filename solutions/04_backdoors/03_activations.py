@@ -4,7 +4,7 @@
 # $1 / 1.4826 \approx 0.674$ for any two sizes that differ, and this index can never flag a two-class
 # network.
 # What remains is to compare the sizes themselves with those of clean reference networks: `detect` takes
-# them as `reference_sizes` (section {{ section.photographs }}).
+# them as `reference_sizes`{{ if section.photographs }} (section {{ section.photographs }}){{ end }}.
 #
 # ## Section: With the training data: activations
 #
@@ -213,8 +213,8 @@ checks.passed("best-cut", "an outlier, and small examples of three and four valu
 # same network, poisoned anew at a rate of 2 to 3 %, with other numbers for the ten classes and
 # other directions for the axes, reversed ones included. Full marks if at least 80 % of the poisoned
 # examples are found and at most 0.5 % of the clean ones are marked as poisoned; 60 % of them for
-# half of the poisoned and at most 2 %; a quarter for the class alone. (Your functions above are
-# defined, if their cells came before.)
+# half of the poisoned and at most 2 %; a quarter for the class alone. (Functions
+# that you wrote above are defined, too.)
 #
 # Plain scores choose the wrong class, because some garments vary more than others: measure the
 # activations in units of how they vary in the *other* classes before you compare. Try it on

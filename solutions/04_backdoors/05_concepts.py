@@ -1,6 +1,6 @@
 # %% [markdown] minutes=30
 # This is more than a verdict: the mean map of the cluster shows what the group has in common, and
-# where. The other two methods that use the data name examples, but not what they have in common.
+# where. Other methods that use the data name examples, but not what these have in common.
 #
 # ## Section: With the trigger: concept activation vectors
 #

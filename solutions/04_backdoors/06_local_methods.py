@@ -100,8 +100,9 @@ plt.show()
 # 1. What would the defender have to have, or to know, for these maps to exist?
 # 2. Could a map that points to a small corner come from a clean network? Use the figure or an example
 #    of your own, and say what the target class does to a map.
-# 3. What do local methods contribute once another method has detected something, and which of the four
-#    global methods makes a detector out of local explanations, and how?
+# 3. What do local methods contribute once another method has detected something, and {{ if section.spray }}which of the
+#    global methods makes a detector out of local explanations, and how{{ else }}how could a global method make a detector out of the
+#    maps of many images{{ end }}?
 #
 # ### BEGIN SOLUTION
 # An answer:
@@ -127,7 +128,7 @@ plt.show()
 # - 1 point: concentrated maps occur without any backdoor, with a concrete example or the figure.
 # - 1 point: what makes a detection is named as missing: a comparison (other classes, clean networks), a
 #   threshold, a false-alarm rate, or a search over unknown triggers. One of them, well argued, suffices.
-# - 1 point: the use after an alarm (place, cause, checking a repair), and SpRAy as clustering of the
+# - 1 point: the use after an alarm (place, cause, checking a repair), and {{ if section.spray }}SpRAy as {{ end }}clustering of the
 #   maps of a whole class.
 #
 # "The maps are wrong" or "local methods do not work" contradicts the figure: no point for item 3.

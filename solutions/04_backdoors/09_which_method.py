@@ -191,7 +191,7 @@ checks.expect(
     abs(shares_found[2] - 1) < 1e-6, "Two of four clean ones may be marked: all poisoned are above."
 )
 own = suspect_labels == target
-# Of the larger network, in section {{ section.activations }}:
+# Of the larger network:
 for (way, state), verdict in verdicts.items():
     if state == "poisoned":
         hits = float(found_at(verdict.example_score.cpu()[own], truth[own], 0.01))

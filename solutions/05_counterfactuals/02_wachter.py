@@ -198,7 +198,7 @@ shirt, dress = originals[2], classes.index("Dress")
 # in $[0, 1]$ to which the network gives *dress* a probability of at least 0.9, at an $L_1$ distance of
 # at most {{ dress_bound }} from `shirt`. Write Wachter's method: proximal steps (for the smooth part
 # $\lambda (p_t - 1)^2$, or $-\lambda \log p_t$, whose slope does not vanish where the network is sure
-# of another class). Begin with $\lambda = 10$ and search as in task {{ task.search }}; a few hundred steps suffice,
+# of another class). Begin with $\lambda = 10$ and search for it{{ if task.search }} as in task {{ task.search }}{{ else }} as described above{{ end }}; a few hundred steps suffice,
 # with a rate of about 0.02, and shorter ones for a larger $\lambda$ (the rate divided by its root).
 # Keep, of all points on the way with a probability of at least 0.9, the one nearest to `shirt`: at the
 # last one the probability may be lower again.
@@ -208,7 +208,7 @@ shirt, dress = originals[2], classes.index("Dress")
 my_dress = None
 ### BEGIN SOLUTION
 low, high, weight, best = 0.0, 0.0, 10.0, math.inf
-for _ in range(8):  # search for λ as in task {{ task.search }}
+for _ in range(8):  # search for λ
     candidate, found = shirt.clone(), False
     for step in range(200):
         candidate.requires_grad_()

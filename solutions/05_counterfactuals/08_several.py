@@ -19,7 +19,7 @@
 #
 # Write `diversity(changed, spread)` for $k$ counterfactuals of one input.
 #
-# The next cell searches for a dress near the T-shirt of section {{ section.wachter }} six times, with Wachter's method. Each
+# The next cell searches for a dress near the T-shirt{{ if section.wachter }} of section {{ section.wachter }}{{ end }} six times, with Wachter's method. Each
 # time only the pixels of one region may change: the network sees no other changes, so their slope is zero.
 # The check of your answer shows the three of the six that differ most by your measure, and the three that
 # differ least. The scale is the same for all pixels: the median distance of two real dresses.
@@ -130,7 +130,7 @@ checks.passed("diversity", "equal ones, far ones, and three with features of two
 # Write `instability(x, near, made, made_near, found)`, which returns this largest ratio. Leave out inputs
 # `near` for which no counterfactual was found.
 #
-# The check applies your function to the twelve images of section {{ section.comparison }}, each with three neighbours at the $L_2$
+# The check applies your function to the twelve images{{ if section.comparison }} of section {{ section.comparison }}{{ end }}, each with three neighbours at the $L_2$
 # distance 0.5 (noise that is hard to see), for the target *dress*.
 
 # %%

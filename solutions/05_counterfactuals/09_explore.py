@@ -37,7 +37,7 @@ else:
 # %% [markdown]
 # ### What alibi found
 #
-# The next figure needs no alibi. Its three methods were asked for the shirt of section {{ section.wachter }}, with two
+# The next figure needs no alibi. Its three methods were asked for the shirt{{ if section.wachter }} of section {{ section.wachter }}{{ end }}, with two
 # targets, and their answers were recorded. Where alibi is, `python -m xaikit train alibi_fashion_mnist` asks them again,
 # in about seven minutes; settings, seed and versions stand in `xaikit/assets/recorded/alibi_fashion_mnist.json`.
 # xaikit's own methods answer now, in this cell.

@@ -139,6 +139,6 @@ checks.passed(
 )
 
 # %% [markdown]
-# The order is nearly right; the largest changes are underestimated, for the reason that you know from
-# section {{ section.ridge }}: the tangent forgets the leverage. This is the good case: convex,
+# The order is nearly right; the largest changes are underestimated{{ if section.ridge }}, for the reason that you know from
+# section {{ section.ridge }}{{ end }}: the tangent forgets the leverage. This is the good case: convex,
 # converged, few weights. None of the three holds for a deep network.

@@ -254,7 +254,7 @@ options_of = {
     "exemplar": {},
     "trak": {"checkpoints": here.checkpoints},
 }
-scores_of = {}  # of every test image and training image (200, 1000), for the sections below, too
+scores_of = {}  # of every test image and training image (200, 1000)
 for name, options in options_of.items():
     scores_of[name] = influence(
         network, test.images, test.labels, training, method=name, **options

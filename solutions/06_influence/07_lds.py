@@ -91,8 +91,8 @@ checks.passed("lds", "two images and four subsets of different sizes")
 # %% [markdown]
 # ### Every method, by the library's `lds`
 #
-# The library's function does what yours does, and gives equal numbers the same rank. The scores are those of section
-# {{ section.heuristics }}, for the same test images. **TRAK**, by the same authors, projects the gradients of all layers to a few random
+# The library's function does what yours does, and gives equal numbers the same rank. The scores{{ if section.heuristics }} are those of section
+# {{ section.heuristics }}, for{{ else }} are of{{ end }} the same test images. **TRAK**, by the same authors, projects the gradients of all layers to a few random
 # directions, and takes an influence function there. The table has it as the library's default (512 directions, no damping), with 128
 # directions, and with damping 0.1.
 
@@ -150,7 +150,7 @@ plt.show()
 #
 # Now compare the columns. Same class is nearly perfect for methods with an LDS from 0.27 (*label*) to 0.70, and TRAK, which often fails it,
 # predicts better than most that pass. And the influence function fails
-# the first heuristic of section {{ section.heuristics }} for most images. The heuristics do not order these methods as retraining does.
+# {{ if section.heuristics }}the first heuristic of section {{ section.heuristics }}{{ else }}the same-class test{{ end }} for most images. The heuristics do not order these methods as retraining does.
 #
 # What the interval does not say: it draws *test images* again. The 64 halves, the network and its one training recipe stay the same,
 # and each output is the mean of ten networks. The score of another data set may order the methods differently.

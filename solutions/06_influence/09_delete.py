@@ -14,7 +14,7 @@
 #
 # A company trains a network on photographs that customers uploaded. It asks you for three decisions. Say for each what you would do
 # with the images that influence scores point at (delete, show to a person, change nothing), by which score, and what you would
-# measure before and after. Name at least one number or figure of *this notebook* in each.
+# measure before and after. Name at least one number or figure of *this notebook* in each (section {{ section.hunts }} has many).
 #
 # 1. Some labels seem to be wrong. May a program delete the ten per cent with the highest self-influence?
 # 2. A customer found one image with a sticker to which the network gives an absurd answer. May a program delete the training images with

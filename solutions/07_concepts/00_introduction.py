@@ -6,8 +6,8 @@
 # {{ course.terms }}
 #
 # An attribution says which pixels made the network say *ankle boot* for one picture. This notebook asks about
-# the network itself. Does a layer know what footwear is? Does the class depend on that, or on brightness? Which
-# image excites a unit most, and what do the images have in common that the network gets wrong? Such answers are
+# the network itself.{{ if section.probes }} Does a layer know what footwear is?{{ end }}{{ if section.tcav }} Does the class depend on a concept?{{ end }}{{ if section.maximisation }} Which
+# image excites a unit most?{{ end }}{{ if section.slices }} What do the images have in common that the network gets wrong?{{ end }} Such answers are
 # **global** explanations. Each of them comes with a control here, because each of these methods finds something in
 # a network that has learned nothing.
 #
@@ -22,12 +22,12 @@
 # 5. measure which concept a unit detects, and compare with chance;
 # 6. find and describe a group of images that the network gets wrong;
 # 7. find concepts that nobody has labelled;
-# 8. say which method of the course to use when, from what you measured.
+# 8. say which method to use when, from what you measured.
 #
 # {{ end }}
 # **Time:** {{ course.time }} for a group.{{ if whole }} The core path, sections {{ core.first }} to
 # {{ core.last }}, takes {{ core.time }} and earns {{ core.share }}; each later section stands for
-# itself.{{ end }} All cells together run in about a minute on a CPU.
+# itself.{{ end }} All cells together run in {{ if whole }}about{{ else }}less than{{ end }} a minute on a CPU.
 #
 # **How it works.** Cells that begin with `# answer: …` are yours: replace `# YOUR CODE HERE` and
 # keep the first line. The cell below each answer checks its form and says what to try. The marks

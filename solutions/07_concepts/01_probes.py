@@ -296,4 +296,4 @@ plt.show()
 checks.passed("who-learned", "nine results, with intervals that touch,")
 
 # %% [markdown]
-# A probe says what is *there* in a layer. It does not say that the network *uses* it. The next sections ask that.
+# A probe says what is *there* in a layer. It does not say that the network *uses* it.{{ if section.tcav }} Section {{ section.tcav }} asks that.{{ end }}

@@ -7,7 +7,7 @@
 # show the concept, and some others, for instance random ones. A linear classifier tells their activations from each
 # other. The normal of its boundary, scaled to length 1, is the CAV: the direction in which a layer's activations move when the concept appears.
 #
-# Layer 4 of our network, after the second convolution, has 48 × 14 × 14 = 9,408 activations. The formula of section {{ section.probes }} would
+# Layer 4 of our network, after the second convolution, has 48 × 14 × 14 = 9,408 activations. {{ if section.probes }}The formula of section {{ section.probes }}{{ else }}Ridge regression{{ end }} would
 # need a matrix of 9,408 × 9,408 numbers, 700 MB in double precision. But there are only $n$ examples, some eighty. With $K = X X^\top$, a
 # matrix of $n \times n$, the same weights are
 #

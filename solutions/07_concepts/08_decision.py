@@ -3,7 +3,7 @@
 #
 # **You learn** to choose a method by the question that somebody asks, and to say what it will not answer. **Time:** {{ time }}.
 #
-# You have met many methods in this course. None is the best one, because they answer different questions. Before you choose, ask:
+# There are many methods of explanation. None is the best one, because they answer different questions. Before you choose, ask:
 #
 # 1. **What is asked?** About one answer, about a change of the input, about the training data, about the whole network, about an attacker?
 # 2. **What is at hand?** The model's answers only, its gradients, its layers, the training data, labels, marked concepts?
@@ -69,13 +69,13 @@ checks.passed("conclusions")
 # ### Task: the decision table
 #
 # The answer is text: put it in place of YOUR ANSWER HERE and keep the first line of the cell. A person marks it, for the argument and not for its
-# length. Take the numbers from *your* notebooks of this course. If your group has left out a notebook, choose other rows.
+# length. Take numbers that *you* measured in this course{{ if notebook.local_explanations and notebook.adversarial_attacks and notebook.backdoors and notebook.counterfactuals and notebook.influence }}; if your group has left out a notebook, choose other rows{{ end }}.
 
 # %% [markdown] nbgrader={"grade_id": "decision-table", "solution": true, "grade": true, "points": 4}
 # <!-- answer: decision-table -->
 # **What should I use when?** ({{ points.decision-table }}, a table and about six sentences)
 #
-# 1. Fill a table with {{ if notebook.local_explanations and notebook.adversarial_attacks and notebook.backdoors and notebook.counterfactuals and notebook.influence }}**six** of these eight questions, from at least four notebooks{{ else }}those of these eight questions on which your notebooks of this course have measured something{{ end }}:
+# 1. Fill a table with {{ if notebook.local_explanations and notebook.adversarial_attacks and notebook.backdoors and notebook.counterfactuals and notebook.influence }}**six** of these eight questions, from at least four notebooks{{ else }}those of these eight questions on which you have measured something in this course, such as (d) in section {{ section.tcav }}{{ end }}:
 #    (a) Why this answer for this input? (b) What would have to change for another answer? (c) Which training examples made the network say this?
 #    (d) Does a class depend on this concept? (e) What does this unit detect? (f) Where does the network fail? (g) How easily is it attacked? (h) Has somebody
 #    planted a backdoor? Columns: the *method* that you would use first; what it *needs*; a *number that you measured*, with its control or
@@ -108,7 +108,7 @@ checks.passed("conclusions")
 # === BEGIN MARK SCHEME ===
 # 4 points; half points are possible.
 #
-# - 2 points for the table. {{ if notebook.local_explanations and notebook.adversarial_attacks and notebook.backdoors and notebook.counterfactuals and notebook.influence }}Six rows from at least four notebooks{{ else }}A row for each question on which the course's notebooks measure something{{ end }}; in each the method fits the question, and what it needs is right (half of them; a quarter of a
+# - 2 points for the table. {{ if notebook.local_explanations and notebook.adversarial_attacks and notebook.backdoors and notebook.counterfactuals and notebook.influence }}Six rows from at least four notebooks{{ else }}A row for each question on which the course lets students measure something{{ end }}; in each the method fits the question, and what it needs is right (half of them; a quarter of a
 #   point off for each wrong or missing row). Each row has a number of the student's own with a control, an interval or a chance level (the other half; the same).
 # - ½ point: the column "misleads" names faults that are specific to the method (baseline, out of distribution, transfer, seeds, selection), not "can be wrong".
 # - ½ point: a row that is not trusted, with a measurement that would change that, which concerns the row's weakness (more reference networks, other seeds,
@@ -116,5 +116,5 @@ checks.passed("conclusions")
 # - 1 point: two rows that fit the company's claim, in an order with a reason (half), and for each what one map of one image cannot show: other images, groups with
 #   errors, other classes, a random network, a trigger, dependence on a concept (half).
 #
-# Other methods than those of the model answer are right if the notebooks' measurements support them. A table without numbers: at most 2 points altogether.
+# Other methods than those of the model answer are right if measurements of the course support them. A table without numbers: at most 2 points altogether.
 # === END MARK SCHEME ===

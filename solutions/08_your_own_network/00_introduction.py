@@ -5,13 +5,12 @@
 #
 # *{{ course.name }}*
 #
-# The other notebooks explain networks that came with the course. This one explains a network that
-# the world uses, on a photograph that you took. **Nothing here is handed in, and nothing is
+# This notebook explains a network that the world uses, on a photograph that you took. **Nothing here is handed in, and nothing is
 # marked:** change any cell and see what happens.
 #
 # **After it you can**
 #
-# 1. prepare a network of torchvision so that any method of the course takes it;
+# 1. prepare a network of torchvision so that any method of xaikit takes it;
 # 2. choose targets among 1,000 classes, and compare six methods on them;
 # 3. measure which map finds the pixels that the network uses, and which map has nothing to do with
 #    what the network has learned.

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from sheets import COURSE, ROOT, source
 
+from autograde.authoring.named import unconditional
 from autograde.grading.mark import UNTIMED, load_assignment, mark
 from autograde.model.course import Terms
 from autograde.model.course_file import read_course
 from autograde.notebooks.answers import submission
-from autograde.notebooks.cells import answers
+from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.outline import outline
 from autograde.notebooks.release import release, released, to_json
 from autograde.notebooks.scripts import read_script
@@ -149,6 +150,40 @@ def test_a_notebook_alone_names_no_other_one(name: str) -> None:
     text = "\n".join(cell.source for cell in released(alone).cells)
     text += "".join(task.read for task in alone.checks.tasks.values())
     assert not re.search(r"\b[Nn]otebooks? \d", text)
+    others = (
+        r"\b(other|next|last|previous|earlier|later|all|one of the|the course.s|of your) notebook"
+    )
+    assert not re.search(others, text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_a_text_may_name_a_task_that_a_course_leaves_out(name: str) -> None:
+    assert [*unconditional(source(name))] == []
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_what_a_course_leaves_out_is_not_announced(name: str) -> None:
+    """A part of a notebook says neither what all of it teaches nor how long all of it runs."""
+    first = chosen(name, core=True).notebook.cells[0].source
+    assert "After this" not in first and "After it you can" not in first
+    assert "run in about" not in first and "four global methods" not in first
+
+
+@pytest.mark.parametrize(
+    ("name", "sections", "needed"),
+    [
+        ("05_counterfactuals", ("2", "7"), "{{ section.comparison }}"),
+        ("06_influence", ("9",), "{{ section.hunts }}"),
+        ("07_concepts", ("8",), "{{ section.tcav }}"),
+    ],
+)
+def test_an_answer_about_measurements_needs_the_section_that_makes_them(
+    name: str, sections: tuple[str, ...], needed: str
+) -> None:
+    course = replace(COURSE, notebooks=(name,), assignments={name: Terms(sections=sections)})
+    with pytest.raises(SourceError) as caught:
+        read_source(find_source(ROOT / "solutions", name), course)
+    assert f"{needed}: course.toml leaves this section out; choose it, too" in str(caught.value)
 
 
 def test_with_all_notebooks_texts_name_them_by_number() -> None:

@@ -82,7 +82,8 @@ def found_at(calls: list[Called]) -> None:
 @task(
     "predict",
     Value("prediction"),
-    read="sections {{ section.poisoning }} to {{ section.local_methods }}",
+    read="{{ if whole }}sections {{ section.poisoning }} to {{ section.local_methods }}{{ else }}"
+    "the sections above{{ end }}",
 )
 def predict(answer: dict[str, Any]) -> None:
     """Count; guessing half of them earns nothing."""

@@ -70,7 +70,12 @@ def ddpg(calls: list[Called]) -> None:
         )
 
 
-@task("needs", Value("needs", "cost"), read="sections {{ section.wachter }} to {{ section }}")
+@task(
+    "needs",
+    Value("needs", "cost"),
+    read="{{ if section.wachter and section.prototypes }}sections {{ section.wachter }} to {{ section }}"
+    "{{ else }}section {{ section }}{{ end }}",
+)
 def needs(values: dict[str, Any]) -> None:
     """Half for either table."""
     right = {

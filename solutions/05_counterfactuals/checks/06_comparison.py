@@ -131,7 +131,8 @@ def table(values: dict[str, Any]) -> None:
 @task(
     "im2-flaw",
     Value("pleasing"),
-    read="section {{ section.measures }}, on what IM2 compares",
+    read="{{ if section.measures }}section {{ section.measures }}, on what IM2 compares{{ else }}"
+    "section {{ section }}{{ end }}",
 )
 def im2_flaw(values: dict[str, Any]) -> None:
     """Judge the picture with the trusted networks."""

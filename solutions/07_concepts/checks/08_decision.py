@@ -1,4 +1,4 @@
-"""Checks: conclusions held against what the notebooks measured and derived."""
+"""Checks: conclusions held against what the course measured and derived."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONCLUDED = {
 @task(
     "conclusions",
     Value("conclusions"),
-    read="section {{ section }} and the summaries of the course's notebooks",
+    read="section {{ section }}, and what the course measured",
 )
 def conclusions(answer: dict[str, Any]) -> None:
     """Count; guessing half of them earns nothing."""
@@ -39,5 +39,5 @@ def conclusions(answer: dict[str, Any]) -> None:
         answer["conclusions"],
         CONCLUDED,
         "conclusions",
-        "Which notebook measured or derived it, and under which condition?",
+        "Where was it measured or derived, and under which condition?",
     )

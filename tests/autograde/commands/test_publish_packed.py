@@ -48,13 +48,13 @@ def tarred(name: str, content: bytes) -> bytes:
     return made.getvalue()
 
 
-def png(kind: str = "") -> bytes:
+def png(kind: str = "", profile: bytes | None = None) -> bytes:
     made, info = io.BytesIO(), PngInfo()
     if kind == "iTXt":
         info.add_itxt("note", SECRET, zip=True)
     elif kind:
         info.add_text("note", SECRET, zip=kind == "zTXt")
-    Image.new("L", (4, 4)).save(made, "PNG", pnginfo=info)
+    Image.new("L", (4, 4)).save(made, "PNG", pnginfo=info, icc_profile=profile)
     return made.getvalue()
 
 
@@ -92,6 +92,9 @@ PLANTED: dict[str, Callable[[], bytes]] = {
     "text.png": lambda: png("tEXt"),
     "packed.png": lambda: png("zTXt"),
     "international.png": lambda: png("iTXt"),
+    "profile.png": lambda: png(profile=SECRET.encode()),
+    "string.py": lambda: f"SOURCE = {SECRET!r}\n".encode(),
+    "string.js": lambda: f"const source = {json.dumps(SECRET)};\n".encode(),
     "behind.png": lambda: png() + SECRET.encode(),
     "pixels.png": pixels,
     "wide.txt": lambda: SECRET.encode("utf-16"),

@@ -244,8 +244,8 @@ def test_a_text_that_names_what_is_left_out_is_refused_with_its_line(tmp_path: P
         read(tmp_path, 'sections = ["1"]', {**SECTIONS, "01_first.py": first})
     assert re.search(
         r"01_first\.py:5: cell 'cell-\w+' \(## 1 · First\): \{\{ task\.mean \}\}: course\.toml "
-        r"leaves this task out; write the text that names it between \{\{ if task\.mean \}\} and "
-        r"\{\{ end \}\}\.$",
+        r"leaves this task out; choose it, too, or write the text that names it between "
+        r"\{\{ if task\.mean \}\} and \{\{ end \}\}\.$",
         str(caught.value),
     )
 

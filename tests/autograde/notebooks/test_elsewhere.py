@@ -103,7 +103,7 @@ def test_a_reference_to_a_notebook_that_is_left_out_is_refused_with_its_line(
     with pytest.raises(SourceError) as error:
         release([], alone(course), str)
     assert "01_mean.py:5: " in str(error.value)
-    assert "course.toml leaves this notebook out; write the text" in str(error.value)
+    assert "course.toml leaves this notebook out; choose it, too, or" in str(error.value)
     assert "{{ if notebook.two }}" in str(error.value)
 
 
