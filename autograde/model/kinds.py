@@ -71,6 +71,12 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f"; do you mean {near}?" if near else "."
 
 
+def meant_or_there(name: str, known: Iterable[str], there: Iterable[str]) -> str:
+    """Return the same; if none is near, what there is."""
+    end, listed = meant(name, known), ", ".join(there)
+    return f"; there is {listed}." if end == "." and listed else end
+
+
 def folded(name: str) -> str:
     """Return a name as it is compared: composed (macOS decomposes it), without case, blanks one."""
     composed = unicodedata.normalize("NFC", name).casefold()

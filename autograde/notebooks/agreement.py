@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from autograde.model.course import Course, CourseError
-from autograde.model.kinds import meant, nearest
+from autograde.model.kinds import meant, meant_or_there, nearest
 from autograde.notebooks.source import course_assignments, sources
 
 _ASKED = re.compile(r"""\bsettings(?:_as)?\(\s*(?:table\s*=\s*)?["']([^"'\n]+)["']""")
@@ -30,7 +30,8 @@ def agree(course: Course, notebooks: Collection[str]) -> None:
     """
     every = {*notebooks, *sources(course.folder / "solutions")}
     mistakes = [
-        f"{key} is no notebook in {course.folder / 'solutions'}{_meant(name, every)}"
+        f"{key} is no notebook in {course.folder / 'solutions'}"
+        f"{meant_or_there(name, every, sorted(every))}"
         for key, name in (
             *((f"assignments.{name}", name) for name in course.assignments),
             *((f"notebooks: {name}", name) for name in course.notebooks),
@@ -52,12 +53,6 @@ def agree(course: Course, notebooks: Collection[str]) -> None:
     ]
     if mistakes:
         raise CourseError.of(course.file, mistakes)
-
-
-def _meant(name: str, every: Collection[str]) -> str:
-    """Return the end of a sentence about a notebook that there is not."""
-    near = meant(name, every)
-    return near if near != "." or not every else f"; there is {', '.join(sorted(every))}."
 
 
 def undated(course: Course) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograde.model.course import Course, Terms
-from autograde.model.kinds import meant
+from autograde.model.kinds import meant, meant_or_there
 from autograde.model.records import points
 from autograde.notebooks.cells import SourceError, called, grading, is_test
 from autograde.notebooks.conditions import resolved
@@ -201,13 +201,6 @@ def _numbers(whole: Outline, entry: str) -> Iterator[int]:
         yield whole.names[entry]
 
 
-def _of(task: str, sections: Collection[int], whole: Outline) -> str:
-    """Return the end of a sentence about a task that there is not."""
-    near = meant(task, whole.homes)
-    there = [each for each, home in whole.homes.items() if home in sections]
-    return near if near != "." or not there else f"; there is {', '.join(there)}."
-
-
 def _near(whole: Outline, entry: str) -> str:
     """Return the end of a sentence about a section that there is not."""
     names = [name for name, number in whole.names.items() if number]
@@ -222,10 +215,12 @@ def _unknown_tasks(
     whole: Outline, terms: Terms, sections: Collection[int], where: str
 ) -> Iterator[str]:
     """Yield what is wrong with the tasks that the course names."""
+    there = [task for task, home in whole.homes.items() if home in sections]
     for key, named in (("skip", terms.skip), ("points", terms.points)):
         for task in named:
             if task not in whole.homes:
-                yield f"{where}.{key}: there is no task {task!r}{_of(task, sections, whole)}"
+                end = meant_or_there(task, whole.homes, there)
+                yield f"{where}.{key}: there is no task {task!r}{end}"
             elif whole.homes[task] not in sections:
                 yield (
                     f"{where}.{key} names the task {task!r}, which is left out with "

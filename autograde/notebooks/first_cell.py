@@ -1,20 +1,14 @@
 # Given: in Colab this installs the course's package, and what else Colab lacks.
 import importlib.metadata
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-for library in ("xaikit", "torch", "torchvision", "numpy", "matplotlib", "captum", "shap", "lime"):
-    if Path(f"{library}.py").exists():
-        raise SystemExit(
-            f"Python takes your file {library}.py, beside this notebook, for the library "
-            f"{library}: rename the file, restart the kernel, and run this cell again."
-        )
-
 source = "{{ course.source }}"
-versions = importlib.metadata.distributions(name="xaikit")
-origin = "".join(each.read_text("direct_url.json") or "" for each in versions)
+versions = importlib.metadata.distributions
+origin = "".join(each.read_text("direct_url.json") or "" for each in versions(name="xaikit"))
 another = "requested_revision" in origin and f'"{source.split("@")[1]}"' not in origin
 if "google.colab" in sys.modules and (another or importlib.util.find_spec("xaikit") is None):
     print("Installing the course's package: about a minute …")
@@ -40,4 +34,12 @@ if "google.colab" in sys.modules and (another or importlib.util.find_spec("xaiki
         raise SystemExit(
             "The course's package is now the one of this notebook: choose Runtime → Restart "
             "session, and run this cell again."
+        )
+
+needed = " ".join(line for each in versions(name="xaikit") for line in each.requires or ())
+for file in Path().glob("*.py"):
+    if file.stem in ("xaikit", *re.findall(r"[\w-]+", needed)):
+        raise SystemExit(
+            f"Python takes your file {file}, beside this notebook, for the library {file.stem}: "
+            "rename the file, restart the kernel, and run this cell again."
         )

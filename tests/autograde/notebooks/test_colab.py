@@ -43,6 +43,8 @@ def test_elsewhere_and_where_xaikit_is_it_runs_nothing(monkeypatch: pytest.Monke
 class Installed:
     """A package as pip installed it from a tag."""
 
+    requires = None
+
     def __init__(self, tag: str) -> None:
         self.tag = tag
 
