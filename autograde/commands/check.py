@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from autograde.authoring.wrong import Wrongs
 from autograde.commands.progress import Progress
 from autograde.errors import AutogradeError
 from autograde.grading.mark import UNTIMED, load_assignment, mark
+from autograde.grading.score import CheckError
 from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
 from autograde.notebooks.answers import load_answers, submission
@@ -107,7 +109,8 @@ def _faults(name: str, course: Course, say: Say) -> list[str]:
             say("  the solution, graded beside the rest (yours, so without isolation)")
             with beside(_of_the_solution, name, course) as graded:
                 found += _of_the_answers(source, course, say)
-                found += _graded(graded, say)
+                with contextlib.suppress(CheckError):  # whose task is among those already
+                    found += _graded(graded, say)
         else:
             found += _of_the_answers(source, course, say)
     except SourceError as error:
