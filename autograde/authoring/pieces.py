@@ -28,6 +28,9 @@ _LEAST = 8
 """A piece has so many wrong answers at least: each process draws inputs and references anew."""
 
 
+OWN_FAULT = "its hidden check itself fails"
+
+
 @dataclass(frozen=True)
 class Looking:
     """A notebook whose cells have run, to be asked about its tasks.
@@ -77,7 +80,7 @@ class Looking:
             if frame.filename in own
         ]
         where = lines[-1] if lines else ""
-        return f"its hidden check itself fails{where}: {type(first).__name__}: {first}"
+        return f"{OWN_FAULT}{where}: {type(first).__name__}: {first}"
 
     def _is_called(self, task: str) -> bool:
         """Say whether the solution defines a function that the hidden check calls."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,13 +11,12 @@ from concurrent.futures import Future
 from autograde.authoring.asked import Asked
 from autograde.authoring.named import unconditional
 from autograde.authoring.once import Once
-from autograde.authoring.pieces import Looking, Pieces, beside, one_thread
+from autograde.authoring.pieces import OWN_FAULT, Looking, Pieces, beside, one_thread
 from autograde.authoring.running import run
 from autograde.authoring.wrong import Wrongs
 from autograde.commands.progress import Progress
 from autograde.errors import AutogradeError
 from autograde.grading.mark import UNTIMED, load_assignment, mark
-from autograde.grading.score import CheckError
 from autograde.model.course import Course
 from autograde.notebooks.agreement import agree
 from autograde.notebooks.answers import load_answers, submission
@@ -109,8 +107,11 @@ def _faults(name: str, course: Course, say: Say) -> list[str]:
             say("  the solution, graded beside the rest (yours, so without isolation)")
             with beside(_of_the_solution, name, course) as graded:
                 found += _of_the_answers(source, course, say)
-                with contextlib.suppress(CheckError):  # whose task is among those already
+                try:
                     found += _graded(graded, say)
+                except Exception:
+                    if not any(OWN_FAULT in sentence for sentence in found):
+                        raise
         else:
             found += _of_the_answers(source, course, say)
     except SourceError as error:

@@ -71,3 +71,8 @@ def test_other_headings_and_tags_are_the_authors_own(tmp_path: Path) -> None:
     source = source.replace("### Task: twice", "### Tasks of a network: two\n#\n# ### Task: twice")
     said = found(tmp_path, source.replace('tags=["figure"]', 'tags=["wide", "solo"] mine=true'))
     assert "neither" not in said and "do you mean" not in said
+
+
+def test_hidden_arguments_that_cannot_be_sent_are_told(tmp_path: Path) -> None:
+    said = found(tmp_path, PLAIN, CHECKS.replace("(int(n),)", "(object(),)"))
+    assert "its hidden check itself fails: TypeError: A hidden argument cannot be a object" in said
