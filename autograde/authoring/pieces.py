@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -25,6 +26,9 @@ _Result = TypeVar("_Result")
 
 _LEAST = 8
 """A piece has so many wrong answers at least: each process draws inputs and references anew."""
+
+
+OWN_FAULT = "its hidden check itself fails"
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,35 @@ class Looking:
     def meant(self, task: str) -> list[str]:
         """Return what is wrong with a task's right answers, and which thoughtless ones earn."""
         asked = self.wrongs.asked
-        found = [*not_as_meant(self.wrongs, self.ran, asked.source.checks.tasks[task])]
-        if self._is_called(task):
-            found += self.wrongs.taken_marks(task, range(self.seeds))
+        try:
+            found = [*not_as_meant(self.wrongs, self.ran, asked.source.checks.tasks[task])]
+            if self._is_called(task):
+                found += self.wrongs.taken_marks(task, range(self.seeds))
+        except Exception as error:
+            return [self._own_fault(error)]
         return found
 
     def some(self, task: str, first: int, last: int) -> list[str]:
         """Return what is wrong with the check of a task, by some of its wrong answers."""
         if not self._is_called(task):
             return []  # which is said by what the task is meant to be
-        rows = self.wrongs.look(task, self.seeds, slice(first, last))
+        try:
+            rows = self.wrongs.look(task, self.seeds, slice(first, last))
+        except Exception as error:
+            return [self._own_fault(error)]
         return [*filter(None, map(fault, rows))]
+
+    def _own_fault(self, error: Exception) -> str:
+        """Say where the author's check itself fails."""
+        first = error.__cause__ or error
+        own = {str(file) for file in self.wrongs.asked.source.checks.files}
+        lines = [
+            f" in {frame.filename}:{frame.lineno}"
+            for frame in traceback.extract_tb(first.__traceback__)
+            if frame.filename in own
+        ]
+        where = lines[-1] if lines else ""
+        return f"{OWN_FAULT}{where}: {type(first).__name__}: {first}"
 
     def _is_called(self, task: str) -> bool:
         """Say whether the solution defines a function that the hidden check calls."""
