@@ -186,7 +186,7 @@ CALLS: dict[str, Call] = {
     "detect activation_clustering": detecting("activation_clustering"),
     "detect spectral_signatures": detecting("spectral_signatures"),
     "counterfactual wachter": searched("wachter", steps=20),
-    "counterfactual prototype": searched("prototype", steps=20),
+    "counterfactual prototype": searched("prototype", steps=5),
     "counterfactual rl": searched("rl"),
     "influence grad_dot": influencing("grad_dot"),
     "influence grad_cos": influencing("grad_cos", layers="all", projection=64),
