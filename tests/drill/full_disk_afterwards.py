@@ -20,22 +20,10 @@ from tests.drill.full_disk import leave
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "autograde"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "autograde" / "commands"))
-from graded_class import small_class
-from marks import mark_by_hand
-from test_nothing_in_silence import ADA, GRACE, Term
+from test_nothing_in_silence import GRACE, typed_over
 
 STEP = 24 << 10
 TABLES = ("grades.csv", "tasks.csv", "report.html")
-
-
-def graded(folder: Path) -> Term:
-    """Return a class of two in which a person typed over an automatic mark."""
-    made = Term(small_class(folder / "course"), folder / "graded")
-    made.grade(made.record(GRACE), made.record(ADA))
-    mark_by_hand(made.out / "gradebook.db", "total-test", 1.0, "Copied.")
-    mark_by_hand(made.out / "gradebook.db", "why", 3.5, "Good.")
-    made.grade(made.record(GRACE), made.record(ADA))
-    return made
 
 
 def seen(out: Path) -> object:
@@ -57,7 +45,7 @@ def run(command: list[str], course: Path) -> subprocess.CompletedProcess[str]:
 
 
 def drill(disk: Path, folder: Path) -> None:
-    term, out, course = graded(folder), disk / "out", folder / "course"
+    term, out, course = typed_over(folder), disk / "out", folder / "course"
     for command in (
         ["delete", GRACE, "--out", str(out)],
         ["restore", "--out", str(out)],

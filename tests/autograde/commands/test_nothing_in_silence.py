@@ -68,6 +68,16 @@ class Term:
         return [json.loads(x) for x in (self.out / audit.FILE).read_text("utf-8").splitlines()]
 
 
+def typed_over(folder: Path) -> Term:
+    """Return a class of two in which a person typed over an automatic mark."""
+    made = Term(small_class(folder / "course"), folder / "graded")
+    made.grade(made.record(GRACE), made.record(ADA))
+    mark_by_hand(made.out / "gradebook.db", "total-test", 1.0, "Copied.")
+    mark_by_hand(made.out / "gradebook.db", "why", 3.5, "Good.")
+    made.grade(made.record(GRACE), made.record(ADA))
+    return made
+
+
 @pytest.fixture
 def term(tmp_path: Path) -> Term:
     return Term(small_class(tmp_path / "course"), tmp_path / "graded")

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graded_class import small_class
-from marks import mark_by_hand, marked
-from test_nothing_in_silence import ADA, GRACE, Term
+from marks import marked
+from test_nothing_in_silence import GRACE, Term, typed_over
 
 from autograde.__main__ import main
 from autograde.commands.delete import DeleteError, delete
@@ -49,14 +48,7 @@ def stopped_before(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[lis
 
 @pytest.fixture(scope="module")
 def term(tmp_path_factory: pytest.TempPathFactory) -> Term:
-    """A class of two in which a person typed over an automatic mark."""
-    folder = tmp_path_factory.mktemp("stopped")
-    made = Term(small_class(folder / "course"), folder / "graded")
-    made.grade(made.record(GRACE), made.record(ADA))
-    mark_by_hand(made.out / "gradebook.db", "total-test", 1.0, "Copied.")
-    mark_by_hand(made.out / "gradebook.db", "why", 3.5, "Good.")
-    made.grade(made.record(GRACE), made.record(ADA))
-    return made
+    return typed_over(tmp_path_factory.mktemp("stopped"))
 
 
 def quiet(line: str) -> None:
