@@ -6,14 +6,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-source = "{{ course.source }}"
-versions = importlib.metadata.distributions
-origin = "".join(each.read_text("direct_url.json") or "" for each in versions(name="xaikit"))
-another = "requested_revision" in origin and f'"{source.split("@")[1]}"' not in origin
-if "google.colab" in sys.modules and (another or importlib.util.find_spec("xaikit") is None):
+
+def make_ready(source: str) -> None:
+    """Install the package in Colab if it is not there, or there from another tag."""
+    versions = importlib.metadata.distributions
+    origin = "".join(each.read_text("direct_url.json") or "" for each in versions(name="xaikit"))
+    another = "requested_revision" in origin and f'"{source.split("@")[1]}"' not in origin
+    if "google.colab" in sys.modules and (another or importlib.util.find_spec("xaikit") is None):
+        install(source, another)
+    needed = " ".join(line for each in versions(name="xaikit") for line in each.requires or ())
+    for file in Path().glob("*.py"):
+        if file.stem in ("xaikit", *re.findall(r"[\w-]+", needed)):
+            raise SystemExit(
+                f"Python takes your file {file}, beside this notebook, for the library "
+                f"{file.stem}: rename the file, restart the kernel, and run this cell again."
+            )
+
+
+def install(source: str, another: bool) -> None:
+    """Install the package, in place of another one, and change nothing else."""
     print("Installing the course's package: about a minute …")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    if another:  # that of another tag, which has what another notebook needs
+    if another:
         subprocess.run([*pip, "uninstall", "--yes", "xaikit"], capture_output=True)
     # What Colab has keeps its version, so that nothing has to be restarted: pip only adds to it.
     there = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, text=True)
@@ -36,10 +50,5 @@ if "google.colab" in sys.modules and (another or importlib.util.find_spec("xaiki
             "session, and run this cell again."
         )
 
-needed = " ".join(line for each in versions(name="xaikit") for line in each.requires or ())
-for file in Path().glob("*.py"):
-    if file.stem in ("xaikit", *re.findall(r"[\w-]+", needed)):
-        raise SystemExit(
-            f"Python takes your file {file}, beside this notebook, for the library {file.stem}: "
-            "rename the file, restart the kernel, and run this cell again."
-        )
+
+make_ready("{{ course.source }}")
