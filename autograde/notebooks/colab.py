@@ -12,6 +12,8 @@ from autograde.model.course import Course
 COLAB = "https://colab.research.google.com"
 
 _CELL = Path(__file__).with_name("first_cell.py")
+INSTALLS = _CELL.read_text(encoding="utf-8").partition("\n")[0]
+"""The first line of the cell that installs."""
 
 
 def opens(course: Course, name: str) -> str:

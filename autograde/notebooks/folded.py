@@ -1,7 +1,7 @@
-"""Folds the visible checks: a line says what they check, and a click shows their code.
+"""Folds what need not be read: a line says what a cell does, and a click shows its code.
 
-JupyterLab shows the first line of a folded cell, Colab what follows ``#@title`` in it. The line is
-made from the heading of the task and from what the cell says that it tried.
+JupyterLab shows the first line of a folded cell, Colab what follows ``#@title`` in it. The line of
+a visible check is made from the heading of the task and from what the cell says that it tried.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from textwrap import shorten
 from nbformat import NotebookNode
 
 from autograde.notebooks.cells import answers
+from autograde.notebooks.colab import INSTALLS
 from autograde.notebooks.titles import titles_of
 
 TITLE = "#@title "
@@ -25,16 +26,24 @@ _DRAWING = frozenset({"plt", "plots", "display"})
 
 
 def fold(notebook: NotebookNode) -> None:
-    """Fold each test cell of a source's notebook under a line that says what it checks."""
+    """Fold each test cell of a source's notebook, and the one that installs the package."""
     above = titles_of(notebook)
+    for cell in notebook.cells:
+        if cell.source.startswith(INSTALLS):
+            _under(f"{TITLE}{INSTALLS.removeprefix('# ')}", cell, cell.source.partition("\n")[2])
     for answer in answers(notebook):
         if answer.test is None:
             continue
         cell = notebook.cells[answer.test]
         number = above[answer.task].partition(": ")[0]
-        cell.source = f"{_line(number, cell.source)}\n{cell.source}"
-        cell.metadata["jupyter"] = {"source_hidden": True}
-        cell.metadata["cellView"] = "form"
+        _under(_line(number, cell.source), cell, cell.source)
+
+
+def _under(line: str, cell: NotebookNode, source: str) -> None:
+    """Fold a cell of this code under a line."""
+    cell.source = f"{line}\n{source}"
+    cell.metadata["jupyter"] = {"source_hidden": True}
+    cell.metadata["cellView"] = "form"
 
 
 def _line(task: str, source: str) -> str:

@@ -37,8 +37,13 @@ def test_a_student_opens_a_notebook_and_runs_it(
     wait.until(lambda d: "Idle" in kernel_status(d))
     page = browser.find_element(By.TAG_NAME, "body").text
     assert not {"Nbgrader", "Validate", "Create Assignment"} & {*page.split("\n")}
-    folded = wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-InputPlaceholder"))
-    assert re.match(r"#@title Check (and plot )?of Task \d+: ", folded[0].text)
+    first, check = wait.until(
+        lambda d: (
+            len(found := d.find_elements(By.CSS_SELECTOR, ".jp-InputPlaceholder")) > 1 and found[:2]
+        )
+    )
+    assert first.text.startswith("#@title Given: in Colab this installs the course's package")
+    assert re.match(r"#@title Check (and plot )?of Task \d+: ", check.text)
     choose_from_menu(browser, "Run", "Run All Cells")
     # No task is answered yet: each check says so, and the next cells run all the same.
     few = 20 if name.startswith("01") else 2

@@ -11,6 +11,7 @@ import types
 from contextlib import nullcontext
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from autograde.model.course_file import read_course
@@ -30,6 +31,18 @@ def test_no_notebook_has_a_cell_or_badge_of_its_own():
         assert code.source == "# {{ course.install }}"
         assert cells[0].source.count("{{ course.badge }}") == 1
         assert not any("google.colab" in cell.source for cell in cells)
+
+
+@pytest.mark.parametrize("name", course_sources(COURSE))
+def test_it_is_folded_under_a_line_that_says_what_it_does(name: str):
+    cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells
+    cell = next(cell for cell in cells if cell.cell_type == "code")
+    line, _, code = cell.source.partition("\n")
+    assert line.startswith("#@title Given: in Colab this installs")
+    assert cell.metadata["jupyter"] == {"source_hidden": True}
+    assert cell.metadata["cellView"] == "form"
+    told = colab_texts(COURSE, name)["course.install"]
+    assert code.startswith(told.partition("\n")[2])
 
 
 def test_elsewhere_and_where_xaikit_is_it_runs_nothing(monkeypatch: pytest.MonkeyPatch):
