@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from autograde.model.course import Course
-from autograde.notebooks.publication import faults
+from autograde.notebooks.publication import Known, faults
 from autograde.notebooks.source import Source
 
 _LOADED = {"script": "src", "img": "src", "source": "src", "iframe": "src", "link": "href"}
@@ -139,7 +139,7 @@ def leaks(site: Path, read: Iterable[Source], course: Course) -> list[str]:
             text = file.read_text(encoding="utf-8")
             text = read_page(text).text if file.suffix == ".html" else text
             files[file.relative_to(site).as_posix()] = text.encode()
-    return faults(files, read, course)
+    return faults(files, Known.of(read, course.folder / "solutions"), course)
 
 
 def traces(site: Path, folder: Path) -> list[str]:

@@ -16,7 +16,7 @@ from autograde.model.course import Course
 from autograde.notebooks.beside import history, others
 from autograde.notebooks.cells import SourceError
 from autograde.notebooks.colab import opens
-from autograde.notebooks.publication import faults, leaked
+from autograde.notebooks.publication import Known, faults, leaked
 from autograde.notebooks.release import release
 from autograde.notebooks.source import Source, course_sources, read_source, sources
 from autograde.safety.files import write_together
@@ -61,8 +61,8 @@ def publish(out: Path, course: Course, say: Say = print) -> list[str]:
     release([], course, say)
     files = {**_copied(course), **_made(course)}
     say(f"Searching {len(files)} files for solutions, hidden checks and other addresses")
-    read = [*_whole(course, say)]
-    found = [*faults(files, read, course), *_of_others(out, files, read, course, say)]
+    known = Known.of(_whole(course, say), course.folder / "solutions")
+    found = [*faults(files, known, course), *_of_others(out, files, known, say)]
     if found:
         raise AutogradeError("\n".join(found))
     digests = {place: hashlib.sha256(content).hexdigest() for place, content in files.items()}
@@ -160,15 +160,13 @@ def _whole(course: Course, say: Say) -> Iterator[Source]:
                 say(f"Not searched for: {path}, which cannot be read. `autograde check` says why.")
 
 
-def _of_others(
-    out: Path, files: Mapping[str, bytes], read: list[Source], course: Course, say: Say
-) -> list[str]:
+def _of_others(out: Path, files: Mapping[str, bytes], known: Known, say: Say) -> list[str]:
     """Return what must not be pushed along: secrets in other files and in the history."""
     beside = others(out, {*files, LIST})
-    found, closed = leaked(beside.items(), read, course)
+    found, closed = leaked(beside.items(), known)
     for place in closed:
         say(f"Not of this publication, and it cannot be searched: {out / place}")
-    past, _ = leaked(history(out, [*files.values(), *beside.values()]), read, course)
+    past, _ = leaked(history(out, [*files.values(), *beside.values()]), known)
     again = "a commit stays in the history: publish into a new folder."
     return [
         *(f"{out}: {sentence}" for sentence in found),

@@ -12,6 +12,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +29,60 @@ _BADGE = re.compile(r"colab\.research\.google\.com/github/([^\s)\"]+?\.ipynb)")
 _FETCHED = re.compile(r"git\+https://github\.com/[^\s\"']+")
 
 
-def faults(files: Mapping[str, bytes], read: Iterable[Source], course: Course) -> list[str]:
+@dataclass(frozen=True)
+class Known:
+    """What must not be published: read once, and looked for in many files."""
+
+    pieces: Mapping[str, list[tuple[str, str]]]
+    """Secrets by their first letters: each with its owner."""
+    files: Mapping[bytes, Path]
+    """Those of ``solutions/`` by their digests."""
+
+    @classmethod
+    def of(cls, read: Iterable[Source], solutions: Path) -> Known:
+        """Gather the secrets of these sources, and the files that hold them."""
+        pieces: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for source in read:
+            for secret in secrets(source):
+                for piece in _pieces(secret):
+                    pieces[piece[:_LEAST]].append((piece, f"{secret.owner} of {source.name}"))
+        files = {
+            hashlib.sha256(content).digest(): file
+            for file in sorted(solutions.rglob("*"))
+            if file.is_file() and (content := file.read_bytes()).strip()
+        }
+        return cls(pieces, files)
+
+    def copied(self, place: str, content: bytes) -> Iterator[str]:
+        """Yield a sentence if a file is one of ``solutions/``, byte for byte."""
+        if original := self.files.get(hashlib.sha256(content).digest()):
+            yield f"{place} is a copy of {original}; please take it out."
+
+    def inside(self, place: str, content: bytes) -> Iterator[str]:
+        """Yield a sentence for each secret that a file holds, or raise UnreadableError."""
+        for inner, part in opened(place, content):
+            text = _text(inner, part)
+            for form in dict.fromkeys((text, _unescaped(text))):
+                for owner in _held(_squeezed(form), self.pieces):
+                    yield f"{inner} holds {owner}; please take it out."
+
+
+def faults(files: Mapping[str, bytes], known: Known, course: Course) -> list[str]:
     """Return a sentence for everything that must not be published.
 
     Parameters
     ----------
     files
         What would be published, by its place.
-    read
-        The sources of all notebooks.
+    known
+        What is looked for.
     course
-        Where ``solutions/`` is, and from where the notebooks are fetched.
+        From where the notebooks are fetched.
     """
-    found = [*_copies(files, course.folder / "solutions")]
-    known = _known(read)
+    found = [said for each in files.items() for said in known.copied(*each)]
     for place, content in files.items():
         try:
-            found += _inside(place, content, known)
+            found += known.inside(place, content)
         except UnreadableError as error:
             found.append(
                 f"{error}, and so nobody knows whether it holds a solution; please take it out, or "
@@ -55,65 +93,28 @@ def faults(files: Mapping[str, bytes], read: Iterable[Source], course: Course) -
     return list(dict.fromkeys(found))
 
 
-def leaked(
-    files: Iterable[tuple[str, bytes]], read: Iterable[Source], course: Course
-) -> tuple[list[str], list[str]]:
+def leaked(files: Iterable[tuple[str, bytes]], known: Known) -> tuple[list[str], list[str]]:
     """Return a sentence for each of these files that holds a secret, and which cannot be searched.
 
     Unlike :func:`faults` it asks nothing else of them: they are somebody else's.
     """
     found: list[str] = []
     closed: list[str] = []
-    known = _known(read)
     for place, content in files:
-        found += _copies({place: content}, course.folder / "solutions")
+        found += known.copied(place, content)
         try:
-            found += _inside(place, content, known)
+            found += known.inside(place, content)
         except UnreadableError:
             closed.append(place)
     return list(dict.fromkeys(found)), closed
 
 
-_Known = Mapping[str, list[tuple[str, str]]]
-"""Secrets by their first letters: each with its owner."""
-
-
-def _known(read: Iterable[Source]) -> _Known:
-    known: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for source in read:
-        for secret in secrets(source):
-            for piece in _pieces(secret):
-                known[piece[:_LEAST]].append((piece, f"{secret.owner} of {source.name}"))
-    return known
-
-
-def _inside(place: str, content: bytes, known: _Known) -> Iterator[str]:
-    """Yield a sentence for each secret that a file holds, or raise UnreadableError."""
-    for inside, part in opened(place, content):
-        text = _text(inside, part)
-        for form in dict.fromkeys((text, _unescaped(text))):
-            for owner in _held(_squeezed(form), known):
-                yield f"{inside} holds {owner}; please take it out."
-
-
-def _held(text: str, known: _Known) -> Iterator[str]:
+def _held(text: str, known: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
     """Yield the owners of the secrets that stand in a text without white space."""
     for at in range(len(text) - _LEAST + 1):
         for piece, owner in known.get(text[at : at + _LEAST], ()):
             if text.startswith(piece, at):
                 yield owner
-
-
-def _copies(files: Mapping[str, bytes], solutions: Path) -> Iterator[str]:
-    """Yield the files that are one of ``solutions/``, byte for byte."""
-    own = {
-        hashlib.sha256(content).digest(): file
-        for file in sorted(solutions.rglob("*"))
-        if file.is_file() and (content := file.read_bytes()).strip()
-    }
-    for place, content in files.items():
-        if original := own.get(hashlib.sha256(content).digest()):
-            yield f"{place} is a copy of {original}; please take it out."
 
 
 def _pieces(secret: Secret) -> Iterator[str]:

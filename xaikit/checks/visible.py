@@ -141,7 +141,7 @@ class checking:  # noqa: N801 - read as a statement
             if self._inside:  # it calls itself
                 return function(*arguments, **named)
             seeded = "seed" in _expect_parameters(function, name, arguments, named)
-            drawn = chance.state()
+            drawn = chance.state() if seeded else ()
             before = [(each, each.copy()) for each in _arrays((*arguments, *named.values()))]
             self._inside = True
             printed = _Printed(sys.stdout)
