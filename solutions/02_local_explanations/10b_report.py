@@ -14,7 +14,7 @@
 #
 # | what | how you write it |
 # |---|---|
-# | a text | `"We asked **two** methods which pixels speak for a coat."`: Markdown, with `**bold**`, `*italic*`, lists and `[links](https://…)`, no TeX |
+# | a text | `"We asked **two** methods which pixels speak for a coat."`: Markdown, with `**bold**`, `*italic*`, lists, tables, `[links](https://…)` and formulas, `$x + \delta$` |
 # | a figure | what `plots` returns, any figure of matplotlib, or a picture: `examples[0]` |
 # | with a caption | `(figure, "What it shows, and what to look at.")` |
 # | smaller | `(figure, "A caption.", 0.6)`: 60 % of the line |

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from xaikit.alternatives import described as in_words
 from xaikit.mistakes import described, plain
 
-_WITHOUT_DATE = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
+WITHOUT_DATE = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
 _SHARP = 300  # dots an inch, of what matplotlib draws as pixels
 _FEW_PIXELS = 400  # of a data set's pictures: each pixel is seen
 _COARSE, _FINE = 4.0, 8.0  # cm, the longer side of a picture
@@ -118,7 +118,7 @@ def _drawn(figure: Any, share: float | None, caption: str) -> Shown:
 
     file, suffix = BytesIO(), "pdf"
     with mpl.rc_context({"pdf.fonttype": 42}):
-        figure.savefig(file, format="pdf", bbox_inches="tight", dpi=_SHARP, metadata=_WITHOUT_DATE)
+        figure.savefig(file, format="pdf", bbox_inches="tight", dpi=_SHARP, metadata=WITHOUT_DATE)
         if file.tell() > _LIGHT:
             file, suffix = BytesIO(), "png"
             figure.savefig(file, format="png", bbox_inches="tight", dpi=_SHARP)

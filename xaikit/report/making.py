@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
@@ -20,12 +20,15 @@ from xaikit.handin.one_page import LARGEST, NAME, read_page
 from xaikit.handin.released import group_size
 from xaikit.mistakes import described
 from xaikit.report.figures import ReportError, Shown, beside, shown
-from xaikit.report.markdown import parsed, printable
+from xaikit.report.formulas import formula
+from xaikit.report.markdown import Node, parsed, printable
 
 _LINE = 17.0  # cm
 _GAP = 0.3  # cm between figures side by side, as in report.typ
 _NARROW = 0.5  # cm: a figure side by side with others is wider
+_EM = 0.353  # cm, the size of the text
 _LINES = 0.45  # cm from one line of text to the next
+_COLUMNS = 10  # of a table
 _WORDS = 15  # a line
 _PICTURE = re.compile(r"\S{1,200}\.(png|jpe?g)", re.IGNORECASE)
 _FONTS = ("Libertinus Serif", "DejaVu Sans")
@@ -96,7 +99,8 @@ def report(
         ``https://``.
     parts
         What stands on the page, from top to bottom. A text is Markdown: ``**bold**``, ``*italic*``,
-        lists, ``## headings``, ``[links](https://…)``, ``code`` (no TeX). A figure is one of
+        lists, ``## headings``, ``[links](https://…)``, ``code``, tables, and formulas in TeX
+        between dollars, as far as matplotlib's mathtext knows them. A figure is one of
         matplotlib, as :mod:`xaikit.plots` returns it, or a picture: an array or tensor in [0, 1],
         an image of Pillow, the :class:`~pathlib.Path` of a PNG or JPEG. ``(figure, caption)`` puts
         a text below it; ``(figure, caption, 0.6)`` lets it take 60 % of the line. A list of figures
@@ -140,8 +144,8 @@ def report(
     target = Path(path)
     if target.suffix.lower() != ".pdf":
         raise ReportError(f"path: a PDF is called something.pdf, not {str(path)!r}.")
-    figures: list[Shown] = []
-    placed = [_part(part, f"parts[{i}]", figures) for i, part in enumerate(parts)]
+    contents: dict[str, bytes] = {}  # of the files that the page shows
+    placed = [_part(part, f"parts[{i}]", contents) for i, part in enumerate(parts)]
     data = {
         "title": title,
         "names": people,
@@ -149,7 +153,7 @@ def report(
         "fonts": _FONTS,
         "parts": placed,
     }
-    content, fit = _typeset(data, figures)
+    content, fit = _typeset(data, contents)
     if len(content) > LARGEST:
         raise ReportError(
             f"The report has {len(content) >> 20} MB, and {LARGEST >> 20} MB are the most: leave "
@@ -201,17 +205,17 @@ def _address(notebook: Any) -> str:
     return address
 
 
-def _part(part: Any, where: str, figures: list[Shown]) -> dict[str, Any]:
-    """Return one part as the page takes it, and add its figures to the list."""
+def _part(part: Any, where: str, contents: dict[str, bytes]) -> dict[str, Any]:
+    """Return one part as the page takes it, and add its figures' and formulas' files."""
     if isinstance(part, str):
-        return {"kind": "text", "blocks": _text(part, where)}
+        return {"kind": "text", "blocks": _on_page(_text(part, where), where, contents)}
     if isinstance(part, list):
         if not part:
             raise ReportError(f"{where}: a list of figures beside one another holds none.")
         row = [shown(each, f"{where}[{i}]") for i, each in enumerate(part)]
         placed = [
-            _placed(each, figures) | {"share": share}
-            for each, share in zip(row, beside(row), strict=True)
+            _placed(each, f"{where}[{i}]", contents) | {"share": share}
+            for i, (each, share) in enumerate(zip(row, beside(row), strict=True))
         ]
         wide = _LINE - _GAP * (len(row) - 1)
         if wide * min(each["share"] for each in placed) < _NARROW:
@@ -225,10 +229,10 @@ def _part(part: Any, where: str, figures: list[Shown]) -> dict[str, Any]:
     one = shown(part, where)
     width = min(one.width, _LINE) if one.share is None else _LINE * one.share
     height = width * one.height / one.width
-    return {"kind": "figure", **_placed(one, figures), "width": width, "height": height}
+    return {"kind": "figure", **_placed(one, where, contents), "width": width, "height": height}
 
 
-def _text(part: str, where: str) -> list[dict[str, Any]]:
+def _text(part: str, where: str) -> list[Node]:
     text = printable(part)
     if not text.strip():
         raise ReportError(f"{where}: a text that says something, not {described(part)}.")
@@ -237,6 +241,10 @@ def _text(part: str, where: str) -> list[dict[str, Any]]:
             f"{where}: {text!r} is a text, and would be shown as such; for the picture write "
             f"Path({text!r}), with `from pathlib import Path`."
         )
+    return _read(text, where)
+
+
+def _read(text: str, where: str) -> list[Node]:
     try:
         return parsed(text)
     except RecursionError:
@@ -246,17 +254,42 @@ def _text(part: str, where: str) -> list[dict[str, Any]]:
         ) from None
 
 
-def _placed(one: Shown, figures: list[Shown]) -> dict[str, Any]:
-    figures.append(one)
+def _placed(one: Shown, where: str, contents: dict[str, bytes]) -> dict[str, Any]:
+    caption = [node for block in _read(one.caption, where) for node in block.get("inside", [block])]
     return {
-        "file": f"{len(figures)}.{one.suffix}",
-        "caption": [node for block in parsed(one.caption) for node in block.get("inside", [block])],
+        "file": _stored(one.content, one.suffix, contents),
+        "caption": _on_page(caption, where, contents),
         "alternative": one.alternative,
         "coarse": one.coarse,
     }
 
 
-def _typeset(data: dict[str, Any], figures: Sequence[Shown]) -> tuple[bytes, dict[str, float]]:
+def _on_page(nodes: Sequence[Node], where: str, contents: dict[str, bytes]) -> list[dict[str, Any]]:
+    """Return parts of a text, with each formula drawn in a file of its own."""
+    found = []
+    for node in nodes:
+        if len(node.get("columns", [])) > _COLUMNS:
+            raise ReportError(
+                f"{where}: a table of {len(node['columns'])} columns is too wide for the page; "
+                f"{_COLUMNS} are the most."
+            )
+        if "tex" in node:
+            drawn = formula(node["tex"], where, _LINE / _EM, alone=node["kind"] == "display")
+            size = {"width": drawn.width, "height": drawn.height, "depth": drawn.depth}
+            node = node | {"file": _stored(drawn.content, "pdf", contents), **size}
+        elif "inside" in node:
+            node = node | {"inside": _on_page(node["inside"], where, contents)}
+        found.append(node)
+    return found
+
+
+def _stored(content: bytes, suffix: str, contents: dict[str, bytes]) -> str:
+    name = f"{len(contents) + 1}.{suffix}"
+    contents[name] = content
+    return name
+
+
+def _typeset(data: dict[str, Any], contents: Mapping[str, bytes]) -> tuple[bytes, dict[str, float]]:
     """Return the PDF, and how high its content is beside the page, in cm."""
     import matplotlib as mpl
     import typst
@@ -267,25 +300,25 @@ def _typeset(data: dict[str, Any], figures: Sequence[Shown]) -> tuple[bytes, dic
         page.write_text(
             files("xaikit").joinpath("assets", "report.typ").read_text("utf-8"), encoding="utf-8"
         )
-        for number, figure in enumerate(figures, start=1):
-            Path(folder, f"{number}.{figure.suffix}").write_bytes(figure.content)
+        for name, content in contents.items():
+            Path(folder, name).write_bytes(content)
         options: dict[str, Any] = {
             "root": folder,
             "font_paths": fonts,
             "sys_inputs": {"report": json.dumps(data)},
             "ignore_system_fonts": True,
         }
-        content: bytes = typst.compile(str(page), **options, timestamp=0)
-        if _NO_LETTER in content:
+        made: bytes = typst.compile(str(page), **options, timestamp=0)
+        if _NO_LETTER in made:
             # Names of all scripts: a system that can show them has fonts for them.
             options["ignore_system_fonts"] = False
-            content = typst.compile(str(page), **options, timestamp=0)
-        if _NO_LETTER in content:
+            made = typst.compile(str(page), **options, timestamp=0)
+        if _NO_LETTER in made:
             raise ReportError(
                 f"No font of this computer has {_letters(data)}: write these in other letters."
             )
         (fit,) = json.loads(typst.query(str(page), "<fit>", field="value", **options))
-    return content, fit
+    return made, fit
 
 
 def _letters(data: dict[str, Any]) -> str:

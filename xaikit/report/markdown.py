@@ -7,6 +7,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 Node = dict[str, Any]
 
@@ -14,7 +15,6 @@ _KINDS = {
     "paragraph": "paragraph",
     "inline": "span",
     "bullet_list": "bullets",
-    "ordered_list": "numbers",
     "list_item": "item",
     "blockquote": "quote",
     "strong": "strong",
@@ -24,6 +24,11 @@ _KINDS = {
     "heading": "heading",
 }
 _VERBATIM = {"code_inline": "code", "code_block": "lines", "fence": "lines"}
+_FORMULAS = {
+    "math_inline": "formula",
+    "math_inline_double": "display",
+    "math_block": "display",
+}
 _SCHEMES = ("https://", "http://", "mailto:")
 
 
@@ -33,11 +38,15 @@ def printable(text: str) -> str:
 
 
 def parsed(text: str) -> list[Node]:
-    """Return the blocks of a text: paragraphs, lists, headings, quotes, code, with links inside.
+    """Return the blocks of a text: paragraphs, lists, headings, quotes, code, tables, formulas.
 
-    HTML is no markup here but text; pictures are named by their alternative text.
+    HTML is no markup here but text; pictures are named by their alternative text. What dollars
+    enclose is a formula by pandoc's rule: no space within, no digit after them ("$5 to $7").
     """
     parser = MarkdownIt("commonmark", {"html": False}).disable(["html_block", "html_inline"])
+    parser.enable("table").use(
+        dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True
+    )
     return _children(SyntaxTreeNode(parser.parse(printable(text))))
 
 
@@ -55,6 +64,18 @@ def _node(node: SyntaxTreeNode) -> Node:
         if address.startswith(_SCHEMES):
             return {"kind": "link", "address": address, "inside": _children(node)}
         return {"kind": "span", "inside": _children(node)}
+    if node.type in _FORMULAS:
+        return {"kind": _FORMULAS[node.type], "tex": node.content}
+    if node.type == "table":
+        rows = [row for part in node.children for row in part.children]
+        aligned = [str(cell.attrGet("style") or "").rpartition(":")[2] for cell in rows[0].children]
+        cells = [
+            {"kind": "cell", "inside": _children(cell)} for row in rows for cell in row.children
+        ]
+        return {"kind": "table", "columns": [side or "left" for side in aligned], "inside": cells}
+    if node.type == "ordered_list":
+        first = int(node.attrGet("start") or 1)
+        return {"kind": "numbers", "first": first, "inside": _children(node)}
     if node.type == "hr":
         return {"kind": "rule"}
     return {"kind": "text", "text": node.content}
