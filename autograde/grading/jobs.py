@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 from autograde.errors import AutogradeError
-from autograde.grading.data import data_source
+from autograde.grading.data import data_digest, data_source
+from autograde.grading.environment import installed
 from autograde.grading.mark import Assignment, Timing, load_assignment, mark
 from autograde.grading.provenance import record_key, software
 from autograde.grading.reports import HandedReport, report_of, with_report
@@ -37,13 +41,14 @@ class Job:
     content: bytes = field(repr=False)
     key: str
     edition: str
-    software: str
+    packages: str
     timing: Timing = field(repr=False)
     isolation: Isolation
     course_file: Path
     hidden: tuple[Path, ...] = field(repr=False)
     data: str
     data_source: str
+    data_digest: str
     earlier: SubmissionResult | None = field(default=None, repr=False)
     report: HandedReport | None = field(default=None, repr=False)
 
@@ -82,6 +87,11 @@ def edition(assignment: Assignment) -> str:
     return f"{assignment.version} {assignment.released.metadata['course']['release']}"
 
 
+def packages() -> str:
+    """Return a digest of all that is installed, with the code of what grading runs on."""
+    return hashlib.sha256(f"{software()}\0{installed()}".encode()).hexdigest()
+
+
 def make_jobs(
     waiting: Iterable[Upload],
     course: Course,
@@ -104,13 +114,14 @@ def make_jobs(
             content,
             upload_key(assignment, secret, content, report, isolation),
             edition(assignment),
-            software(),
+            packages(),
             timings[upload.assignment],
             isolation,
             course.file.resolve(),
             hidden,
             data,
-            data_source(course.software.data),
+            data_source(assignment.software.data),
+            data_digest(assignment.software.data),
             earlier(upload.student, upload.assignment),
             report,
         )
@@ -119,9 +130,11 @@ def make_jobs(
 def run_job(job: Job) -> SubmissionResult:
     """Grade one upload in a worker process."""
     os.environ["XAIKIT_DATA"], os.environ["XAIKIT_OFFLINE"] = job.data, "1"
-    assignment = load_assignment(job.upload.assignment, job.course_file)
-    secret = read_course(job.course_file).secret()
-    if (differs := _difference(job, assignment, secret)) is not None:
+    with redirect_stderr(StringIO()):  # on reading data: who started grading has read it already
+        assignment = load_assignment(job.upload.assignment, job.course_file)
+        secret = read_course(job.course_file).secret()
+        differs = _difference(job, assignment, secret)
+    if differs is not None:
         raise GradeError(
             f"{differs} Nothing graded so far is lost: mend that, then run the same command again."
         )
@@ -151,7 +164,7 @@ def run_job(job: Job) -> SubmissionResult:
 def _difference(job: Job, assignment: Assignment, secret: bytes) -> str | None:
     """Say in a sentence what differs between a worker and the grader; None if nothing."""
     where = platform.node() or "a worker"
-    if software() != job.software:
+    if packages() != job.packages:
         return (
             f"The software on {where} is not the grader's: install the same requirements.lock and "
             "the same xaikit there."
@@ -161,10 +174,11 @@ def _difference(job: Job, assignment: Assignment, secret: bytes) -> str | None:
             f"The source or the checks of {assignment.name} on {where} are not the grader's, or "
             "were changed while grading: keep both the same until it is done."
         )
-    if (source := data_source(assignment.software.data)) != job.data_source:
+    source, digest = (look(assignment.software.data) for look in (data_source, data_digest))
+    if (source, digest) != (job.data_source, job.data_digest):
         return (
-            f"The data on {where} is not the grader's ({source}, not {job.data_source}): "
-            "have it in the same folder there."
+            f"The data on {where} ({source}) is not the grader's ({job.data_source}), or was "
+            "changed while grading: have the same files in the same folder there."
         )
     if job.key_with(assignment, secret) != job.key:
         return (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,16 +15,17 @@ from autograde.__main__ import main
 from autograde.commands.grade import grade
 from autograde.grading import mark as marking
 from autograde.grading.data import data_source
-from autograde.grading.jobs import GradeError, Job, edition, run_job
+from autograde.grading.jobs import GradeError, Job, make_jobs, run_job
 from autograde.grading.mark import Timing, load_assignment
-from autograde.grading.provenance import record_key, software
 from autograde.grading.store import Store, StoreError, only_grader
 from autograde.intake.submissions import find
 from autograde.intake.upload import Upload
 from autograde.model.course import Course
+from autograde.model.course_file import read_course
 from autograde.model.records import SubmissionResult, TaskResult
 from autograde.notebooks.answers import load_answers, submission
 from autograde.notebooks.release import to_json
+from xaikit.data import idx_sets, places
 
 NAME = "01_small"
 
@@ -90,6 +90,22 @@ def test_everything_that_grading_promises_is_written(class_of_three, tmp_path: P
     assert scores["Group 1"] == 5
     assert scores["Grace Hopper"] == 3
     assert any("full marks" in line for line in lines)
+
+
+def test_that_only_the_sample_is_there_is_said_once(class_of_three, tmp_path, monkeypatch, capfd):
+    monkeypatch.delenv("XAIKIT_DATA", raising=False)
+    monkeypatch.setenv("XAIKIT_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for cached in (data_source, places.download, idx_sets._announce_sample):
+        cached.cache_clear()
+    course, folder = class_of_three
+    file = course.folder / "course.toml"
+    file.write_text(f'{file.read_text()}\n[software]\ndata = "fashion_mnist"\n')
+    load_assignment.cache_clear()
+    results = grade(folder, read_course(course.folder), tmp_path / "graded", jobs=2)
+    assert {r.score for r in results} == {5, 3, 0}
+    from_the_sample = data_source("fashion_mnist") == "embedded sample"  # or Debian's package
+    assert capfd.readouterr().err.count("using the embedded sample") == from_the_sample
 
 
 @pytest.mark.slow
@@ -188,20 +204,9 @@ def test_a_crash_loses_only_what_was_running(
 
 def job_of(upload: Upload, course: Course) -> Job:
     """Return the job that the grader sends to a worker."""
-    assignment, content = load_assignment(NAME, course.file), upload.read()
-    return Job(
-        upload,
-        content,
-        record_key(assignment, course.secret() + b"\0" + content, "bubblewrap"),
-        edition(assignment),
-        software(),
-        Timing(),
-        "bubblewrap",
-        course.file,
-        (),
-        os.environ.get("XAIKIT_DATA", ""),
-        data_source(course.software.data),
-    )
+    trusted, timings = {NAME: load_assignment(NAME, course.file)}, {NAME: Timing()}
+    (job,) = make_jobs([upload], course, trusted, timings, "bubblewrap", ())
+    return job
 
 
 def test_an_upload_that_the_grader_stumbles_over_stops_nobody(

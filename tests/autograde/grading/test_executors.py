@@ -19,10 +19,8 @@ from small_course import write_course
 
 from autograde.commands.grade import grade
 from autograde.grading import workers as executors
-from autograde.grading.data import data_source
-from autograde.grading.jobs import GradeError, Job, edition, run_job
+from autograde.grading.jobs import GradeError, make_jobs, run_job
 from autograde.grading.mark import Timing, load_assignment
-from autograde.grading.provenance import record_key, software
 from autograde.grading.workers import WorkersError, cluster
 from autograde.intake.submissions import find
 from autograde.model.course import Course
@@ -170,19 +168,14 @@ def test_a_worker_that_differs_gets_one_sentence(
     upload = next(
         u for u in find(folder, course, {NAME: {}}).uploads if u.student == "Grace Hopper"
     )
-    content = upload.read()
-    key = record_key(assignment, secret + b"\0" + content, "none")
-    data = os.environ.get("XAIKIT_DATA", "")
-    job = Job(
-        upload, content, key, edition(assignment), software(), Timing(), "none",
-        course.file, (), data, data_source(course.software.data),
-    )  # fmt: skip
+    (job,) = make_jobs([upload], course, {NAME: assignment}, {NAME: Timing()}, "none", ())
     assert secret not in pickle.dumps(job)
     assert "Hopper" not in repr(job)
     for changed, sentence in (
-        (replace(job, software="another"), "The software on .* is not the grader's: install"),
+        (replace(job, packages="another"), "The software on .* is not the grader's: install"),
         (replace(job, edition="another"), "The source or the checks of 01_small on .* are not"),
         (replace(job, data_source="elsewhere"), "The data on .* is not the grader's"),
+        (replace(job, data_digest="another"), "The data on .* or was changed while grading"),
     ):
         with pytest.raises(GradeError, match=sentence):
             run_job(changed)
