@@ -115,7 +115,7 @@ axis.loglog(all_steps, [max(abs(float(delta)), 1e-6) for delta in deltas], "o-",
 axis.set(
     xlabel="steps",
     ylabel="completeness gap (logits)",
-    title="Integrated Gradients approach completeness (one image)",
+    title="Integrated Gradients and completeness",
 )
 axis.grid(alpha=0.3)
 plt.show()

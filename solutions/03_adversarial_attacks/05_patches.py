@@ -134,7 +134,7 @@ drawn = axes[0].imshow(by_place, cmap="cividis", vmin=0, vmax=1)
 axes[0].set_xticks(range(len(corners)), corners)
 axes[0].set_yticks(range(len(corners)), corners)
 axes[0].set(xlabel="left edge", ylabel="upper edge")
-axes[0].set_title("share fooled at a fixed place", fontsize=9)
+axes[0].set_title("A 5 × 5 patch: the share fooled\nat a fixed place", fontsize=9)
 figure.colorbar(drawn, ax=axes[0], shrink=0.9)
 one = attack(model, forty[:3], forty_labels[:3], "patch", size=5, place="best")
 for axis, picture, answer, label in zip(
@@ -145,7 +145,6 @@ for axis, picture, answer, label in zip(
         f"best place: {classes[int(label)]}\ntaken for {classes[int(answer)]}", fontsize=9
     )
     axis.axis("off")
-figure.suptitle("A 5 × 5 patch: which place?", fontsize=11)
 plt.show()
 
 # %% [markdown]
