@@ -24,6 +24,7 @@ from autograde.notebooks.source import Source
 from autograde.safety.quiet import quiet
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Task
+from xaikit.handin.markers import without_magics
 
 SEEDS = 50
 _PATIENCE = 20
@@ -102,8 +103,8 @@ class Asked:
     def define(self, task: str, text: str) -> Callable[..., Any] | None:
         """Return the function of an answer, or None if the cell fails or defines no such one."""
         answer = self.call(task)
-        space = dict(self._needed(answer.needs))
         try:
+            space = dict(self._needed(answer.needs))
             with quiet():
                 exec(compile(text, "answer", "exec"), space)
         except Exception:
@@ -185,7 +186,7 @@ class Asked:
             for cell in self.source.notebook.cells:
                 if grading(cell)["grade_id"] in cells:
                     with quiet():
-                        exec(cell.source, space)
+                        exec(without_magics(cell.source), space)
             self._spaces[cells] = space
         return self._spaces[cells]
 
@@ -201,7 +202,8 @@ class Asked:
 
 
 def _plain_text(text: str) -> str:
-    return re.sub(r"(?m)^\s*### (BEGIN|END) SOLUTION.*\n?", "", text)
+    """Return the Python of an answer: no magic, and no mark around the solution."""
+    return without_magics(re.sub(r"(?m)^\s*### (BEGIN|END) SOLUTION.*\n?", "", text))
 
 
 def _called(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[Any, tuple[Any, ...]]:

@@ -31,6 +31,7 @@ from autograde.notebooks.source import Source
 from autograde.safety.quiet import quiet
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Called, Task, Value
+from xaikit.handin.markers import without_magics
 
 Space = dict[str, Any]
 
@@ -108,7 +109,7 @@ def _run_cells(source: Source, texts: Mapping[str, str], ran: Ran) -> None:
 
 def _execute(text: str, where: str, space: Space) -> None:
     with quiet():
-        exec(compile(text, where, "exec"), space)
+        exec(compile(without_magics(text), where, "exec"), space)
 
 
 @contextlib.contextmanager

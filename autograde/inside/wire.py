@@ -292,7 +292,7 @@ def _pack(value: Any) -> Plain:
     if torch is not None and isinstance(value, torch.Tensor):
         return {"tensor": value.detach().cpu().numpy()}
     raise TypeError(
-        f"A hidden argument cannot be a {type(value).__name__}: use numbers, text, arrays, "
+        f"A hidden argument cannot be of type {type(value).__name__}: use numbers, text, arrays, "
         "tensors, Network, None, and lists, tuples and dictionaries of these."
     )
 

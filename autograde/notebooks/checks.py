@@ -153,13 +153,14 @@ def _no_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
-def _culprit(error: Exception, path: Path) -> Path:
-    """Return the file that has to be corrected: the last one of the course that was running."""
-    files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+def _culprit(error: Exception, path: Path) -> str:
+    """Return the file and line to be corrected: the last one of the course that was running."""
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
-        files.append(Path(error.filename))
-    folder = path.parent
-    return next((file for file in reversed(files) if folder in file.parents), path)
+        places.append((error.filename, error.lineno))
+    own = [(f, n) for f, n in places if path.parent in Path(f).parents]
+    file, line = own[-1] if own else (str(path), None)
+    return f"{file}:{line}" if line else file
 
 
 def _tasks(

@@ -109,7 +109,8 @@ def _worth(whole: Outline) -> dict[str, float]:
         task = grading(cell)["grade_id"].removesuffix("-test")
         # Of others validation says what is wrong.
         if grading(cell)["grade"] and task in whole.homes and isinstance(value, int | float):
-            found[task] = float(value)
+            if 0 < value < 1000:  # neither nan
+                found[task] = float(value)
     return found
 
 

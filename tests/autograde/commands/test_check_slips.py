@@ -75,4 +75,7 @@ def test_other_headings_and_tags_are_the_authors_own(tmp_path: Path) -> None:
 
 def test_hidden_arguments_that_cannot_be_sent_are_told(tmp_path: Path) -> None:
     said = found(tmp_path, PLAIN, CHECKS.replace("(int(n),)", "(object(),)"))
-    assert "its hidden check itself fails: TypeError: A hidden argument cannot be a object" in said
+    assert (
+        "its hidden check itself fails: TypeError: A hidden argument cannot be of type object"
+        in said
+    )
