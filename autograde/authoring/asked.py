@@ -107,7 +107,7 @@ class Asked:
             space = dict(self._needed(answer.needs))
             with quiet():
                 exec(compile(text, "answer", "exec"), space)
-        except Exception:
+        except (Exception, SystemExit):
             return None
         function = space.get(answer.function)
         return function if callable(function) else None
@@ -217,5 +217,5 @@ def _called(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[An
         return Failed("it takes too long"), received
     except NameError as error:
         return Failed(f"{error}: the check's needs=(…) should name its cell"), received
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Failed(f"{type(error).__name__}: {error}"), received

@@ -99,7 +99,7 @@ def _run_cells(source: Source, texts: Mapping[str, str], ran: Ran) -> None:
         with _figures() as made:
             try:
                 _execute(text, where, space)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 what = "a visible check refuses the solution" if position in tests else "it fails"
                 ran.faults.append(f"{where}: {what}: {type(error).__name__}: {error}")
         untitled = [figure for figure in made if _drawn_in(figure) and not _titled(figure)]
@@ -214,5 +214,5 @@ def _values(answer: Value, text: str, above: Space) -> dict[str, Any] | str:
         return {name: plain(space[name]) for name in answer.names}
     except KeyError as error:
         return f"leaves no variable {error}, which the hidden check reads"
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"fails: {type(error).__name__}: {error}"

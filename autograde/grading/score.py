@@ -65,7 +65,7 @@ def hidden_inputs(task: Task, secret: bytes, submission_hash: str) -> list[tuple
         for arguments in drawn:
             encode_arguments(arguments)  # else the sandbox's own program would be the first to say
         return drawn
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CheckError(_fault(task.id, "inputs", error)) from error
 
 
@@ -133,7 +133,7 @@ def worth(
         return _checked(task, wrong.fraction), wrong.message
     except CheckError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CheckError(_fault(task.id, "check", error)) from error
 
 
@@ -272,7 +272,7 @@ def _checked(task: Task, fraction: Any) -> float:
     return float(fraction)
 
 
-def _fault(task: str, part: str, error: Exception) -> str:
+def _fault(task: str, part: str, error: BaseException) -> str:
     reason = clean_line(f"{type(error).__name__}: {error}", 200)
     return f"The {part} of the task {task!r} failed ({reason})."
 

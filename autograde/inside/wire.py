@@ -279,7 +279,8 @@ def _pack(value: Any) -> Plain:
     if isinstance(value, np.generic):
         return {"scalar": np.asarray(value)}
     if isinstance(value, bool | int | float):
-        return {type(value).__name__: repr(value)}
+        kind = next(k for k in (bool, int, float) if isinstance(value, k))  # an IntEnum is an int
+        return {kind.__name__: repr(kind(value))}
     if isinstance(value, list):
         return [_pack(item) for item in value]
     if isinstance(value, tuple):

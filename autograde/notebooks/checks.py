@@ -132,7 +132,7 @@ def _import(name: str, path: Path) -> None:
             spec.loader.exec_module(module)
     except AutogradeError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SourceError(
             f"{_culprit(error, path)} cannot be imported: {type(error).__name__}: {error}"
         ) from error
@@ -153,7 +153,7 @@ def _no_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
-def _culprit(error: Exception, path: Path) -> str:
+def _culprit(error: BaseException, path: Path) -> str:
     """Return the file and line to be corrected: the last one of the course that was running."""
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
@@ -178,7 +178,12 @@ def _tasks(
                 mistakes.append(f"{file}: two tasks have the id {value.id!r}; rename one.")
             places.setdefault(value.id, file)
             if isinstance(value.answer, Call):
-                mistakes += _missing(value.answer.without, f"{file}: the task {value.id!r}")
+                where = f"{file}: the task {value.id!r}"
+                given = (value.answer.needs, value.answer.without)
+                if text := [names for names in given if isinstance(names, str)]:
+                    mistakes.append(f"{where}: a comma makes a tuple of a name: ({text[0]!r},).")
+                else:
+                    mistakes += _missing(value.answer.without, where)
     return tasks, places
 
 

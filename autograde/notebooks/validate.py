@@ -29,6 +29,7 @@ from xaikit.handin.code import packages_of
 from xaikit.handin.markers import without_magics
 from xaikit.handin.names import defined, needed
 
+_PICTURE = re.compile(r"""!\[[^\]\n]*\]\(<?([^)\s>]+)|<img\b[^>]*\bsrc=["']?([^"'\s>]+)""")
 _COMMANDS = ("= !", "= %", "=!", "=%", "?")
 """What IPython reads in the middle of a line, and Python does not."""
 
@@ -82,9 +83,22 @@ def _cells(
             yield f"{where}: a test cell is a code cell."
         if cell.cell_type == "code":
             yield from _python(cell.source, where)
+        else:
+            yield from _pictures(cell.source, where)
         named = _PASSED.search(cell.source) if is_test(meta) else None
         if named and f"{named[1]}-test" != meta["grade_id"]:
             yield f"{where}: checks.passed({named[1]!r}) names another task than this cell's."
+
+
+def _pictures(source: str, where: str) -> Iterator[str]:
+    """Look whether students have the pictures of a text: they get the notebook alone."""
+    for match in _PICTURE.finditer(source):
+        place = match[1] or match[2]
+        if not re.match(r"https?:|data:|attachment:|\{\{", place):
+            yield (
+                f"{where}: its picture {place} is a file, which students do not get; draw it in a "
+                "cell, or give its address on the web."
+            )
 
 
 def _python(source: str, where: str) -> Iterator[str]:

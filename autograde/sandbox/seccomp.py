@@ -2,11 +2,11 @@
 
 The filter refuses the ways to hold memory that no process's size shows (a file in memory, pages
 in a pipe, watches of files, asynchronous reads, System V and POSIX queues, shared memory without a
-file, which stays when no process has it in sight), which a cap on summed sizes would miss, the ways into new namespaces, ways to hear of other runs by the files that all
-share (watches and leases), sockets of all kinds but the few that programs use, because some lead
-out of a network namespace, and kernel interfaces with a history of holes that no notebook needs. It
-allows everything else: namespaces make the isolation, and the filter narrows what can be tried
-against them.
+file, which stays when no process has it in sight), which a cap on summed sizes would miss, the ways
+into new namespaces, ways to hear of other runs by the files that all share (watches and leases),
+sockets of all kinds but the few that programs use, because some lead out of a network namespace,
+and kernel interfaces with a history of holes that no notebook needs. It allows everything else:
+namespaces make the isolation, and the filter narrows what can be tried against them.
 """
 
 from __future__ import annotations

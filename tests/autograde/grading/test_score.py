@@ -273,6 +273,13 @@ def test_hidden_inputs_are_the_same_for_a_regrade_only(source: Source) -> None:
     assert first != hidden_inputs(replace(task, id="triple"), SECRET, "hash")
 
 
+@pytest.mark.parametrize("sent", [{1, 2}, np.array([None]), lambda x: x, 1j])
+def test_a_hidden_input_that_cannot_be_sent_is_told(source: Source, sent: object) -> None:
+    task = replace(source.checks.tasks["double"], answer=Call("double", lambda _: [(sent,)]))
+    with pytest.raises(CheckError, match="inputs of the task 'double' failed"):
+        hidden_inputs(task, SECRET, "hash")
+
+
 def test_hidden_inputs_come_from_an_hmac(source: Source) -> None:
     """The seed is HMAC-SHA-256, computed here by its definition (RFC 2104)."""
     key = SECRET.ljust(64, b"\x00")
