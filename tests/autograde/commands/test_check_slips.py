@@ -127,8 +127,7 @@ def test_what_another_editor_saves_is_no_mistake(tmp_path: Path) -> None:
         write_course(folder, text, "\ufeff" + CHECKS, "\ufeff" + ANSWERS)
         lines: list[str] = []
         check([], read_course(folder), lines.append)
-        assert "\n".join(lines).count("\n") <= plain.count("\n") + 20, lines
-        assert not any("cannot be" in line or "no Python" in line for line in lines), lines
+        assert "\n".join(lines).endswith(plain), lines
 
 
 @pytest.mark.parametrize(
