@@ -24,6 +24,7 @@ from autograde.notebooks.source import Source
 from autograde.safety.quiet import quiet
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Task
+from xaikit.handin.markers import without_magics
 
 SEEDS = 50
 _PATIENCE = 20
@@ -102,11 +103,11 @@ class Asked:
     def define(self, task: str, text: str) -> Callable[..., Any] | None:
         """Return the function of an answer, or None if the cell fails or defines no such one."""
         answer = self.call(task)
-        space = dict(self._needed(answer.needs))
         try:
+            space = dict(self._needed(answer.needs))
             with quiet():
                 exec(compile(text, "answer", "exec"), space)
-        except Exception:
+        except (Exception, SystemExit):
             return None
         function = space.get(answer.function)
         return function if callable(function) else None
@@ -185,7 +186,7 @@ class Asked:
             for cell in self.source.notebook.cells:
                 if grading(cell)["grade_id"] in cells:
                     with quiet():
-                        exec(cell.source, space)
+                        exec(without_magics(cell.source), space)
             self._spaces[cells] = space
         return self._spaces[cells]
 
@@ -201,7 +202,8 @@ class Asked:
 
 
 def _plain_text(text: str) -> str:
-    return re.sub(r"(?m)^\s*### (BEGIN|END) SOLUTION.*\n?", "", text)
+    """Return the Python of an answer: no magic, and no mark around the solution."""
+    return without_magics(re.sub(r"(?m)^\s*### (BEGIN|END) SOLUTION.*\n?", "", text))
 
 
 def _called(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[Any, tuple[Any, ...]]:
@@ -215,5 +217,5 @@ def _called(function: Callable[..., Any], sent: bytes, limit: float) -> tuple[An
         return Failed("it takes too long"), received
     except NameError as error:
         return Failed(f"{error}: the check's needs=(…) should name its cell"), received
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Failed(f"{type(error).__name__}: {error}"), received

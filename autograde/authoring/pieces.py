@@ -56,7 +56,7 @@ class Looking:
             found = [*not_as_meant(self.wrongs, self.ran, asked.source.checks.tasks[task])]
             if self._is_called(task):
                 found += self.wrongs.taken_marks(task, range(self.seeds))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return [self._own_fault(error)]
         return found
 
@@ -66,11 +66,11 @@ class Looking:
             return []  # which is said by what the task is meant to be
         try:
             rows = self.wrongs.look(task, self.seeds, slice(first, last))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return [self._own_fault(error)]
         return [*filter(None, map(fault, rows))]
 
-    def _own_fault(self, error: Exception) -> str:
+    def _own_fault(self, error: BaseException) -> str:
         """Say where the author's check itself fails."""
         first = error.__cause__ or error
         own = {str(file) for file in self.wrongs.asked.source.checks.files}

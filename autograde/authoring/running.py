@@ -31,6 +31,7 @@ from autograde.notebooks.source import Source
 from autograde.safety.quiet import quiet
 from autograde.sandbox.replies import Failed
 from autograde.tasks import Call, Called, Task, Value
+from xaikit.handin.markers import without_magics
 
 Space = dict[str, Any]
 
@@ -98,7 +99,7 @@ def _run_cells(source: Source, texts: Mapping[str, str], ran: Ran) -> None:
         with _figures() as made:
             try:
                 _execute(text, where, space)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 what = "a visible check refuses the solution" if position in tests else "it fails"
                 ran.faults.append(f"{where}: {what}: {type(error).__name__}: {error}")
         untitled = [figure for figure in made if _drawn_in(figure) and not _titled(figure)]
@@ -108,7 +109,7 @@ def _run_cells(source: Source, texts: Mapping[str, str], ran: Ran) -> None:
 
 def _execute(text: str, where: str, space: Space) -> None:
     with quiet():
-        exec(compile(text, where, "exec"), space)
+        exec(compile(without_magics(text), where, "exec"), space)
 
 
 @contextlib.contextmanager
@@ -213,5 +214,5 @@ def _values(answer: Value, text: str, above: Space) -> dict[str, Any] | str:
         return {name: plain(space[name]) for name in answer.names}
     except KeyError as error:
         return f"leaves no variable {error}, which the hidden check reads"
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"fails: {type(error).__name__}: {error}"

@@ -24,6 +24,7 @@ from autograde.notebooks.cells import SourceError, answers
 from autograde.notebooks.places import Places
 from autograde.notebooks.release import LeakError, released, to_json
 from autograde.notebooks.source import Source, course_sources, examine, find_chosen, find_source
+from xaikit.handin.markers import without_magics
 from xaikit.handin.names import defined, needed
 
 Say = Callable[[str], object]
@@ -131,11 +132,12 @@ def _undefined(source: Source) -> Iterator[str]:
     for position, cell in enumerate(source.notebook.cells):
         if cell.cell_type != "code":
             continue
+        text = without_magics(cell.source)
         try:
-            bound = defined(cell.source)
-        except SyntaxError:  # a magic, or what examine has said
+            bound = defined(text)
+        except SyntaxError:  # which examine has said
             continue
-        for name in sorted((needed(cell.source) or frozenset()) - known - bound):
+        for name in sorted((needed(text) or frozenset()) - known - bound):
             lines = cell.source.split("\n")
             line = next((i for i, t in enumerate(lines, 1) if re.search(rf"\b{name}\b", t)), 1)
             yield f"{places.of(position, line)}: no cell above defines {name}."
@@ -210,7 +212,7 @@ def _of_the_answers(source: Source, course: Course, say: Say) -> Iterator[str]:
         for task, whats in pieces.looked(lambda t, n: say(f"    {t} is done{progress.left(n)}")):
             for what in whats:
                 cell = cells[task]
-                yield f"{places.of(cell, _line(source, cell, what))}: {what}."
+                yield f"{places.of(cell, _line(source, cell, what))}: {what.rstrip('.')}."
 
 
 def _line(source: Source, cell: int, what: str) -> int:

@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 from autograde.errors import AutogradeError
 from autograde.grading.order import elsewhere
+from autograde.inside.wire import encode_arguments
 from autograde.intake.rebuild import Rebuilt
 from autograde.model.records import TaskResult
 from autograde.notebooks.cells import Answer, answers, node
@@ -52,7 +53,7 @@ def hidden_inputs(task: Task, secret: bytes, submission_hash: str) -> list[tuple
     Raises
     ------
     CheckError
-        If the task's ``inputs`` fails.
+        If the task's ``inputs`` fails, or one of them cannot be sent into the sandbox.
     """
     assert isinstance(task.answer, Call)
     text = f"{task.id}\n{submission_hash}".encode()
@@ -60,8 +61,11 @@ def hidden_inputs(task: Task, secret: bytes, submission_hash: str) -> list[tuple
     try:
         with quiet():
             rows = task.answer.inputs(np.random.default_rng(seed))
-            return [tuple(arguments) for arguments in rows]
-    except Exception as error:
+            drawn = [tuple(arguments) for arguments in rows]
+        for arguments in drawn:
+            encode_arguments(arguments)  # else the sandbox's own program would be the first to say
+        return drawn
+    except (Exception, SystemExit) as error:
         raise CheckError(_fault(task.id, "inputs", error)) from error
 
 
@@ -129,7 +133,7 @@ def worth(
         return _checked(task, wrong.fraction), wrong.message
     except CheckError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CheckError(_fault(task.id, "check", error)) from error
 
 
@@ -200,7 +204,8 @@ def _score(
     if fraction < 1 and task.read and message != NOT_CHECKED:
         message = f"{message} Read on in {task.read}."
     # Four decimals are what tables show; a share of the points is never more than they are.
-    points = min(answer.points, round(fraction * answer.points, 4))
+    whole = fraction == 1  # of a third of a point, say
+    points = answer.points if whole else min(answer.points, round(fraction * answer.points, 4))
     message = clean_line(message, MESSAGE_LIMIT)
     return TaskResult(task.id, points, answer.points, message, notice, statements=statements)
 
@@ -267,7 +272,7 @@ def _checked(task: Task, fraction: Any) -> float:
     return float(fraction)
 
 
-def _fault(task: str, part: str, error: Exception) -> str:
+def _fault(task: str, part: str, error: BaseException) -> str:
     reason = clean_line(f"{type(error).__name__}: {error}", 200)
     return f"The {part} of the task {task!r} failed ({reason})."
 

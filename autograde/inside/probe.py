@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import importlib.util
+import mmap
 import os
 import resource
 import socket
@@ -76,6 +77,16 @@ def _allowed(refused: list[str]) -> Iterator[str]:
     try:
         socket.socket(_VSOCK, socket.SOCK_STREAM).close()
         yield "sockets to the host of a virtual machine can be made; let bwrap install its filter."
+    except OSError:
+        pass
+    try:
+        mmap.mmap(-1, mmap.PAGESIZE).close()
+        yield "memory can be shared without a file; let bwrap install its filter (--seccomp)."
+    except OSError:
+        pass
+    try:
+        os.close(os.open("/dev/zero", os.O_RDWR))
+        yield "/dev/zero can be opened, and mapped into memory that is no process's."
     except OSError:
         pass
     with tempfile.TemporaryDirectory() as folder, Path(folder, "own").open("w") as file:

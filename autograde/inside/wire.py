@@ -279,7 +279,8 @@ def _pack(value: Any) -> Plain:
     if isinstance(value, np.generic):
         return {"scalar": np.asarray(value)}
     if isinstance(value, bool | int | float):
-        return {type(value).__name__: repr(value)}
+        kind = next(k for k in (bool, int, float) if isinstance(value, k))  # an IntEnum is an int
+        return {kind.__name__: repr(kind(value))}
     if isinstance(value, list):
         return [_pack(item) for item in value]
     if isinstance(value, tuple):
@@ -292,7 +293,7 @@ def _pack(value: Any) -> Plain:
     if torch is not None and isinstance(value, torch.Tensor):
         return {"tensor": value.detach().cpu().numpy()}
     raise TypeError(
-        f"A hidden argument cannot be a {type(value).__name__}: use numbers, text, arrays, "
+        f"A hidden argument cannot be of type {type(value).__name__}: use numbers, text, arrays, "
         "tensors, Network, None, and lists, tuples and dictionaries of these."
     )
 

@@ -201,10 +201,19 @@ Repository = Annotated[
     should_be('OWNER/NAME on GitHub, such as "xaikit/xaikit"'),
 ]
 
+
+def _tag(text: str) -> str:
+    """Refuse what git takes for no tag: HEAD moves, and .lock ends its own files' names."""
+    if text.upper() == "HEAD" or text.lower().endswith(".lock"):
+        raise ValueError
+    return text
+
+
 Tag = Annotated[
     Line,
     # What git takes for a tag's name, without what an address or a shell would read otherwise.
     StringConstraints(pattern=r"^[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*$"),
+    AfterValidator(_tag),
     should_be('a tag of the repository, such as "v0.1.0" or "term-2027"'),
 ]
 

@@ -132,7 +132,7 @@ def _import(name: str, path: Path) -> None:
             spec.loader.exec_module(module)
     except AutogradeError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SourceError(
             f"{_culprit(error, path)} cannot be imported: {type(error).__name__}: {error}"
         ) from error
@@ -153,13 +153,14 @@ def _no_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
-def _culprit(error: Exception, path: Path) -> Path:
-    """Return the file that has to be corrected: the last one of the course that was running."""
-    files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+def _culprit(error: BaseException, path: Path) -> str:
+    """Return the file and line to be corrected: the last one of the course that was running."""
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
-        files.append(Path(error.filename))
-    folder = path.parent
-    return next((file for file in reversed(files) if folder in file.parents), path)
+        places.append((error.filename, error.lineno))
+    own = [(f, n) for f, n in places if path.parent in Path(f).parents]
+    file, line = own[-1] if own else (str(path), None)
+    return f"{file}:{line}" if line else file
 
 
 def _tasks(
@@ -177,7 +178,12 @@ def _tasks(
                 mistakes.append(f"{file}: two tasks have the id {value.id!r}; rename one.")
             places.setdefault(value.id, file)
             if isinstance(value.answer, Call):
-                mistakes += _missing(value.answer.without, f"{file}: the task {value.id!r}")
+                where = f"{file}: the task {value.id!r}"
+                given = (value.answer.needs, value.answer.without)
+                if text := [names for names in given if isinstance(names, str)]:
+                    mistakes.append(f"{where}: a comma makes a tuple of a name: ({text[0]!r},).")
+                else:
+                    mistakes += _missing(value.answer.without, where)
     return tasks, places
 
 

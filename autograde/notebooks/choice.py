@@ -184,7 +184,8 @@ def chosen_sections(whole: Outline, terms: Terms, where: str) -> tuple[set[int],
     found, mistakes = {0}, []
     for entry in terms.sections:
         numbers = {*_numbers(whole, entry)}
-        if not numbers or not numbers <= every - {0}:
+        # What is no section, such as a summary, has a name as well: it is always there.
+        if not numbers or not numbers <= (every if entry in whole.names else every - {0}):
             mistakes.append(f"{where}.sections: there is no section {entry!r}{_near(whole, entry)}")
         found |= numbers
     return found, mistakes
@@ -197,7 +198,7 @@ def _numbers(whole: Outline, entry: str) -> Iterator[int]:
     elif match := _RANGE.fullmatch(entry):
         first, last = int(match[1]), int(match[2])
         yield from range(first, min(last, len(whole.sections) + 1) + 1)
-    elif whole.names.get(entry):
+    elif entry in whole.names:
         yield whole.names[entry]
 
 

@@ -62,7 +62,7 @@ def secrets(source: Source) -> Iterator[Secret]:
             yield Secret(f"the mark scheme of {task!r}", "prose", scheme, task)
     yield from _other_answers(source)
     for file in source.checks.files:
-        yield from _of_checks(file.read_text(encoding="utf-8"))
+        yield from _of_checks(file.read_text(encoding="utf-8-sig"))
     yield from _keys(source.checks.text, "\n".join(regions))
 
 

@@ -105,7 +105,7 @@ def cells_in(script: Path) -> list[tuple[int, list[str]]]:
 
     A cell that begins in another way than by ``# %%`` is not told from the one above it.
     """
-    lines = script.read_text(encoding="utf-8").split("\n")
+    lines = script.read_text(encoding="utf-8-sig").split("\n")
     starts = [number for number, line in enumerate(lines) if line.startswith("# %%")]
     return [(start + 1, lines[start:end]) for start, end in pairwise([*starts, len(lines)])]
 

@@ -24,6 +24,7 @@ from autograde.notebooks.layout import Layout
 
 _KEYS = ("nbgrader", "tags", "name", "minutes", "core")
 _TAGS = (TAG, HAND_IN, REPORT)
+_CONFLICT = re.compile(r"^(?:# ?)?(<{7}|>{7})(?: |$)", re.MULTILINE)
 _GRADE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,57}")  # with "-test" still a legal cell id
 
 
@@ -90,11 +91,21 @@ def read_script(file: Path) -> NotebookNode:
         If the file is not there or not readable as such.
     """
     try:
-        notebook: NotebookNode = jupytext.reads(file.read_text(encoding="utf-8"), fmt="py:percent")
+        text = file.read_text(encoding="utf-8-sig")
+        notebook: NotebookNode = jupytext.reads(text, fmt="py:percent")
     except FileNotFoundError:
         raise SourceError(f"There is no {file}.") from None
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise SourceError(f"{file}:{line}: it is not UTF-8; please save it as UTF-8.") from None
     except Exception as error:  # jupytext raises its parsers' errors
-        raise SourceError(f"{file} is not a Jupytext percent script: {error}") from None
+        why = " ".join(str(error).split())
+        raise SourceError(f"{file} is not a Jupytext percent script: {why}") from None
+    if conflict := _CONFLICT.search(text):
+        line = text[: conflict.start()].count("\n") + 1
+        raise SourceError(
+            f"{file}:{line}: a merge left its mark there ({conflict[1]}); choose what stays."
+        )
     return notebook
 
 
@@ -112,6 +123,10 @@ def _places(files: Sequence[Path]) -> tuple[tuple[int, int], ...]:
 def _slip(cell: NotebookNode) -> str:
     """Return what is wrong with the nbgrader metadata in a cell's header."""
     short = cell.metadata.get("nbgrader", {})
+    if (unread := cell.metadata.get("incorrectly_encoded_metadata")) is not None:
+        return (
+            f"its header cannot be read from {unread!r} on: after each = stands JSON, as in true."
+        )
     if slip := _near(cell.metadata, _KEYS, "its header says {0}; do you mean {1}?"):
         return slip
     tags = cell.metadata.get("tags", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,9 @@ from autograde.notebooks.elsewhere import refuse_written_out
 from autograde.notebooks.layout import cells_in
 from autograde.notebooks.numbering import Numbers
 from autograde.tasks import Task
+
+_HALF = re.compile(r"\{\{ [A-Za-z][\w.-]* ?\}(?!\})|(?<!\{)\{ ?[A-Za-z][\w.-]* \}\}")
+"""A template that lacks a brace."""
 
 
 def line_of(file: Path, place: tuple[int, int], cell: str, text: str) -> str:
@@ -34,7 +38,10 @@ def filled(
 
     ``where`` names the place of a template.
     """
-    wrong = []
+    wrong = [
+        f"{where(half[0])}: {half[0]} is no template; a template has two braces on each side."
+        for half in _HALF.finditer(source)
+    ]
     for template, key in ((match[0], match[1]) for match in TEMPLATE.finditer(source)):
         if key not in values and (why := numbers.unknown(key)):
             wrong.append(f"{where(template)}: {template}: {why}.".replace("?.", "?"))

@@ -108,7 +108,8 @@ def _worth(whole: Outline) -> dict[str, float]:
         value = grading(cell).get("points", 0)
         task = grading(cell)["grade_id"].removesuffix("-test")
         # Of others validation says what is wrong.
-        if grading(cell)["grade"] and task in whole.homes and isinstance(value, int | float):
+        number = isinstance(value, int | float) and 0 < value < 1000  # and not nan
+        if grading(cell)["grade"] and task in whole.homes and number:
             found[task] = float(value)
     return found
 

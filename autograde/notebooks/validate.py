@@ -29,6 +29,10 @@ from xaikit.handin.code import packages_of
 from xaikit.handin.markers import without_magics
 from xaikit.handin.names import defined, needed
 
+_PICTURE = re.compile(r"""!\[[^\]\n]*\]\(<?([^)\s>]+)|<img\b[^>]*\bsrc=["']?([^"'\s>]+)""")
+_COMMANDS = ("= !", "= %", "=!", "=%", "?")
+"""What IPython reads in the middle of a line, and Python does not."""
+
 _PASSED = re.compile(r"""\bchecks\.passed\(\s*["']([^"'\n]+)["']""")
 
 
@@ -77,9 +81,40 @@ def _cells(
             yield f"{where}: a solution or mark scheme stands in a cell without solution true."
         elif meta["grade"] and cell.cell_type != "code":
             yield f"{where}: a test cell is a code cell."
+        if cell.cell_type == "code":
+            yield from _python(cell.source, where)
+        else:
+            yield from _pictures(cell.source, where)
         named = _PASSED.search(cell.source) if is_test(meta) else None
         if named and f"{named[1]}-test" != meta["grade_id"]:
             yield f"{where}: checks.passed({named[1]!r}) names another task than this cell's."
+
+
+def _pictures(source: str, where: str) -> Iterator[str]:
+    """Look whether students have the pictures of a text: they get the notebook alone."""
+    for match in _PICTURE.finditer(source):
+        place = match[1] or match[2]
+        if not re.match(r"https?:|data:|attachment:|\{\{", place):
+            yield (
+                f"{where}: its picture {place} is a file, which students do not get; draw it in a "
+                "cell, or give its address on the web."
+            )
+
+
+def _python(source: str, where: str) -> Iterator[str]:
+    """Look whether a cell is Python, magics and commands of the shell aside."""
+    if any(line.lstrip().startswith("%%") for line in source.split("\n")):
+        return  # perhaps of another language
+    try:
+        compile(without_magics(source), where, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
+    except SyntaxError as error:
+        if any(command in source for command in _COMMANDS):
+            return
+        lines = source.split("\n")
+        line = lines[min(error.lineno or 1, len(lines)) - 1].strip()
+        yield f"{where}: it is no Python ({error.msg}) at its line {error.lineno}: {line!r}."
+    except ValueError as error:  # a null character
+        yield f"{where}: it is no Python ({error})."
 
 
 def _ids(

@@ -234,6 +234,8 @@ def bubblewrap(
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     for folder, share in (("/dev/shm", 2), ("/tmp", 1)):
         arguments += ["--size", str(limits.disk // share), "--perms", "1777", "--tmpfs", folder]
+    # Shared memory made of it is in no folder's size, and may be in no process's either.
+    arguments += ["--ro-bind", "/dev/null", "/dev/zero"]
     arguments += ["--dir", _HOME, "--chdir", _HOME, *view]
     # What bwrap itself makes is a temporary file system without a size.
     arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--clearenv"]

@@ -1,12 +1,12 @@
 """Which system calls a sandbox does without, as the filter program that bubblewrap installs.
 
 The filter refuses the ways to hold memory that no process's size shows (a file in memory, pages
-in a pipe, watches of files, asynchronous reads, System V and POSIX queues), which a cap on summed
-sizes would miss, the ways into new namespaces, ways to hear of other runs by the files that all
-share (watches and leases), sockets of all kinds but the few that programs use, because some lead
-out of a network namespace, and kernel interfaces with a history of holes that no notebook needs. It
-allows everything else: namespaces make the isolation, and the filter narrows what can be tried
-against them.
+in a pipe, watches of files, asynchronous reads, System V and POSIX queues, shared memory without a
+file, which stays when no process has it in sight), which a cap on summed sizes would miss, the ways
+into new namespaces, ways to hear of other runs by the files that all share (watches and leases),
+sockets of all kinds but the few that programs use, because some lead out of a network namespace,
+and kernel interfaces with a history of holes that no notebook needs. It allows everything else:
+namespaces make the isolation, and the filter narrows what can be tried against them.
 """
 
 from __future__ import annotations
@@ -57,16 +57,14 @@ _FCNTL = (72, 25)
 _LEASES = (1024, 1026)  # F_SETLEASE, F_NOTIFY
 _SOCKETS = ((41, 198), (53, 199))  # socket, socketpair
 _FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK
+_MMAP = (9, 222)
+_SHARED = 0x21  # MAP_SHARED or MAP_SHARED_VALIDATE, and MAP_ANONYMOUS
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column, AUDIT_ARCH
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _ERROR, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = (
-    0,
-    4,
-    16,
-    24,
-)  # offsets in struct seccomp_data
+_NUMBER, _ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
+_FIRST_ARGUMENT, _SECOND_ARGUMENT, _FOURTH_ARGUMENT = 16, 24, 40
 
 
 def refused() -> dict[str, int]:
@@ -115,6 +113,11 @@ def program() -> bytes:
     steps.append((_LOAD, 0, 0, _SECOND_ARGUMENT))
     for lease in _LEASES:
         refuse(_EQUAL, lease, errno.EPERM)
+    steps.append((_RETURN, 0, 0, _ALLOW))
+    steps.append((_EQUAL, 0, 5, _MMAP[column]))
+    steps.append((_LOAD, 0, 0, _FOURTH_ARGUMENT))
+    steps.append((_AND, 0, 0, _SHARED))
+    refuse(_EQUAL, _SHARED, errno.EPERM)
     steps.append((_RETURN, 0, 0, _ALLOW))
     for numbers in _SOCKETS:
         steps.append((_EQUAL, 0, len(_FAMILIES) + 3, numbers[column]))

@@ -25,7 +25,7 @@ def goes_first(process: int) -> None:
 
 def resident(process: int) -> int:
     """Return the bytes that a process holds, with what is swapped out and its page tables."""
-    return 1024 * sum(_fields(f"{process}/status", b"VmRSS", b"VmSwap", b"VmPTE"))
+    return 1024 * sum(_memory(process, "status", b"VmRSS", b"VmSwap", b"VmPTE"))
 
 
 def proportional(process: int) -> int:
@@ -33,10 +33,24 @@ def proportional(process: int) -> int:
 
     Files that are only read do not count: they are the system's, which forgets them if need be.
     """
-    tables = sum(_fields(f"{process}/status", b"VmPTE"))
-    shares = _fields(f"{process}/smaps_rollup", b"Pss", b"SwapPss")
-    files = _fields(f"{process}/smaps_rollup", b"Pss_File")
+    tables = sum(_memory(process, "status", b"VmPTE"))
+    shares = _memory(process, "smaps_rollup", b"Pss", b"SwapPss")
+    files = _memory(process, "smaps_rollup", b"Pss_File")
     return 1024 * (sum(shares) - sum(files) + tables) if shares else resident(process)
+
+
+def _memory(process: int, file: str, *names: bytes) -> list[int]:
+    """Return what a process's own file of /proc says, or that of a thread of it.
+
+    A process whose first thread has ended has no memory by its own file, whatever others hold.
+    """
+    if found := _fields(f"{process}/{file}", *names):
+        return found
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            if found := _fields(f"{process}/task/{thread.name}/{file}", *names):
+                return found
+    return []
 
 
 def _fields(file: str, *names: bytes) -> list[int]:

@@ -175,7 +175,7 @@ def memory_in_pipes(notebook: NotebookNode) -> None:
         "for _ in range(8):\n"
         "    pipes.append(os.pipe())\n"
         "    fcntl.fcntl(pipes[-1][1], 1031, 1 << 20)  # F_SETPIPE_SZ\n"
-        "    pages = mmap.mmap(-1, 1 << 20)\n"
+        "    pages = mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
         "    pages.write(bytes(1 << 20))\n"
         "    place = ctypes.addressof(ctypes.c_char.from_buffer(pages))\n"
         "    piece = ctypes.create_string_buffer(struct.pack('QQ', place, 1 << 20))\n"
@@ -197,6 +197,46 @@ def leases(notebook: NotebookNode) -> None:
         "with tempfile.NamedTemporaryFile() as file:\n"
         "    try: fcntl.fcntl(file.fileno(), fcntl.F_SETLEASE, fcntl.F_WRLCK); got = True\n"
         "    except OSError: got = False",
+    )
+
+
+@case("denial", "shared memory without a file, put out of the process's own sight", LEFT)
+def memory_out_of_sight(notebook: NotebookNode) -> None:
+    weights(
+        notebook,
+        "import mmap, os\n"
+        "held, kept = 0, []\n"
+        "for file in ('/dev/null', '/dev/zero'):\n"
+        "    try:\n"
+        "        number = -1 if 'null' in file else os.open(file, os.O_RDWR)\n"
+        "        pages = mmap.mmap(number, 8 << 20)\n"
+        "        pages.write(bytes(8 << 20))\n"
+        "        pages.madvise(mmap.MADV_DONTNEED)\n"
+        "        kept.append(pages)\n"
+        "        held += 1\n"
+        "    except OSError: pass\n"
+        "got = held > 0",
+    )
+
+
+@case("denial", "1.2 GB of memory in processes whose first thread has ended", LEFT, tight=True)
+def memory_of_a_thread(notebook: NotebookNode) -> None:
+    weights(
+        notebook,
+        "import ctypes, os, threading, time\n"
+        "children = []\n"
+        "for _ in range(3):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        def hold():\n"
+        "            time.sleep(0.5)\n"
+        "            kept = np.ones(50 << 20)\n"
+        "            time.sleep(3)\n"
+        "            os._exit(0)\n"
+        "        threading.Thread(target=hold).start()\n"
+        "        ctypes.CDLL(None).pthread_exit(None)\n"
+        "    children.append(child)\n"
+        "got = all(os.waitpid(child, 0)[1] == 0 for child in children)",
     )
 
 

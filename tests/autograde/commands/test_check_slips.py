@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_course import CHECKS
+from small_course import ANSWERS, CHECKS, write_course
 from test_check import PLAIN, found
+
+from autograde.commands.check import check
+from autograde.model.course_file import read_course
 
 HEADED = PLAIN.replace(
     '# %% nbgrader={"grade_id": "double", "solution": true}',
@@ -75,4 +78,83 @@ def test_other_headings_and_tags_are_the_authors_own(tmp_path: Path) -> None:
 
 def test_hidden_arguments_that_cannot_be_sent_are_told(tmp_path: Path) -> None:
     said = found(tmp_path, PLAIN, CHECKS.replace("(int(n),)", "(object(),)"))
-    assert "its hidden check itself fails: TypeError: A hidden argument cannot be a object" in said
+    assert (
+        "its hidden check itself fails: TypeError: A hidden argument cannot be of type object"
+        in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("    twice_as_much = x", "   twice_as_much = x", "it is no Python (unindent does not"),
+        ("    twice_as_much = x", "\ttwice_as_much = x", "it is no Python (inconsistent use of"),
+        ("    twice_as_much = x", "<<<<<<< ours\n    twice_as_much = x", "py:23: a merge left its"),
+        ("# # A small", "# >>>>>>> theirs\n# # A small", "py:8: a merge left its"),
+        ("# A small notebook", "# ![so](own.png)", "its picture own.png is a file, which students"),
+        ("# A small notebook", "# <img src='own.png'>", "its picture own.png is a file, which"),
+        ("{{ course.name }}", "{{ course.name }", "{{ course.name } is no template; a template"),
+        ('"solution": true}', '"solution": true', "its header cannot be read from 'nbgrader={"),
+        ('"points": 2', '"points": NaN', "points should be a number above 0"),
+        (
+            "# A small notebook",
+            "# A small notebook f\xfcr",
+            "py:8: it is not UTF-8; please save it",
+        ),
+    ],
+)
+def test_an_honest_mistake_in_the_source_is_told(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    assert old in PLAIN
+    text = PLAIN.replace(old, new, 1)
+    write_course(tmp_path, text, CHECKS)
+    if "f\xfcr" in new:
+        (tmp_path / "solutions" / "01_small.py").write_bytes(text.encode("latin-1"))
+    lines: list[str] = []
+    assert not check([], read_course(tmp_path), lines.append)
+    assert says in "\n".join(lines), "\n".join(lines)
+
+
+def test_what_another_editor_saves_is_no_mistake(tmp_path: Path) -> None:
+    """A byte-order mark, Windows line ends, and a magic in a given cell and in an answer."""
+    magic = PLAIN.replace("import math\n", "%matplotlib inline\nimport math\n")
+    magic = magic.replace("total = None\n", "%precision 3\ntotal = None\n")
+    plain = found(tmp_path / "plain", PLAIN)
+    assert found(tmp_path / "magic", magic).count("\n") == plain.count("\n")
+    for name, text in (("bom", "\ufeff" + PLAIN), ("windows", PLAIN.replace("\n", "\r\n"))):
+        folder = tmp_path / name
+        write_course(folder, text, "\ufeff" + CHECKS, "\ufeff" + ANSWERS)
+        lines: list[str] = []
+        check([], read_course(folder), lines.append)
+        assert "\n".join(lines).endswith(plain), lines
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('("given-imports",)', '("given-imports")', "a comma makes a tuple of a name"),
+        ("from autograde.tasks", "raise SystemExit\nfrom autograde.tasks", "checks.py:1 cannot be"),
+        ('    if values["total"]', '    exit(1)\n    if values["total"]', "itself fails"),
+    ],
+)
+def test_an_honest_mistake_in_a_check_is_told(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    assert says in found(tmp_path, PLAIN, CHECKS.replace(old, new))
+
+
+def test_a_solution_that_ends_the_program_is_told(tmp_path: Path) -> None:
+    said = found(tmp_path, PLAIN.replace("total = None\n", "total = None\nexit()\n"))
+    assert "cell 'total' (# answer: total): it fails: SystemExit" in said, said
+
+
+def test_a_third_of_a_point_is_all_of_it(tmp_path: Path) -> None:
+    said = found(tmp_path, PLAIN.replace('"points": 2', '"points": 0.333333333'))
+    assert "the solution earns" not in said, said
+
+
+def test_a_package_that_is_not_there_is_told_with_its_line(tmp_path: Path) -> None:
+    said = found(tmp_path, PLAIN.replace("import math\n", "import math\nimport lightgbn\n"))
+    assert "01_small.py:13: cell 'given-imports'" in said, said
+    assert "it fails: ModuleNotFoundError: No module named 'lightgbn'" in said

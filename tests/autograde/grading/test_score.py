@@ -273,6 +273,13 @@ def test_hidden_inputs_are_the_same_for_a_regrade_only(source: Source) -> None:
     assert first != hidden_inputs(replace(task, id="triple"), SECRET, "hash")
 
 
+@pytest.mark.parametrize("sent", [{1, 2}, np.array([None]), lambda x: x, 1j])
+def test_a_hidden_input_that_cannot_be_sent_is_told(source: Source, sent: object) -> None:
+    asked = Call("double", lambda _: [(sent,)])
+    with pytest.raises(CheckError, match="inputs of the task 'double' failed"):
+        hidden_inputs(replace(source.checks.tasks["double"], answer=asked), SECRET, "hash")
+
+
 def test_hidden_inputs_come_from_an_hmac(source: Source) -> None:
     """The seed is HMAC-SHA-256, computed here by its definition (RFC 2104)."""
     key = SECRET.ljust(64, b"\x00")
@@ -385,8 +392,7 @@ def test_a_text_answer_holds_no_html_for_formgrader(source: Source) -> None:
     assert determine_grade(cell) == (None, 4.0)
 
 
-def test_a_list_of_arrays_of_one_shape_counts_as_one_array():
-    """A list of tensors stays a list on its way out of the sandbox."""
+def test_a_list_of_tensors_which_stays_a_list_on_its_way_counts_as_one_array():
     rows = [np.array([1.0, 2.0]), np.array([3.0, 4.0])]
     assert expect_array(rows, (2, 2), "x").tolist() == [[1, 2], [3, 4]]
     for hostile in ([np.zeros(2), np.zeros(3)], ["a", "b"], [{}, {}], []):

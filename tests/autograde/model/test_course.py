@@ -223,6 +223,8 @@ def test_a_grant_that_is_none_is_one_sentence(tmp_path: Path, text: str, sentenc
         ('"A small course"', "3", "name should be a line of text."),
         ('tag = "v1"', "tag = 1", "tag should be a tag of the repository, such as"),
         ('tag = "v1"', 'tag = "a b"', "tag should be a tag of the repository, such as"),
+        ('tag = "v1"', 'tag = "HEAD"', "tag should be a tag of the repository, such as"),
+        ('tag = "v1"', 'tag = "v1.lock"', "tag should be a tag of the repository, such as"),
         ('tag = "v1"', 'tag = "../v1"', "tag should be a tag of the repository, such as"),
         ('tag = "v1"', 'branch = "main"', "branch is not a key that the course knows."),
         ('tag = "v1"', "", "tag is missing; please add that line."),

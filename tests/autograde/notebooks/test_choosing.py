@@ -66,6 +66,14 @@ def test_sections_are_chosen_by_number_by_name_and_as_the_core_path(
     assert notebook.cells[-1].source == 'print("the end")'
 
 
+def test_what_is_no_section_may_be_named_and_is_there_in_any_case(tmp_path: Path) -> None:
+    named = read(tmp_path / "a", 'sections = ["start", "first", "end"]')
+    assert text_of(named.notebook) == text_of(read(tmp_path / "b", 'sections = ["1"]').notebook)
+    for chosen, says in (('["end"]', "leaves no task"), ('["0"]', "there is no section '0'")):
+        with pytest.raises(SourceError, match=says):
+            read(tmp_path / "c", f"sections = {chosen}")
+
+
 def test_a_range_and_a_number_that_is_no_text_choose_sections(tmp_path: Path) -> None:
     assert headings(read(tmp_path / "a", 'sections = ["1-2"]').notebook) == WHOLE
     assert headings(read(tmp_path / "b", "sections = [2, 1]").notebook) == WHOLE

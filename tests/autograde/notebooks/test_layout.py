@@ -140,11 +140,11 @@ MOVED = {
         ),
         (
             {"checks": edited(CHECKS_OF, "helpers.py", "return", "retrun")},
-            "checks/helpers.py cannot be imported: SyntaxError",
+            "checks/helpers.py:2 cannot be imported: SyntaxError",
         ),
         (
             {"checks": edited(CHECKS_OF, "02_total.py", "import Call", "import Cole")},
-            "checks/02_total.py cannot be imported: ImportError",
+            "cannot be imported: ImportError",
         ),
         (
             {"sections": {**SECTIONS, "notes.py": ""}},

@@ -114,7 +114,10 @@ WAYS = {
     "comments behind code": (cell("a = 1  # " + "\nb = 2  # ".join(LINES.split("\n"))), "double"),
     "a docstring": (cell(f'def show():\n    """So:\n{LINES}\n    """'), "double"),
     "over other lines": (cell(f"x = 3\n{SPLIT}"), "double"),
-    "continued lines": (cell("x = 3\n" + LINES[:81].replace(" * ", " \\\n * ")), "double"),
+    "continued lines": (
+        cell("x = 3\n" + LINES.rpartition("\n")[0].replace(" * ", " \\\n * ")),
+        "double",
+    ),
     "indented": (cell(f"if True:\n  for x in (1,):\n     {LINES.splitlines()[1]}"), "double"),
     "other names": (cell(f"k = 3\n{RENAMED}"), "double"),
     "other names in a comment": (cell(commented(RENAMED)), "double"),
@@ -269,7 +272,8 @@ def test_what_everybody_writes_is_no_leak(tmp_path: Path, line: str) -> None:
     more = "    pass" if line.endswith(":") else ""
     solution = f"    half = math.floor(x / 2)\n    {line}\n    {more}"
     source = AUTHORS.replace("    half = math.floor(x / 2) * (x % 2 - 1)", solution)
-    assert told(source.replace('print("the end")', line), tmp_path) == ()
+    shown = f"def show():\n    {line}\n    {more}"
+    assert told(source.replace('print("the end")', shown), tmp_path) == ()
     assert told(source.replace("# {{ hint }}", f"# Remember `{line}`"), tmp_path) == ()
 
 

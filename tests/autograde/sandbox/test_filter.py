@@ -29,6 +29,10 @@ def with_notices(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(seccomp, "_LEASES", (1024, 999_998))
 
 
+def with_shared_memory(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(seccomp, "_MMAP", (999, 999))
+
+
 @pytest.mark.parametrize(
     ("weaken", "finding"),
     [
@@ -36,6 +40,7 @@ def with_notices(patch: pytest.MonkeyPatch) -> None:
         (with_vsock, "host of a virtual machine"),
         (with_leases, "leases on files"),
         (with_notices, "leases on files"),
+        (with_shared_memory, "shared without a file"),
     ],
 )
 def test_the_proof_finds_a_weaker_filter(
