@@ -17,8 +17,8 @@ from autograde.notebooks.layout import cells_in
 from autograde.notebooks.numbering import Numbers
 from autograde.tasks import Task
 
-_HALF = re.compile(r"\{\{ [A-Za-z][\w.-]* ?\}(?!\})|(?<!\{)\{ ?[A-Za-z][\w.-]* \}\}")
-"""A template that lacks a brace."""
+_HALF = re.compile(r"\{\{ [A-Za-z][\w.-]* ?\}(?!\})|(?<![\w{}])\{ ?[A-Za-z][\w.-]* \}\}")
+"""A template that lacks a brace. A brace of TeX follows its command, as in ``text{if }}``."""
 
 
 def line_of(file: Path, place: tuple[int, int], cell: str, text: str) -> str:

@@ -83,6 +83,12 @@ def test_templates_are_filled_from_course_and_checks(tmp_path: Path) -> None:
     assert "Read slowly." in text
 
 
+def test_braces_of_tex_are_no_templates(tmp_path: Path) -> None:
+    tex = r"$\begin{cases}x_{\text{if }} & \frac{ a }{ b }}\end{cases}$"
+    made = small_source(tmp_path, SOURCE.replace("# {{ hint }}", f"# {{{{ hint }}}} {tex}"))
+    assert any(cell.source.endswith(tex) for cell in made.notebook.cells)
+
+
 def test_a_filled_text_is_not_filled_again(tmp_path: Path) -> None:
     checks = CHECKS.replace("Read slowly.", "{{ course.name }}")
     text = "\n".join(c.source for c in small_source(tmp_path, checks=checks).notebook.cells)
