@@ -7,7 +7,6 @@ import json
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,11 +147,10 @@ def _expect_unchanged(out: Path, before: Mapping[str, str], files: Mapping[str, 
 
 def _whole(course: Course, say: Say) -> Iterator[Source]:
     """Yield all notebooks with nothing left out: another term asks what this course leaves out."""
-    everything = replace(course, notebooks=(), assignments={})
     ours = course_sources(course)
     for name, path in sources(course.folder / "solutions").items():
         try:
-            yield read_source(path, everything)
+            yield read_source(path, course.whole)
         except SourceError:
             if name in ours:
                 yield read_source(path, course)
