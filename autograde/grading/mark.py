@@ -26,8 +26,8 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import (
     answers,
     grading,
-    is_hand_in,
     is_report,
+    is_skipped,
     is_test,
     node,
     report_task,
@@ -134,7 +134,7 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
             (cell.id, code_text(cell.source))
             for cell in notebook.cells
             if cell.cell_type == "code"
-            and not (grading(cell).get("solution") or is_test(grading(cell)) or is_hand_in(cell))
+            and not (grading(cell).get("solution") or is_test(grading(cell)) or is_skipped(cell))
         ],
         course.software.out_of_reach_by_hand,
         [(cell.grade_id, cell.text) for cell in others if cell.role != "text"],
@@ -332,7 +332,7 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cod
     """Return the code cells to run.
 
     Not the test cells, which the scorer fills in, nor what is known to show the same for everybody,
-    nor what looks at the file to be handed in or makes the one beside it.
+    nor what installs, looks at the file to be handed in or makes the one beside it.
     """
     tasks = {answer.cell: answer for answer in answers(rebuilt.notebook)}
     numbered = list(enumerate(rebuilt.notebook.cells))
@@ -350,7 +350,7 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cod
     for position, cell in numbered:
         if cell.cell_type != "code" or position in left_out:
             continue
-        if is_test(grading(cell)) or is_hand_in(cell) or is_report(cell):
+        if is_test(grading(cell)) or is_skipped(cell) or is_report(cell):
             continue
         answer = tasks.get(position)
         task = "" if answer is None or answer.manual else answer.task

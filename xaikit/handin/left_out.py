@@ -62,10 +62,10 @@ def left_out(released: Released, upload: ParsedUpload, own: Own) -> Iterator[str
 
 def unmarked(own: Own) -> str:
     """Say of an upload with more than the course chooses what becomes of the rest."""
-    tasks = f", and nobody marks these tasks: {', '.join(own.unmarked)}" if own.unmarked else ""
+    tasks = f" ({_listed(own.unmarked, '')})" if own.unmarked else ""
     return (
-        "It holds sections or tasks that this course leaves out: grading runs none of their cells "
-        f"that your answers do not need{tasks}."
+        f"The file holds sections or tasks that this course leaves out{tasks}: nobody marks these, "
+        "and of their cells grading runs only what your answers need."
     )
 
 

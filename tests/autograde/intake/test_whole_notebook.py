@@ -10,8 +10,10 @@ import pytest
 from rebuilding import cell_of, check_trusted, code, plain, upload, without_metadata
 from two_sections import NAME, SECTIONS, write_two
 
+from autograde.grading.mark import load_assignment
 from autograde.intake.rebuild import Rebuilt, rebuild
 from autograde.model.course import Course
+from autograde.model.course_file import read_course
 from autograde.notebooks.release import manifest, released, rest_of_whole
 from autograde.notebooks.source import find_source, read_source
 from xaikit.handin.ready import check
@@ -57,7 +59,7 @@ def test_nothing_of_what_the_course_leaves_out_runs(
     rebuilt = rebuilt_for(write_two(tmp_path, FIRST), saved(plain(whole, WRITTEN)))
     assert not rebuilt.extras and not rebuilt.absent and not rebuilt.untouched
     [said] = [notice for notice in rebuilt.notices if "leaves out" in notice]
-    assert "nobody marks these tasks: mean, why" in said
+    assert "leaves out (mean, why): nobody marks these" in said
     assert not any("were changed" in notice for notice in rebuilt.notices)
 
 
@@ -67,7 +69,21 @@ def test_what_is_left_out_and_untouched_is_no_answer(
     some = {task: WRITTEN[task] for task in ("double", "total")}
     rebuilt = rebuilt_for(write_two(tmp_path, FIRST), plain(whole, some))
     [said] = [notice for notice in rebuilt.notices if "leaves out" in notice]
-    assert "nobody marks" not in said and not rebuilt.extras
+    assert "leaves out: nobody marks these" in said and not rebuilt.extras
+
+
+def test_a_new_tag_changes_nothing_and_runs_nobody(tmp_path: Path) -> None:
+    first = f"# %%\n# {{{{ course.install }}}}\n\n{SECTIONS['00_start.py']}"
+    course = write_two(tmp_path, "", {**SECTIONS, "00_start.py": first})
+    old, before = made(course), load_assignment(NAME, course.file).version
+    text = course.file.read_text(encoding="utf-8")
+    course.file.write_text(text.replace('tag = "v1"', 'tag = "v2"'), encoding="utf-8")
+    load_assignment.cache_clear()
+    assert load_assignment(NAME, course.file).version == before
+    new = read_course(course.folder)
+    assert "refs/tags/v2" in made(new).cells[0].source
+    rebuilt = rebuilt_for(new, plain(old, WRITTEN))
+    assert not rebuilt.notices and not rebuilt.extras
 
 
 def test_a_helper_that_stands_in_what_is_left_out_runs(
@@ -131,7 +147,7 @@ def test_the_student_reads_it_before_the_upload(
     lines = check(file, known={NAME: Released.read(known)}).lines
     assert any("2 of 2 tasks are answered" in line for line in lines)
     [said] = [line for line in lines if "leaves out" in line]
-    assert "nobody marks these tasks: mean, why" in said
+    assert "leaves out (mean, why): nobody marks these" in said
 
 
 def test_a_notebook_of_an_older_release_lacks_tasks(tmp_path: Path) -> None:
