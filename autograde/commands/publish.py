@@ -108,16 +108,20 @@ def _earlier(out: Path, course: Course) -> dict[str, str]:
     return {p: d for p, d in known.items() if not Path(p).is_absolute() and ".." not in p}
 
 
+def tagged(out: Path, course: Course) -> bool:
+    """Return whether the folder's repository has the course's tag."""
+    if not (out / ".git").exists():
+        return False
+    git = ["git", "-C", str(out), "rev-parse", "--quiet", "--verify", f"refs/tags/{course.tag}"]
+    return subprocess.run(git, capture_output=True).returncode == 0
+
+
 def _expect_new(course: Course, out: Path, listed: bytes) -> None:
     """Raise if the folder's history has other files at the tag: who opens the tag gets those."""
-    if not (out / ".git").exists():
+    if not tagged(out, course):
         return
     git = ["git", "-C", str(out)]
-    tag = f"refs/tags/{course.tag}"
-    there = subprocess.run([*git, "rev-parse", "--quiet", "--verify", tag], capture_output=True)
-    if there.returncode != 0:
-        return
-    then = subprocess.run([*git, "show", f"{tag}:{LIST}"], capture_output=True)
+    then = subprocess.run([*git, "show", f"refs/tags/{course.tag}:{LIST}"], capture_output=True)
     if then.stdout != listed:
         raise AutogradeError(
             f"{out} has a tag {course.tag} with other files, and a tag stays what it is: give "
