@@ -1,4 +1,4 @@
-"""course.toml changes during the term: points of a marked task, a section left out and taken back."""
+"""course.toml changes during the term: a marked task's points, a section left out and back."""
 
 from __future__ import annotations
 
@@ -45,9 +45,8 @@ def regrade(course: Course, chosen: str = "") -> str:
 
 def why(course: Course) -> list[tuple[str, ...]]:
     """Return score and points of Ada's text."""
-    rows = table(
-        course.folder.parent / "out" / "tasks.csv", "student", "task", "score", "max_score"
-    )
+    file = course.folder.parent / "out" / "tasks.csv"
+    rows = table(file, "student", "task", "score", "max_score")
     return [row[2:] for row in rows if row[:2] == (ADA, "why")]
 
 
@@ -65,7 +64,7 @@ def test_a_mark_by_hand_follows_the_points(course: Course) -> None:
 
 
 def test_a_mark_by_hand_survives_a_choice_without_the_task(course: Course) -> None:
-    assert f"{ADA}, {NAME}, why: 4.5 before, 0 now (the task is gone)" in regrade(
+    assert f"{ADA}, {NAME}, why: waiting before, 0 now (the task is gone)" in regrade(
         course, 'sections = ["1"]'
     )
     assert why(course) == []
