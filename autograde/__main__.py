@@ -174,18 +174,24 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from autograde.commands.publish import publish
+    from autograde.commands.publish import publish, tagged
     from autograde.model.course_file import read_course
 
     course = read_course()
     publish(options.out, course, _say)
     where = options.out.resolve()
+    # All or nothing: else a tag would be there whose commit was refused.
+    push = f"git push --atomic https://github.com/{course.repository} HEAD {course.tag}"
+    if tagged(where, course):
+        print(f"{where} has the tag {course.tag} with these files already. If it is not pushed:")
+        print(f"  cd {where} && {push}")
+        return
     print(f"The students' repository is in {where}. Badges open it once its tag is pushed:")
     # Without a repository of its own, git would take one above it, with the history of that.
     begin = "" if (where / ".git").exists() else "git init && "
     print(f"  cd {where} && {begin}git add --all && git commit --message {course.tag}")
     print(f"  git tag {course.tag}")
-    print(f"  git push https://github.com/{course.repository} HEAD {course.tag}")
+    print(f"  {push}")
 
 
 def _course(options: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import json
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +108,20 @@ def _earlier(out: Path, course: Course) -> dict[str, str]:
     return {p: d for p, d in known.items() if not Path(p).is_absolute() and ".." not in p}
 
 
+def tagged(out: Path, course: Course) -> bool:
+    """Return whether the folder's repository has the course's tag."""
+    if not (out / ".git").exists():
+        return False
+    git = ["git", "-C", str(out), "rev-parse", "--quiet", "--verify", f"refs/tags/{course.tag}"]
+    return subprocess.run(git, capture_output=True).returncode == 0
+
+
 def _expect_new(course: Course, out: Path, listed: bytes) -> None:
     """Raise if the folder's history has other files at the tag: who opens the tag gets those."""
-    if not (out / ".git").exists():
+    if not tagged(out, course):
         return
     git = ["git", "-C", str(out)]
-    tag = f"refs/tags/{course.tag}"
-    there = subprocess.run([*git, "rev-parse", "--quiet", "--verify", tag], capture_output=True)
-    if there.returncode != 0:
-        return
-    then = subprocess.run([*git, "show", f"{tag}:{LIST}"], capture_output=True)
+    then = subprocess.run([*git, "show", f"refs/tags/{course.tag}:{LIST}"], capture_output=True)
     if then.stdout != listed:
         raise AutogradeError(
             f"{out} has a tag {course.tag} with other files, and a tag stays what it is: give "
@@ -148,11 +151,10 @@ def _expect_unchanged(out: Path, before: Mapping[str, str], files: Mapping[str, 
 
 def _whole(course: Course, say: Say) -> Iterator[Source]:
     """Yield all notebooks with nothing left out: another term asks what this course leaves out."""
-    everything = replace(course, notebooks=(), assignments={})
     ours = course_sources(course)
     for name, path in sources(course.folder / "solutions").items():
         try:
-            yield read_source(path, everything)
+            yield read_source(path, course.whole)
         except SourceError:
             if name in ours:
                 yield read_source(path, course)

@@ -14,9 +14,8 @@ from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy import create_engine, text
 
-from autograde.gradebook.coursefolder import (
-    utc,
-)
+from autograde.gradebook.aside import brought_back, give_points, prepare_aside, put_aside
+from autograde.gradebook.coursefolder import utc
 from autograde.gradebook.stored import LOG, url_of
 from autograde.model.course import Course
 from autograde.notebooks.cells import grading, node
@@ -59,11 +58,13 @@ def save_cells(db: Path, name: str, release: NotebookNode, course: Course) -> No
 def _align(gradebook: Any, stored: Any, release: NotebookNode) -> None:
     """Give a notebook that has submissions the cells of a new release.
 
-    nbgrader refuses to do that. Here an assignment is graded again as a whole, so marks of cells
-    that are gone may go, and cells that are new may wait for theirs.
+    nbgrader refuses to do that. Here an assignment is graded again as a whole, so automatic marks
+    of cells that are gone may go, and cells that are new may wait for theirs. What persons gave is
+    kept, and follows the points.
     """
     if not stored.submissions:
         return
+    prepare_aside(gradebook.db)
     wanted: dict[Any, dict[str, NotebookNode]] = {api.GradeCell: {}, api.SolutionCell: {}}
     texts = {}
     for cell in release.cells:
@@ -79,7 +80,10 @@ def _align(gradebook: Any, stored: Any, release: NotebookNode) -> None:
         have: dict[str, Any] = {
             cell.name: cell for cell in stored._base_cells if isinstance(cell, kind)
         }
+        for cell_name in have.keys() & cells.keys() if kind is api.GradeCell else ():
+            give_points(have[cell_name], float(grading(cells[cell_name])["points"]))
         for cell_name in have.keys() - cells.keys():
+            put_aside(session, have[cell_name])
             for entry in [*(have[cell_name].grades or []), *(have[cell_name].comments or [])]:
                 session.delete(entry)
             session.delete(have[cell_name])
@@ -92,10 +96,9 @@ def _align(gradebook: Any, stored: Any, release: NotebookNode) -> None:
                     max_score=float(meta["points"]),
                     cell_type=cells[cell_name].cell_type,
                 )
-                session.add_all(api.Grade(cell=new, notebook=s) for s in stored.submissions)
             else:
                 new = api.SolutionCell(name=cell_name, notebook=stored)
-                session.add_all(api.Comment(cell=new, notebook=s) for s in stored.submissions)
+            session.add_all(brought_back(session, new, each) for each in stored.submissions)
     for source in list(stored.source_cells):
         if source.name not in texts:
             session.delete(source)

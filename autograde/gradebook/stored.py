@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError, SAWarning
 
 from autograde.errors import AutogradeError
+from autograde.gradebook.aside import forget_aside, prepare_aside
 
 FILE = "gradebook.db"
 
@@ -76,8 +77,9 @@ def answers_seen(session: Any) -> dict[tuple[str, str], Seen]:
 
 
 def prepare_seen(session: Any) -> None:
-    """Make the table for them."""
+    """Make the table for them, and those for what is kept aside."""
     session.execute(text(_SEEN))
+    prepare_aside(session)
     session.commit()
 
 
@@ -90,8 +92,9 @@ def keep_seen(session: Any, notebook: str, task: str, seen: Seen) -> None:
 
 
 def forget_seen(session: Any) -> None:
-    """Forget those of submissions that are gone."""
+    """Forget those of submissions that are gone, and what was kept aside of them."""
     prepare_seen(session)
+    forget_aside(session)
     left = "SELECT id FROM submitted_notebook"
     session.execute(text(f"DELETE FROM autograde_answer WHERE notebook_id NOT IN ({left})"))
     session.commit()

@@ -26,8 +26,8 @@ from autograde.notebooks.answers import submission
 from autograde.notebooks.cells import (
     answers,
     grading,
-    is_hand_in,
     is_report,
+    is_skipped,
     is_test,
     node,
     report_task,
@@ -35,7 +35,7 @@ from autograde.notebooks.cells import (
 )
 from autograde.notebooks.checks import Checks
 from autograde.notebooks.figures import is_figure, to_run
-from autograde.notebooks.release import lasting, released, solutions, to_json
+from autograde.notebooks.release import lasting, released, rest_of_whole, solutions, to_json
 from autograde.notebooks.source import find_source, read_source
 from autograde.notebooks.unseen import named
 from autograde.notebooks.versions import Made, code_text, made_of
@@ -45,6 +45,7 @@ from autograde.sandbox.run import CodeCell, HiddenCalls
 from autograde.tasks import Call, Value
 from xaikit.handin.markers import runnable
 from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.released import ReleasedCell
 
 # A time limit is a multiple of the processor time that the solution took, and never below the
 # least: a student's way may be a slow one.
@@ -66,6 +67,8 @@ class Assignment:
         Changes with all that a mark may depend on: the checks, points, and what the given cells do.
     left_out
         The tasks that ``course.toml`` leaves out.
+    others
+        The whole notebook's cells that the release leaves out, or has with another text.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Assignment:
     version: str
     software: Software
     left_out: frozenset[str] = frozenset()
+    others: tuple[ReleasedCell, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
     source = read_source(find_source(course.folder / "solutions", name), course)
     notebook = lasting(released(source))
     made = made_of(source.checks, source.given, course.tables, source.layout.files)
+    others = rest_of_whole(source, notebook, course)
     version = key_of(
         [(part.task, part.points, part.manual) for part in answers(notebook)],
         [(task, made[task].version) for task in sorted(made)],
@@ -129,9 +134,10 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
             (cell.id, code_text(cell.source))
             for cell in notebook.cells
             if cell.cell_type == "code"
-            and not (grading(cell).get("solution") or is_test(grading(cell)) or is_hand_in(cell))
+            and not (grading(cell).get("solution") or is_test(grading(cell)) or is_skipped(cell))
         ],
         course.software.out_of_reach_by_hand,
+        [(cell.grade_id, cell.text) for cell in others if cell.role != "text"],
     )
     return Assignment(
         name,
@@ -143,6 +149,7 @@ def load_assignment(name: str, course_file: Path) -> Assignment:
         version,
         course.software,
         source.left_out,
+        others,
     )
 
 
@@ -194,7 +201,7 @@ def mark(
     """
     digest = hashlib.sha256(content).hexdigest()
     try:
-        rebuilt = rebuild(content, assignment.released)
+        rebuilt = rebuild(content, assignment.released, assignment.others)
     except BrokenUploadError as error:
         broken = SubmissionResult(student, assignment.name, "broken", submission_hash=digest)
         broken.notices.append(str(error))
@@ -325,7 +332,7 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cod
     """Return the code cells to run.
 
     Not the test cells, which the scorer fills in, nor what is known to show the same for everybody,
-    nor what looks at the file to be handed in or makes the one beside it.
+    nor what installs, looks at the file to be handed in or makes the one beside it.
     """
     tasks = {answer.cell: answer for answer in answers(rebuilt.notebook)}
     numbered = list(enumerate(rebuilt.notebook.cells))
@@ -343,7 +350,7 @@ def _cells(rebuilt: Rebuilt, assignment: Assignment, timing: Timing) -> list[Cod
     for position, cell in numbered:
         if cell.cell_type != "code" or position in left_out:
             continue
-        if is_test(grading(cell)) or is_hand_in(cell) or is_report(cell):
+        if is_test(grading(cell)) or is_skipped(cell) or is_report(cell):
             continue
         answer = tasks.get(position)
         task = "" if answer is None or answer.manual else answer.task

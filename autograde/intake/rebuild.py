@@ -9,7 +9,7 @@ end. So does what somebody added to a given cell: its imports, and the names tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -23,9 +23,13 @@ from autograde.notebooks.cells import (
     released_cells,
     stubs_of,
 )
+from xaikit.handin.left_out import unmarked
 from xaikit.handin.markers import markers
 from xaikit.handin.own_cells import AT_END, OWN_LIMIT, Own, OwnCell, own_cells
-from xaikit.handin.uploads import ParsedCell, ParsedUpload, read_upload
+from xaikit.handin.read_cells import ParsedCell
+from xaikit.handin.released import ReleasedCell, given_of
+from xaikit.handin.statements import ASKS_OTHERS, other_statements, statements
+from xaikit.handin.uploads import ParsedUpload, read_upload
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Rebuilt:
     before_test: dict[str, str] = field(default_factory=dict)
 
 
-def rebuild(content: bytes, released: NotebookNode) -> Rebuilt:
+def rebuild(content: bytes, released: NotebookNode, others: Sequence[ReleasedCell] = ()) -> Rebuilt:
     """Put the answers of an upload into the release.
 
     Parameters
@@ -73,6 +77,8 @@ def rebuild(content: bytes, released: NotebookNode) -> Rebuilt:
         The uploaded bytes; nothing about them is taken for granted.
     released
         The notebook as students got it.
+    others
+        The cells of the whole notebook that are not in it, or have another text there.
 
     Raises
     ------
@@ -82,11 +88,12 @@ def rebuild(content: bytes, released: NotebookNode) -> Rebuilt:
     parts = answers(released)
     cells = released_cells(released)
     stubs = stubs_of(released)
-    given = frozenset(cell.text for cell in cells if cell.role != "answer")
-    upload = read_upload(content, stubs, given)
+    upload = read_upload(content, stubs, given_of(cells, others))
     notices = upload.notices
-    own = own_cells(upload, cells)
-    notices += _left_out(own)
+    own = own_cells(upload, cells, others)
+    another = upload.origin not in ("", released.metadata.get("course", {}).get("release"))
+    notices += _of_another(upload, released, another)
+    notices += _left_out(own, another)
     notebook, extras = _assemble(released, parts, upload, own.before)
     task_notices = _recognised(upload.cells, upload.chosen, notices)
     for task in upload.beside:
@@ -103,19 +110,43 @@ def rebuild(content: bytes, released: NotebookNode) -> Rebuilt:
     )
 
 
-def _left_out(own: Own) -> Iterator[str]:
-    """Yield a sentence for what grading does not run of an upload's other code."""
-    if own.changed:
-        names = ", ".join(dict.fromkeys(repr(changed.cell.grade_id) for changed in own.changed))
+def _of_another(upload: ParsedUpload, released: NotebookNode, another: bool) -> Iterator[str]:
+    """Yield a sentence for what a notebook of another release has otherwise than the course's."""
+    texts = (cell.source for cell in released.cells if cell.cell_type == "markdown")
+    if labels := other_statements(upload.cells, statements(texts)):
         yield (
-            f"Given cells were changed ({names}); grading used the originals, and of the changes "
-            "new imports and new names only."
+            f"{ASKS_OTHERS.format(', '.join(labels))} The answers were marked by this course's "
+            "statements: a person should look at them."
+        )
+    if another and len(upload.chosen) < len(answers(released)):
+        yield (
+            f"The upload was made from another release of the notebook ({upload.origin}), which "
+            "may not have had the tasks that are not in it: is it the notebook of this course and "
+            "term?"
+        )
+
+
+def _left_out(own: Own, another: bool) -> Iterator[str]:
+    """Yield a sentence for what grading does not run of an upload's other code."""
+    if own.longer:
+        yield unmarked(own)
+    if own.changed:
+        cells = ", ".join(dict.fromkeys(_named(changed.cell) for changed in own.changed))
+        how = "differ from those of this course's release" if another else "were changed"
+        yield (
+            f"Given cells {how} ({cells}); grading used the originals, and of the changes new "
+            "imports and new names only."
         )
     if own.too_much:
         yield (
             f"The cells that you added hold more than {OWN_LIMIT} characters; the rest was left "
             "out."
         )
+
+
+def _named(cell: ReleasedCell) -> str:
+    """Name a given cell: by its id if an author gave it one, else by how it begins."""
+    return f"`{cell.begins}`" if cell.grade_id == f"cell-{cell.cell_id}" else repr(cell.grade_id)
 
 
 def _recognised(

@@ -341,6 +341,11 @@ class Course:
         group = self.group_of(submitter)
         return {submitter, *self.members(group or submitter), *([group] if group else [])}
 
+    @property
+    def whole(self) -> Course:
+        """The course with every notebook, and of each all sections and tasks."""
+        return replace(self, notebooks=(), assignments={})
+
     def secret(self) -> bytes:
         """Return the course's secret, from which hidden inputs are derived.
 

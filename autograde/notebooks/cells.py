@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from nbformat.notebooknode import from_dict
 
 from autograde.errors import AutogradeError
+from autograde.notebooks.colab import INSTALLS
 from xaikit.handin.released import ReleasedCell, Role
 from xaikit.handin.uploads import Stub
 
@@ -121,6 +122,14 @@ def is_hand_in(cell: NotebookNode) -> bool:
     return HAND_IN in cell.metadata.get("tags", [])
 
 
+def is_skipped(cell: NotebookNode) -> bool:
+    """Return whether grading skips a cell: it is of the hand-in, or installs the package in Colab.
+
+    The latter names the course's tag, and a new tag is no reason to run anybody again.
+    """
+    return is_hand_in(cell) or INSTALLS.removeprefix("# ") in cell.source.partition("\n")[0]
+
+
 def is_report(cell: NotebookNode) -> bool:
     """Return whether the answer is a file beside the notebook: the report."""
     return REPORT in cell.metadata.get("tags", []) and bool(grading(cell).get("solution"))
@@ -172,4 +181,4 @@ def _role(cell: NotebookNode) -> Role:
         return "text"
     if is_test(meta):
         return "test"
-    return "hand-in" if is_hand_in(cell) else "given"
+    return "hand-in" if is_skipped(cell) else "given"

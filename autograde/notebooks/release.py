@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ from autograde.notebooks.cells import (
     report_task,
     stubs_of,
 )
+from autograde.notebooks.checks import Checks, load_checks
 from autograde.notebooks.idioms import idioms
 from autograde.notebooks.kept import kept_checks
+from autograde.notebooks.layout import Layout
 from autograde.notebooks.leaks import leaks
 from autograde.notebooks.leftovers import delete_leftovers
 from autograde.notebooks.source import (
@@ -55,7 +58,8 @@ from autograde.notebooks.unseen import unseen
 from autograde.safety.files import write_together
 from autograde.tasks import Call, Task, Value
 from xaikit.handin.markers import without_terms
-from xaikit.handin.released import Released
+from xaikit.handin.released import Released, ReleasedCell
+from xaikit.handin.statements import statements
 from xaikit.handin.uploads import Stub
 
 CODE_STUB = "# YOUR CODE HERE\npass"
@@ -111,9 +115,10 @@ def release(
     found: list[str] = []
     made: dict[str, NotebookNode] = {}
     known: dict[str, dict[str, Any]] = {}
+    load = partial(kept_checks, course)
     for path in paths:
         try:
-            source, mistakes = examine(path, course, partial(kept_checks, course))
+            source, mistakes = examine(path, course, load)
         except SourceError as error:
             found += error.mistakes
             continue
@@ -121,7 +126,10 @@ def release(
         try:
             if source is not None:
                 made[source.name] = notebook = released(source)
-                known[source.name] = manifest(notebook, source.checks.tasks, course.group_size)
+                rest = rest_of_whole(source, notebook, course, load)
+                known[source.name] = manifest(
+                    notebook, source.checks.tasks, course.group_size, rest
+                )
         except LeakError as error:
             found += error.mistakes
         except Exception:
@@ -230,7 +238,10 @@ def _asset(made: Mapping[str, Any], there: Sequence[str], course: Course) -> dic
 
 
 def manifest(
-    notebook: NotebookNode, tasks: Mapping[str, Task], group_size: int = 1
+    notebook: NotebookNode,
+    tasks: Mapping[str, Task],
+    group_size: int = 1,
+    others: tuple[ReleasedCell, ...] = (),
 ) -> dict[str, Any]:
     """Return what students' copies of the library know of a release, as JSON has it.
 
@@ -246,7 +257,34 @@ def manifest(
         unseen(notebook, tasks),
         report_task(notebook),
         group_size,
+        others,
+        statements(cell.source for cell in notebook.cells if cell.cell_type == "markdown"),
     ).as_json()
+
+
+def rest_of_whole(
+    source: Source,
+    notebook: NotebookNode,
+    course: Course,
+    load: Callable[[Layout, Mapping[str, str]], Checks] = load_checks,
+) -> tuple[ReleasedCell, ...]:
+    """Return the whole notebook's cells that a release leaves out, or has with another text.
+
+    Their sources are left away: an upload's are known by their ids and digests. There are none if
+    the course takes the whole notebook, or if the whole has to be mended before it can be released.
+    """
+    terms = course.assignment(source.name)
+    if not (terms.core or terms.sections is not None or terms.skip):
+        return ()
+    try:
+        whole, _ = examine(source.layout.path, course.whole, load)
+        cells = released_cells(released(whole)) if whole is not None else ()
+    except AutogradeError:
+        return ()
+    there = {(cell.grade_id, cell.text) for cell in released_cells(notebook)}
+    return tuple(
+        replace(cell, source="") for cell in cells if (cell.grade_id, cell.text) not in there
+    )
 
 
 def handed_out(course: Course, names: Iterable[str]) -> dict[str, dict[str, Stub]]:

@@ -207,6 +207,8 @@ def _why(old: Shown, new: Shown, was: Shown | None, now: Shown | None) -> str:
         return "the task is new" if was is None else "the task is gone"
     if old["upload"] != new["upload"]:
         return "another upload" if new["upload"] else "there is no upload any more"
+    if was["by_hand"] and now["by_hand"] and was["max_score"] != now["max_score"]:
+        return "its points changed"
     if was["by_hand"] or now["by_hand"]:
         return _PERSON if now["by_hand"] else "a person's mark was taken back"
     if was["check"] != now["check"]:

@@ -34,6 +34,8 @@ def left_out(released: Released, upload: ParsedUpload, own: Own) -> Iterator[str
     own
         Its code that is no answer.
     """
+    if own.longer:
+        yield unmarked(own)
     for changed in own.changed:
         yield _changed(changed)
     yield from _missing(released, upload)
@@ -58,6 +60,15 @@ def left_out(released: Released, upload: ParsedUpload, own: Own) -> Iterator[str
             yield from _not_shown(task, upload.cells[position].source)
 
 
+def unmarked(own: Own) -> str:
+    """Say of an upload with more than the course chooses what becomes of the rest."""
+    tasks = f" ({_listed(own.unmarked, '')})" if own.unmarked else ""
+    return (
+        f"The file holds sections or tasks that this course leaves out{tasks}: nobody marks these, "
+        "and of their cells grading runs only what your answers need."
+    )
+
+
 def _changed(changed: Changed) -> str:
     """Say what becomes of a given cell that was changed."""
     which = f"{_called(changed.cell)} was changed, and grading uses the original"
@@ -80,7 +91,7 @@ def _called(cell: ReleasedCell) -> str:
 
 
 def _missing(released: Released, upload: ParsedUpload) -> Iterator[str]:
-    texts = {digest(cell.squeezed) for cell in upload.cells}
+    texts = {text for cell in upload.cells for text in cell.known_by}
     ids = {name for cell in upload.cells for name in (cell.grade_id, cell.cell_id)}
     gone = [
         cell

@@ -68,12 +68,30 @@ def without_terms(text: str) -> str:
     return "\n".join(line for line in text.split("\n") if not line.rstrip().endswith(TERMS))
 
 
+_FETCHES = re.compile(r'^make_ready\("git\+')
+"""The line of a notebook's first cell that names the course's tag."""
+
+_NUMBERED = re.compile(r"^#@title Check(?: and plot)? of Task \d")
+"""The line under which release folds a check: its number is another in another choice of tasks."""
+
+
 def squeezed(source: str) -> str:
-    """Return the text without markers, cell magics at the top and white space, to compare by."""
+    """Return the text to compare by.
+
+    That is without markers, cell magics at the top and white space, and without what a new tag or
+    another choice of tasks changes: a folded check's title, and what the first cell fetches.
+    """
     lines = source.split("\n")
+    lines = lines[1:] if _NUMBERED.match(lines[0]) else lines
     end = _top(lines) if "%%" in source else 0
     kept = [*(line for line in lines[:end] if not _MAGIC.match(line)), *lines[end:]]
-    return "".join("".join(line for line in kept if not _MARKER.match(line)).split())
+    kept = [line for line in kept if not (_MARKER.match(line) or _FETCHES.match(line))]
+    return "".join("".join(kept).split())
+
+
+def text_known_by(text: str) -> str:
+    """Return by what a given text is known: its numbers are others in another choice of tasks."""
+    return digest(re.sub(r"\d+", "", text) or text)
 
 
 def digest(text: str) -> str:

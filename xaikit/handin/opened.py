@@ -12,6 +12,7 @@ from xaikit.handin.markers import runnable
 from xaikit.handin.notebook_json import BrokenUploadError, parsed
 from xaikit.handin.obstacles import Code
 from xaikit.handin.own_cells import AT_END, Own, own_cells
+from xaikit.handin.read_cells import origin
 from xaikit.handin.released import Released, begins
 from xaikit.handin.uploads import SIZE_LIMIT, ParsedUpload, read_upload
 
@@ -47,15 +48,12 @@ class Opened:
         What was read.
     own
         Its code that is no answer.
-    origin
-        From which release it was made, if the program that saved it kept that.
     """
 
     name: str
     released: Released
     upload: ParsedUpload
     own: Own
-    origin: str
 
     @cached_property
     def code(self) -> list[Code]:
@@ -104,8 +102,8 @@ def opened(file: Path, known: Mapping[str, Released], verdict: Verdict) -> Opene
     except BrokenUploadError as error:
         verdict.say(str(error), False)
         return None
-    own = own_cells(upload, released.cells)
-    return Opened(name, released, upload, own, _origin(content))
+    own = own_cells(upload, released.cells, released.others)
+    return Opened(name, released, upload, own)
 
 
 def _content(file: Path, verdict: Verdict) -> bytes | None:
@@ -145,7 +143,7 @@ def _name(content: bytes, known: Mapping[str, Released]) -> str | None:
 def _why_unknown(content: bytes, file: Path, known: Mapping[str, Released]) -> str:
     """Say why a file without an answer cell cannot be handed in."""
     unmarked = [name for name, entry in known.items() if not entry.stubs]
-    release = _origin(content)
+    release = origin(parsed(content, []))
     for name in unmarked:
         if name in file.name or release == known[name].release:
             return f"{name} has no task: it is not handed in, and nothing in it is marked."
@@ -153,12 +151,3 @@ def _why_unknown(content: bytes, file: Path, known: Mapping[str, Released]) -> s
         f"No answer cell of a notebook of this course was found in {file.name}: is it the right "
         f"file? The notebooks are {', '.join(name for name in known if name not in unmarked)}."
     )
-
-
-def _origin(content: bytes) -> str:
-    """Return from which release a notebook was made, if the program that saved it kept that."""
-    try:
-        release = parsed(content, [])["metadata"]["course"]["release"]
-    except (KeyError, TypeError):
-        return ""
-    return release[:12] if isinstance(release, str) and release[:12].isalnum() else ""

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xaikit.handin.additions import added, lost
-from xaikit.handin.markers import digest
+from xaikit.handin.read_cells import ParsedCell
 from xaikit.handin.released import ReleasedCell
-from xaikit.handin.uploads import ParsedCell, ParsedUpload
+from xaikit.handin.uploads import ParsedUpload
+from xaikit.handin.whole import Whole
 
 OWN_LIMIT = 1_000_000
 """The largest number of characters of own code that is run."""
@@ -62,15 +63,23 @@ class Own:
         Copies of given cells: each given cell runs once.
     too_much
         Whether there is more than :data:`OWN_LIMIT`; the rest is left out.
+    longer
+        Whether the upload holds cells of the whole notebook that the course leaves out.
+    unmarked
+        The tasks among these that it answers.
     """
 
     before: dict[str, list[OwnCell]]
     changed: tuple[Changed, ...]
     copies: tuple[ReleasedCell, ...]
     too_much: bool
+    longer: bool = False
+    unmarked: tuple[str, ...] = ()
 
 
-def own_cells(upload: ParsedUpload, released: Sequence[ReleasedCell]) -> Own:
+def own_cells(
+    upload: ParsedUpload, released: Sequence[ReleasedCell], others: Sequence[ReleasedCell] = ()
+) -> Own:
     """Find the student's own code in an upload.
 
     Parameters
@@ -79,7 +88,11 @@ def own_cells(upload: ParsedUpload, released: Sequence[ReleasedCell]) -> Own:
         What was read.
     released
         All cells of the notebook as students got it.
+    others
+        The cells of the whole notebook that are not among these, or have another text there.
     """
+    whole = Whole(others, released)
+    ids = {cell.grade_id for cell in released}
     given = {cell.grade_id: cell for cell in released if cell.role != "answer"}
     by_id = {cell.cell_id: cell.grade_id for cell in given.values()}
     texts = {cell.text: cell for cell in released}
@@ -93,22 +106,35 @@ def own_cells(upload: ParsedUpload, released: Sequence[ReleasedCell]) -> Own:
     waiting: list[OwnCell] = []
     changed: list[Changed] = []
     copies: list[ReleasedCell] = []
-    size = 0
+    aside: list[OwnCell] = []
+    longer, unmarked = False, list[str]()
     current = ""  # the answer whose test has not come yet
     for i, cell in enumerate(upload.cells):
         if i in following:
             current = following[i]
             before[current], waiting = waiting, []
-        if i in upload.claimed or cell.kind != "code" or not cell.squeezed:
+        if i in upload.claimed or not cell.squeezed:
+            continue
+        if (other := whole.find(cell)) is not None:
+            if other.grade_id == f"{current}-test":
+                current = ""
+            gone = other.grade_id not in ids
+            longer |= gone
+            if gone and other.role == "answer" and not cell.among({other.text}):
+                unmarked.append(other.grade_id)
+            if other.role in ("given", "answer") and cell.kind == "code":
+                aside.append(OwnCell(cell.source, current))
+                waiting.append(aside[-1])
+            continue
+        if cell.kind != "code":
             continue
         name = cell.grade_id if cell.grade_id in given else by_id.get(cell.cell_id, "")
-        text = digest(cell.squeezed)
-        same = texts.get(text)
+        same = next((texts[text] for text in cell.known_by if text in texts), None)
         if current and f"{current}-test" in (name, same.grade_id if same else ""):
             current = ""
         if same:
-            there[text] -= 1
-            if there[text] < 0 and same.role == "given":
+            there[same.text] -= 1
+            if there[same.text] < 0 and same.role == "given":
                 copies.append(same)
             continue
         source = cell.source
@@ -119,17 +145,49 @@ def own_cells(upload: ParsedUpload, released: Sequence[ReleasedCell]) -> Own:
             changed.append(Changed(given[name], source, lost(original, cell.source, source)))
             if not source:
                 continue
-        size += len(source)
-        if size <= OWN_LIMIT:
-            waiting.append(OwnCell(source, current))
+        waiting.append(OwnCell(source, current))
     before[AT_END] = waiting
-    return Own(before, tuple(changed), tuple(copies), size > OWN_LIMIT)
+    before = _without_the_rest(before, aside, upload, whole)
+    before, too_much = _limited(before)
+    return Own(
+        before, tuple(changed), tuple(copies), too_much, longer, tuple(dict.fromkeys(unmarked))
+    )
+
+
+def _without_the_rest(
+    before: dict[str, list[OwnCell]], aside: list[OwnCell], upload: ParsedUpload, whole: Whole
+) -> dict[str, list[OwnCell]]:
+    """Return the code without those cells of the whole notebook whose names nobody needs."""
+    if not aside:
+        return before
+    apart = {id(cell) for cell in aside}
+    code = [cell.source for cells in before.values() for cell in cells if id(cell) not in apart]
+    answers = [upload.cells[i] for task, i in upload.chosen.items() if task not in upload.untouched]
+    code += [answer.source for answer in answers if answer.kind == "code"]
+    running = whole.running([cell.source for cell in aside], code)
+    return {
+        task: [cell for cell in cells if id(cell) not in apart or cell.source in running]
+        for task, cells in before.items()
+    }
+
+
+def _limited(before: dict[str, list[OwnCell]]) -> tuple[dict[str, list[OwnCell]], bool]:
+    """Return the code up to :data:`OWN_LIMIT`, and whether there was more."""
+    size = 0
+    kept: dict[str, list[OwnCell]] = {}
+    for task, cells in before.items():
+        kept[task] = []
+        for cell in cells:
+            size += len(cell.source)
+            if size <= OWN_LIMIT:
+                kept[task].append(cell)
+    return kept, size > OWN_LIMIT
 
 
 def _is_kept(cells: Sequence[ParsedCell], given: ReleasedCell) -> bool:
     """Whether the upload still holds a given cell as it was."""
     return any(
-        digest(cell.squeezed) == given.text
+        cell.among({given.text})
         for cell in cells
         if cell.grade_id == given.grade_id or cell.cell_id == given.cell_id
     )

@@ -21,6 +21,7 @@ from xaikit.handin.one_page import LARGEST, called_a_report, fault, read_page
 from xaikit.handin.opened import Opened, Verdict, opened
 from xaikit.handin.own_cells import Own
 from xaikit.handin.released import Released, begins, notebooks
+from xaikit.handin.statements import ASKS_OTHERS, other_statements
 from xaikit.handin.unseen import sentence
 from xaikit.handin.uploads import SIZE_LIMIT, ParsedUpload, Stub, read_upload
 
@@ -57,14 +58,16 @@ def check(
         return verdict
     name, released, upload, own = found.name, found.released, found.upload, found.own
     _say_which(file, name, known, verdict)
-    if found.origin and found.origin != released.release:
+    if upload.origin and upload.origin != released.release:
         verdict.say(
-            f"It was made from the release {found.origin} of the notebook, this version of xaikit "
+            f"It was made from the release {upload.origin} of the notebook, this version of xaikit "
             f"knows {released.release}: what has changed between the two is named below."
         )
     elsewhere = _answered_elsewhere(released, upload, own)
     _say_answers(released.stubs, upload, elsewhere, verdict)
     _say_copies(file, name, released, verdict)
+    if others := other_statements(upload.cells, released.statements):
+        verdict.say(f"{ASKS_OTHERS.format(', '.join(others))} Answer those of this course.", False)
     for line in left_out(released, upload, own):
         verdict.say(line)
     _say_code(found, frozenset(kernel), folder or file.parent, verdict)
@@ -165,7 +168,7 @@ def _say_answers(
             f"{task}: {upload.several[task]} cells hold this answer; the last one that differs "
             f"from the original counts, it begins with `{begins(text)}`. Delete the others."
         )
-    said = [f"{task!r} is not in the upload" for task in absent]
+    said = ["not in the upload"] if absent else []
     said += [f"{task!r} was found" for task in upload.several]
     for notice in upload.notices:
         if not any(part in notice for part in said):

@@ -7,13 +7,13 @@ each task asks for, and what grading does without. Nothing of it says what is ri
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from xaikit.handin.markers import digest, squeezed, without_terms
+from xaikit.handin.markers import digest, squeezed, text_known_by, without_terms
 from xaikit.handin.unseen import ByHand
 from xaikit.handin.uploads import Stub
 
@@ -39,7 +39,8 @@ class ReleasedCell:
     source
         Its text; empty for a given text, which is known by its digest alone.
     text
-        The digest of its text without white space, and without what changes with a term.
+        The digest of its text without white space, and without what changes with a term or with
+        the tasks that the course chooses.
     """
 
     grade_id: str
@@ -51,8 +52,10 @@ class ReleasedCell:
     @classmethod
     def of(cls, grade_id: str, cell_id: str, role: Role, source: str) -> ReleasedCell:
         """Return what is known of a cell with this text."""
-        kept = "" if role == "text" else source
-        return cls(grade_id, cell_id, role, kept, digest(squeezed(without_terms(source))))
+        text = squeezed(without_terms(source))
+        if role == "text":
+            return cls(grade_id, cell_id, role, "", text_known_by(text))
+        return cls(grade_id, cell_id, role, source, digest(text))
 
     @property
     def begins(self) -> str:
@@ -80,6 +83,10 @@ class Released:
         The task whose answer is a report beside the notebook; empty if there is none.
     group_size
         Up to how many hand in together.
+    others
+        Cells of the whole notebook that are not among these, or have another text there.
+    statements
+        The digests of a quiz's statements, by label.
     """
 
     release: str
@@ -89,6 +96,8 @@ class Released:
     by_hand: tuple[ByHand, ...] = ()
     report: str = ""
     group_size: int = 1
+    others: tuple[ReleasedCell, ...] = ()
+    statements: dict[str, str] = field(default_factory=dict)
     stubs: dict[str, Stub] = field(init=False)
     given: frozenset[str] = field(init=False)
 
@@ -100,9 +109,8 @@ class Released:
             for cell in self.cells
             if cell.role == "answer"
         }
-        given = frozenset(cell.text for cell in self.cells if cell.role != "answer")
         object.__setattr__(self, "stubs", stubs)
-        object.__setattr__(self, "given", given)
+        object.__setattr__(self, "given", given_of(self.cells, self.others))
 
     def as_json(self) -> dict[str, Any]:
         """Return what :meth:`read` reads."""
@@ -123,6 +131,11 @@ class Released:
             "report": self.report,
             "group_size": self.group_size,
             "cells": cells,
+            "statements": self.statements,
+            "others": [
+                {"grade_id": o.grade_id, "id": o.cell_id, "role": o.role, "text": o.text}
+                for o in self.others
+            ],
         }
 
     @classmethod
@@ -142,7 +155,17 @@ class Released:
             tuple(map(ByHand.read, entry["by_hand"])),
             entry["report"],
             entry["group_size"],
+            tuple(
+                ReleasedCell(other["grade_id"], other["id"], other["role"], "", other["text"])
+                for other in entry["others"]
+            ),
+            entry["statements"],
         )
+
+
+def given_of(cells: Iterable[ReleasedCell], others: Iterable[ReleasedCell]) -> frozenset[str]:
+    """Return by what cells of a notebook are known that no student wrote."""
+    return frozenset(cell.text for cell in (*cells, *others) if cell.role != "answer")
 
 
 def begins(source: str) -> str:

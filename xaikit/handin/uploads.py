@@ -10,38 +10,16 @@ notebook saved by any front end can be read. Nothing here knows what is right.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from xaikit.handin.markers import Typed, digest, markers, squeezed, top_markers, without_terms
-from xaikit.handin.notebook_json import BrokenUploadError, parsed
+from xaikit.handin.markers import Typed, digest, squeezed
+from xaikit.handin.read_cells import SOURCE_LIMIT, ParsedCell, read_cells
 
 SIZE_LIMIT = 32 << 20
 """The largest file that is read, in bytes."""
 
-CELL_LIMIT = 2000
-SOURCE_LIMIT = 200_000
-
-_PICTURE = re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=%]+")
-_TAKEN_OUT = "picture-left-out"
-
 _STUB_LINE = re.compile(r"^\s*(?:# YOUR CODE HERE|pass|\.\.\.|YOUR ANSWER HERE)\s*$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class ParsedCell:
-    """What is taken from one cell of an upload."""
-
-    kind: str
-    source: str
-    grade_id: str
-    cell_id: str
-    markers: frozenset[str]
-    on_top: frozenset[str]
-    pasted: bool
-    squeezed: str
-    too_long: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +78,8 @@ class ParsedUpload:
         Tasks whose cell holds more code than is read.
     several
         Tasks whose answer was found in several cells, and in how many.
+    origin
+        From which release it was made, if the program that saved it kept that.
     """
 
     cells: list[ParsedCell]
@@ -110,6 +90,7 @@ class ParsedUpload:
     beside: frozenset[str] = frozenset()
     too_long: frozenset[str] = frozenset()
     several: Mapping[str, int] = field(default_factory=dict)
+    origin: str = ""
 
 
 def read_upload(
@@ -133,7 +114,8 @@ def read_upload(
         If no notebook can be read from the bytes.
     """
     notices: list[str] = []
-    cells = _joined(_read(content, notices, Typed(stubs)), set(stubs), notices)
+    read, origin = read_cells(content, notices, Typed(stubs))
+    cells = _joined(read, set(stubs), notices)
     chosen: dict[str, int] = {}
     claimed: set[int] = set()
     too_long: set[str] = set()
@@ -151,11 +133,6 @@ def read_upload(
                 claimed.update(candidates)
                 continue
         if not candidates:
-            notices.append(
-                f"The answer cell {task!r} is not in the upload, or its first line "
-                f"{stub.marker!r} was removed: this task could not be graded as you may have "
-                "meant it."
-            )
             continue
         changed = [i for i in candidates if not _is_untouched(cells[i], stub)]
         chosen[task] = (changed or candidates)[-1]
@@ -171,12 +148,14 @@ def read_upload(
                 f"Images pasted into the answer {task!r} were left out; a person who marks it "
                 "finds them in the upload."
             )
+    if missing := [task for task in stubs if task not in chosen and task not in too_long]:
+        notices.append(_absent(missing, stubs))
     untouched = {task for task, i in chosen.items() if _is_untouched(cells[i], stubs[task])}
     known = {*given, *(text for stub in stubs.values() for text in stub.blank)}
     beside: set[str] = set()
     if given:
         own = [
-            i not in claimed and bool(cell.squeezed) and digest(cell.squeezed) not in known
+            i not in claimed and bool(cell.squeezed) and not cell.among(known)
             for i, cell in enumerate(cells)
         ]
         beside = _take_texts_beside(cells, own, chosen, untouched, stubs, notices)
@@ -194,6 +173,22 @@ def read_upload(
         frozenset(beside),
         frozenset(too_long),
         several,
+        origin,
+    )
+
+
+def _absent(tasks: Sequence[str], stubs: Mapping[str, Stub]) -> str:
+    """Say of which tasks the answer cells were not found."""
+    if len(tasks) == 1:
+        return (
+            f"The answer cell {tasks[0]!r} is not in the upload, or its first line "
+            f"{stubs[tasks[0]].marker!r} was removed: this task could not be graded as you may "
+            "have meant it."
+        )
+    return (
+        f"{len(tasks)} answer cells are not in the upload, or their first lines, such as "
+        f"{stubs[tasks[0]].marker!r}, were removed: these tasks could not be graded as you may "
+        f"have meant them: {', '.join(tasks)}."
     )
 
 
@@ -241,97 +236,6 @@ def _take_texts_beside(
                 "beside it was taken as the answer, and a person decides."
             )
     return found
-
-
-def _read(content: bytes, notices: list[str], typed: Typed) -> list[ParsedCell]:
-    """Read the cells of a notebook of format 3 or 4 from untrusted bytes."""
-    data = parsed(content, notices)
-    raw = _raw_cells(data)
-    if raw is None:
-        raise BrokenUploadError(
-            "The uploaded file is JSON but not a notebook: it has no list of cells; please upload "
-            "the .ipynb file itself."
-        )
-    if len(raw) > CELL_LIMIT:
-        notices.append(f"The upload has {len(raw)} cells; the first {CELL_LIMIT} were read.")
-    cells = [_cell(value, typed, notices) for value in raw[:CELL_LIMIT] if isinstance(value, dict)]
-    if len(cells) < min(len(raw), CELL_LIMIT):
-        notices.append("Some cells of the upload are malformed and were left out.")
-    long = [cell for cell in cells if cell.too_long]
-    if long:
-        notices.append(
-            f"{len(long)} cells of the upload hold more than {SOURCE_LIMIT} characters each and "
-            "were left out."
-        )
-    return cells
-
-
-def _raw_cells(data: Any) -> list[Any] | None:
-    """Return the list of cells: format 3 keeps them in worksheets."""
-    if not isinstance(data, dict):
-        return None
-    if isinstance(data.get("cells"), list):
-        return list(data["cells"])
-    sheets = data.get("worksheets")
-    if not isinstance(sheets, list):
-        return None
-    lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
-    return [cell for cells in lists if isinstance(cells, list) for cell in cells]
-
-
-def _cell(value: dict[str, Any], typed: Typed, notices: list[str]) -> ParsedCell:
-    """Read one cell, which may be damaged in any way."""
-    source = _text(value.get("source", value.get("input", "")))
-    metadata = value.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    meta = metadata.get("nbgrader")
-    grade_id = meta.get("grade_id") if isinstance(meta, dict) else None
-    cell_id = value.get("id", metadata.get("id"))  # Colab keeps ids among the metadata
-    kind = value.get("cell_type")
-    kind = kind if isinstance(kind, str) else ""
-    if len(source) > SOURCE_LIMIT:
-        source = _shortened(source, kind, notices)
-    too_long = len(source) > SOURCE_LIMIT
-    source = typed.as_released(source[:SOURCE_LIMIT], kind)
-    return ParsedCell(
-        kind=kind,
-        source="" if too_long else source,
-        grade_id=grade_id if isinstance(grade_id, str) else "",
-        cell_id=cell_id if isinstance(cell_id, str) else "",
-        markers=markers(source),
-        on_top=top_markers(source),
-        pasted=bool(value.get("attachments")),
-        squeezed="" if too_long else squeezed(without_terms(source)),
-        too_long=too_long,
-    )
-
-
-def _shortened(source: str, kind: str, notices: list[str]) -> str:
-    """Return a long source without the pictures in it; of a text that is still long the beginning.
-
-    Code is left as it is: half of it would be no answer.
-    """
-    if kind == "code":
-        return source
-    text, pictures = _PICTURE.subn(_TAKEN_OUT, source)
-    if pictures:
-        notices.append(
-            f"{pictures} large pictures pasted into a text were left out; a person who marks it "
-            "finds them in the upload."
-        )
-    if len(text) > SOURCE_LIMIT:
-        notices.append(f"Of a text the first {SOURCE_LIMIT} characters were read.")
-    return text[:SOURCE_LIMIT]
-
-
-def _text(value: Any) -> str:
-    """Return a source as one text with plain line ends, without what UTF-8 cannot hold."""
-    if isinstance(value, list):
-        value = "".join(line for line in value if isinstance(line, str))
-    if not isinstance(value, str):
-        return ""
-    text = value.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
-    return text.encode("utf-8", errors="replace").decode("utf-8").removeprefix("\ufeff")
 
 
 def _joined(cells: list[ParsedCell], tasks: set[str], notices: list[str]) -> list[ParsedCell]:

@@ -13,7 +13,7 @@ from .statements import FIRST, score_quiz
     "quiz",
     Value("quiz"),
     read="{{ if section.explanations and section.knockoffs }}Sections {{ section.explanations }} to "
-    "{{ section.knockoffs }}{{ else }}The lecture on the statement's group{{ end }}",
+    "{{ section.knockoffs }}{{ else }}the lecture on the statement's group{{ end }}",
 )
 def quiz(values: dict[str, Any]) -> None:
     score_quiz(values["quiz"], FIRST, "quiz")

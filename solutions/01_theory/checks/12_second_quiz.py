@@ -13,7 +13,7 @@ from .statements import SECOND, score_quiz
     "quiz-more",
     Value("quiz_more"),
     read="{{ if section.explanations and section.knockoffs }}Sections {{ section.explanations }} to "
-    "{{ section.knockoffs }}{{ else }}The lecture on the statement's group{{ end }}",
+    "{{ section.knockoffs }}{{ else }}the lecture on the statement's group{{ end }}",
 )
 def quiz_more(values: dict[str, Any]) -> None:
     score_quiz(values["quiz_more"], SECOND, "quiz_more")

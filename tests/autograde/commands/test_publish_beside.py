@@ -142,3 +142,43 @@ def test_the_last_lines_make_a_repository_of_the_folders_own(
     git(out, "init", "-q")
     assert main(["publish", str(out)]) in (0, None)
     assert "git init" not in capsys.readouterr().out
+
+
+def test_what_the_lines_push_is_pushed_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody else has pushed: git refuses the commit, and takes no tag without it."""
+    from autograde.__main__ import main
+
+    course = small(tmp_path / "course")
+    monkeypatch.chdir(course.folder)
+    remote, out, other = (tmp_path / name for name in ("remote.git", "out", "other"))
+    subprocess.run(["git", "init", "-q", "--bare", str(remote)], check=True)
+
+    def lines() -> str:
+        assert main(["publish", str(out)]) in (0, None)
+        said = [line for line in capsys.readouterr().out.split("\n") if line.startswith("  ")]
+        who = "git -c user.name=A -c user.email=a@b.c "
+        text = "\n".join(["set -e", *said]).replace("git commit", f"{who}commit")
+        return text.replace(f"https://github.com/{course.repository}", str(remote))
+
+    def run(text: str) -> int:
+        done = subprocess.run(["sh", "-c", text], check=False, capture_output=True)
+        return done.returncode
+
+    assert run(lines()) == 0
+    again = lines()
+    assert "commit" not in again and "git tag" not in again and run(again) == 0
+    subprocess.run(["git", "clone", "-q", str(remote), str(other)], check=True)
+    (other / "EXAM.md").write_text("Room 3\n", encoding="utf-8")
+    git(other, "add", "--all")
+    git(other, "-c", "user.name=B", "-c", "user.email=b@b.c", "commit", "-q", "-m", "a page")
+    git(other, "push", "-q", "origin", "HEAD")
+    text = course.file.read_text(encoding="utf-8")
+    course.file.write_text(text.replace('tag = "v1"', 'tag = "v2"'), encoding="utf-8")
+    anew = lines()
+    assert "git tag v2" in anew and run(anew) != 0
+    tags = subprocess.run(
+        ["git", "-C", str(remote), "tag"], check=True, capture_output=True, text=True
+    )
+    assert tags.stdout.split() == ["v1"]

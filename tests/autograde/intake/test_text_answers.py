@@ -12,7 +12,7 @@ from small_course import small_source
 from autograde.grading.score import score
 from autograde.intake.rebuild import Rebuilt, rebuild
 from autograde.notebooks.source import Source
-from xaikit.handin.uploads import SOURCE_LIMIT
+from xaikit.handin.read_cells import SOURCE_LIMIT
 
 UNTOUCHED = {task: text for task, text in WRITTEN.items() if task != "why"}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -97,6 +99,16 @@ def test_the_page_tells_it_all(small: Class, results: list[SubmissionResult]) ->
     assert charts == [
         f"{NAME}: submissions by share of points. 0–10 %: 1. 50–60 %: 1. 60–70 %: 1. "
     ]
+
+
+def test_every_table_scrolls_where_the_window_is_narrower(
+    small: Class, results: list[SubmissionResult]
+) -> None:
+    moment = datetime.fromisoformat("2027-04-01T00:00:00+02:00")
+    terms = replace(small.course.assignments[NAME], released=moment)
+    page = report_html(results, replace(small.course, assignments={NAME: terms}))
+    assert "Longest" in page and "Seconds" in page  # all tables are there
+    assert page.count("<table") == len(re.findall(r'<div class="scroll[^>]*>\s*<table', page)) > 5
 
 
 def test_links_lead_to_feedback(
