@@ -84,8 +84,10 @@ def _tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         scale = rng.uniform(0.1, 100, size=columns)
         data = rng.normal(size=(rows, columns)) * scale + rng.normal(size=columns) * scale
         data[0] += 50 * scale  # an outlier, which a standard deviation would follow
-        x, changed = (rng.normal(size=columns) * scale for _ in range(2))
-        cases.append((tensor(x), tensor(changed), tensor(data)))
+        size = rng.uniform(0.2, 2, size=columns)
+        x, rises = rng.normal(size=columns), rng.permutation(np.arange(columns) % 2 * 2 - 1)
+        changed = (x + rises * size) * scale  # some features rise, others fall
+        cases.append((tensor(x * scale), tensor(changed), tensor(data)))
     return cases
 
 

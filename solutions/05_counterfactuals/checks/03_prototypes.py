@@ -59,6 +59,9 @@ _OTHER_RULES: dict[str, Callable[..., tuple[int, Array]]] = {
     "codes nearest to the origin": lambda c, *rest: _answer(0 * c, *rest),
     "the largest product": lambda c, *rest: _answer(c, *rest, among=lambda apart: -(apart + c) @ c),
     "classes below ten": lambda c, cs, ls, *rest: _answer(c, cs[ls < 10], ls[ls < 10], *rest),
+    "all but the last class": lambda c, cs, ls, *rest: _answer(
+        c, cs[ls < ls.max()], ls[ls < ls.max()], *rest
+    ),
     "the input's own class, too": lambda c, cs, ls, k, o: _answer(c, cs, ls, k, -1),
 }
 """What a table's answer would be by rules that are not the task's."""
@@ -84,7 +87,13 @@ def _code_tables(rng: np.random.Generator) -> list[Any]:
     """
     cases = []
     for count, width, k, classes, rules in (
-        (20, 2, 3, 4, ("the nearest single code", "codes nearest to the origin")),
+        (
+            20,
+            2,
+            3,
+            4,
+            ("the nearest single code", "codes nearest to the origin", "all but the last class"),
+        ),
         (32, 4, 4, 4, ("means of whole classes", "codes picked in L1")),
         (24, 3, 2, 4, ("classes compared in L1", "the first class", "classes below ten")),
         (36, 3, 5, 4, ("most of the k nearest", "the mean of the k distances")),
