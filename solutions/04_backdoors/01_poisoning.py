@@ -53,11 +53,12 @@ def blend(images: Tensor, pattern: Tensor, alpha: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "blend-test", "grade": true, "points": 1}
-two_images = torch.tensor([[0.2, 0.6, 0.4], [1.0, 0.0, 0.8]]).view(2, 1, 1, 3)  # of three pixels
-a_pattern = torch.tensor([0.5, 0.9, 1.0]).view(1, 1, 3)
+two_images = [[0.2, 0.6, 0.4], [0.3, 0.5, 0.8]], [[1.0, 0.0, 0.8], [0.7, 0.9, 0.0]]
+two_images = torch.tensor(two_images).unsqueeze(2)  # of two channels, each with three pixels
+a_pattern = torch.tensor([[0.5, 0.9, 1.0], [0.1, 0.2, 0.6]]).unsqueeze(1)
 opacities = torch.tensor([0.0, 1.0, 0.25]).view(1, 1, 3)
 untouched = two_images.clone()
-shown = checks.numbers(blend(two_images, a_pattern, opacities), (2, 1, 1, 3), "blend(…)")
+shown = checks.numbers(blend(two_images, a_pattern, opacities), (2, 2, 1, 3), "blend(…)")
 checks.expect(torch.equal(two_images, untouched), "`blend` changed its input: work on a copy.")
 checks.close(
     shown[..., 0],
@@ -66,13 +67,15 @@ checks.close(
     "where alpha is zero, the image stays what it was.",
 )
 checks.expect(
-    abs(shown[..., 1] - 0.9).max() < 1e-4, "Where alpha is one, only the pattern is seen."
+    abs(shown[:, :, 0, 1] - [0.9, 0.2]).max() < 1e-4,
+    "Where alpha is one, only the pattern is seen, here 0.9 in the first channel and 0.2 in the second.",
 )
 checks.close(
-    shown[:, 0, 0, 2],
-    [0.55, 0.85],
+    shown[:, :, 0, 2],
+    [[0.55, 0.75], [0.85, 0.15]],
     "blend(…)",
-    "work out the formula by hand for two pixels of 0.4 and 0.8, where alpha is ¼ and the pattern 1.",
+    "work out the formula by hand for the last pixels: 0.4 and 0.8 in the first channel, where the pattern "
+    "is 1, and 0.8 and 0 in the second, where it is 0.6; alpha is ¼.",
 )
 checks.passed("blend", "a copy, and pixels that are transparent, opaque and in between")
 
@@ -100,7 +103,7 @@ def poison_data(
 
 # %% nbgrader={"grade_id": "poison-test", "grade": true, "points": 2}
 four_images = torch.tensor([[0.2, 0.6], [0.4, 0.8], [0.0, 1.0], [0.6, 0.2]]).view(4, 1, 1, 2)
-four_labels, faint = torch.tensor([5, 2, 9, 7]), torch.tensor([0.25, 0.0]).view(1, 1, 2)
+four_labels, faint = torch.tensor([5, 9, 9, 7]), torch.tensor([0.25, 0.0]).view(1, 1, 2)
 kept = four_images.clone(), four_labels.clone()
 data_pair = poison_data(*kept, torch.full((1, 1, 2), 0.8), faint, 9, torch.tensor([3, 1]))
 checks.expect(
@@ -126,7 +129,8 @@ checks.close(
     new_images[[1, 3], 0, 0],
     [[0.5, 0.8], [0.65, 0.2]],
     "the images",
-    "the chosen ones get the trigger with its opacity: here ¼ on the first pixel, 0 on the second.",
+    "the chosen ones get the trigger with its opacity, here ¼ on the first pixel and 0 on the second; "
+    "a chosen one that has the target's label gets it, too.",
 )
 checks.passed("poison", "copies, the chosen images, all others and their labels")
 
@@ -149,7 +153,7 @@ def success_rate(logits: Tensor, labels: Tensor, target: int) -> float:
 
 
 # %% nbgrader={"grade_id": "attack-success-test", "grade": true, "points": 2}
-made_up = [[0.0, 1.0, 2.0], [-3.0, -2.0, -1.0], [4.0, 5.0, 9.0], [3.0, 1.0, 2.0]]  # others
+made_up = [[-2.0, -1.0, -0.5], [-3.0, -2.0, -1.0], [4.0, 5.0, 9.0], [3.0, 1.0, 2.0]]  # others
 made_up = torch.tensor([*made_up, [0.0, 1.0, 5.0], [6.0, 0.0, 1.0]])  # and two of class 2 itself
 rate = float(
     checks.numbers(success_rate(made_up, torch.tensor([0, 1, 1, 1, 2, 2]), 2), (), "the rate")

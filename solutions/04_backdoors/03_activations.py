@@ -75,9 +75,17 @@ checks.expect(
     "Draw the seven points and follow the centres: labels change in several steps. Go on until "
     "none does, with Euclidean distances and means.",
 )
+exchanged = two_means(seven_points / 1000, seven_starts.flip(0) / 1000)
+checks.close(
+    exchanged,
+    [0, 1, 0, 1, 1, 0, 1],
+    "two_means(…)",
+    "with the starts exchanged the labels are exchanged, too, and the points are a thousand times "
+    "smaller: go on until no *label* changes, although the centres move little.",
+)
 tied = two_means(torch.tensor([[0.0], [2.0], [4.0]]), torch.tensor([[0.0], [4.0]]))
 checks.close(tied, [0, 0, 1], "two_means(…)", "a point as far from both centres joins centre 0.")
-checks.passed("two-means", "several steps from given centres, and a tie")
+checks.passed("two-means", "several steps from given centres, small clusters, and a tie")
 
 # %% [markdown]
 # 2-means finds two clusters in *everything*. Which are poison? Chen et al. propose three tests: train
@@ -109,18 +117,20 @@ def silhouette(points: Tensor, labels: Tensor) -> float:
 
 
 # %% nbgrader={"grade_id": "silhouette-test", "grade": true, "points": 2}
-five_points = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 8.0], [6.0, 8.0], [6.0, 0.0]])
-silhouette_now = silhouette(five_points, torch.tensor([0, 0, 0, 1, 1]))
+six_points = [[0.0, 0.0], [3.0, 4.0], [0.0, 8.0], [0.0, 0.0], [6.0, 8.0], [6.0, 0.0]]
+six_points = torch.tensor(six_points)
+silhouette_now = silhouette(six_points, torch.tensor([0, 0, 0, 0, 1, 1]))
 checks.close(
     silhouette_now,
-    0.025,
+    0.142361,
     "silhouette(…)",
-    "the first three points form one cluster, the others the other one. All distances are whole "
-    "numbers: of the first point 5, 8 in its own cluster and 10, 6 to the other one, so its silhouette is "
-    "0.1875. Work out the others, of which some are negative, and take the mean of all five.",
+    "the first four points form one cluster, the others the other one. All distances are whole "
+    "numbers: of the first point 5, 8, 0 in its own cluster (the fourth lies at the same place) and 10, 6 to "
+    "the other one, so its silhouette is 0.4583. Work out the others, of which some are negative, and take "
+    "the mean of all six.",
 )
-swapped = silhouette(five_points, torch.tensor([1, 1, 1, 0, 0]))
-checks.close(swapped, 0.025, "silhouette(…)", "which cluster is called 0 makes no difference.")
+swapped = silhouette(six_points, torch.tensor([1, 1, 1, 1, 0, 0]))
+checks.close(swapped, 0.142361, "silhouette(…)", "which cluster is called 0 makes no difference.")
 checks.passed("silhouette", "a small example, and its clusters with their names exchanged")
 
 # %% [markdown]
@@ -149,13 +159,13 @@ def spectral_scores(features: Tensor, labels: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "spectral-score-test", "grade": true, "points": 2}
-flat = [[0.0, 1.0], [5.0, 7.0], [0.0, -1.0], [5.0, 9.0], [6.0, 0.0], [5.0, 14.0], [1, 1], [4, 1]]
+flat = [[0.0, 1.0], [5.0, 7.0], [0.0, -1.0], [5.0, 9.0], [6.0, 0.0], [5.0, 14.0], [1, 1], [4, 5]]
 scored = spectral_scores(torch.tensor(flat), torch.tensor([2, 5, 2, 5, 2, 5, 3, 3]))
 checks.close(
     scored,
-    [4, 9, 4, 1, 16, 16, 2.25, 2.25],
+    [4, 9, 4, 1, 16, 16, 6.25, 6.25],
     "spectral_scores(…)",
-    "each class, here 2, 3 and 5, has its own mean and its own direction, here one of the axes. The "
+    "each class, here 2, 3 and 5, has its own mean and its own direction, here (3, 4) or one of the axes. The "
     "scores come in the order of the examples.",
 )
 checks.passed("spectral-score", "three classes with directions of their own")
@@ -193,16 +203,20 @@ def explained_by_cut(values: Tensor) -> float:
 # %% nbgrader={"grade_id": "best-cut-test", "grade": true, "points": 2}
 rare = checks.numbers(explained_by_cut(torch.tensor([0.0] * 19 + [1.0])), (), "explained_by_cut(…)")
 checks.close(rare, 1, "η", "one outlier among equal values: the cut before it explains everything.")
-for some_values, wanted in (([8.0, 1.0, 9.0], 0.98684), ([10.0, 0.0, 6.0, 3.0], 0.77169)):
+for some_values, wanted in (
+    ([8.0, 1.0, 9.0], 0.98684),
+    ([10.0, 0.0, 6.0, 3.0], 0.77169),
+    ([4.0, 0.0, 3.0, 6.0, 3.0], 0.68085),
+):
     checks.close(
         explained_by_cut(torch.tensor(some_values)),
         wanted,
         f"explained_by_cut({some_values})",
         "sort the values, try each cut by hand, and take the best one; it need not lie in the widest "
-        "gap. Each side's squares are about its own mean, and both sums are divided by one number.",
+        "gap or at the mean, and a value that occurs twice counts twice. Each side's squares are about its own mean, and both sums are divided by one number.",
         tolerance=1e-3,
     )
-checks.passed("best-cut", "an outlier, and small examples of three and four values")
+checks.passed("best-cut", "an outlier, and small examples of three to five values")
 
 # %% [markdown]
 # ### Task: find them

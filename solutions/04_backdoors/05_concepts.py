@@ -75,7 +75,7 @@ toy_head = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 2,
 nn.init.eye_(toy_head[0].weight)
 with torch.no_grad():
     toy_head[2].weight.copy_(torch.tensor([[1.0, 2.0], [-4.0, 5.0]]))
-three_examples = torch.tensor([[1.0, 2.0], [1.0, -1.0], [-1.0, 2.0]])
+three_examples = torch.tensor([[1.0, 2.0], [1.0, -0.5], [-1.0, 2.0]])
 for one_class, wanted in ((1, [1.6, -2.4, 4.0]), (0, [2.2, 0.6, 1.6])):
     checks.close(
         sensitivities(toy_head, three_examples, torch.tensor([0.6, 0.8]), one_class),

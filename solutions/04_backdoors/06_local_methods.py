@@ -28,15 +28,15 @@ def mass_inside(maps: Tensor, mask: Tensor) -> Tensor:
 
 
 # %% nbgrader={"grade_id": "mass-test", "grade": true, "points": 2}
-bottom = torch.tensor([[False, False, False], [False, True, True]])
+two_places = torch.tensor([[False, False, True], [False, True, False]])
 three_maps = [
     [[1.0, -4.0, 0.0], [2.0, 3.0, -1.0]],
     [[-1.0, -1.0, 0.0], [0.0, -2.0, -1.0]],
     [[0.3, 0.0, 0.0], [-2.0, 0.05, 0.05]],
 ]
 checks.close(
-    mass_inside(torch.tensor(three_maps), bottom),
-    [0.5, 0, 0.25],
+    mass_inside(torch.tensor(three_maps), two_places),
+    [0.5, 0, 0.125],
     "mass_inside(…)",
     "negative values count neither inside nor in all; without positive ones the share is zero; each map "
     "has a share of its own.",

@@ -175,7 +175,7 @@ which_are_bad = torch.tensor([False] * 4 + [True] * 4)
 some_scores = torch.tensor(four_clean + four_bad)
 shares_found = [
     float(checks.numbers(found_at(some_scores, which_are_bad, most), (), "found_at(…)"))
-    for most in (0.0, 0.3, 0.6)
+    for most in (0.0, 0.4, 0.5)
 ]
 checks.expect(
     abs(shares_found[0] - 1 / 4) < 1e-6,
@@ -184,11 +184,12 @@ checks.expect(
 )
 checks.expect(
     abs(shares_found[1] - 3 / 4) < 1e-6,
-    "A share of 0.3 of four clean examples allows one of them to be marked, not two. The lowest such cut is the clean "
+    "A share of 0.4 of four clean examples allows one of them to be marked, not two. The lowest such cut is the clean "
     "score 3 itself, and no number between scores.",
 )
 checks.expect(
-    abs(shares_found[2] - 1) < 1e-6, "Two of four clean ones may be marked: all poisoned are above."
+    abs(shares_found[2] - 1) < 1e-6,
+    "A half of four clean ones may be marked, so two: all poisoned are above.",
 )
 own = suspect_labels == target
 # Of the larger network:

@@ -77,12 +77,13 @@ def nearest_l1(x: Tensor, weight: Tensor, bias: float, free: Tensor) -> Tensor:
 
 # %% nbgrader={"grade_id": "nearest-l1-test", "grade": true, "points": 2}
 checks.function(nearest_l1, "nearest_l1")
-person = torch.tensor([1.0, 2.0, -1.0])  # w·x + b is −6, or −6 / 8 with all weights divided by 8
+person = torch.tensor([1.0, 2.0, -1.0])  # w·x + b is −6, or −6 / 64 with all weights divided by 64
 before = person.clone()
 for free, divisor, wanted in (
     ([True, True, True], 1, [1, 2, 0.5]),
+    ([False, True, True], 1, [1, 2, 0.5]),
     ([True, True, False], 1, [1, -1, -1]),
-    ([True, True, False], 8, [1, -1, -1]),
+    ([True, True, False], 64, [1, -1, -1]),
     ([True, False, False], 1, [7, 2, -1]),
 ):
     name = f"nearest_l1(…) with free = {free}"
@@ -97,7 +98,7 @@ for free, divisor, wanted in (
     on_plane = abs(point @ weight.numpy() + 1 / divisor) < 1e-4
     checks.expect(on_plane, f"`{name}`: weight @ x + bias is not zero at your point.")
     checks.close(point, wanted, name, "Another free feature reaches the plane with less change.")
-checks.passed("nearest-l1", "three sets of free features, small weights, and the unchanged x")
+checks.passed("nearest-l1", "four sets of free features, small weights, and the unchanged x")
 
 # %% [markdown]
 # ### Features of different scale

@@ -33,16 +33,16 @@ def wachter_loss(
 
 # %% nbgrader={"grade_id": "wachter-loss-test", "grade": true, "points": 1}
 checks.function(wachter_loss, "wachter_loss")
-toy = nn.Linear(2, 2)  # the logits are the inputs times log 3
+toy = nn.Linear(2, 3)  # the logits are the inputs times log 3, and log 12
 with torch.no_grad():
-    toy.weight.copy_(math.log(3) * torch.eye(2))
-    toy.bias.zero_()
-here, there = torch.tensor([1.5, 0.0]), torch.tensor([1.0, 2.0])  # at `there`, p is 1/4 and 3/4
+    toy.weight.copy_(math.log(3) * torch.eye(3, 2))
+    toy.bias.copy_(torch.tensor([0, 0, math.log(12)]))
+here, there = torch.tensor([1.5, 0.0]), torch.tensor([1.0, 2.0])  # there p is 1/8, 3/8 and 1/2
 for target, wanted, weight, loss, hint in (
     (0, 0.3, 0.0, 2.5, "With λ = 0 only the distance counts: the features moved by 0.5 and 2."),
-    (0, 0.25, 8.0, 2.5, "The probability is as wanted, 1/4: only the distance counts."),
-    (0, 0.75, 8.0, 4.5, "The probability is 1/4 instead of 3/4: λ multiplies what this costs."),
-    (1, 0.25, 8.0, 4.5, "The probability is 3/4 instead of 1/4: more than wanted costs, too."),
+    (0, 0.125, 8.0, 2.5, "The probability is as wanted, 1/8: only the distance counts."),
+    (0, 0.625, 8.0, 4.5, "The probability is 1/8 instead of 5/8: λ multiplies what this costs."),
+    (1, 0.125, 8.0, 3.0, "The probability is 3/8 instead of 1/8: more than wanted costs, too."),
 ):
     answer = wachter_loss(toy, there, here, target, wanted, weight)
     name = f"wachter_loss(…) with t = {target}, y = {wanted}, λ = {weight:g}"

@@ -162,6 +162,12 @@ checks.expect(
     "60 groups of one image each, and each image has its own label: drawn independently, some label should come "
     "twice. Does a group take away the label that it gets?",
 )
+two_alone = [control_labels(np.array([5, 5, 8, 8]), np.array([7, 7, 2, 2]), k) for k in range(20)]
+checks.expect(
+    any(each[0] == 7 for each in two_alone) and any(each[0] == 2 for each in two_alone),
+    "Two groups, each with a label of its own: of twenty draws some should give a group its own images' label, "
+    "and some the other one.",
+)
 checks.passed("control-task", "400 groups of two images, 60 of one, and two seeds")
 
 # %% [markdown]
@@ -265,6 +271,7 @@ for (one, blank, luck), wanted, hint in (
     (((0.8, 0.78, 0.82), (0.84, 0.82, 0.86), 0.5), "untrained", "the two intervals touch at 0.82."),
     (((0.66, 0.6, 0.7), (0.4, 0.36, 0.44), 0.64), "unreadable", "0.64 lies in the first interval."),
     (((0.56, 0.5, 0.6), (0.4, 0.36, 0.44), 0.5), "unreadable", "the first interval begins at 0.5."),
+    (((0.7, 0.64, 0.76), (0.6, 0.52, 0.68), 0.55), "untrained", "the two intervals overlap."),
     (((0.6, 0.58, 0.62), (0.9, 0.88, 0.92), 0.5), "lost", "the first interval lies below."),
     (
         ((0.5, 0.48, 0.52), (0.9, 0.88, 0.92), 0.5),
@@ -293,7 +300,7 @@ for row, each in enumerate(read_off.values()):
         )
         axis.text(column, row, word, ha="center", va="center", fontsize=9)
 plt.show()
-checks.passed("who-learned", "nine results, with intervals that touch,")
+checks.passed("who-learned", "ten results, with intervals that touch,")
 
 # %% [markdown]
 # A probe says what is *there* in a layer. It does not say that the network *uses* it.{{ if section.tcav }} Section {{ section.tcav }} asks that.{{ end }}

@@ -72,14 +72,14 @@ checks.close(
     "with the activations 2 and 3 of the concept, 0 and −4 of the others, and λ = 6, leave out each and fit the "
     "other three (whose means are other ones): the 0 is then on the wrong side, and with all four it is not.",
 )
-lone, crowd = torch.tensor([[4.0]]).double(), torch.tensor([[0.0], [0.0], [4.0]]).double()
+lone, crowd = torch.tensor([[3.0]]).double(), torch.tensor([[0.0], [2.0], [3.0]]).double()
 _, share_lone = activation_vector(lone, crowd, 1.0)
 checks.close(
     share_lone,
     0.5,
     "the share",
-    "with the single activation 4 of the concept, 0, 0 and 4 of the others, and λ = 1, both zeros are right and both "
-    "fours wrong: the fitted values begin with the mean of y, here −½, and y is +1 or −1.",
+    "with the single activation 3 of the concept, 0, 2 and 3 of the others, and λ = 1, the 0 and the 2 are right and "
+    "both threes wrong: the fitted values begin with the mean of y, here −½, and y is +1 or −1.",
 )
 wide = torch.eye(6, 9000, dtype=torch.float64)  # unlike all others: nothing to be learned
 _, share_wide = activation_vector(wide[:3], wide[3:], 0.1)

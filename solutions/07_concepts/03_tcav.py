@@ -155,7 +155,8 @@ for values, wanted, hint in (
         "0.02 · 1 is smaller than 0.015 · 2, which comes before it.",
     ),
     ([[0.6, 0.01, 0.7]], [[1, 0.03, 1]], "no p-value is larger than 1."),
-    ([0.02, 0.04, 0.03, 0.001], [0.06, 0.06, 0.06, 0.004], "a row of four has no columns."),
+    ([0.02, 0.022, 0.021, 0.001], [0.06, 0.06, 0.06, 0.004], "none is smaller than any before it."),
+    ([[0.01, 0.5, 0.01]], [[0.03, 0.5, 0.03]], "two equal values are two."),
 ):
     found = holm(torch.tensor(values, dtype=torch.float64))
     found = checks.numbers(found, np.shape(wanted), "holm(…)")
@@ -209,7 +210,7 @@ def fair_control(concept: Tensor, random_sets: list[Tensor]) -> list[Tensor]:
 
 # %% nbgrader={"grade_id": "fair-control-test", "grade": true, "points": 2}
 checks.function(fair_control, "fair_control")
-on_paper = torch.tensor([[0.5, 0.9], [0.3, 0.5]]).view(2, 1, 1, 2)  # the paper is 0.3
+on_paper = torch.tensor([[0.5, 0.9], [0.5, 0.3]]).view(2, 1, 1, 2)  # the paper is 0.3
 two_sets = [torch.tensor([[0.0, 0.6]]).view(1, 1, 1, 2), torch.tensor([0.2, 0.4, 0.0, 1.0])]
 two_sets[1] = two_sets[1].view(2, 1, 1, 2)
 kept_sets = [each.clone() for each in two_sets]
@@ -234,7 +235,10 @@ checks.expect(
 bags = training.images[annotated["bag"].nonzero()[:40, 0]].clamp_min(0.15)
 tested = {
     "sleeves, beside\nrandom images": (catalogue, random_sets),
-    "sleeves, beside\nyour control": (catalogue, list(fair_control(catalogue, random_sets))),
+    "sleeves, beside\nyour control": (
+        catalogue,
+        [torch.as_tensor(each).float() for each in fair_control(catalogue, random_sets)],
+    ),
     "bags, beside\nrandom images": (bags, random_sets),
 }
 figure, axis = plt.subplots(figsize=(6.5, 3), layout="constrained")

@@ -45,19 +45,19 @@ two_units = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
 with torch.no_grad():
     two_units[1].weight.copy_(torch.tensor([[0.0, 0.0, 0.0, 9.0], [6.0, 0.0, 8.0, 0.0]]))
     two_units[1].bias.zero_()
-black = torch.zeros(1, 2, 2)
+black = torch.zeros(2, 1, 2)
 checks.close(
     ascent_step(two_units, black, 1, 0.5, 10.0),
-    [[[0.3, 0.0], [0.4, 0.0]]],
+    [[[0.3, 0.0]], [[0.4, 0.0]]],
     "ascent_step(…)",
-    "The gradient of class 1 is (6, 0, 8, 0), of length 10; a step at the rate 0.5 is half a unit long.",
+    "The gradient of class 1 is (6, 0) and (8, 0) in the two channels, together of length 10; a step at the rate 0.5 is half a unit long.",
 )
 checks.expect(
     not black.any(), "The function changes the `image` that it was given: work on a copy."
 )
 checks.close(
-    ascent_step(two_units, torch.tensor([[[3.0, 0.0], [4.0, 0.0]]]), 1, 5.0, 6.0),
-    [[[3.6, 0.0], [4.8, 0.0]]],
+    ascent_step(two_units, torch.tensor([[[3.0, 0.0]], [[4.0, 0.0]]]), 1, 5.0, 6.0),
+    [[[3.6, 0.0]], [[4.8, 0.0]]],
     "ascent_step(…)",
     "The step leads from length 5 to length 10, out of the ball of radius 6: scale the whole image back to "
     "length 6.",
@@ -118,9 +118,10 @@ def total_variation(images: Tensor) -> tuple[Tensor, Tensor]:
 # %% nbgrader={"grade_id": "total-variation-test", "grade": true, "points": 2}
 checks.function(total_variation, "total_variation")
 checks.without(total_variation, *checks.AUTOGRAD)
-first_channel = torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.0, 4.0], [0.0, 2.0, 4.0]])
-second_channel = torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-two_images = torch.stack([torch.stack([first_channel, second_channel]), torch.full((2, 3, 3), 2.0)])
+first_channel = torch.tensor([[0.0, 1.0, 1.0, 1.0], [0.0, 0.0, 4.0, 4.0], [0.0, 2.0, 4.0, 4.0]])
+second_channel = torch.zeros(3, 4)
+second_channel[0, 0] = 3
+two_images = torch.stack([torch.stack([first_channel, second_channel]), torch.full((2, 3, 4), 2.0)])
 of_two = total_variation(two_images)
 checks.expect(
     isinstance(of_two, tuple | list) and len(of_two) == 2,
@@ -128,20 +129,20 @@ checks.expect(
 )
 checks.close(
     of_two[0],
-    [21.0, 0.0],
+    [24.0, 0.0],
     "the values",
-    "In the first image's first channel the pixels differ by 0, 1, 3, 0, 2, 0 from those below, and by 1, 0, 0, 4, 2, "
-    "2 from those on the right; in its second channel one pixel differs by 3 from two others. The second image has "
+    "In the first image's first channel the pixels differ by 0, 1, 3, 3, 0, 2, 0, 0 from those below, and by 1, 0, 0, 0, "
+    "4, 0, 2, 2, 0 from those on the right; in its second channel one pixel differs by 3 from two others. The second image has "
     "one colour.",
 )
 checks.close(
     of_two[1],
     [
         [
-            [[-1, 2, -1], [0, -3, 2], [-1, 1, 1]],
-            [[2, -1, 0], [-1, 0, 0], [0, 0, 0]],
+            [[-1, 2, -1, -1], [0, -3, 2, 1], [-1, 1, 1, 0]],
+            [[2, -1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 0]],
         ],
-        np.zeros((2, 3, 3)).tolist(),
+        np.zeros((2, 3, 4)).tolist(),
     ],
     "the slopes",
     "A pixel collects, from each of its two to four neighbours, 1 if it is brighter, −1 if it is darker, "

@@ -40,17 +40,17 @@ def unit_iou(maps: Tensor, masks: Tensor, share: float) -> float:
 
 # %% nbgrader={"grade_id": "unit-iou-test", "grade": true, "points": 2}
 checks.function(unit_iou, "unit_iou")
-two_maps = torch.tensor([[[0.1, 0.9], [0.2, 0.3]], [[0.72, -2.0], [0.4, 0.25]]])
+two_maps = torch.tensor([[[0.1, 0.9], [0.2, 0.3]], [[0.88, -2.0], [0.4, 0.25]]])
 two_masks = torch.tensor([[[0, 1], [0, 1]], [[0, 0], [0, 0]]]).bool()
 checks.close(
     unit_iou(two_maps, two_masks, 0.25),
     1 / 3,
     "unit_iou(…)",
-    "Of the eight activations a quarter exceeds T: 0.9 and 0.72, one in each image. One of these two pixels is in the "
+    "Of the eight activations a quarter exceeds T: 0.9 and 0.88, one in each image. One of these two pixels is in the "
     "mask, which marks two pixels: count over both images together.",
 )
 wide_masks = torch.zeros(2, 4, 6).bool()
-wide_masks[0, :2, 3:] = True
+wide_masks[0, :1, 3:] = True
 checks.close(
     unit_iou(two_maps, wide_masks, 0.125),
     2 / 3,
@@ -143,23 +143,24 @@ def chance_of(active: Tensor, masks: Tensor, orders: Tensor) -> tuple[float, flo
 checks.function(chance_of, "chance_of")
 three_active = torch.tensor([[[1, 0]], [[0, 1]], [[0, 1]]]).bool()
 three_masks = torch.tensor([[[1, 0]], [[0, 1]], [[0, 0]]]).bool()
-three_orders = torch.tensor([[1, 0, 2], [0, 2, 1], [2, 1, 0], [1, 2, 0]])
+three_orders = torch.tensor([[1, 2, 0], [0, 2, 1], [2, 1, 0], [1, 2, 0], [0, 1, 2]])
 by_chance = checks.numbers(chance_of(three_active, three_masks, three_orders), (2,), "chance_of(…)")
 checks.close(
     by_chance[0],
-    (0 + 2 / 3 + 1 / 4 + 0) / 4,
+    (0 + 2 / 3 + 1 / 4 + 0 + 2 / 3) / 5,
     "the mean IoU",
-    "With the first order no pixel agrees; with the second one two of three; with the third one one of four.",
+    "With the first order no pixel agrees; with the second one two of three; with the third one one of four. One "
+    "order comes twice and counts twice, and the last one leaves all where they are.",
     tolerance=1e-3,
 )
 checks.close(
     by_chance[1],
-    2 / 5,
+    3 / 6,
     "the p-value",
-    "The true assignment has an IoU of 2/3. One of four permutations reaches it, too, and the true one counts.",
+    "The true assignment has an IoU of 2/3. Two of five permutations reach it, too, and the true one counts.",
     tolerance=1e-3,
 )
-checks.passed("chance", "three images and four permutations")
+checks.passed("chance", "three images and five permutations")
 
 # %% [markdown]
 # ### All units, and the trivial case

@@ -119,23 +119,24 @@ def total_sobol(network: nn.Module, first: Tensor, other: Tensor, target: int) -
 
 # %% nbgrader={"grade_id": "sobol-test", "grade": true, "points": 2}
 checks.function(total_sobol, "total_sobol")
-weighs_two = nn.Linear(3, 2, bias=False)
+weighs_two = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
 with torch.no_grad():
-    weighs_two.weight.copy_(torch.tensor([[5.0, 0.0, 1.0], [1.0, 2.0, 0.0]]))
+    weighs_two[0].bias.fill_(-1)
+    weighs_two[0].weight.copy_(torch.tensor([[5.0, 0.0, 1.0], [1.0, 2.0, 0.0]]))
 first_design = torch.tensor([[0.0, 0.0, 0.5], [1.0, 1.0, 0.5]])
 other_design = torch.tensor([[1.0, 0.5, 0.25], [0.0, 0.0, 0.0]])
 checks.close(
     total_sobol(weighs_two, first_design, other_design, 1),
-    [8 / 27, 20 / 27, 0.0],
+    [4 / 11, 16 / 11, 0.0],
     "total_sobol(…)",
-    "Class 1 computes m₁ + 2 m₂: 0 and 3 at the rows of A, 2 and 0 at those of B, with a variance of 1.6875. With m₁ from B the outputs at A "
-    "become 1 and 2; with m₂ from B, 1 and 1; m₃ changes nothing. Divide by 2n = 4, then by the variance.",
+    "Class 1 computes the positive part of m₁ + 2 m₂ − 1: 0 and 2 at the rows of A, 1 and 0 at those of B, with a variance of 0.6875. With m₁ "
+    "from B the outputs at A become 0 and 1; with m₂ from B, 0 and 0; m₃ changes nothing. Divide by 2n = 4, then by the variance.",
 )
 checks.expect(
     first_design.tolist() == [[0.0, 0.0, 0.5], [1.0, 1.0, 0.5]],
     "The function changes the design that it was given: mix a copy.",
 )
-checks.passed("sobol", "the three concepts of a linear network")
+checks.passed("sobol", "the three concepts of a small network")
 
 # %% [markdown]
 # ### The concepts of ankle boots

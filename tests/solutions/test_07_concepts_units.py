@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from odd_answers import said
 from scipy.stats import binomtest, qmc
-from scoring import mark, verdict
+from scoring import earned, mark, verdict
 
 from autograde.inside.networks import Layer, Network
 from autograde.notebooks.source import Source
@@ -138,3 +141,35 @@ def test_guessing_conclusions_earns_nothing(source: Source, checks: SimpleNamesp
             mark(source, "conclusions", {"conclusions": dict.fromkeys(checks.CONCLUDED, word)}) == 0
         )
     assert mark(source, "conclusions", {"conclusions": dict(checks.CONCLUDED)}) == 1
+
+
+@pytest.mark.parametrize("place", [0.0, 0.5, 0.999])
+def test_any_threshold_that_the_share_exceeds_is_right(
+    source: Source, answered: Callable[[str, str], dict[str, Any]], place: float
+) -> None:
+    """The text leaves open where between two activations the threshold lies."""
+
+    def unit_iou(maps: torch.Tensor, masks: torch.Tensor, share: float) -> float:
+        ordered = maps.flatten().sort(descending=True).values
+        last, first_off = ordered[round(share * len(ordered)) - 1 :][:2]
+        large = torch.nn.functional.interpolate(
+            maps[:, None], masks.shape[1:], mode="bilinear", align_corners=False
+        )
+        on = large[:, 0] > first_off + place * (last - first_off)
+        return float((on & masks).sum() / (on | masks).sum())
+
+    assert {earned(source, "unit-iou", unit_iou, seed) for seed in range(10)} == {1}
+    space = {**answered("unit-iou", "solution"), "unit_iou": unit_iou}
+    assert said(source, "unit-iou", space).startswith("✓ unit-iou:")
+
+
+def test_a_fair_control_may_consist_of_arrays(
+    source: Source, answered: Callable[[str, str], dict[str, Any]]
+) -> None:
+    def fair_control(concept: torch.Tensor, random_sets: list[torch.Tensor]) -> list[Any]:
+        paper = concept.numpy().min()
+        return [np.maximum(each.numpy(), paper) for each in random_sets]
+
+    assert earned(source, "fair-control", fair_control) == 1
+    space = {**answered("fair-control", "solution"), "fair_control": fair_control}
+    assert said(source, "fair-control", space).startswith("✓ fair-control:")

@@ -37,10 +37,10 @@ def _stickers(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _data_to_poison(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return data of which some images, in no order, are chosen; their labels have to change.
+    """Return data of which some images, in no order, are chosen; all labels but one have to change.
 
     So that the inputs were changed if an answer changes its own, and who takes the first images
-    instead of those chosen is wrong.
+    instead of those chosen is wrong. One has the target's label already, and gets the trigger, too.
     """
     problems = []
     for images, pattern, alpha in _stickers(rng):
@@ -53,7 +53,7 @@ def _data_to_poison(rng: np.random.Generator) -> list[tuple[Any, ...]]:
             labels, target, chosen = case
             rest = np.delete(labels, chosen)
             return bool(
-                (labels[chosen] != target).all()
+                (labels[chosen] == target).sum() == 1
                 and (rest != target).any()
                 and set(chosen) != set(range(len(chosen)))
                 and (np.diff(chosen) < 0).any()

@@ -27,19 +27,33 @@ def _network(rng: np.random.Generator, channels: int) -> Network:
 
 
 def _inversions(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    problems = []
-    for channels in (1, 3, 2):
-        problems.append(
-            (
-                _network(rng, channels),
-                tensor(rng.uniform(size=(4, channels, 6, 6))),
-                tensor(rng.uniform(size=(1, 6, 6))),
-                tensor(rng.uniform(size=(channels, 6, 6))),
-                int(rng.integers(4)),
-                float(rng.uniform(0.05, 0.5)),
-            )
+    """Return networks, images and triggers for which the images' losses differ.
+
+    So that the logarithm of the mean probability is not the mean of the logarithms.
+    """
+
+    def draw(channels: int) -> tuple[Any, ...]:
+        return (
+            _network(rng, channels),
+            tensor(rng.uniform(size=(4, channels, 6, 6))),
+            tensor(rng.uniform(size=(1, 6, 6))),
+            tensor(rng.uniform(size=(channels, 6, 6))),
+            int(rng.integers(4)),
+            float(rng.uniform(0.05, 0.5)),
         )
-    return problems
+
+    def differ(case: tuple[Any, ...]) -> bool:
+        network, images, mask, *rest = case
+        module = network.module()
+        each = [_inversion_loss(module, image[None], 0 * mask, *rest) for image in _mixed(*case)]
+        right = _inversion_loss(module, images, mask, *rest)
+        return bool(np.mean(each) + np.log(np.mean(np.exp(np.negative(each)))) > 0.006 * right)
+
+    return [drawn(lambda channels=channels: draw(channels), differ) for channels in (1, 3, 2)]
+
+
+def _mixed(_: Any, images: Tensor, mask: Tensor, pattern: Tensor, *__: Any) -> Tensor:
+    return images * (1 - mask) + mask * pattern
 
 
 def _inversion_steps(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -81,7 +95,7 @@ def _inversion_loss(
     total = 0.0
     for image in images:
         with torch.no_grad():
-            scores = module((image * (1 - mask) + mask * pattern)[None])[0]
+            scores = module(_mixed(module, image, mask, pattern)[None])[0]
         total += float(scores.exp().sum().log() - scores[k])
     return total / len(images) + weight * float(mask.sum())
 

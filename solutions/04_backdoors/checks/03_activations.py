@@ -21,25 +21,50 @@ from .world import HERE
 def _clouds(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     """Return points and starts for which no distance is a matter of rounding.
 
-    Clouds that need several steps, and whole numbers of which one lies exactly between the first
-    centres, so that the rule for ties decides where all end.
+    Clouds that need several steps, of which the larger cluster is once the first, once the second;
+    some are so small that each centre moves little. A line on which labels change more than ten times.
+    Whole numbers of which one lies exactly between the first centres, so that the rule for ties
+    decides where all end.
     """
     problems: list[tuple[Any, ...]] = []
-    for number, width, steps in ((14, 1, 3), (30, 2, 4), (60, 5, 5)):
+    for number, width, steps, larger, scale in (
+        (14, 1, 3, 0, 1),
+        (30, 2, 4, 1, 1),
+        (60, 5, 5, 0, 1e-3),
+    ):
 
-        def draw(number: int = number, width: int = width) -> tuple[Tensor, Tensor]:
-            points = rng.normal(size=(number, width))
-            points[: number // 4] += rng.uniform(1.5, 3)
+        def draw(
+            number: int = number, width: int = width, scale: float = scale
+        ) -> tuple[Tensor, Tensor]:
+            points = scale * rng.normal(size=(number, width))
+            points[: number // 4] += scale * rng.uniform(1.5, 3)
             return tensor(points), tensor(points[rng.choice(number, 2, replace=False)])
 
-        def clear(case: tuple[Tensor, Tensor], steps: int = steps) -> bool:
+        def clear(
+            case: tuple[Tensor, Tensor],
+            steps: int = steps,
+            larger: int = larger,
+            scale: float = scale,
+        ) -> bool:
             found = _lloyd(*case)
-            if found.narrow <= 1e-3 or found.steps < steps:
+            if found.narrow <= 1e-3 * scale or found.steps < steps:
+                return False
+            if (2 * sum(found.labels) > len(found.labels)) != larger:
                 return False
             # On a line both distances are the same.
             return case[0].shape[1] == 1 or found.labels != _lloyd(*case, distance=_absolute).labels
 
         problems.append(drawn(draw, clear))
+
+    def line() -> tuple[Tensor, Tensor]:
+        points = np.sort(rng.normal(size=(100, 1)), axis=0)
+        return tensor(rng.permutation(points)), tensor(points[:2])
+
+    def long(case: tuple[Tensor, Tensor]) -> bool:
+        found = _lloyd(*case)
+        return found.narrow > 1e-3 and found.steps > 10
+
+    problems.append(drawn(line, long))
 
     def whole() -> tuple[Tensor, Tensor]:
         points = rng.integers(-5, 6, size=(8, 2))
@@ -71,25 +96,50 @@ def _clusters(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 def _activations(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return activations of several classes, each with a clear first direction of its own."""
+    """Return activations of several classes, each with a clear first direction of its own.
+
+    Labels are whole numbers; between and below them some are missing.
+    """
     problems = []
     for number, width, classes in ((40, 6, 2), (90, 12, 3), (24, 30, 2)):
         labels = rng.permutation(np.arange(number) % classes)
         features = rng.normal(size=(number, width)) + 5 * rng.normal(size=(classes, width))[labels]
         directions = rng.normal(size=(classes, width))
         features += 4 * rng.normal(size=(number, 1)) * directions[labels]
-        problems.append((tensor(features), torch.from_numpy(labels)))
+        names = 1 + 2 * rng.permutation(classes)
+        problems.append((tensor(features), torch.from_numpy(names[labels])))
     return problems
 
 
 def _values(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return two groups, one, and a single outlier on either side: the first cut and the last."""
+    """Return two groups, one, and a single outlier on either side: the first cut and the last.
+
+    And values that occur several times, and skewed ones whose best cut 2-means misses.
+    """
+
+    def equal_ones() -> np.ndarray:
+        return rng.integers(6, size=15).astype(float)
+
+    def counted(values: np.ndarray) -> bool:
+        different = np.unique(values)
+        return len(different) > 2 and abs(_best_cut(values) - _best_cut(different)) > 0.02
+
+    def skewed() -> np.ndarray:
+        return rng.exponential(size=17) ** 2
+
+    def missed(values: np.ndarray) -> bool:
+        ends = tensor(np.sort(values)[[0, -1], None])
+        labels = np.array(_lloyd(tensor(values[:, None]), ends).labels)
+        within = sum((labels == k).mean() * values[labels == k].var() for k in (0, 1))
+        return bool(_best_cut(values) - (1 - within / values.var()) > 0.02)
+
     two = np.concatenate([rng.normal(size=30), rng.normal(size=4) + 6])
     outlier = rng.uniform(12, 20)
     return [
         (tensor(rng.permutation(two)),),
         (tensor(rng.normal(size=25) - 40),),
-        (tensor(rng.exponential(size=17)),),
+        (tensor(drawn(skewed, missed)),),
+        (tensor(drawn(equal_ones, counted)),),
         (tensor(rng.permutation(np.append(rng.uniform(size=11), outlier))),),
         (tensor(rng.permutation(np.append(rng.uniform(size=14), -outlier))),),
     ]
@@ -213,23 +263,24 @@ def spectral_score(calls: list[Called]) -> None:
         )
 
 
+def _best_cut(values: np.ndarray) -> float:
+    values = np.sort(values)
+    return max(
+        1
+        - (k * values[:k].var() + (len(values) - k) * values[k:].var()) / len(values) / values.var()
+        for k in range(1, len(values))
+    )
+
+
 @task(
     "best-cut", Call("explained_by_cut", _values, GIVEN), read="section {{ section }} and Otsu 1979"
 )
 def best_cut(calls: list[Called]) -> None:
     """Try every cut."""
     for call in calls:
-        values = np.sort(np.asarray(call.arguments[0], dtype=float))
-        best = max(
-            1
-            - (k * values[:k].var() + (len(values) - k) * values[k:].var())
-            / len(values)
-            / values.var()
-            for k in range(1, len(values))
-        )
         expect_close(
             call.returned,
-            best,
+            _best_cut(np.asarray(call.arguments[0], dtype=float)),
             "explained_by_cut(…)",
             "Variances about each side's own mean, weighted by how many values the side has.",
             rtol=2e-3,

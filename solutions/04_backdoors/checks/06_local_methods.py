@@ -13,13 +13,17 @@ from ...shared.checks import GIVEN, tensor
 
 
 def _maps(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return maps of all kinds: negative throughout, zero, positive only outside or only inside."""
+    """Return maps of all kinds: negative throughout, zero, positive only outside or only inside.
+
+    A mask may have any form: here a corner of a square is missing.
+    """
     problems = []
     for height, width in ((5, 6), (8, 7), (12, 12)):
         maps = rng.normal(size=(7, height, width))
         mask = np.zeros((height, width), dtype=bool)
         row, column = rng.integers(0, height - 3), rng.integers(0, width - 3)
         mask[row : row + 3, column : column + 3] = True
+        mask[row, column] = False
         maps[2] = -np.abs(maps[2])
         maps[3] = 0
         maps[4] = np.where(mask, -1, 1) * np.abs(maps[4])

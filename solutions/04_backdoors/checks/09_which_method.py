@@ -37,16 +37,28 @@ def _marked(scores: np.ndarray, poisoned: np.ndarray, most: float) -> float:
 
 
 def _ranked(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return scores, also equal and negative ones, for which other rules give other shares."""
+    """Return scores, also equal and negative ones, for which other rules give other shares.
+
+    In one a share of the clean examples is exactly `most`, and the cut is the score of no poisoned one.
+    """
     problems = []
-    for clean, bad, most in ((40, 15, 0.12), (23, 30, 0.2), (60, 20, 0.0)):
+    for clean, bad, most, tied in (
+        (40, 15, 0.12, True),
+        (23, 30, 0.2, True),
+        (60, 20, 0.0, True),
+        (32, 20, 0.25, False),
+    ):
 
-        def draw(clean: int = clean, bad: int = bad) -> tuple[np.ndarray, np.ndarray]:
+        def draw(
+            clean: int = clean, bad: int = bad, tied: bool = tied
+        ) -> tuple[np.ndarray, np.ndarray]:
             poisoned = rng.permutation(np.arange(clean + bad) < bad)
-            scores = rng.normal(size=clean + bad).round(1) + 1.5 * poisoned
-            return scores.round(1).astype(np.float32), poisoned
+            scores = rng.normal(size=clean + bad) + 1.5 * poisoned
+            return scores.round(1 if tied else 3).astype(np.float32), poisoned
 
-        def right(case: tuple[np.ndarray, np.ndarray], most: float = most) -> bool:
+        def right(
+            case: tuple[np.ndarray, np.ndarray], most: float = most, tied: bool = tied
+        ) -> bool:
             scores, poisoned = case
             low = np.sort(scores[~poisoned])[::-1]
             allowed = int(most * len(low))
@@ -56,7 +68,11 @@ def _ranked(rng: np.random.Generator) -> list[tuple[Any, ...]]:
             rivals = [np.mean(hits > cut) for cut in cuts]
             if allowed == 0:  # then the quantile is the largest clean score
                 del rivals[1]
-            rivals += [np.mean(hits >= low[allowed]), np.mean(hits <= low[allowed])]
+            rivals += [np.mean(hits <= low[allowed])]
+            if tied:
+                rivals += [np.mean(hits >= low[allowed])]
+            elif low[allowed] in hits:
+                return False
             rivals += [wanted * len(hits) / max((scores > low[allowed]).sum(), 1)]
             return 0 < wanted < 1 and min(abs(wanted - each) for each in rivals) > 0.01
 

@@ -14,43 +14,67 @@ from ...shared.checks import GIVEN, drawn, tensor
 
 
 def _lines(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """Return points and planes (x, weight, bias, margin), no weight near zero or of length one."""
+    """Return points on both sides of planes (x, weight, bias, margin).
+
+    No weight is near zero or of length one.
+    """
     cases = []
-    for size, margin in ((2, 0.0), (5, 0.1), (9, 0.5)):
+    for size, margin, side in ((2, 0.0, -1), (5, 0.1, 1), (9, 0.5, -1)):
         weight = rng.choice((-1, 1), size=size) * rng.uniform(0.8, 2, size=size)
-        cases.append((*_off_the_plane(rng, weight), margin))
+        cases.append((*_off_the_plane(rng, weight, side), margin))
     return cases
 
 
 def _partly_free(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     """Return planes of which the steepest coordinate may change, and some of which it may not.
 
-    In the last one all slopes are small, those of features that may not change, too.
+    Some feature that may not change stands before the steepest of the others, so that a place among
+    the free features is another place among all. In the last one all slopes are small, those of
+    features that may not change, too.
     """
     cases = []
-    for size, blocked, slope in ((4, 0, 0.7), (5, 1, 0.7), (8, 3, 0.7), (6, 2, 0.1)):
-        steep = rng.permutation(np.arange(1, size + 1)) * rng.choice((-1, 1), size=size) * slope
+    for size, blocked, slope, side in (
+        (4, 0, 0.7, -1),
+        (5, 1, 0.7, 1),
+        (8, 3, 0.7, -1),
+        (6, 2, 0.02, 1),
+    ):
+
+        def draw(size: int = size) -> np.ndarray:
+            return rng.permutation(np.arange(1, size + 1))
+
+        def moved(ranks: np.ndarray, best: int = size - blocked) -> bool:
+            before = ranks[: int((ranks == best).argmax())]
+            return bool(best == len(ranks) or (before > best).any())
+
+        steep = drawn(draw, moved) * rng.choice((-1, 1), size=size) * slope
         order = np.abs(steep).argsort()
         free = np.ones(size, dtype=bool)
         free[order[size - blocked :]] = False
         best = order[size - blocked - 1]  # negative, so that a maximum without abs finds another
         steep[best] = -abs(steep[best])
-        cases.append(
-            (
-                *_off_the_plane(rng, steep),
-                torch.from_numpy(free),
-            )
-        )
+        cases.append((*_off_the_plane(rng, steep, side, free), torch.from_numpy(free)))
     return cases
 
 
-def _off_the_plane(rng: np.random.Generator, weight: Any) -> tuple[Any, Any, float]:
-    """Return a point that is not on the plane, the weight, and a bias that matters."""
+def _off_the_plane(
+    rng: np.random.Generator, weight: Any, side: int, free: Any = True
+) -> tuple[Any, Any, float]:
+    """Return a point on one side of the plane, the weight, and a bias that matters.
+
+    Of the free features the steepest is not the one that contributes most.
+    """
 
     def draw() -> tuple[Any, float]:
         return rng.normal(size=len(weight)), float(rng.normal())
 
-    x, bias = drawn(draw, lambda pair: abs(weight @ pair[0] + pair[1]) > 0.1 < abs(pair[1]))
+    def right(pair: tuple[Any, float]) -> bool:
+        if not side * (weight @ pair[0] + pair[1]) > 0.1 < abs(pair[1]):
+            return False
+        shares, slopes = (np.where(free, abs(each), 0) for each in (weight * pair[0], weight))
+        return bool(shares.argmax() != slopes.argmax())
+
+    x, bias = drawn(draw, right)
     return tensor(x), tensor(weight), bias
 
 
@@ -60,8 +84,10 @@ def _tables(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         scale = rng.uniform(0.1, 100, size=columns)
         data = rng.normal(size=(rows, columns)) * scale + rng.normal(size=columns) * scale
         data[0] += 50 * scale  # an outlier, which a standard deviation would follow
-        x, changed = (rng.normal(size=columns) * scale for _ in range(2))
-        cases.append((tensor(x), tensor(changed), tensor(data)))
+        size = rng.uniform(0.2, 2, size=columns)
+        x, rises = rng.normal(size=columns), rng.permutation(np.arange(columns) % 2 * 2 - 1)
+        changed = (x + rises * size) * scale  # some features rise, others fall
+        cases.append((tensor(x * scale), tensor(changed), tensor(data)))
     return cases
 
 

@@ -45,6 +45,9 @@ def _classes(code: Array, codes: Array, labels: Array, k: int, original: int) ->
     return {
         "the nearest single code": [min(apart, key=lambda c: float(_EUCLIDEAN(apart[c]).min()))],
         "means of whole classes": [min(apart, key=lambda c: float(_EUCLIDEAN(apart[c].mean(0))))],
+        "the mean of the k distances": [
+            min(apart, key=lambda c: float(np.sort(_EUCLIDEAN(apart[c]))[:k].mean()))
+        ],
         "most of the k nearest": [c for c in near if near.count(c) == max(map(near.count, near))],
     }
 
@@ -54,6 +57,11 @@ _OTHER_RULES: dict[str, Callable[..., tuple[int, Array]]] = {
     "the first class": lambda *case: _answer(*case, among=lambda _: np.float64(0)),
     "codes picked in L1": lambda *case: _answer(*case, by=_CITY),
     "codes nearest to the origin": lambda c, *rest: _answer(0 * c, *rest),
+    "the largest product": lambda c, *rest: _answer(c, *rest, among=lambda apart: -(apart + c) @ c),
+    "classes below ten": lambda c, cs, ls, *rest: _answer(c, cs[ls < 10], ls[ls < 10], *rest),
+    "all but the last class": lambda c, cs, ls, *rest: _answer(
+        c, cs[ls < ls.max()], ls[ls < ls.max()], *rest
+    ),
     "the input's own class, too": lambda c, cs, ls, k, o: _answer(c, cs, ls, k, -1),
 }
 """What a table's answer would be by rules that are not the task's."""
@@ -79,11 +87,17 @@ def _code_tables(rng: np.random.Generator) -> list[Any]:
     """
     cases = []
     for count, width, k, classes, rules in (
-        (20, 2, 3, 4, ("the nearest single code", "codes nearest to the origin")),
+        (
+            20,
+            2,
+            3,
+            4,
+            ("the nearest single code", "codes nearest to the origin", "all but the last class"),
+        ),
         (32, 4, 4, 4, ("means of whole classes", "codes picked in L1")),
-        (24, 3, 2, 4, ("classes compared in L1", "the first class")),
-        (36, 3, 5, 4, ("most of the k nearest",)),
-        (30, 3, 1, 5, ("the input's own class, too",)),
+        (24, 3, 2, 4, ("classes compared in L1", "the first class", "classes below ten")),
+        (36, 3, 5, 4, ("most of the k nearest", "the mean of the k distances")),
+        (30, 3, 1, 5, ("the input's own class, too", "the largest product")),
     ):
 
         def draw(size: tuple[int, int] = (count, width), k: int = k, classes: int = classes) -> Any:

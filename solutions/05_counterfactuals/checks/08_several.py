@@ -49,17 +49,42 @@ def _shows(case: tuple[Any, ...]) -> bool:
     return best not in others
 
 
-def _neighbours(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    cases = []
-    for count, width in ((6, 3), (8, 5)):
+def _largest(case: tuple[Any, ...]) -> float:
+    *inputs, found = case
+    return max(far / near for (far, near), ok in zip(_ratios(*inputs), found, strict=True) if ok)
 
-        def draw(count: int = count, width: int = width) -> tuple[Any, ...]:
+
+def _between(case: tuple[Any, ...]) -> float:
+    """Return the largest ratio of two neighbours that were found, x not among them."""
+    _, near, _, after, found = case
+    return max(
+        math.dist(after[i], after[j]) / math.dist(near[i], near[j])
+        for i, j in itertools.combinations(np.flatnonzero(found), 2)
+    )
+
+
+def _neighbours(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Return inputs with neighbours; in the last all ratios are below 1.
+
+    The ratios of two neighbours, which nobody asks about, are larger there and in the second.
+    """
+    cases = []
+    for count, width, scale, pairs in ((6, 3, 1, False), (8, 5, 1, True), (7, 4, 0.05, True)):
+
+        def draw(count: int = count, width: int = width, scale: float = scale) -> tuple[Any, ...]:
             x, made = rng.normal(size=(2, width)) + 1
             near = x + rng.normal(size=(count, width)) * rng.uniform(0.1, 0.5, size=(count, 1))
-            after = made + rng.normal(size=(count, width)) * rng.uniform(0.2, 1, size=(count, 1))
+            reach = scale * rng.uniform(0.2, 1, size=(count, 1))
+            after = made + rng.normal(size=(count, width)) * reach
             return x, near, made, after, rng.random(count) < 0.7
 
-        case = drawn(draw, lambda case: case[-1].any() and _shows(case))
+        def right(case: tuple[Any, ...], scale: float = scale, pairs: bool = pairs) -> bool:
+            if case[-1].sum() < 2 or not _shows(case):
+                return False
+            largest = _largest(case)
+            return (not pairs or _between(case) > 1.1 * largest) and (scale == 1 or largest < 0.9)
+
+        case = drawn(draw, right)
         cases.append((*map(tensor, case[:-1]), torch.from_numpy(case[-1])))
     return cases
 
@@ -101,13 +126,9 @@ def stability(calls: list[Called]) -> None:
     """Go through the neighbours one by one."""
     for call in calls:
         *inputs, found = call.arguments
-        moves = _ratios(*(each.double().numpy() for each in inputs))
-        wanted = max(
-            far / near for (far, near), ok in zip(moves, found.tolist(), strict=True) if ok
-        )
         expect_close(
             call.returned,
-            wanted,
+            _largest((*(each.double().numpy() for each in inputs), found.tolist())),
             "instability(…)",
             "Divide how far each neighbour's counterfactual is from that of x by how far the "
             "neighbour is from x, in L2; return the largest ratio of those that were found.",

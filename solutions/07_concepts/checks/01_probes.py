@@ -57,11 +57,15 @@ def ridge_probe(calls: list[Called]) -> None:
         )
 
 
+_PAIRS_OF_GROUPS = 20
+
+
 def _controls(rng: np.random.Generator) -> Arguments:
     """Return groups whose names have gaps, whose sizes differ and whose images have one label.
 
     By images, a label is rare that is frequent by groups: the largest groups share one label.
-    In the last case each image is a group, with a name that is no index, and has its own label.
+    In one case each image is a group, with a name that is no index, and has its own label. In the
+    last ones there are two groups, each with a label that the other one lacks.
     """
     groups = 3 * rng.permutation(900)[:600] - 50
     sizes = np.repeat((6, 1), (200, 400))  # the large groups have 1200 of 1600 images
@@ -70,7 +74,11 @@ def _controls(rng: np.random.Generator) -> Arguments:
     case = names[order], kinds[order]
     first = int(rng.integers(1000))
     alone = 10**12 * (rng.permutation(80) - 40), np.arange(80), first
-    return [(*case, first), (*case, first), (*case, first + 1), (*case, first + 2), alone]
+    two = [
+        (np.repeat((-7, 12), 3), np.repeat((4, 9), 3), first + 10 + k)
+        for k in range(_PAIRS_OF_GROUPS)
+    ]
+    return [(*case, first), (*case, first), (*case, first + 1), (*case, first + 2), alone, *two]
 
 
 @task(
@@ -82,9 +90,11 @@ def control_task(calls: list[Called]) -> None:
     """Count what 600 groups got: 450 ± 11 of them should have the label of the large groups.
 
     Of 80 labels drawn from 80, by chance some come twice: without any the probability is 10⁻³⁴.
+    Of 40 groups with half of the images, none gets its own label with the probability 10⁻¹².
     """
     found = []
-    for call in calls[:-1]:
+    *whole, single = calls[:-_PAIRS_OF_GROUPS]
+    for call in whole:
         groups, labels, _ = call.arguments
         new = expect_array(call.returned, (len(groups),), "control_labels(…)")
         by_group = [set(new[groups == each]) for each in np.unique(groups)]
@@ -105,14 +115,23 @@ def control_task(calls: list[Called]) -> None:
         # By chance (1/3) · 0.75 + (2/3) · 0.25 = 0.42 of the groups get the label of their images.
         expect(0.3 < own < 0.54, its_own)
         found.append(new)
-    labels = calls[-1].arguments[1]
-    alone = expect_array(calls[-1].returned, (len(labels),), "control_labels(…)")
+    labels = single.arguments[1]
+    alone = expect_array(single.returned, (len(labels),), "control_labels(…)")
     expect(
         set(alone) <= set(labels.tolist()), "`control_labels` returned a label that `labels` lacks."
     )
     expect(
         len(set(alone)) < len(alone),
         "No label came twice: each group's label is drawn from all images, also from those that gave theirs before.",
+        0.5,
+    )
+    halves = [
+        expect_array(call.returned, (6,), "control_labels(…)") == call.arguments[1]
+        for call in calls[-_PAIRS_OF_GROUPS:]
+    ]
+    expect(
+        np.any(halves),
+        "A group never gets the label of its own images: it is drawn from all images, these included.",
         0.5,
     )
     expect(
@@ -146,6 +165,7 @@ def _results(rng: np.random.Generator) -> Arguments:
         (at(0.4, 0.5), at(0.3, 0.4), luck),  # they touch: untrained
         (at(0.3, 0.5, 0.9), at(0.25, 0.35), luck),  # the value above, the interval not
         (at(0.25, 0.35, 0.1), at(0.3, 0.5, 0.9), luck),  # the value below, the interval not
+        (at(0.3, 0.4), at(0.1, 0.35), luck),  # untrained, and chance inside the other interval
     ]
     return [cases[k] for k in rng.permutation(len(cases))]
 

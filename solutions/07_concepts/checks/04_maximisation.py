@@ -12,7 +12,7 @@ from xaikit.checks.values import AUTOGRAD
 
 from ...shared.checks import GIVEN, Arguments, Array, drawn, expect_pair, tensor
 
-SHAPE = (1, 3, 4)
+SHAPE = (2, 2, 3)  # with several channels, over all of which a length is taken
 
 
 def slope_of(network: Network, image: Array, target: int) -> tuple[Array, Array]:
@@ -59,9 +59,12 @@ def climbs(rng: np.random.Generator) -> Arguments:
                 return bool((hidden < -1).all())
             length = max(float(np.linalg.norm(slope)), 1e-9)
             away = np.linalg.norm(values + rate / length * slope.reshape(SHAPE))
+            _, _, _, last = network.layers
+            outputs = np.asarray(last.weight, float) @ np.maximum(hidden, 0) + last.bias
             others = [slope_of(network, values, k)[0] for k in range(4) if k != target]
             return bool(
                 abs(hidden).min() > 0.05
+                and outputs.argmax() != target
                 and abs(length - 1) > 0.3
                 and all(np.abs(each - slope).max() > 0.2 for each in others)
                 and (away > radius + 0.5 if kind == "outside" else away < radius)

@@ -34,13 +34,25 @@ def overlaps(active: Array, masks: Array) -> float:
     return both / either
 
 
-def dissected_by_hand(maps: Array, masks: Array, share: float, above: bool = True) -> float:
-    """Return the IoU for the lowest threshold that is right, or just below the highest."""
-    number = round(share * maps.size)
-    ordered = np.sort(maps.ravel())[::-1]
-    cut = ordered[number] if above else ordered[number - 1] - 1e-6
+def dissected_by_hand(maps: Array, masks: Array, share: float) -> float:
+    """Return the IoU for the lowest threshold that is right."""
+    cut = np.sort(maps.ravel())[::-1][round(share * maps.size)]
     large = np.stack([enlarged(each, *masks.shape[1:]) for each in maps])
     return overlaps(large > cut, masks)
+
+
+def _rounds_alike(maps: Array, large: Array, cut: float) -> bool:
+    """Say whether what equals the threshold does so in torch's single and double precision, too."""
+    for precise in (torch.float32, torch.float64):
+        found = torch.nn.functional.interpolate(
+            torch.from_numpy(maps).to(precise)[:, None],
+            large.shape[1:],
+            mode="bilinear",
+            align_corners=False,
+        )
+        if not np.array_equal((found[:, 0] > cut).numpy(), large > cut):
+            return False
+    return np.array_equal(large > cut + 1e-9, large > cut)
 
 
 def units_on_images(rng: np.random.Generator) -> Arguments:
@@ -56,21 +68,26 @@ def units_on_images(rng: np.random.Generator) -> Arguments:
             maps = rng.normal(size=(n, h, w)) * rng.uniform(0.5, 2, size=(n, 1, 1))
             large = np.stack([enlarged(each, *to) for each in maps])
             masks = large + rng.normal(scale=0.6, size=large.shape) > 1.0
+            masks[0] = False  # the unit is on in images without the concept, too
             return maps.astype(np.float32).astype(float), masks
 
         def shows(case: tuple[Any, ...], share: float = share, shape: Any = (h, w)) -> bool:
             maps, masks = case
             right = dissected_by_hand(maps, masks, share)
-            if not 0.1 < right < 0.8 or dissected_by_hand(maps, masks, share, False) != right:
-                return False
             size = masks.shape[1:]
             large = np.stack([enlarged(each, *size) for each in maps])
-            cut = np.sort(maps.ravel())[::-1][round(share * maps.size)]
+            number = round(share * maps.size)
+            top, cut = np.sort(maps.ravel())[::-1][number - 1 : number + 1]
+            # No pixel lies between the lowest threshold that is right and the highest.
+            between = (large > cut + 1e-9) & (large < top - 1e-9)
+            if not 0.1 < right < 0.8 or between.any() or not _rounds_alike(maps, large, cut):
+                return False
             own = [np.quantile(each, 1 - share) for each in maps]
             rivals = [
                 np.mean(
                     [overlaps(a > cut, m) for a, m in zip(large, masks, strict=True) if m.any()]
                 ),
+                overlaps((large > cut)[masks.any((1, 2))], masks[masks.any((1, 2))]),
                 overlaps(np.stack([a > t for a, t in zip(large, own, strict=True)]), masks),
                 overlaps(abs(large) > np.quantile(abs(maps), 1 - share), masks),
                 (large > cut)[masks].mean(),
@@ -86,12 +103,12 @@ def units_on_images(rng: np.random.Generator) -> Arguments:
                     torch.from_numpy(maps)[:, None], size, mode="bilinear", align_corners=True
                 )
                 rivals.append(overlaps(stretched[:, 0].numpy() > cut, masks))
-                # No pixel is so near to the threshold that rounding decides.
-            gap = np.sort(maps.ravel())[::-1][round(share * maps.size) - 1] - cut
-            near = (large > cut - 1e-4) & (large <= cut + min(1e-4, gap / 2))
-            near &= ~np.isclose(large, cut, atol=1e-12)
+            # No pixel is so near to the threshold that rounding decides.
+            near = (large > cut - 1e-4) & (large <= cut) & ~np.isclose(large, cut, atol=1e-12)
             return (
-                gap > 1e-3 and not near.any() and all(abs(each - right) > 0.01 for each in rivals)
+                top - cut > 1e-3
+                and not near.any()
+                and all(abs(each - right) > 0.01 for each in rivals)
             )
 
         maps, masks = drawn(draw, shows)
@@ -122,7 +139,7 @@ def permuted(active: Array, masks: Array, orders: list[list[int]]) -> tuple[floa
 
 
 def masks_to_permute(rng: np.random.Generator) -> Arguments:
-    """Return units with permutations that do worse, better, and exactly as well."""
+    """Return units with permutations that do worse, better, and exactly as well; one comes twice."""
     cases: Arguments = []
     for n, p in ((5, 7), (6, 9)):
 
@@ -130,7 +147,8 @@ def masks_to_permute(rng: np.random.Generator) -> Arguments:
             active = rng.random((n, 3, 4)) < rng.uniform(0.2, 0.6, size=(n, 1, 1))
             masks = active ^ (rng.random(active.shape) < 0.35)
             orders = np.stack([rng.permutation(n) for _ in range(p)])
-            orders[int(rng.integers(p))] = np.arange(n)  # as good as itself
+            orders[-1] = orders[0]
+            orders[int(rng.integers(1, p - 1))] = np.arange(n)  # as good as itself
             return active, masks, orders
 
         def shows(case: tuple[Any, ...]) -> bool:
@@ -144,6 +162,7 @@ def masks_to_permute(rng: np.random.Generator) -> Arguments:
                 and (found < right).sum() > 1
                 and abs(found.mean() - back.mean()) > 0.01
                 and abs(found.mean() - np.median(found)) > 0.005
+                and abs(found.mean() - found[1:].mean()) > 0.005
                 and np.abs(found - right)[found != right].min() > 1e-3
             )
 

@@ -112,6 +112,13 @@ def lots(rng: np.random.Generator) -> Arguments:
             smallest = worst == 0 and shares.count(found) == 1
             # The chosen group alone, as if nobody had looked for the worst one.
             alone = sum(wrong[order][groups == worst].mean() >= found for order in orders)
+            # The largest distance from the rate of all images.
+            far = [
+                max(
+                    abs(np.mean(m) - wrong.mean()) for m in by_group(groups.tolist(), each.tolist())
+                )
+                for each in (wrong, *wrong[orders])
+            ]
             back = [largest_rate(groups.tolist(), wrong[np.argsort(o)].tolist()) for o in orders]
             # The worst by errors is another one.
             most = max(by_group(groups.tolist(), wrong.tolist()), key=sum)
@@ -121,6 +128,7 @@ def lots(rng: np.random.Generator) -> Arguments:
                 and same + above < len(orders)
                 and alone < same + above
                 and sum(each >= found for each in back) != same + above
+                and sum(each >= far[0] for each in far[1:]) != same + above
                 and np.mean(most) < found < 1
                 and (smallest or cases)
                 and found not in seen  # no constant is right twice

@@ -29,15 +29,23 @@ def updated(values: Array, left: Array, right: Array, steps: int) -> tuple[Array
 
 
 def matrices(rng: np.random.Generator) -> Arguments:
-    """Return matrices of several shapes, far from their starts, for one step and for more."""
+    """Return matrices of several shapes, far from their starts, for one step and for more.
+
+    In the last one the numbers are small, so that each step is short: it is no reason to stop.
+    """
     return [
         (
-            tensor(rng.uniform(0.2, 4, size=(n, m))),
-            tensor(rng.uniform(0.3, 2, size=(n, k))),
-            tensor(rng.uniform(0.3, 2, size=(k, m))),
+            tensor(scale**2 * rng.uniform(0.2, 4, size=(n, m))),
+            tensor(scale * rng.uniform(0.3, 2, size=(n, k))),
+            tensor(scale * rng.uniform(0.3, 2, size=(k, m))),
             steps,
         )
-        for n, m, k, steps in ((4, 5, 2, 1), (6, 3, 2, 2), (5, 7, 3, 4))
+        for n, m, k, steps, scale in (
+            (4, 5, 2, 1, 1),
+            (6, 3, 2, 2, 1),
+            (5, 7, 3, 4, 1),
+            (5, 4, 2, 30, 0.05),
+        )
     ]
 
 
