@@ -91,7 +91,7 @@ def own_cells(
     others
         The cells of the whole notebook that are not among these, or have another text there.
     """
-    whole = Whole(others, released)
+    whole = Whole(others, released, upload.cells)
     ids = {cell.grade_id for cell in released}
     given = {cell.grade_id: cell for cell in released if cell.role != "answer"}
     by_id = {cell.cell_id: cell.grade_id for cell in given.values()}

@@ -190,3 +190,33 @@ def test_a_quiz_with_other_statements_is_named(tmp_path: Path, asked: str, said:
     verdict = check(file, known=known)
     assert verdict.good != said
     assert any(line.startswith("✗ The quiz in the file") for line in verdict.lines) == said
+
+
+@pytest.mark.parametrize("copied", ["mean", "given"])
+def test_a_copy_of_a_cell_that_is_left_out_written_over_is_the_students_own(
+    tmp_path: Path, copied: str
+) -> None:
+    """Editors copy a cell with its metadata; what the copy does may have no name to ask for."""
+    sections = {**SECTIONS, "02_second.py": f"{SECTIONS['02_second.py']}\n# %%\nradius = 2\n"}
+    data = plain(made(write_two(tmp_path / "whole", sections=sections)), WRITTEN)
+    begins = {"mean": "# answer: mean", "given": "radius = 2"}[copied]
+    position, original = next(
+        (i, cell)
+        for i, cell in enumerate(data["cells"])
+        if "".join(cell["source"]).startswith(begins)
+    )
+    own = "import numpy as np\nnp.random.seed(3)"
+    data["cells"].insert(position + 1, {**original, "source": own})
+    course = write_two(tmp_path / "cut", FIRST, sections)
+    assert extras(rebuilt_for(course, data)) == [own]
+    data["cells"][position + 1]["source"] = original["source"]  # unchanged: nobody needs it
+    assert not extras(rebuilt_for(course, data))
+
+
+def test_names_that_a_left_out_answer_imports_with_a_star_are_there(
+    whole: nbformat.NotebookNode, tmp_path: Path
+) -> None:
+    star = f"{MEAN}\nfrom operator import *"
+    uses = "# answer: double\ndef double(x):\n    return add(x, x)"
+    written = {**WRITTEN, "double": uses, "mean": star}
+    assert extras(rebuilt_for(write_two(tmp_path, FIRST), plain(whole, written))) == [star]
