@@ -15,7 +15,8 @@ from PIL import Image
 from autograde.reports.feedback import feedback_path, write_feedback
 from autograde.safety import sanitize
 from autograde.safety.sanitize import Budget, clean_outputs
-from xaikit.handin.uploads import BrokenUploadError, read_upload
+from xaikit.handin.notebook_json import BrokenUploadError
+from xaikit.handin.uploads import read_upload
 
 
 def noise(side: int) -> dict[str, object]:
