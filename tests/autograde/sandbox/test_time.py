@@ -85,7 +85,8 @@ def test_children_that_ended_count() -> None:
     before = processor_seconds(os.getpid())
     for _ in range(3):
         subprocess.run([sys.executable, "-S", "-c", code], check=True)
-    assert 0.6 <= processor_seconds(os.getpid()) - before < 5
+    # /proc cuts the time of user and system off to hundredths.
+    assert 0.55 <= processor_seconds(os.getpid()) - before < 5
 
 
 def test_a_call_that_sleeps_ends() -> None:
