@@ -29,8 +29,7 @@ def prepare_aside(session: Any) -> None:
 
 
 def forget_aside(session: Any) -> None:
-    """Forget what is aside of submissions that are gone."""
-    prepare_aside(session)
+    """Forget what is aside of submissions that are gone; the tables are there."""
     left = "SELECT id FROM submitted_notebook"
     for table in ("autograde_aside", "autograde_aside_comment"):
         session.execute(text(f"DELETE FROM {table} WHERE notebook_id NOT IN ({left})"))

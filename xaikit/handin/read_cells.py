@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from xaikit.handin.markers import (
@@ -39,7 +40,7 @@ class ParsedCell:
     squeezed: str
     too_long: bool = False
 
-    @property
+    @cached_property
     def known_by(self) -> tuple[str, str]:
         """The digests by which it may be known: as any cell, and as a text."""
         return digest(self.squeezed), text_known_by(self.squeezed)
